@@ -1,0 +1,263 @@
+"""The graph: immutable named nodes in topological order, each one op with its result type."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nn2hls.errors import GraphError
+from nn2hls.fixed import FixedType
+
+if TYPE_CHECKING:
+    from nn2hls.ops.base import Op
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Const:
+    """A read-only array. In the float graph float64 values; in the fixed graph mantissas (int64, or object beyond 63 bits)."""
+
+    array: np.ndarray
+
+    def __post_init__(self) -> None:
+        array = np.ascontiguousarray(self.array).reshape(np.shape(self.array))
+        if array is self.array or array.base is not None:
+            array = array.copy()
+        if array.dtype.kind == "f":
+            array = array.astype(np.float64) + 0.0  # the sum turns -0.0 into 0.0: equal values have equal digests
+        elif array.dtype.kind in "iub":
+            array = array.astype(np.int64)
+        elif array.dtype != object:
+            raise GraphError(f"A constant must hold numbers, not {array.dtype}.")
+        array.setflags(write=False)
+        object.__setattr__(self, "array", array)
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the array."""
+        return self.array.shape
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity: equal digests mean equal shape, kind and values."""
+        data = repr(self.array.tolist()).encode() if self.array.dtype == object else self.array.tobytes()
+        head = f"{self.array.dtype.kind}{self.shape}".encode()
+        return hashlib.sha256(head + data).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        size = "x".join(map(str, self.shape)) or "scalar"
+        return f"{size}:{self.digest}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The user's own layer behind a node, for messages, settings and traces.
+
+    Args:
+        layer: The name as the user knows it (Keras layer name, PyTorch module path, ONNX node name).
+        kind: The framework's class or operator name (``Dense``, ``Linear``, ``Gemm``), for ``LayerType`` settings.
+        is_result: True for the node whose value the framework calls the output of the layer.
+    """
+
+    layer: str
+    kind: str = ""
+    is_result: bool = True
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value of the network.
+
+    Args:
+        name: Unique in the graph, as the user knows it.
+        op: What computes the value.
+        inputs: Names of the nodes the op reads, in the op's order.
+        shape: Shape without the batch axis.
+        type: Result type; None until types are resolved.
+        origin: The user's layer.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    shape: Shape
+    type: FixedType | None = None
+    origin: Origin = field(default_factory=lambda: Origin(""))
+
+    @property
+    def result_type(self) -> FixedType:
+        """The type, once it is resolved."""
+        if self.type is None:
+            raise GraphError("Its type is not resolved yet.", where=self.name)
+        return self.type
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in topological order and the names of those that leave the design.
+
+    Inputs of the design are the nodes whose op is ``Input``, in order.
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Nodes by name."""
+        return {n.name: n for n in self.nodes}
+
+    @cached_property
+    def users(self) -> Mapping[str, tuple[Node, ...]]:
+        """For each node the nodes that read it, once per operand."""
+        users: dict[str, list[Node]] = {n.name: [] for n in self.nodes}
+        for node in self.nodes:
+            for name in node.inputs:
+                users[name].append(node)
+        return {k: tuple(v) for k, v in users.items()}
+
+    @cached_property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes that enter the design."""
+        from nn2hls.ops.shape import Input
+
+        return tuple(n for n in self.nodes if isinstance(n.op, Input))
+
+    def __getitem__(self, name: str) -> Node:
+        return self.by_name[name]
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def operands(self, node: Node) -> list[Node]:
+        """The nodes that ``node`` reads."""
+        return [self.by_name[n] for n in node.inputs]
+
+    def map(self, change: Callable[[Node], Node]) -> Graph:
+        """The graph with each node replaced; names and wiring stay."""
+        return Graph(tuple(change(n) for n in self.nodes), self.outputs)
+
+    def without(self, gone: Mapping[str, str]) -> Graph:
+        """The graph with the nodes ``gone`` removed and their readers wired to the mapped names."""
+
+        def target(name: str) -> str:
+            while name in gone:
+                name = gone[name]
+            return name
+
+        kept = tuple(
+            dataclasses.replace(n, inputs=tuple(target(i) for i in n.inputs)) for n in self.nodes if n.name not in gone
+        )
+        return Graph(kept, tuple(target(o) for o in self.outputs))
+
+    def text(self, *, names: bool = True) -> str:
+        """The graph as text, a line a node; without names the nodes are numbered."""
+        label = {n.name: n.name if names else f"%{i}" for i, n in enumerate(self.nodes)}
+        lines = []
+        for n in self.nodes:
+            args = ", ".join(label[i] for i in n.inputs)
+            size = "x".join(map(str, n.shape)) or "scalar"
+            fields = _fields(n.op)
+            kind = f" {n.type}" if n.type else ""
+            lines.append(f"{label[n.name]} = {type(n.op).__name__}({args}){fields} -> {size}{kind}")
+        lines.append("return " + ", ".join(label[o] for o in self.outputs))
+        return "\n".join(lines) + "\n"
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def _fields(op: Op) -> str:
+    shown = []
+    for f in dataclasses.fields(op):
+        value = getattr(op, f.name)
+        if value is None or (f.default is not dataclasses.MISSING and value == f.default):
+            continue
+        shown.append(f"{f.name}={_show(value)}")
+    return f" [{', '.join(shown)}]" if shown else ""
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, tuple):
+        return "(" + ",".join(_show(v) for v in value) + ")"
+    return str(value)
+
+
+class Builder:
+    """Builds a graph node by node; converters use it.
+
+    Shapes are inferred as nodes are added, and a name that is taken gets a numbered suffix.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Node] = {}
+
+    def add(self, name: str, op: Op, inputs: Sequence[str] = (), origin: Origin | None = None) -> str:
+        """Append a node and return the name it got.
+
+        Raises:
+            ModelError: The op does not accept operands of these shapes; the message names the layer.
+        """
+        unique, n = name, 1
+        while unique in self._nodes:
+            n += 1
+            unique = f"{name}_{n}"
+        shapes = [self._nodes[i].shape for i in inputs]
+        origin = origin or Origin(name)
+        shape = op.infer(shapes, where=origin.layer or name)
+        self._nodes[unique] = Node(unique, op, tuple(inputs), shape, None, origin)
+        return unique
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a node that was added."""
+        return self._nodes[name].shape
+
+    def build(self, outputs: Iterable[str]) -> Graph:
+        """The graph, verified; nodes that no output needs are kept."""
+        graph = Graph(tuple(self._nodes.values()), tuple(outputs))
+        verify(graph)
+        return graph
+
+
+def verify(graph: Graph, *, typed: bool = False) -> None:
+    """Check the invariants of a graph; ``typed`` also asks that every type is resolved.
+
+    Raises:
+        GraphError: Names the node and what is broken.
+    """
+    seen: dict[str, Node] = {}
+    for node in graph.nodes:
+        if node.name in seen:
+            raise GraphError("Two nodes have this name.", where=node.name)
+        for name in node.inputs:
+            if name not in seen:
+                raise GraphError(f"It reads '{name}', which is not computed before it.", where=node.name)
+        shape = node.op.infer([seen[i].shape for i in node.inputs], where=node.name)
+        if shape != node.shape:
+            raise GraphError(f"Its shape is {node.shape}, its op infers {shape}.", where=node.name)
+        _verify_stage(node, typed)
+        seen[node.name] = node
+    for name in graph.outputs:
+        if name not in seen:
+            raise GraphError(f"The output '{name}' is not a node.")
+
+
+def _verify_stage(node: Node, typed: bool) -> None:
+    if (node.type is not None) != typed:
+        raise GraphError("Its type is " + ("missing." if typed else "set too early."), where=node.name)
+    for f in dataclasses.fields(node.op):
+        value = getattr(node.op, f.name)
+        if str(f.type).startswith("FixedType") and (value is not None) != typed:
+            raise GraphError(f"{f.name} is " + ("missing." if typed else "set too early."), where=node.name)
+        if isinstance(value, Const) and (value.array.dtype.kind == "f") == typed:
+            raise GraphError(f"{f.name} holds {value.array.dtype} at this stage.", where=node.name)
