@@ -3,12 +3,72 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from nn2hls.errors import ModelError
+from nn2hls.fixed import FixedType
 from nn2hls.ir import Shape
+from nn2hls.ranges import Range
+from nn2hls.schedule import Schedule
+
+# Sees the values before a cast inside an op: (what, values, fraction bits of the values, type they are cast to).
+Watch = Callable[[str, Any, int, FixedType], None]
+# Operand arrays with a leading batch axis in, the exact result out, both as mantissas in float32, float64, int64 or Wide.
+Kernel = Callable[[Sequence[Any], Watch], Any]
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What ``resolve`` may use to derive types that the user left open.
+
+    Args:
+        given: Types the user named for this layer, by the word in the config: ``weight``, ``bias``, ``accum``, ``table``,
+            ``exp_table``, ``inv_table``, ``param`` ... An op takes the words it knows from ``used`` to report the rest.
+        table_size: Entries of each table, when the user named it.
+        max_width: No derived type is wider.
+        noise: The root mean square error, in the result's own units, that rounding the op's constants and tables may cause.
+        operand_rms: Root mean square of each operand's elements.
+        result: The result type when the user named it.
+        reuse, strategy: See Dense.
+    """
+
+    given: Mapping[str, FixedType] = field(default_factory=dict)
+    table_size: int | None = None
+    max_width: int = 24
+    noise: float = 2.0**-12
+    operand_rms: tuple[float, ...] = ()
+    result: FixedType | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rom:
+    """A constant array in the generated code: integer literals, row-major."""
+
+    values: np.ndarray
+    width: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Call:
+    """The C++ of one layer: ``nn2hls::function<config>(x0, x1, .., y, rom0, rom1, ..)`` from ``firmware_lib/nn2hls/header``.
+
+    Args:
+        header: File name of the header.
+        function: Template function in namespace nn2hls; operands and result are arrays of ap_[u]fixed, flat, row-major.
+        config: Members of the config struct, all integers or bools; there are no defaults on the C++ side.
+        roms: Constant arrays, by a short name; passed after the result in this order.
+    """
+
+    header: str
+    function: str
+    config: Mapping[str, int]
+    roms: Mapping[str, Rom] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +98,29 @@ class Op:
 
     def evaluate_float(self, *xs: Any) -> Any:
         """The reference: float64 arrays with a leading batch axis in, one out."""
+        raise NotImplementedError
+
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Op:
+        """The op with every FixedType field set and every Const as mantissas; the default has none of either."""
+        return self
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        """Sound bounds of the exact result, before the one cast to the result type; its ``fraction`` is the exact result's."""
+        raise NotImplementedError
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        """The integer semantics, prepared once for operands within ``xs``: the emulator.
+
+        The kernel returns mantissas with ``exact(xs).fraction`` fraction bits. It must not change its operands.
+        """
+        raise NotImplementedError
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        """Hardware of the layer, the cast to ``result`` included."""
+        raise NotImplementedError
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        """The generated C++ of the layer, the cast to ``result`` included."""
         raise NotImplementedError
 
     def replace(self, **changes: Any) -> Any:
