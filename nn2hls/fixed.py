@@ -170,7 +170,9 @@ def _mode(kind: type[E_], word: str, text: str) -> E_:
         raise TypeSyntaxError(f"{word!r} in {text!r} is not an {what} mode.", fix=fix) from None
 
 
-def cast(mantissa: Any, shift: int, width: int, signed: bool, rounding: Rounding, overflow: Overflow) -> Any:
+def cast(
+    mantissa: Any, shift: int, width: int, signed: bool, rounding: Rounding, overflow: Overflow, *, fits: bool = False
+) -> Any:
     """Round ``mantissa / 2**shift`` to an integer and bring it into ``width`` bits.
 
     Everything that rounds or saturates goes through here, and through its namesake in ``firmware_lib/``.
@@ -180,23 +182,26 @@ def cast(mantissa: Any, shift: int, width: int, signed: bool, rounding: Rounding
             most 24 or 53 bits.
         shift: Bits to drop below; negative to append zeros.
         width, signed, rounding, overflow: As in :class:`FixedType`.
+        fits: The caller has proved that every rounded value fits, so nothing is folded.
 
     Returns:
         The same kind of number as ``mantissa``. An int64 array must leave room for the shift: a left shift or the half that
         rounding adds must not exceed 63 bits.
     """
     if isinstance(mantissa, np.ndarray) and mantissa.dtype.kind == "f":
-        return _fold_float(_round_float(mantissa, shift, rounding), width, signed, overflow)
+        rounded = _round_float(mantissa, shift, rounding)
+        return rounded if fits else _fold_float(rounded, width, signed, overflow)
     if shift > 0:
         rounded = _round_int(mantissa, shift, rounding)
     else:
         rounded = mantissa * (1 << -shift) if shift else mantissa
-    return _fold_int(rounded, width, signed, overflow)
+    return rounded if fits else _fold_int(rounded, width, signed, overflow)
 
 
-def cast_to(mantissa: Any, fraction: int, target: FixedType) -> Any:
+def cast_to(mantissa: Any, fraction: int, target: FixedType, *, fits: bool = False) -> Any:
     """Cast mantissas with ``fraction`` fraction bits to ``target``."""
-    return cast(mantissa, fraction - target.fraction, target.width, target.signed, target.rounding, target.overflow)
+    shift = fraction - target.fraction
+    return cast(mantissa, shift, target.width, target.signed, target.rounding, target.overflow, fits=fits)
 
 
 def _round_int(m: Any, shift: int, rounding: Rounding) -> Any:
@@ -226,7 +231,11 @@ def _fold_int(m: Any, width: int, signed: bool, overflow: Overflow) -> Any:
             if width >= 64 - (not signed):
                 return m
         wrapped = m & ((1 << width) - 1)
-        return wrapped - (wrapped > high) * (1 << width) if signed else wrapped
+        if not signed:
+            return wrapped
+        if isinstance(m, np.ndarray):
+            return np.where(wrapped > high, wrapped - (1 << width), wrapped)
+        return wrapped - (wrapped > high) * (1 << width)
     if overflow is Overflow.SAT_SYM and signed:
         low += 1
     if isinstance(m, np.ndarray):

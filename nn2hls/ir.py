@@ -65,11 +65,18 @@ class Origin:
         layer: The name as the user knows it (Keras layer name, PyTorch module path, ONNX node name).
         kind: The framework's class or operator name (``Dense``, ``Linear``, ``Gemm``), for ``LayerType`` settings.
         is_result: True for the node whose value the framework calls the output of the layer.
+        shows: The layer whose output the value is, when a later layer was folded into this one.
     """
 
     layer: str
     kind: str = ""
     is_result: bool = True
+    shows: str = ""
+
+    @property
+    def trace_key(self) -> str:
+        """The layer whose output this value is, or the empty string."""
+        return self.shows or (self.layer if self.is_result else "")
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,15 @@ class Range:
             raise ValueError(f"cannot drop {-up} fraction bits exactly")
         return Range(self.lo << up, self.hi << up, fraction) if up else self
 
+    def rounded(self, target: FixedType) -> Range:
+        """The bounds once rounded to ``target``'s fraction bits by its mode, whether or not they fit it."""
+        lo, hi = (ints(cast_to(a, self.fraction, target, fits=True)) for a in (self.lo, self.hi))
+        return Range(lo, hi, target.fraction)
+
     def cast(self, target: FixedType) -> Range:
         """The bounds after a cast to ``target``. Casts are monotonic unless something wraps or goes to zero."""
-        one = target.with_modes(target.rounding, Overflow.WRAP)
-        wide = FixedType(1024, 1024 - one.fraction, True, target.rounding, Overflow.WRAP)
-        lo, hi = cast_to(self.lo, self.fraction, wide), cast_to(self.hi, self.fraction, wide)
+        rounded = self.rounded(target)
+        lo, hi = rounded.lo, rounded.hi
         if target.overflow in (Overflow.WRAP, Overflow.SAT_ZERO):
             out = (lo < target.min_mantissa) | (hi > target.max_mantissa)
             if np.any(out):
@@ -136,3 +140,38 @@ def carrier(bound: int) -> np.dtype[Any] | None:
     if bound <= FLOAT64_EXACT:
         return np.dtype(np.float64)
     return np.dtype(np.int64) if bound <= INT64_EXACT else None
+
+
+def exact_fraction(values: np.ndarray, most: int) -> int:
+    """The fewest fraction bits that hold all values exactly, or ``most`` when that many do not."""
+    scaled = np.ldexp(np.abs(np.asarray(values, dtype=np.float64)), most)
+    whole = np.rint(scaled)
+    if not np.array_equal(whole, scaled) or whole.max(initial=0) >= FLOAT64_EXACT:
+        return most
+    bits = int(np.bitwise_or.reduce(whole.astype(np.int64), axis=None)) if whole.size else 0
+    return most - ((bits & -bits).bit_length() - 1) if bits else 0
+
+
+def constant_type(values: np.ndarray, step: float, max_width: int) -> FixedType:
+    """The narrowest type for constants.
+
+    Args:
+        values: Finite float64 values.
+        step: The largest step that is precise enough.
+        max_width: No wider than this: the low bits go first.
+    """
+    import math
+
+    top = float(np.abs(values).max(initial=0.0))
+    signed = bool(np.any(np.asarray(values) < 0))
+    if top == 0.0:
+        return FixedType(1, 1, False)
+    integer = math.frexp(top)[1]
+    fraction = exact_fraction(values, math.ceil(-math.log2(step)))
+    fraction = max(min(fraction, max_width - integer - signed), 1 - integer - signed)
+    for extra in (0, 1):  # rounding can carry the largest value into one more integer bit
+        kind = FixedType(max(1, integer + extra + fraction + signed), integer + extra + signed, signed)
+        worst = np.rint(np.ldexp(np.asarray(values), kind.fraction))
+        if worst.max(initial=0) <= kind.max_mantissa and worst.min(initial=0) >= kind.min_mantissa:
+            break
+    return kind

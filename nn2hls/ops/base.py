@@ -79,6 +79,7 @@ class Op:
     """
 
     arity: ClassVar[int | None] = 1  # number of operands; None: any number from one
+    pointwise: ClassVar[bool] = False  # each element of the result depends on the operands' elements at its place alone
 
     def infer(self, shapes: Sequence[Shape], where: str) -> Shape:
         """The result's shape from the operands' shapes, both without batch axis.
@@ -115,6 +116,12 @@ class Op:
         """
         raise NotImplementedError
 
+    def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
+        """Which elements of each operand, of ``shapes``, the elements ``needed`` of the result depend on; boolean arrays."""
+        if not self.pointwise:
+            return [np.full(s, bool(needed.any())) for s in shapes]
+        return [_unbroadcast(needed, s) for s in shapes]
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         """Hardware of the layer, the cast to ``result`` included."""
         raise NotImplementedError
@@ -126,3 +133,10 @@ class Op:
     def replace(self, **changes: Any) -> Any:
         """A copy with other fields."""
         return dataclasses.replace(self, **changes)
+
+
+def _unbroadcast(needed: np.ndarray, shape: Shape) -> np.ndarray:
+    extra = needed.ndim - len(shape)
+    kept = needed.any(axis=tuple(range(extra)))
+    stretched = tuple(k for k, n in enumerate(shape) if n == 1)
+    return np.broadcast_to(kept.any(axis=stretched, keepdims=True), shape)

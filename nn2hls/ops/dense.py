@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from nn2hls.errors import ModelError
-from nn2hls.fixed import FixedType
+from nn2hls.fixed import FixedType, Rounding, cast_to
 from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Op
+from nn2hls.ops.base import Call, Hints, Kernel, Op, Watch
+from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
+from nn2hls.schedule import Schedule
+
+MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
+ORDER_FREE = (Rounding.TRN, Rounding.RND)  # with WRAP: rounding each product alone gives the same sum
 
 
 class Strategy(enum.Enum):
@@ -24,13 +32,14 @@ class Strategy(enum.Enum):
 class Dense(Op):
     """y[.., j] = cast(bias[j] + sum over i of x[.., i] * weight[i, j]), over the last axis, any leading axes.
 
-    Products and sum are exact; the one rounding is the cast to the result type. When the user names ``accum_t``, the
-    accumulator starts at cast(bias[j]) and each product of a non-zero weight is added in ascending i, with a cast to
-    ``accum_t`` after every addition.
+    Products and sum are exact; the one rounding is the cast to the result type. When the user names an ``accum`` type that
+    does not hold the exact sum, the accumulator starts at cast(bias[j]) and the product of each non-zero weight is added in
+    ascending i, with a cast to ``accum_t`` after every addition; without one, ``accum_t`` holds every partial sum exactly.
 
     Args:
         weight: (n_in, n_out).
         bias: (n_out,); zeros where the framework has none.
+        reuse: Products that share one multiplier.
     """
 
     weight: Const
@@ -51,3 +60,165 @@ class Dense(Op):
 
     def evaluate_float(self, x: Any) -> Any:
         return x @ self.weight.array + self.bias.array
+
+    # ---- types -----------------------------------------------------------------------------------------------------------
+
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Dense:
+        weight, bias = self.weight.array, self.bias.array
+        fan_in = max(1, int(np.count_nonzero(weight, axis=0).max(initial=0)))
+        rms = hints.operand_rms[0] if hints.operand_rms else 1.0
+        # Rounding a weight by a uniform error of one step has variance step**2 / 12 (Widrow); fan_in of them add up.
+        weight_step = hints.noise / math.sqrt(2) * math.sqrt(12 / fan_in) / max(rms, 2.0**-20)
+        weight_t = hints.given.get("weight") or constant_type(weight, weight_step, hints.max_width)
+        bias_t = hints.given.get("bias") or constant_type(bias, hints.noise / math.sqrt(2) * math.sqrt(12), hints.max_width)
+        op = self.replace(
+            weight=Const(round_constant(weight, weight_t)),
+            bias=Const(round_constant(bias, bias_t)),
+            weight_t=weight_t,
+            bias_t=bias_t,
+        )
+        exact_t = op.exact_accumulator(xs[0])
+        while exact_t.width > MAX_AUTO_ACCUMULATOR and "weight" not in hints.given and weight_t.width > 2:
+            weight_t = FixedType(weight_t.width - 1, weight_t.integer, weight_t.signed)
+            op = op.replace(weight=Const(round_constant(weight, weight_t)), weight_t=weight_t)
+            exact_t = op.exact_accumulator(xs[0])
+        return op.replace(accum_t=hints.given.get("accum") or exact_t)
+
+    def fraction(self, x: Range) -> int:
+        """Fraction bits of the exact sum."""
+        assert self.weight_t is not None
+        assert self.bias_t is not None
+        product = x.fraction + self.weight_t.fraction
+        return max(product, self.bias_t.fraction) if np.any(self.bias.array) else product
+
+    def aligned(self, x: Range) -> tuple[np.ndarray, np.ndarray, int]:
+        """Weights and biases as mantissas such that x @ weights + biases has ``fraction(x)``: (weights, biases, fraction)."""
+        assert self.weight_t is not None
+        assert self.bias_t is not None
+        f = self.fraction(x)
+        up_w, up_b = f - x.fraction - self.weight_t.fraction, f - self.bias_t.fraction
+        bias = self.bias.array if np.any(self.bias.array) else np.zeros_like(self.bias.array)
+        return _shift_left(self.weight.array, up_w), _shift_left(bias, max(up_b, 0)), f
+
+    def exact_accumulator(self, x: Range) -> FixedType:
+        """The narrowest type that holds every partial sum in any order, biases and single products included."""
+        weight, bias, f = self.aligned(x)
+        lo, hi = _sum_bounds(x, weight)
+        low = min(0, int((np.minimum(lo, 0) + np.minimum(ints(bias), 0)).min(initial=0)))
+        high = max(0, int((np.maximum(hi, 0) + np.maximum(ints(bias), 0)).max(initial=0)))
+        width = width_of(low, high)
+        return FixedType(width, width - f, low < 0)
+
+    def narrowed(self, x: Range) -> bool:
+        """True when ``accum_t`` does not hold the exact sum, so that every addition is cast."""
+        assert self.accum_t is not None
+        exact = self.exact_accumulator(x)
+        covers = self.accum_t.integer - self.accum_t.signed >= exact.integer - exact.signed
+        return not (covers and self.accum_t.fraction >= exact.fraction and (self.accum_t.signed or not exact.signed))
+
+    # ---- values ----------------------------------------------------------------------------------------------------------
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        (x,) = xs
+        assert self.accum_t is not None
+        if self.narrowed(x):
+            return Range.of_type(self.accum_t)
+        weight, bias, f = self.aligned(x)
+        lo, hi = _interval(x, weight)
+        return Range(lo + ints(bias), hi + ints(bias), f)
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        (x,) = xs
+        if self.narrowed(x):
+            return self._narrow_kernel(x)
+        weight, bias, _ = self.aligned(x)
+        bound = self.exact_bound(x)
+        kind = carrier(bound) if bound <= FLOAT64_EXACT else None
+        if kind is None:
+            from nn2hls.wide import matmul_exact
+
+            return lambda ops, watch: matmul_exact(ops[0], weight, bias, x.bound, bound)
+        w, b = weight.astype(kind), bias.astype(kind)
+        has_bias = bool(b.any())
+
+        def run(ops: Sequence[Any], watch: Watch) -> Any:
+            y = ops[0].astype(kind, copy=False) @ w
+            if has_bias:
+                y += b
+            return y
+
+        return run
+
+    def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
+        return [(needed @ (self.weight.array != 0).T.astype(np.int64)) > 0]
+
+    def exact_bound(self, x: Range) -> int:
+        """The largest magnitude that any partial sum in any order can have: the sum of absolute products and the bias."""
+        weight, bias, _ = self.aligned(x)
+        size = np.maximum(np.abs(x.lo), np.abs(x.hi))
+        total = _matmul(np.broadcast_to(size, (*np.shape(size)[:-1], weight.shape[0])), np.abs(weight))
+        return int((total + np.abs(ints(bias))).max(initial=0))
+
+    def _narrow_kernel(self, x: Range) -> Kernel:
+        accum = self.accum_t
+        assert accum is not None
+        weight, bias, f = self.aligned(x)
+        grid = max(f, accum.fraction)  # the accumulator and the products as mantissas of one fraction
+        start = ints(cast_to(ints(bias), f, accum)) << (grid - accum.fraction)
+        rows = [(i, np.flatnonzero(weight[i]), weight[i][weight[i] != 0]) for i in range(weight.shape[0])]
+
+        def run(ops: Sequence[Any], watch: Watch) -> Any:
+            values = ops[0].astype(np.int64)
+            y = np.broadcast_to(start.astype(np.int64), (*values.shape[:-1], weight.shape[1])).copy()
+            for i, columns, w in rows:
+                total = y[..., columns] + ((values[..., i, None] * w) << (grid - f))
+                watch("accum", total, grid, accum)
+                y[..., columns] = cast_to(total, grid, accum) << (grid - accum.fraction)
+            return y >> (grid - accum.fraction)
+
+        return run
+
+    # ---- hardware --------------------------------------------------------------------------------------------------------
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        from nn2hls.ops.dense_plan import plan
+
+        return plan(self, xs[0]).schedule(result)
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        from nn2hls.ops.dense_code import dense_call
+
+        return dense_call(self, xs[0], result)
+
+
+def _shift_left(values: np.ndarray, up: int) -> np.ndarray:
+    if up == 0:
+        return values
+    top = int(np.abs(ints(values)).max(initial=0))
+    return values << up if (top << up) < 1 << 62 else ints(values) << up
+
+
+def _matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Exact a @ b of integers as an object array: in float64 BLAS when the bound proves it exact, else in Python integers."""
+    a, bound_b = ints(a), int(np.abs(ints(b) if b.dtype == object else b).max(initial=0))
+    bound = int(np.abs(a).max(initial=0)) * bound_b * b.shape[0]
+    if bound <= FLOAT64_EXACT:
+        return ints((a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64))
+    return ints(np.dot(a, ints(b)))
+
+
+def _interval(x: Range, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Interval product x @ weight: (lo, hi) per output."""
+    n_in = weight.shape[0]
+    lo = np.broadcast_to(x.lo, (*np.shape(x.lo)[:-1], n_in))
+    hi = np.broadcast_to(x.hi, (*np.shape(x.hi)[:-1], n_in))
+    up, down = np.maximum(weight, 0), np.minimum(weight, 0)
+    return _matmul(lo, up) + _matmul(hi, down), _matmul(hi, up) + _matmul(lo, down)
+
+
+def _sum_bounds(x: Range, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of any subset of the products: each one's negative and positive parts alone."""
+    around = Range(np.minimum(x.lo, 0), np.maximum(x.hi, 0), x.fraction)
+    return _interval(around, weight)
+
+

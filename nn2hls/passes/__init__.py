@@ -1,0 +1,39 @@
+"""All passes, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nn2hls.ir import Graph, verify
+from nn2hls.passes.base import Context, Pass
+from nn2hls.passes.constants import propagate_constants
+from nn2hls.passes.fold_scale import fold_scale
+from nn2hls.passes.identities import drop_identities, drop_unused, fold_constants
+from nn2hls.passes.resolve_types import resolve_types
+
+PIPELINE: tuple[Pass, ...] = (
+    Pass("fold-constants", fold_constants, False, "first, so that later passes see constants where the user wrote expressions"),
+    Pass("drop-identities", drop_identities, False, "before folding, so that a no-op between two layers does not keep them apart"),
+    Pass("fold-scale", fold_scale, False, "before types, so that BatchNormalization costs no rounding of its own"),
+    Pass("drop-unused", drop_unused, False, "last of the float graph: what no output needs gets no type"),
+    Pass("resolve-types", resolve_types, True, "the float graph becomes the fixed graph"),
+    Pass("propagate-constants", propagate_constants, True, "after rounding, which makes more zeros and constants"),
+)
+
+
+def run_passes(graph: Graph, context: Context, *, typed: bool, after: Callable[[str, Graph], None] | None = None) -> Graph:
+    """Run the passes of the float stage or of the fixed stage, verifying the graph after each.
+
+    Args:
+        graph: The graph of the stage before.
+        context: Settings and calibration data.
+        typed: Which stage.
+        after: Called with each pass's name and its graph.
+    """
+    for step in PIPELINE:
+        if step.typed == typed:
+            graph = step.run(graph, context)
+            verify(graph, typed=typed)
+            if after is not None:
+                after(step.name, graph)
+    return graph

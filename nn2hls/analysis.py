@@ -1,0 +1,27 @@
+"""What holds for every input: exact ranges of all values of a fixed graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nn2hls.ir import Graph, Node
+from nn2hls.ops.shape import Constant, Input
+from nn2hls.ranges import Range
+
+
+def graph_ranges(graph: Graph) -> Mapping[str, Range]:
+    """Sound bounds of each node's result, one pair per element of its shape."""
+    ranges: dict[str, Range] = {}
+    for node in graph:
+        ranges[node.name] = node_range(node, [ranges[i] for i in node.inputs])
+    return ranges
+
+
+def node_range(node: Node, xs: list[Range]) -> Range:
+    """Sound bounds of one node's result from those of its operands."""
+    kind = node.result_type
+    if isinstance(node.op, Input):
+        return Range.of_type(kind).broadcast(node.shape)
+    if isinstance(node.op, Constant):
+        return Range.of_mantissas(node.op.value.array, kind.fraction)
+    return node.op.exact(xs).cast(kind).broadcast(node.shape)

@@ -1,0 +1,231 @@
+"""The emulator: a fixed graph on integers, exactly as the hardware computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nn2hls.analysis import node_range
+from nn2hls.errors import DataError
+from nn2hls.fixed import FixedType, Rounding, cast_to
+from nn2hls.ir import Graph, Node
+from nn2hls.ops.base import Kernel
+from nn2hls.ops.shape import Constant, Input
+from nn2hls.ranges import FLOAT64_EXACT, Range, carrier
+
+CHUNK_BYTES = 512 << 10  # of the widest value, so that a chunk stays in the second-level cache
+
+
+@dataclass
+class Overflow:
+    """Values of one layer that left the range of their type.
+
+    Args:
+        layer: The node, and ``.accum`` or another part inside it.
+        type: The type they were cast to.
+        count: How many values.
+        total: Of how many.
+        bits: Integer bits that are missing for the worst of them.
+    """
+
+    layer: str
+    type: FixedType
+    count: int = 0
+    total: int = 0
+    bits: int = 0
+
+    def __str__(self) -> str:
+        share = f"{self.count} of {self.total} values"
+        return f"{self.layer}: {share} beyond {self.type}, {self.bits} more integer bits needed"
+
+
+@dataclass
+class OverflowLog:
+    """All overflows of one run, by layer."""
+
+    found: dict[str, Overflow] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def see(self, layer: str, values: Any, fraction: int, kind: FixedType) -> bool:
+        """Note the values that do not fit ``kind``; True when there are any.
+
+        Rounding is monotonic, so the extremes decide, and only a layer that overflows is counted.
+        """
+        size = values.size
+        self.seen[layer] = self.seen.get(layer, 0) + size
+        if not size:
+            return False
+        low, high = int(values.min()), int(values.max())
+        low, high = (cast_to(v, fraction, kind, fits=True) for v in (low, high))
+        if kind.min_mantissa <= low and high <= kind.max_mantissa:
+            return False
+        rounded = cast_to(values, fraction, kind, fits=True)
+        entry = self.found.setdefault(layer, Overflow(layer, kind))
+        entry.count += int(np.count_nonzero((rounded < kind.min_mantissa) | (rounded > kind.max_mantissa)))
+        span = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + (kind.signed or low < 0)
+        entry.bits = max(entry.bits, span - kind.width, 1)
+        return True
+
+    def overflows(self) -> list[Overflow]:
+        """What was found, in the order of the layers."""
+        for name, entry in self.found.items():
+            entry.total = self.seen[name]
+        return list(self.found.values())
+
+
+@dataclass(frozen=True)
+class _Step:
+    node: Node
+    kernel: Kernel
+    fraction: int
+    proven: bool  # the exact result fits the result type for every input
+    exact: bool  # no bits are dropped
+
+
+class Emulator:
+    """A fixed graph, prepared to run; one instance may run any number of times."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._steps: list[_Step] = []
+        ranges: dict[str, Range] = {}
+        for node in graph:
+            xs = [ranges[i] for i in node.inputs]
+            ranges[node.name] = node_range(node, xs)
+            if not isinstance(node.op, Input | Constant):
+                self._steps.append(_prepare(node, xs))
+        self.ranges = ranges
+        self._constants = {n.name: _constant(n) for n in graph if isinstance(n.op, Constant)}
+        widest = max((int(np.prod(n.shape)) for n in graph), default=1)
+        self.chunk = max(16, CHUNK_BYTES // (8 * max(widest, 1)))
+        last: dict[str, int] = {}
+        for k, step in enumerate(self._steps):
+            for name in step.node.inputs:
+                last[name] = k
+        self._last = last
+
+    def run(
+        self,
+        inputs: Sequence[np.ndarray],
+        take: Callable[[str, int, Any], None],
+        keep: Iterable[str] = (),
+        *,
+        raw: bool = False,
+        log: OverflowLog | None = None,
+    ) -> OverflowLog:
+        """Run in chunks of events.
+
+        Args:
+            inputs: One array (events, *shape) per input: floats, or mantissas when ``raw``.
+            take: Called with node name, first event and the mantissas of the chunk, for outputs and ``keep``.
+            keep: Further nodes whose values are wanted.
+            raw: The inputs are mantissas of the input types.
+            log: Where overflows are noted; a new one without.
+        """
+        log = log or OverflowLog()
+        events = inputs[0].shape[0] if inputs else 1
+        wanted = {*self.graph.outputs, *keep}
+        for start in range(0, events, self.chunk):
+            part = [x[start : start + self.chunk] for x in inputs]
+            self._run_chunk(part, start, wanted, take, raw, log)
+        return log
+
+    def _run_chunk(
+        self,
+        inputs: Sequence[np.ndarray],
+        start: int,
+        wanted: set[str],
+        take: Callable[[str, int, Any], None],
+        raw: bool,
+        log: OverflowLog,
+    ) -> None:
+        count = len(inputs[0]) if inputs else 1
+        values: dict[str, Any] = {
+            name: np.broadcast_to(array, (count, *array.shape)) for name, array in self._constants.items()
+        }
+        for node, x in zip(self.graph.inputs, inputs, strict=True):
+            values[node.name] = _as_mantissas(x, node) if raw else quantise(x, node, log)
+        for name in wanted & values.keys():
+            take(name, start, values[name])
+        for k, step in enumerate(self._steps):
+            node = step.node
+            operands = [values[i] for i in node.inputs]
+            exact = step.kernel(operands, lambda what, v, f, t, n=node.name: log.see(f"{n}.{what}", v, f, t))  # type: ignore[misc]
+            values[node.name] = _finish(step, exact, log)
+            if node.name in wanted:
+                take(node.name, start, values[node.name])
+            for name in node.inputs:
+                if self._last[name] == k:
+                    values.pop(name, None)
+
+
+def _prepare(node: Node, xs: list[Range]) -> _Step:
+    exact, kind = node.op.exact(xs), node.result_type
+    rounded = exact.rounded(kind)
+    proven = kind.min_mantissa <= rounded.low and rounded.high <= kind.max_mantissa
+    return _Step(node, node.op.kernel(xs), exact.fraction, proven, exact.fraction == kind.fraction)
+
+
+def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
+    """The one cast of a layer, skipping what is proved to change nothing."""
+    kind = step.node.result_type
+    fits = step.proven or not log.see(step.node.name, exact, step.fraction, kind)
+    if step.exact and fits:
+        return exact
+    return cast_to(exact, step.fraction, kind, fits=fits)
+
+
+def _constant(node: Node) -> np.ndarray:
+    assert isinstance(node.op, Constant)
+    array = node.op.value.array
+    kind = carrier(int(np.abs(array).max(initial=0)))
+    return array.astype(kind) if kind is not None else array
+
+
+def _as_mantissas(x: np.ndarray, node: Node) -> np.ndarray:
+    kind = node.result_type
+    out = carrier(max(kind.max_mantissa, -kind.min_mantissa))
+    if x.size and (x.min() < kind.min_mantissa or x.max() > kind.max_mantissa):
+        raise DataError(f"Mantissas leave the range of {kind}.", where=node.name)
+    return x.astype(out) if out is not None else x
+
+
+def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
+    """Floats to mantissas of the input's type, rounded by its mode, exactly; values that do not fit are noted."""
+    kind = node.result_type
+    scaled = np.ldexp(x.astype(np.float64), kind.fraction)
+    rounded = round_exact(scaled, kind.rounding)
+    if not np.isfinite(rounded).all():
+        raise DataError("The input holds NaN or Inf.", where=node.name, fix="Clean the data first: fixed point has no such values.")
+    fits = not log.see(node.name, rounded, kind.fraction, kind)
+    if not fits and np.abs(rounded).max() > FLOAT64_EXACT:
+        flat = np.array([int(v) for v in rounded.ravel()], dtype=object).reshape(rounded.shape)
+        return np.asarray(cast_to(flat, kind.fraction, kind)).astype(np.float64 if kind.width <= 53 else np.int64)
+    if kind.width > 53:
+        rounded = rounded.astype(np.int64)
+    cast: np.ndarray = rounded if fits else cast_to(rounded, kind.fraction, kind)
+    out = carrier(max(kind.max_mantissa, -kind.min_mantissa))
+    return cast.astype(out, copy=False) if out is not None else cast
+
+
+def round_exact(q: np.ndarray, rounding: Rounding) -> np.ndarray:
+    """Round float64 values to whole numbers by ``rounding``; unlike adding a half, right for every float64."""
+    if rounding is Rounding.TRN:
+        return np.asarray(np.floor(q))
+    if rounding is Rounding.TRN_ZERO:
+        return np.asarray(np.trunc(q))
+    if rounding is Rounding.RND_CONV:
+        return np.asarray(np.rint(q))
+    nearest = np.rint(q)  # half to even; only ties differ between the other modes
+    below = np.floor(q)
+    tie = q - below == 0.5
+    up = {
+        Rounding.RND: np.ones_like(tie),
+        Rounding.RND_MIN_INF: np.zeros_like(tie),
+        Rounding.RND_INF: q > 0,
+        Rounding.RND_ZERO: q < 0,
+    }[rounding]
+    return np.where(tie, below + up, nearest)

@@ -1,0 +1,65 @@
+"""What a pass is: a pure function from graph to graph, listed once with the reason for its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from nn2hls.fixed import FixedType
+from nn2hls.ir import Graph, Node
+
+
+class LayerSettings(Protocol):
+    """What passes read of a layer's settings; ``nn2hls.config`` provides it."""
+
+    @property
+    def precision(self) -> Mapping[str, FixedType]: ...
+    @property
+    def default(self) -> FixedType | None: ...
+    @property
+    def own_type(self) -> bool: ...
+    @property
+    def reuse(self) -> int: ...
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def table_size(self) -> int | None: ...
+    @property
+    def max_width(self) -> int: ...
+    @property
+    def target_sqnr(self) -> float: ...
+
+
+@dataclass
+class Context:
+    """What a pass may read besides the graph.
+
+    Args:
+        settings: The settings of a node.
+        calibration: One array (events, *shape) per input, or None without data.
+        notes: What passes tell the user, in order.
+    """
+
+    settings: Callable[[Node], LayerSettings]
+    calibration: Sequence[np.ndarray] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One entry of the pipeline.
+
+    Args:
+        name: As ``nn2hls passes`` prints it.
+        run: The function.
+        typed: True when the graph it returns has types.
+        why: Why it stands where it stands.
+    """
+
+    name: str
+    run: Callable[[Graph, Context], Graph]
+    typed: bool
+    why: str

@@ -1,0 +1,72 @@
+"""Drop nodes that change nothing, and nodes that no output needs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from nn2hls.ir import Graph, Node
+from nn2hls.ops import Clip, Concatenate, Constant, Elementwise, Input, Merge, Reshape, Scale, Transpose
+from nn2hls.passes.base import Context
+
+
+def drop_identities(graph: Graph, context: Context) -> Graph:
+    """Remove nodes whose value equals their operand's; a node the user gave a type of its own stays, as a cast."""
+    gone: dict[str, str] = {}
+    for node in graph:
+        if _is_identity(graph, node) and not context.settings(node).own_type:
+            gone[node.name] = node.inputs[0]
+    return _show_in_operand(graph, gone).without(gone)
+
+
+def _show_in_operand(graph: Graph, gone: dict[str, str]) -> Graph:
+    """Let operands of removed nodes stand for their layers in traces, where that place is free."""
+    shows: dict[str, str] = {}
+    for name, operand in gone.items():
+        while operand in gone:
+            operand = gone[operand]
+        key = graph[name].origin.trace_key
+        if key and not graph[operand].origin.trace_key:
+            shows[operand] = key
+    return graph.map(
+        lambda n: dataclasses.replace(n, origin=dataclasses.replace(n.origin, shows=shows[n.name])) if n.name in shows else n
+    )
+
+
+def _is_identity(graph: Graph, node: Node) -> bool:
+    op = node.op
+    if isinstance(op, Reshape):
+        return op.size == graph.operands(node)[0].shape
+    if isinstance(op, Transpose):
+        return op.axes == tuple(range(len(op.axes)))
+    if isinstance(op, Scale):
+        return bool(np.all(op.scale.array == 1) and not np.any(op.bias.array))
+    if isinstance(op, Clip):
+        return op.low == -np.inf and op.high == np.inf
+    if isinstance(op, Elementwise | Concatenate):
+        return len(node.inputs) == 1 and getattr(op, "merge", None) is not Merge.SUB
+    return False
+
+
+def drop_unused(graph: Graph, context: Context) -> Graph:
+    """Remove nodes that no output needs; inputs stay, they are ports."""
+    needed = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return Graph(tuple(n for n in graph.nodes if n.name in needed or isinstance(n.op, Input)), graph.outputs)
+
+
+def fold_constants(graph: Graph, context: Context) -> Graph:
+    """Replace nodes all of whose operands are constants by a Constant."""
+    done: dict[str, Node] = {}
+    for node in graph:
+        operands = [done[i] for i in node.inputs]
+        if operands and all(isinstance(o.op, Constant) for o in operands):
+            from nn2hls.ir import Const
+
+            values = [o.op.value.array[None] for o in operands if isinstance(o.op, Constant)]
+            node = dataclasses.replace(node, op=Constant(Const(node.op.evaluate_float(*values)[0])), inputs=())
+        done[node.name] = node
+    return Graph(tuple(done.values()), graph.outputs)

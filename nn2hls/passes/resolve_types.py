@@ -1,0 +1,152 @@
+"""Give every value and every constant its fixed-point type: the float graph becomes the fixed graph."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from nn2hls.fixed import FixedType, Overflow, Rounding
+from nn2hls.ir import Const, Graph, Node
+from nn2hls.ops import Constant, Dense, Input, Reshape, Strategy, Transpose
+from nn2hls.ops.base import Hints
+from nn2hls.passes.base import Context, LayerSettings
+from nn2hls.ranges import Range, constant_type, ints, round_constant
+from nn2hls.reference import run_float
+
+DEFAULT_INPUT = FixedType(16, 6, True, Rounding.RND, Overflow.SAT)
+SAMPLES = 512  # events that measure the signal of each layer
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Float statistics of one value: root mean square, spread around the mean of each element, smallest and largest."""
+
+    rms: float
+    spread: float
+    low: float
+    high: float
+
+
+def resolve_types(graph: Graph, context: Context) -> Graph:
+    """Resolve types in topological order by the rules of docs/fixed-point.md."""
+    signals = measure(graph, context)
+    done: dict[str, Node] = {}
+    ranges: dict[str, Range] = {}
+    for node in graph:
+        typed, values = _resolve(node, [done[i] for i in node.inputs], ranges, signals, context)
+        done[node.name], ranges[node.name] = typed, values
+    return Graph(tuple(done.values()), graph.outputs)
+
+
+def measure(graph: Graph, context: Context) -> Mapping[str, Signal]:
+    """Statistics of every value on the calibration data, or on seeded standard normal events without any."""
+    if context.calibration is not None:
+        inputs = [np.asarray(x, dtype=np.float64) for x in context.calibration]
+    else:
+        rng = np.random.default_rng(0)
+        inputs = [rng.standard_normal((SAMPLES, *n.shape)) for n in graph.inputs]
+    values = run_float(graph, inputs, [n.name for n in graph])
+    return {name: _signal(v) for name, v in values.items()}
+
+
+def _signal(v: np.ndarray) -> Signal:
+    if not v.size:
+        return Signal(0.0, 0.0, 0.0, 0.0)
+    return Signal(
+        float(np.sqrt(np.mean(np.square(v)))), float(np.sqrt(np.mean(np.var(v, axis=0)))), float(v.min()), float(v.max())
+    )
+
+
+def _resolve(
+    node: Node, operands: list[Node], ranges: Mapping[str, Range], signals: Mapping[str, Signal], context: Context
+) -> tuple[Node, Range]:
+    settings = context.settings(node)
+    signal = signals[node.name]
+    given = settings.precision.get("result") or settings.default
+    if isinstance(node.op, Input):
+        kind = given or (_input_type(signal, settings) if context.calibration is not None else DEFAULT_INPUT)
+        return dataclasses.replace(node, type=kind), Range.of_type(kind).broadcast(node.shape)
+    noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
+    if isinstance(node.op, Constant):
+        kind = given or constant_type(node.op.value.array, noise, settings.max_width)
+        op = node.op.replace(value=Const(round_constant(node.op.value.array, kind)))
+        values = Range.of_mantissas(op.value.array, kind.fraction)
+        return dataclasses.replace(node, op=op, type=kind), values
+    xs = [ranges[o.name] for o in operands]
+    if isinstance(node.op, Reshape | Transpose) and not settings.own_type:
+        kind = operands[0].result_type
+        return dataclasses.replace(node, type=kind), node.op.exact(xs)
+    op = node.op.resolve(xs, _hints(node, operands, settings, signals, noise / math.sqrt(2), given))
+    if isinstance(op, Dense):
+        op = op.replace(reuse=settings.reuse, strategy=Strategy(settings.strategy))
+    exact = op.exact(xs)
+    kind = given or _result_type(node, exact, signal, noise * math.sqrt(6), settings, context)
+    return dataclasses.replace(node, op=op, type=kind), exact.cast(kind).broadcast(node.shape)
+
+
+def _hints(
+    node: Node,
+    operands: list[Node],
+    settings: LayerSettings,
+    signals: Mapping[str, Signal],
+    noise: float,
+    given: FixedType | None,
+) -> Hints:
+    types = dict(settings.precision)
+    if settings.default is not None:
+        types.setdefault("weight", settings.default)
+        types.setdefault("bias", settings.default)
+    return Hints(
+        given=types,
+        table_size=settings.table_size,
+        max_width=settings.max_width,
+        noise=noise,
+        operand_rms=tuple(signals[o.name].rms for o in operands),
+        result=given,
+    )
+
+
+def _input_type(signal: Signal, settings: LayerSettings) -> FixedType:
+    """The range seen plus one integer bit, and the fraction bits that keep rounding below the target share."""
+    signed = signal.low < 0
+    integer = math.frexp(max(abs(signal.low), abs(signal.high), 2.0**-30))[1] + 1 + signed
+    noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
+    fraction = math.ceil(-math.log2(noise * math.sqrt(12)))
+    width = min(max(integer + fraction, 1 + signed), settings.max_width)
+    return FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
+
+
+def _result_type(
+    node: Node, exact: Range, signal: Signal, step: float, settings: LayerSettings, context: Context
+) -> FixedType:
+    """The sound interval, or with calibration data the range seen plus one bit; the fewest fraction bits below ``step``."""
+    fraction = min(math.ceil(-math.log2(step)), exact.fraction)
+    width, signed = _sound_width(exact, fraction), exact.signed
+    overflow = Overflow.WRAP
+    if context.calibration is not None:
+        seen = math.frexp(max(abs(signal.low), abs(signal.high), 2.0**-30))[1] + 1 + signed
+        if seen + fraction < width:
+            width, overflow = max(seen + fraction, 1 + signed), Overflow.SAT
+    integer = width - fraction
+    if width > settings.max_width:
+        lost = width - settings.max_width
+        context.notes.append(
+            f"{node.name}: {integer} integer bits leave {fraction - lost} of the {fraction} fraction bits wanted "
+            f"within {settings.max_width} bits; calibration data or a larger MaxWidth gives them back."
+        )
+        fraction -= lost
+        width = settings.max_width if overflow is Overflow.SAT else _sound_width(exact, fraction)
+        integer = width - fraction
+    rounding = Rounding.RND if fraction < exact.fraction else Rounding.TRN
+    return FixedType(width, integer, signed, rounding, overflow)
+
+
+def _sound_width(exact: Range, fraction: int) -> int:
+    """Bits that hold every value of ``exact`` once it is rounded to ``fraction`` fraction bits."""
+    target = FixedType(1, 1 - fraction, True, Rounding.RND)
+    ends = Range(ints(exact.low), ints(exact.high), exact.fraction).rounded(target)
+    return ends.width + (exact.signed and ends.low >= 0)
