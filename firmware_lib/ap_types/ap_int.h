@@ -1,0 +1,240 @@
+// ap_int<W>, ap_uint<W>: a light stand-in for compiling generated code without a vendor tool.
+//
+// Written from the public description (AMD UG1399, "Arbitrary Precision Integer Library"); it offers only what generated code
+// uses, so that a translation unit compiles fast. HLS tools use their own ap_int.h. Up to 64 bits the value sits in a long long,
+// up to 128 in an __int128, beyond that in words (ap_words.h); a negative value is sign extended, so a word is the value.
+#ifndef NN2HLS_AP_INT_H_
+#define NN2HLS_AP_INT_H_
+
+#include "ap_words.h"
+
+template <int W, bool S>
+struct ap_int_base;
+template <int W, bool S>
+struct ap_range_ref;
+template <int W>
+struct ap_int;
+template <int W>
+struct ap_uint;
+
+namespace ap_detail {
+
+constexpr int max(int a, int b) { return a > b ? a : b; }
+
+// Width of the sum before its carry, and of & | ^: an unsigned operand beside a signed one takes a bit more.
+constexpr int common(int w1, bool s1, int w2, bool s2) { return max(w1 + (s2 && !s1), w2 + (s1 && !s2)); }
+
+template <int KIND, int BITS>
+struct word_kind {
+    typedef long long type;
+};
+template <int BITS>
+struct word_kind<1, BITS> {
+    typedef __int128 type;
+};
+template <int BITS>
+struct word_kind<2, BITS> {
+    typedef ap_words<(BITS + 63) / 64> type;
+};
+// The integer that holds W bits: always signed, so an unsigned value needs one bit more.
+template <int W, bool S>
+struct word {
+    typedef typename word_kind<(W + !S > 64) + (W + !S > 128), W + !S>::type type;
+};
+
+// The low `width` bits as a signed or unsigned value.
+constexpr long long wrap(long long v, int width, bool s) {
+    return s ? static_cast<long long>(static_cast<unsigned long long>(v) << (64 - width)) >> (64 - width)
+             : v & static_cast<long long>(~0ull >> (64 - width));
+}
+constexpr __int128 wrap(__int128 v, int width, bool s) {
+    return s ? static_cast<__int128>(static_cast<unsigned __int128>(v) << (128 - width)) >> (128 - width)
+             : v & static_cast<__int128>(~static_cast<unsigned __int128>(0) >> (128 - width));
+}
+constexpr long long left(long long v, int n) {
+    return n > 63 ? 0 : static_cast<long long>(static_cast<unsigned long long>(v) << n);
+}
+constexpr __int128 left(__int128 v, int n) {
+    return n > 127 ? 0 : static_cast<__int128>(static_cast<unsigned __int128>(v) << n);
+}
+constexpr long long right(long long v, int n) { return v >> (n > 63 ? 63 : n); }
+constexpr __int128 right(__int128 v, int n) { return v >> (n > 127 ? 127 : n); }
+
+}  // namespace ap_detail
+
+// Base of ap_int and ap_uint, and the type of every result, as in the vendor's headers.
+template <int W, bool S>
+struct ap_int_base {
+    static_assert(W >= 1 && W <= 4096, "ap_int: the width is out of range");
+    typedef typename ap_detail::word<W, S>::type word;
+    static const int width = W;
+    word V;
+
+    ap_int_base() = default;
+    constexpr ap_int_base(int v) : V(ap_detail::wrap(word(v), W, S)) {}
+    constexpr ap_int_base(unsigned v) : V(ap_detail::wrap(word(v), W, S)) {}
+    constexpr ap_int_base(long v) : V(ap_detail::wrap(word(v), W, S)) {}
+    constexpr ap_int_base(unsigned long v) : V(ap_detail::wrap(word(v), W, S)) {}
+    constexpr ap_int_base(long long v) : V(ap_detail::wrap(word(v), W, S)) {}
+    constexpr ap_int_base(unsigned long long v) : V(ap_detail::wrap(word(v), W, S)) {}
+    template <int W2, bool S2>
+    constexpr ap_int_base(const ap_int_base<W2, S2>& v)
+        : V((S == S2 ? W >= W2 : S && W > W2) ? word(v.V) : ap_detail::wrap(word(v.V), W, S)) {}
+    template <int W2, bool S2>
+    ap_int_base(const ap_range_ref<W2, S2>& v);
+
+    // A word that is known to fit.
+    static constexpr ap_int_base of(const word& v) { return ap_int_base(v, 0, 0); }
+
+    constexpr int to_int() const { return static_cast<int>(static_cast<long long>(V)); }
+    constexpr unsigned to_uint() const { return static_cast<unsigned>(static_cast<long long>(V)); }
+    constexpr long long to_int64() const { return static_cast<long long>(V); }
+    constexpr unsigned long long to_uint64() const { return static_cast<unsigned long long>(static_cast<long long>(V)); }
+    explicit constexpr operator bool() const { return V != word(0); }
+    explicit constexpr operator int() const { return to_int(); }
+    explicit constexpr operator unsigned() const { return to_uint(); }
+    explicit constexpr operator long long() const { return to_int64(); }
+    explicit constexpr operator unsigned long long() const { return to_uint64(); }
+    double to_double() const { return static_cast<double>(V); }
+
+    ap_range_ref<W, S> range(int high, int low);
+    ap_int_base<W, false> range(int high, int low) const {
+        typedef typename ap_int_base<W, false>::word bits;
+        return ap_int_base<W, false>::of(ap_detail::wrap(bits(ap_detail::right(V, low)), high - low + 1, false));
+    }
+    bool operator[](int i) const { return (ap_detail::right(V, i) & word(1)) != word(0); }
+
+    ap_int_base operator<<(int n) const { return of(ap_detail::wrap(ap_detail::left(V, n), W, S)); }
+    ap_int_base operator>>(int n) const { return of(ap_detail::right(V, n)); }
+    ap_int_base operator~() const { return of(ap_detail::wrap(word(~V), W, S)); }
+    bool operator!() const { return V == word(0); }
+    ap_int_base<ap_detail::max(W, 1 + S) + 1, true> operator-() const {
+        typedef ap_int_base<ap_detail::max(W, 1 + S) + 1, true> result;
+        return result::of(-typename result::word(V));
+    }
+    template <class T>
+    ap_int_base& operator+=(const T& b) {
+        return *this = ap_int_base(*this + b);
+    }
+    template <class T>
+    ap_int_base& operator-=(const T& b) {
+        return *this = ap_int_base(*this - b);
+    }
+    ap_int_base& operator<<=(int n) { return *this = *this << n; }
+    ap_int_base& operator>>=(int n) { return *this = *this >> n; }
+
+   private:
+    constexpr ap_int_base(const word& v, int, int) : V(v) {}
+};
+
+// Part of an ap_[u]int; reads as an unsigned number, writes its bits.
+template <int W, bool S>
+struct ap_range_ref {
+    ap_int_base<W, S>& d_bv;
+    int high, low;
+
+    ap_int_base<W, false> get() const { return static_cast<const ap_int_base<W, S>&>(d_bv).range(high, low); }
+    template <class T>
+    const ap_range_ref& operator=(const T& v) const {
+        typedef typename ap_int_base<W, S>::word word;
+        const word ones = ap_detail::left(ap_int_base<W, S>(-1).V, low);
+        const word above = high == W - 1 ? word(0) : ap_detail::left(word(-1), high + 1);
+        const word mask = ones & ~above;
+        const word bits = ap_detail::left(ap_int_base<W, S>(v).V, low);
+        d_bv.V = ap_detail::wrap(word((d_bv.V & ~mask) | (bits & mask)), W, S);
+        return *this;
+    }
+    unsigned to_uint() const { return get().to_uint(); }
+    unsigned long long to_uint64() const { return get().to_uint64(); }
+};
+
+template <int W, bool S>
+template <int W2, bool S2>
+ap_int_base<W, S>::ap_int_base(const ap_range_ref<W2, S2>& v) : V(ap_int_base(v.get()).V) {}
+
+template <int W, bool S>
+ap_range_ref<W, S> ap_int_base<W, S>::range(int high, int low) {
+    ap_range_ref<W, S> part = {*this, high, low};
+    return part;
+}
+
+template <int W>
+struct ap_int : ap_int_base<W, true> {
+    typedef ap_int_base<W, true> base;
+    ap_int() = default;
+    constexpr ap_int(int v) : base(v) {}
+    constexpr ap_int(unsigned v) : base(v) {}
+    constexpr ap_int(long v) : base(v) {}
+    constexpr ap_int(unsigned long v) : base(v) {}
+    constexpr ap_int(long long v) : base(v) {}
+    constexpr ap_int(unsigned long long v) : base(v) {}
+    template <int W2, bool S2>
+    constexpr ap_int(const ap_int_base<W2, S2>& v) : base(v) {}
+    template <int W2, bool S2>
+    ap_int(const ap_range_ref<W2, S2>& v) : base(v) {}
+};
+
+template <int W>
+struct ap_uint : ap_int_base<W, false> {
+    typedef ap_int_base<W, false> base;
+    ap_uint() = default;
+    constexpr ap_uint(int v) : base(v) {}
+    constexpr ap_uint(unsigned v) : base(v) {}
+    constexpr ap_uint(long v) : base(v) {}
+    constexpr ap_uint(unsigned long v) : base(v) {}
+    constexpr ap_uint(long long v) : base(v) {}
+    constexpr ap_uint(unsigned long long v) : base(v) {}
+    template <int W2, bool S2>
+    constexpr ap_uint(const ap_int_base<W2, S2>& v) : base(v) {}
+    template <int W2, bool S2>
+    ap_uint(const ap_range_ref<W2, S2>& v) : base(v) {}
+};
+
+// Results are wide enough for every value: W1 + W2 for a product, the wider one plus one for a sum. C integers count as 32 or
+// 64 bits. & | ^ take the wider width.
+#define NN2HLS_AP_BINARY(OP, WIDTH, SIGN)                                                              \
+    template <int W1, bool S1, int W2, bool S2>                                                        \
+    constexpr ap_int_base<WIDTH, SIGN> operator OP(const ap_int_base<W1, S1>& a, const ap_int_base<W2, S2>& b) { \
+        return ap_int_base<WIDTH, SIGN>::of(typename ap_int_base<WIDTH, SIGN>::word(a.V)               \
+                                                OP typename ap_int_base<WIDTH, SIGN>::word(b.V));      \
+    }                                                                                                  \
+    NN2HLS_AP_WITH_C(OP, int, 32)                                                                      \
+    NN2HLS_AP_WITH_C(OP, long long, 64)
+
+#define NN2HLS_AP_COMPARE(OP)                                                                          \
+    template <int W1, bool S1, int W2, bool S2>                                                        \
+    constexpr bool operator OP(const ap_int_base<W1, S1>& a, const ap_int_base<W2, S2>& b) {           \
+        return typename ap_int_base<ap_detail::common(W1, S1, W2, S2), S1 || S2>::word(a.V)            \
+            OP typename ap_int_base<ap_detail::common(W1, S1, W2, S2), S1 || S2>::word(b.V);           \
+    }                                                                                                  \
+    NN2HLS_AP_WITH_C(OP, int, 32)                                                                      \
+    NN2HLS_AP_WITH_C(OP, long long, 64)
+
+#define NN2HLS_AP_WITH_C(OP, CTYPE, BITS)                                                              \
+    template <int W, bool S>                                                                           \
+    constexpr auto operator OP(const ap_int_base<W, S>& a, CTYPE b)->decltype(a OP ap_int_base<BITS, true>(b)) { \
+        return a OP ap_int_base<BITS, true>(b);                                                        \
+    }                                                                                                  \
+    template <int W, bool S>                                                                           \
+    constexpr auto operator OP(CTYPE a, const ap_int_base<W, S>& b)->decltype(ap_int_base<BITS, true>(a) OP b) { \
+        return ap_int_base<BITS, true>(a) OP b;                                                        \
+    }
+
+NN2HLS_AP_BINARY(*, W1 + W2, (S1 || S2))
+NN2HLS_AP_BINARY(+, (ap_detail::common(W1, S1, W2, S2) + 1), (S1 || S2))
+NN2HLS_AP_BINARY(-, (ap_detail::common(W1, S1, W2, S2) + 1), true)
+NN2HLS_AP_BINARY(&, (ap_detail::common(W1, S1, W2, S2)), (S1 || S2))
+NN2HLS_AP_BINARY(|, (ap_detail::common(W1, S1, W2, S2)), (S1 || S2))
+NN2HLS_AP_BINARY(^, (ap_detail::common(W1, S1, W2, S2)), (S1 || S2))
+NN2HLS_AP_COMPARE(==)
+NN2HLS_AP_COMPARE(!=)
+NN2HLS_AP_COMPARE(<)
+NN2HLS_AP_COMPARE(<=)
+NN2HLS_AP_COMPARE(>)
+NN2HLS_AP_COMPARE(>=)
+
+#undef NN2HLS_AP_BINARY
+#undef NN2HLS_AP_COMPARE
+#undef NN2HLS_AP_WITH_C
+
+#endif

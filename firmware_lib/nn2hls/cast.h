@@ -1,0 +1,164 @@
+// The one cast that rounds and saturates, the mirror of nn2hls.fixed.cast in Python, and its typed faces.
+//
+// Mantissas are ap_int or ap_uint; a value is mantissa / 2^fraction. Bit-true for every HLS tool, because nothing but raw
+// integers is rounded here: the ap_fixed conversions of the tools differ from each other.
+#ifndef NN2HLS_CAST_H_
+#define NN2HLS_CAST_H_
+
+#include "ap_fixed.h"
+#include "ap_int.h"
+
+namespace nn2hls {
+
+// The numbers are those of nn2hls.fixed.Rounding and nn2hls.fixed.Overflow.
+enum rounding_mode {
+    TRN = 0,          // toward minus infinity: the bits are dropped
+    TRN_ZERO = 1,     // toward zero
+    RND = 2,          // to nearest, ties toward plus infinity
+    RND_ZERO = 3,     // to nearest, ties toward zero
+    RND_INF = 4,      // to nearest, ties away from zero
+    RND_MIN_INF = 5,  // to nearest, ties toward minus infinity
+    RND_CONV = 6      // to nearest, ties to even
+};
+enum overflow_mode {
+    WRAP = 0,      // the upper bits are dropped
+    SAT = 1,       // the nearest end of the range
+    SAT_ZERO = 2,  // zero
+    SAT_SYM = 3    // the nearest end of the symmetric range -max..max
+};
+
+// Rounds m / 2^shift to an integer and brings it into `width` bits. T must leave room: T >= width + 2; for shift > 0 m fits
+// T - 2 bits and shift < T; for shift < 0 m * 2^-shift fits T bits. The result fits T bits as a signed number.
+template <int T>
+inline ap_int<T> cast(ap_int<T> m, int shift, int width, bool is_signed, int rounding, int overflow) {
+    const ap_int<T> zero = 0;
+    const ap_int<T> one = 1;
+    const int up = shift < 0 ? -shift : 0;
+    const int down = shift > 0 ? shift : 0;
+    const int below = down > 0 ? down - 1 : 0;  // the number of bits below the half
+    const ap_int<T> whole = (m >> down) << up;
+    const ap_int<T> half_bit = (m >> below) & one;
+    const ap_int<T> low_bits = m & ((one << below) - one);
+    const ap_int<T> odd_bit = whole & one;
+
+    const bool minus = m < zero;
+    const bool odd = odd_bit != zero;
+    const bool half = down > 0 ? half_bit != zero : false;
+    const bool more = low_bits != zero;
+    const bool tie_up = rounding == RND ? true : rounding == RND_ZERO ? minus : rounding == RND_INF ? !minus
+                        : rounding == RND_CONV                        ? odd
+                                                                      : false;
+    const bool inexact = half ? true : more;
+    const bool toward_zero = minus ? inexact : false;
+    const bool nearest = half ? (more ? true : tie_up) : false;
+    const bool up_one = rounding == TRN ? false : rounding == TRN_ZERO ? toward_zero : nearest;
+    const ap_int<T> rounded = whole + (up_one ? one : zero);
+
+    const ap_int<T> max = (one << (is_signed ? width - 1 : width)) - one;
+    const ap_int<T> signed_min = overflow == SAT_SYM ? ap_int<T>(zero - max) : ap_int<T>(zero - max - one);
+    const ap_int<T> min = is_signed ? signed_min : zero;
+    const ap_int<T> signed_wrap = (rounded << (T - width)) >> (T - width);
+    const ap_int<T> unsigned_wrap = rounded & max;
+    const ap_int<T> wrapped = is_signed ? signed_wrap : unsigned_wrap;
+    const bool over = rounded > max;
+    const bool under = rounded < min;
+    const ap_int<T> end = overflow == SAT_ZERO ? zero : over ? max : min;
+    const bool outside = over ? true : under;
+    const ap_int<T> saturated = outside ? end : rounded;
+    return overflow == WRAP ? wrapped : saturated;
+}
+
+// ap_int<W> or ap_uint<W>.
+template <int W, bool SIGNED>
+struct integer {
+    typedef ap_int<W> type;
+};
+template <int W>
+struct integer<W, false> {
+    typedef ap_uint<W> type;
+};
+
+// Widths of one cast of an M bit operand (IN_SIGNED: ap_int, else ap_uint), so that constants leave no wider hardware.
+template <int SHIFT, int W, bool SIGNED, int ROUNDING, int OVERFLOW, int M, bool IN_SIGNED>
+struct cast_plan {
+    // The operand as a signed number. A shift beyond its bits, or one that moves it out of the result, changes nothing more.
+    static const int IN = IN_SIGNED ? M : M + 1;
+    static const int DOWN = SHIFT < 0 ? 0 : SHIFT > IN + 1 ? IN + 1 : SHIFT;
+    static const int UP = SHIFT > 0 ? 0 : -SHIFT > W ? W : -SHIFT;
+    // Bits of the rounded number, signed; half a step up can carry.
+    static const int OUT = (DOWN < IN ? IN - DOWN : 1) + UP + (DOWN > 0 && ROUNDING >= RND ? 1 : 0);
+    static const bool FITS = SIGNED ? OUT + (OVERFLOW == SAT_SYM && IN_SIGNED ? 1 : 0) <= W : !IN_SIGNED && OUT - 1 <= W;
+    static const int FOLD = FITS ? int(WRAP) : OVERFLOW;
+    static const int ROOM = DOWN > 0 ? IN + 2 : IN + UP;
+    static const int T = ROOM > W + 2 ? ROOM : W + 2;
+};
+
+// The cast with constants: m with f fraction bits becomes an integer of W bits with f - SHIFT fraction bits. m is a variable of
+// type ap_int or ap_uint: give a sum or product a name (and its proven width) first.
+template <int SHIFT, int W, bool SIGNED, int ROUNDING, int OVERFLOW, int M>
+inline typename integer<W, SIGNED>::type cast_to(const ap_int<M>& m) {
+    typedef cast_plan<SHIFT, W, SIGNED, ROUNDING, OVERFLOW, M, true> plan;
+    const ap_int<plan::T> wide = m;
+    return cast<plan::T>(wide, plan::DOWN - plan::UP, W, SIGNED, ROUNDING, plan::FOLD);
+}
+template <int SHIFT, int W, bool SIGNED, int ROUNDING, int OVERFLOW, int M>
+inline typename integer<W, SIGNED>::type cast_to(const ap_uint<M>& m) {
+    typedef cast_plan<SHIFT, W, SIGNED, ROUNDING, OVERFLOW, M, false> plan;
+    const ap_int<plan::T> wide = m;
+    return cast<plan::T>(wide, plan::DOWN - plan::UP, W, SIGNED, ROUNDING, plan::FOLD);
+}
+
+// What a port or layer type is made of: ap_fixed or ap_ufixed with N = 0.
+template <int W_, bool SIGNED_, int Q, int O>
+struct format_of {
+    static const int W = W_;
+    static const bool SIGNED = SIGNED_;
+    static const int ROUNDING = Q == int(AP_TRN)           ? int(TRN)
+                                : Q == int(AP_TRN_ZERO)    ? int(TRN_ZERO)
+                                : Q == int(AP_RND)         ? int(RND)
+                                : Q == int(AP_RND_ZERO)    ? int(RND_ZERO)
+                                : Q == int(AP_RND_INF)     ? int(RND_INF)
+                                : Q == int(AP_RND_MIN_INF) ? int(RND_MIN_INF)
+                                                           : int(RND_CONV);
+    static const int OVERFLOW = O == int(AP_WRAP)       ? int(WRAP)
+                                : O == int(AP_SAT)      ? int(SAT)
+                                : O == int(AP_SAT_ZERO) ? int(SAT_ZERO)
+                                                        : int(SAT_SYM);
+    typedef typename integer<W_, SIGNED_>::type mantissa;
+};
+template <class Y>
+struct format;
+#ifdef __BAMBU__
+template <int W, int I, bool S, ac_q_mode Q, ac_o_mode O>
+struct format<ac_fixed<W, I, S, Q, O> > : format_of<W, S, int(Q), int(O)> {};
+#else
+template <int W, int I, ap_q_mode Q, ap_o_mode O>
+struct format<ap_fixed<W, I, Q, O, 0> > : format_of<W, true, int(Q), int(O)> {};
+template <int W, int I, ap_q_mode Q, ap_o_mode O>
+struct format<ap_ufixed<W, I, Q, O, 0> > : format_of<W, false, int(Q), int(O)> {};
+#endif
+
+// The mantissa of an ap_fixed as ap_int<W>, of an ap_ufixed as ap_uint<W>.
+template <class Y>
+inline typename format<Y>::mantissa raw(const Y& y) {
+    const typename format<Y>::mantissa m = y.range(format<Y>::W - 1, 0);
+    return m;
+}
+
+// Writes a mantissa of any ap_int or ap_uint type; bits beyond the width of y are dropped.
+template <class Y, class M>
+inline void set_raw(Y& y, const M& m) {
+    const typename integer<format<Y>::W, false>::type bits = m;
+    y.range(format<Y>::W - 1, 0) = bits;
+}
+
+// y = m / 2^SHIFT steps of y, by the modes of y: SHIFT is fraction(m) - fraction(y).
+template <int SHIFT, class Y, class M>
+inline void store(Y& y, const M& m) {
+    typedef format<Y> to;
+    set_raw(y, cast_to<SHIFT, to::W, to::SIGNED, to::ROUNDING, to::OVERFLOW>(m));
+}
+
+}  // namespace nn2hls
+
+#endif
