@@ -1,12 +1,12 @@
 """Jets as 16 expert features: a seeded toy simulation.
 
-**The data of** :func:`simulate` **are synthetic.** They come from a page of leading-order physics, not from an event generator or
-a detector, and are good for one thing: a five-class problem with the shape, correlations and difficulty of the real one.
+**The data of** :func:`simulate` **are synthetic.** They come from a page of leading-order physics, not from an event generator
+or a detector, and are good for one thing: a five-class problem with the shape, correlations and difficulty of the real one.
 
 One jet of about 1 TeV, step by step:
 
-1. *Hard process.* A gluon or light quark is one prong. W and Z decay to two quarks (longitudinally polarised: sin^2 of the angle
-   in the rest frame), a top quark to b and W to three (isotropically), with Breit-Wigner masses (PDG values), then boosted.
+1. *Hard process.* A gluon or light quark is one prong. W and Z decay to two quarks (longitudinally polarised: sin^2 of the
+   angle in the rest frame), a top quark to b and W to three (isotropically), with Breit-Wigner masses (PDG), then boosted.
 2. *Shower.* Every prong emits gluons uniformly in the primary Lund plane (ln 1/z, ln 1/theta), with density
    2 alpha_s(kt) C / pi, C = 4/3 for quarks and 3 for gluons, alpha_s running at one loop, kt > 1 GeV, angles below the distance
    to the next prong. That is the Sudakov form factor in leading logarithms.
@@ -15,8 +15,8 @@ One jet of about 1 TeV, step by step:
 5. *Observables* of the clusters that are left: generalised energy correlation functions, mass, multiplicity, sum z log z.
 
 Energy correlation functions (Moult, Necib, Thaler, arXiv:1609.07483; Larkoski, Moult, Neill, arXiv:1409.6298), with z the
-momentum fractions and R the distances: e2 = sum z_i z_j R_ij^b; e3, 1e3, 2e3 = sum z_i z_j z_k times all three, the smallest, the
-two smallest R^b; C1 = e2, C2 = e3/e2^2, D2 = e3/e2^3, D2(a,b) = e3(a)/e2(b)^(3a/b), M2 = 1e3/e2, N2 = 2e3/e2^2.
+momentum fractions and R the distances: e2 = sum z_i z_j R_ij^b; e3, 1e3, 2e3 = sum z_i z_j z_k times all three, the smallest,
+the two smallest R^b; C1 = e2, C2 = e3/e2^2, D2 = e3/e2^3, D2(a,b) = e3(a)/e2(b)^(3a/b), M2 = 1e3/e2, N2 = 2e3/e2^2.
 """
 
 from __future__ import annotations
