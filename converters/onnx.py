@@ -1,0 +1,118 @@
+"""ONNX models to graphs: raw exporter files, opset 6 to the newest one of the installed onnx package."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nn2hls.converters.onnx_context import Context, Known, Live, RefusedError
+from nn2hls.converters.onnx_file import FileNode, read_model
+from nn2hls.converters.onnx_fold import fold, foldable
+from nn2hls.converters.onnx_graph import FileGraph, read_graph
+from nn2hls.converters.onnx_ops import ARITHMETIC
+from nn2hls.converters.onnx_patterns import simplify
+from nn2hls.converters.onnx_unary import UNARY
+from nn2hls.errors import ModelError, UnsupportedError
+from nn2hls.ir import Graph, Origin
+from nn2hls.ops import Input
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+HANDLERS = {**ARITHMETIC, **UNARY}
+
+
+def load_file(path: str | Path) -> Graph:
+    """The graph of an ``.onnx`` file; the first axis of each input is the batch.
+
+    Nothing in the file is run, and external data is read from the file's own folder only.
+
+    Raises:
+        ModelError: The file is damaged.
+        UnsupportedError: Lists every node that is not supported, with the reason.
+    """
+    path = Path(path)
+    return _convert(read_model(path), path.parent, str(path))
+
+
+def load_live(model: ModelProto) -> Graph:
+    """The graph of a model in memory, without external data; errors as for :func:`load_file`."""
+    return _convert(model, None, "ONNX model")
+
+
+def _convert(model: ModelProto, folder: Path | None, where: str) -> Graph:
+    graph = read_graph(model, folder, where)
+    known, problems = dict(graph.constants), dict[str, str]()
+    for node in graph.nodes:
+        if foldable(node) and all(i in known or not i for i in node.inputs):
+            try:
+                known[node.outputs[0]] = fold(node, [known[i] if i else None for i in node.inputs])
+            except ValueError as error:
+                problems[node.outputs[0]] = str(error)
+    graph = simplify(dataclasses.replace(graph, nodes=tuple(n for n in graph.nodes if not set(n.outputs) & set(known))), known)
+    return _lower(graph, known, problems, where)
+
+
+def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, str], where: str) -> Graph:
+    context = Context(graph.batches, graph.opset)
+    for name, array in known.items():
+        context.values[name] = Known((array,) * len(graph.batches))
+    for name, shape in graph.inputs.items():
+        context.values[name] = Live(context.builder.add(name, Input(shape), (), Origin(name, "Input")), shape)
+    refused = list(_refusals(graph, context, problems))
+    if refused:
+        listed = "".join(f"\n  {line}" for line in refused)
+        raise UnsupportedError(f"{len(refused)} of its nodes cannot be converted:{listed}", where=where)
+    outputs = []
+    for name in graph.outputs:
+        value = context.values[name]
+        if isinstance(value, Known):
+            raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix="Remove it from the model.")
+        outputs.append(value.name)
+    return _pruned(context.builder.build(outputs))
+
+
+def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> Iterator[str]:
+    """Lower every node, in order; yields a line for each that is refused, those that only depend on one excepted."""
+    for node in graph.nodes:
+        reason = node.trouble or problems.get(node.outputs[0], "")
+        if not reason and node.op not in HANDLERS and not foldable(node):
+            reason = "this operator is not supported"
+        ready = all(i in context.values for i in node.inputs if i)
+        if not reason and ready:
+            try:
+                context.values[node.outputs[0]] = _value(node, context)
+            except RefusedError as error:
+                reason = str(error)
+            except ValueError as error:
+                reason = str(error)
+        if reason:
+            yield f"{node.name} ({node.kind or node.op}): {reason}"
+
+
+def _value(node: FileNode, context: Context) -> Known | Live:
+    operands = [context.values[i] if i else None for i in node.inputs]
+    if node.op in HANDLERS and any(isinstance(v, Live) for v in operands):
+        return HANDLERS[node.op](context, node)
+    if not foldable(node) or any(isinstance(v, Live) for v in operands):
+        raise RefusedError("this operator is only supported on constants")
+    known = [v.arrays if isinstance(v, Known) else (None,) * len(context.batches) for v in operands]
+    return Known(tuple(fold(node, [k[t] for k in known]) for t in range(len(context.batches))))
+
+
+def _pruned(graph: Graph) -> Graph:
+    """The graph without nodes that no output needs; inputs stay."""
+    wanted = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+    nodes = tuple(n for n in graph.nodes if n.name in wanted or isinstance(n.op, Input))
+    if len(nodes) == len(graph.nodes):
+        return graph
+    if not nodes:
+        raise ModelError("No output is computed from an input.")
+    return Graph(nodes, graph.outputs)
