@@ -71,6 +71,31 @@ class Call:
     roms: Mapping[str, Rom] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Pragma:
+    """A hint for HLS tools in the code of a layer; each tool's description says how it is written, or that it is left out."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """The C++ of one layer as statements, where a header's template would hide what the schedule says.
+
+    Args:
+        body: Lines of a function with operands ``x0``, ``x1`` .. and result ``y``, flat arrays of ap_[u]fixed.
+        helpers: Whole functions before it, as lines. ``@T0``, ``@T1`` .. and ``@TY`` stand for the types of the operands and the
+            result, any other ``@`` for the layer's identifier.
+        headers: File names of the headers it needs.
+        roms: Constant arrays, by the name the code uses after ``@_``.
+    """
+
+    body: Sequence[str | Pragma]
+    helpers: Sequence[str | Pragma] = ()
+    headers: Sequence[str] = ()
+    roms: Mapping[str, Rom] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """Base of all ops. A subclass's docstring is its equation, with the order of sums and the places of casts.
@@ -126,7 +151,7 @@ class Op:
         """Hardware of the layer, the cast to ``result`` included."""
         raise NotImplementedError
 
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call | Code:
         """The generated C++ of the layer, the cast to ``result`` included."""
         raise NotImplementedError
 

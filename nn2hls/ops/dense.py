@@ -13,7 +13,7 @@ import numpy as np
 from nn2hls.errors import ModelError
 from nn2hls.fixed import FixedType, Rounding, cast_to
 from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Call, Hints, Kernel, Op, Watch
+from nn2hls.ops.base import Code, Hints, Kernel, Op, Watch
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
 from nn2hls.schedule import Schedule
 
@@ -185,10 +185,10 @@ class Dense(Op):
 
         return plan(self, xs[0]).schedule(result)
 
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        from nn2hls.ops.dense_code import dense_call
+    def call(self, xs: Sequence[Range], result: FixedType) -> Code:
+        from nn2hls.ops.dense_code import dense_code
 
-        return dense_call(self, xs[0], result)
+        return dense_code(self, xs[0], result)
 
 
 def _shift_left(values: np.ndarray, up: int) -> np.ndarray:

@@ -1,0 +1,242 @@
+"""The C++ of a Dense layer, statement by statement as its plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nn2hls.errors import LimitError
+from nn2hls.fixed import FixedType, Overflow, cast_to
+from nn2hls.ops.base import Code, Pragma, Rom
+from nn2hls.ops.dense import ORDER_FREE, Dense
+from nn2hls.ops.dense_plan import Block, ParallelPlan, ReusedPlan, Term, input_bounds, plan
+from nn2hls.ranges import Range, ints, width_of
+from nn2hls.schedule import Kind
+
+MAX_ROM_WORD = 64  # bits: words are written as C++ integer literals
+
+
+def dense_code(op: Dense, x: Range, result: FixedType) -> Code:
+    """The layer's code: straight-line sums, a loop over packed steps, or the ordered additions of a narrowed accumulator."""
+    if op.narrowed(x):
+        return _narrowed(op, x, result)
+    layout = plan(op, x)
+    code = _reused(layout, result) if isinstance(layout, ReusedPlan) else _parallel(layout, result)
+    return _over_positions(code, layout.positions, *op.weight.shape)
+
+
+def int_type(low: int, high: int) -> str:
+    """The C++ type of the narrowest integer that holds ``low`` to ``high``."""
+    return f"ap_{'int' if low < 0 else 'uint'}<{width_of(low, high)}>"
+
+
+def literal(value: int) -> str:
+    """An integer literal of C++, with the suffix its size asks for."""
+    if -(1 << 31) < value < 1 << 31:
+        return str(value)
+    if value == -(1 << 63):
+        return "(-9223372036854775807LL - 1)"
+    return f"{value}{'ULL' if value >= 1 << 63 else 'LL'}"
+
+
+def constant(value: int) -> str:
+    """An ap_[u]int that holds exactly ``value``; wider than 64 bits in two halves."""
+    if -(1 << 63) <= value < 1 << 63:
+        return f"{int_type(min(value, 0), max(value, 0))}({literal(value)})"
+    high, low = value >> 32, value & 0xFFFFFFFF
+    kind = int_type(min(value, 0), max(value, 0))
+    return f"{kind}(({kind}({constant(high)}) << 32) + {constant(low)})"
+
+
+# ---- straight-line sums --------------------------------------------------------------------------------------------------
+
+
+def _parallel(layout: ParallelPlan, result: FixedType) -> Code:
+    op, x = layout.op, layout.x
+    exact = op.exact([x])
+    shift = exact.fraction - result.fraction
+    if len(layout.blocks) == 1:
+        (block,) = layout.blocks
+        body = [*_inputs(block, x), *_terms(block)]
+        for piece in block.pieces:
+            total = _total(piece.term, piece.minus, int(layout.bias[piece.output]))
+            body += _store(piece.output, total, exact, shift)
+        return Code(body, headers=("cast.h",))
+    helpers: list[str | Pragma] = []
+    body = [f"{_accumulator(op)} sum[{len(layout.bias)}];"]
+    body += [f"sum[{j}] = {constant(int(b))};" for j, b in enumerate(layout.bias)]
+    for n, block in enumerate(layout.blocks):
+        helpers += [f"static void @_part{n}(const @T0 x0[], {_accumulator(op)} sum[]) {{"]
+        helpers += _inputs(block, x) + _terms(block)
+        for piece in block.pieces:
+            if piece.term is not None:
+                sign = "-" if piece.minus else "+"
+                helpers.append(f"sum[{piece.output}] = sum[{piece.output}] {sign} t{piece.term};")
+        helpers.append("}")
+        body.append(f"@_part{n}(x0, sum);")
+    body += [f"nn2hls::store<{shift}>(y[{j}], sum[{j}]);" for j in range(len(layout.bias))]
+    return Code(body, helpers, headers=("cast.h",))
+
+
+def _accumulator(op: Dense) -> str:
+    assert op.accum_t is not None
+    return f"ap_{'int' if op.accum_t.signed else 'uint'}<{op.accum_t.width}>"
+
+
+def _inputs(block: Block, x: Range) -> list[str]:
+    """One constant per input the block reads, as narrow as its proven range."""
+    used = sorted({t.left for t in block.terms if t.kind is not Kind.ADD})
+    return [f"const {int_type(*input_bounds(x, i))} x_{i} = nn2hls::raw(x0[{i}]);" for i in used]
+
+
+def _terms(block: Block) -> list[str]:
+    return [f"const {int_type(t.lo, t.hi)} t{n} = {_expression(t)};" for n, t in enumerate(block.terms)]
+
+
+def _expression(term: Term) -> str:
+    if term.kind is Kind.ADD:
+        return f"t{term.left} {'-' if term.minus else '+'} t{term.right}"
+    if term.kind is Kind.MUL_CONST:
+        return f"x_{term.left} * {constant(term.right)}"
+    # A shift keeps the width of its operand, so the operand is widened first.
+    return f"{int_type(term.lo, term.hi)}(x_{term.left}) << {term.right}" if term.right else f"x_{term.left}"
+
+
+def _store(j: int, total: str, exact: Range, shift: int) -> list[str]:
+    """The sum of output j gets a name and its proven width, then the one cast."""
+    return [f"const {int_type(*input_bounds(exact, j))} y_{j} = {total};", f"nn2hls::store<{shift}>(y[{j}], y_{j});"]
+
+
+def _total(term: int | None, minus: bool, bias: int) -> str:
+    if term is None:
+        return constant(int(bias))
+    if minus:
+        return f"{constant(int(bias))} - t{term}"
+    return f"t{term} + {constant(int(bias))}" if bias else f"t{term}"
+
+
+# ---- packed steps --------------------------------------------------------------------------------------------------------
+
+
+def _reused(layout: ReusedPlan, result: FixedType) -> Code:
+    op, x = layout.op, layout.x
+    n_in, n_out = op.weight.shape
+    weight_bits, index_bits, segment_bits = layout.word
+    word = weight_bits + index_bits + 1 + segment_bits
+    if word > MAX_ROM_WORD:
+        raise LimitError(
+            f"A ROM word of {word} bits (weight, index, segment) is wider than {MAX_ROM_WORD}.",
+            fix="Give its weights a narrower type.",
+        )
+    m, segments, accum = layout.multipliers, layout.segments, _accumulator(op)
+    low, high = x.low, x.high
+    exact = op.exact([x])
+    config = {
+        "n_in": n_in,
+        "multipliers": m,
+        "segments": segments,
+        "weight_bits": weight_bits,
+        "index_bits": index_bits,
+        "segment_bits": segment_bits,
+    }
+    members = " ".join(f"static const int {k} = {v};" for k, v in config.items())
+    helpers = [f"struct @_config {{ {members} }};"]
+    body: list[str | Pragma] = [
+        f"{int_type(low, high)} x[{n_in}];",
+        f"{accum} acc[{m}];",
+        f"{accum} part[{m * segments}];",
+        *(Pragma(f"ARRAY_PARTITION variable={v} complete") for v in ("x", "acc", "part")),
+        Pragma(f"ARRAY_PARTITION variable=@_rom cyclic factor={m}"),
+        "NN2HLS_UNROLL",
+        f"for (int i = 0; i < {n_in}; i++) {{",
+        Pragma("UNROLL"),
+        "x[i] = nn2hls::raw(x0[i]);",
+        "}",
+        f"for (int step = 0; step < {layout.steps}; step++) {{",
+        Pragma("PIPELINE II=1"),
+        "nn2hls::dense_step<@_config>(x, @_rom, step, acc, part);",
+        "}",
+    ]
+    shift = exact.fraction - result.fraction
+    own = exact.fraction - _product_fraction(op, x)
+    for j in range(n_out):
+        terms = [f"part[{a * segments + b}]" for a, b in layout.parts[j]]
+        body += _store(j, _tree(terms, accum, own, int(layout.bias[j])), exact, shift)
+    rom = Rom(layout.packed().reshape(-1), word, False)
+    return Code(body, helpers, headers=("cast.h", "dense.h"), roms={"rom": rom})
+
+
+def _product_fraction(op: Dense, x: Range) -> int:
+    assert op.weight_t is not None
+    return x.fraction + op.weight_t.fraction
+
+
+def _tree(terms: Sequence[str], accum: str, up: int, bias: int) -> str:
+    """A balanced sum of segment registers, moved up to the sum's fraction, plus the bias."""
+    level = list(terms)
+    while len(level) > 1:
+        pairs = [f"{accum}({a} + {b})" for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = pairs + ([level[-1]] if len(level) % 2 else [])
+    if not level:
+        return constant(bias)
+    total = f"({accum}({level[0]}) << {up})" if up else level[0]
+    return f"{accum}({total} + {constant(bias)})" if bias else total
+
+
+# ---- narrowed accumulators -----------------------------------------------------------------------------------------------
+
+
+def _narrowed(op: Dense, x: Range, result: FixedType) -> Code:
+    accum = op.accum_t
+    assert accum is not None
+    if op.reuse > 1:
+        way = "Set ReuseFactor: 1 for this layer, or leave its accum type to nn2hls, which then is exact."
+        order = "in an order that the reused schedule cannot keep"
+        if accum.rounding in ORDER_FREE and accum.overflow is Overflow.WRAP:
+            order = "product by product, which the reused schedule does not do yet"
+        raise LimitError(f"Its accumulator {accum} rounds {order}.", fix=way)
+    weight, bias, f = op.aligned(x)
+    n_in, n_out = weight.shape
+    exact = Range.of_type(accum)
+    positions = int(np.prod(np.shape(x.lo)[:-1])) if np.ndim(x.lo) else 1
+    used = np.flatnonzero(weight.any(axis=1))
+    body = [f"const {int_type(*input_bounds(x, int(i)))} x_{i} = nn2hls::raw(x0[{i}]);" for i in used]
+    modes = f"{accum.width}, {str(accum.signed).lower()}, {int(accum.rounding)}, {int(accum.overflow)}"
+    start = ints(cast_to(ints(bias), f, accum))
+    kind = f"ap_{'int' if accum.signed else 'uint'}<{accum.width}>"
+    for j in range(n_out):
+        body.append(f"{kind} a{j} = {constant(int(start[j]))};")
+        body += list(_additions(j, weight, x, f, accum, modes))
+        body.append(f"nn2hls::store<{accum.fraction - result.fraction}>(y[{j}], a{j});")
+    return _over_positions(Code(body, headers=("cast.h",)), positions, n_in, n_out)
+
+
+def _additions(j: int, weight: np.ndarray, x: Range, fraction: int, accum: FixedType, modes: str) -> Iterator[str]:
+    """acc = cast(acc + product) for each non-zero weight; both are moved to the finer of the two fractions first."""
+    grid = max(fraction, accum.fraction)
+    up_a, up_p = grid - accum.fraction, grid - fraction
+    acc = f"(ap_int<{accum.width + 1 + up_a}>(a{j}) << {up_a})" if up_a else f"a{j}"
+    for i in np.flatnonzero(weight[:, j]):
+        product = f"x_{i} * {constant(int(weight[i, j]) << up_p)}"
+        low, high = (b * int(weight[i, j]) << up_p for b in input_bounds(x, int(i)))
+        low, high = min(low, high) + (accum.min_mantissa << up_a), max(low, high) + (accum.max_mantissa << up_a)
+        yield f"const {int_type(low, high)} s{j}_{i} = {acc} + {product};"
+        yield f"a{j} = nn2hls::cast_to<{grid - accum.fraction}, {modes}>(s{j}_{i});"
+
+
+# ---- leading axes --------------------------------------------------------------------------------------------------------
+
+
+def _over_positions(code: Code, positions: int, n_in: int, n_out: int) -> Code:
+    """The same code for each position of the leading axes, as one function called per position."""
+    if positions == 1:
+        return code
+    helpers = [
+        *code.helpers,
+        "static void @_position(const @T0 x0[], @TY y[]) {",
+        *code.body,
+        "}",
+    ]
+    body = ["NN2HLS_UNROLL", f"for (int p = 0; p < {positions}; p++) {{", f"@_position(x0 + p * {n_in}, y + p * {n_out});", "}"]
+    return Code(body, helpers, code.headers, code.roms)

@@ -1,0 +1,355 @@
+"""How the products of a Dense layer are laid out: straight-line sums without reuse, packed steps with it.
+
+The generated C++, the estimate and the savings that ``nn2hls convert`` prints all read the same plan.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nn2hls.csd import digits
+from nn2hls.errors import LimitError
+from nn2hls.fixed import FixedType, Overflow, Rounding
+from nn2hls.ops.dense import Dense
+from nn2hls.ranges import Range, ints, width_of
+from nn2hls.schedule import Kind, Memory, Operator, Schedule
+
+MAX_PRODUCTS = 65_536  # straight-line products of one layer
+MAX_BLOCK = 4_096  # straight-line products of one function; also the tools' limit on one unrolled loop or partitioned array
+
+
+@dataclass(frozen=True)
+class Term:
+    """One value of a straight-line plan.
+
+    ``kind`` None is a shifted input: x[left] << right. MUL_CONST is x[left] * right. ADD is left + right of two earlier
+    terms, or left - right when ``minus``.
+    """
+
+    kind: Kind | None
+    left: int
+    right: int
+    lo: int
+    hi: int
+    level: int
+    minus: bool = False
+
+    @property
+    def width(self) -> int:
+        """Bits of its proven range."""
+        return width_of(self.lo, self.hi)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A sum of one function: output j plus or minus the value of a term; None when it has no products."""
+
+    output: int
+    term: int | None
+    minus: bool
+
+
+@dataclass(frozen=True)
+class Block:
+    """The straight-line code of one function: terms in order and the sums it computes."""
+
+    terms: tuple[Term, ...]
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class ParallelPlan:
+    """Reuse 1: every product has its own operator; equal products of one input in one function are shared.
+
+    A product with a constant of one digit is a shift, of two digits an addition, else a multiplier. ``bias`` are aligned
+    mantissas of the sum's fraction.
+    """
+
+    op: Dense
+    x: Range
+    blocks: tuple[Block, ...]
+    bias: np.ndarray
+    positions: int
+
+    def schedule(self, result: FixedType) -> Schedule:
+        """Operators of all blocks, of the biases and of the casts."""
+        found: Counter[tuple[Kind, tuple[int, ...]]] = Counter()
+        deepest: tuple[Operator, ...] = ()
+        pieces = Counter(p.output for b in self.blocks for p in b.pieces if p.term is not None)
+        accum = self.op.exact(  # the widest sum
+            [self.x]
+        )
+        for block in self.blocks:
+            for term in block.terms:
+                if term.kind is not None:
+                    found[_operator(term, self.x)] += 1
+            deepest = max(deepest, _chain(block, self.x), key=len)
+        joins = sum(n - 1 for n in pieces.values()) + int(np.count_nonzero(self.bias[list(pieces)]))
+        if joins:
+            found[Kind.ADD, (accum.width,)] += joins
+            deepest += (Operator(Kind.ADD, (accum.width,)),)
+        cast = cast_operators(accum, result)
+        operators = [Operator(kind, widths, n * self.positions) for (kind, widths), n in sorted(found.items(), key=str)]
+        n_out = len(pieces) * self.positions
+        return Schedule(
+            operators=(*operators, *(Operator(o.kind, o.widths, n_out) for o in cast)),
+            path=(*deepest, *cast),
+            results=result.width * n_out,
+            products=int(np.count_nonzero(self.op.weight.array)) * self.positions,
+        )
+
+
+def _operator(term: Term, x: Range) -> tuple[Kind, tuple[int, ...]]:
+    assert term.kind is not None
+    if term.kind is Kind.MUL_CONST:
+        lo, hi = input_bounds(x, term.left)
+        return term.kind, (width_of(lo, hi), width_of(min(term.right, 0), max(term.right, 0)))
+    return term.kind, (term.width,)
+
+
+def _chain(block: Block, x: Range) -> tuple[Operator, ...]:
+    roots = [p.term for p in block.pieces if p.term is not None]
+    if not roots:
+        return ()
+    at: int | None = max(roots, key=lambda t: block.terms[t].level)
+    chain: list[Operator] = []
+    while at is not None:
+        term = block.terms[at]
+        if term.kind is not None:
+            chain.append(Operator(*_operator(term, x)))
+        at = max(term.left, term.right, key=lambda t: block.terms[t].level) if term.kind is Kind.ADD else None
+    return tuple(reversed(chain))
+
+
+@dataclass(frozen=True)
+class ReusedPlan:
+    """Reuse R: the non-zero products, in order of output and input, dealt in runs of ``steps`` to ``multipliers``.
+
+    Multiplier m does product m * steps + t in step t. A run of products of one output on one multiplier is a segment: it
+    starts from zero and ends in a register of its own, so no two multipliers ever feed one accumulator; the sum over an
+    output's segments and its bias follows after the last step. ``weight``, ``index``, ``first`` and ``segment`` are
+    (multipliers, steps) arrays; slots beyond the last product hold weight 0.
+    """
+
+    op: Dense
+    x: Range
+    steps: int
+    weight: np.ndarray
+    index: np.ndarray
+    first: np.ndarray
+    segment: np.ndarray
+    parts: tuple[tuple[tuple[int, int], ...], ...]  # per output its (multiplier, segment)
+    bias: np.ndarray
+    positions: int
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of the layer."""
+        return len(self.weight)
+
+    @cached_property
+    def segments(self) -> int:
+        """Segment registers of each multiplier."""
+        return int(self.segment.max()) + 1
+
+    @cached_property
+    def word(self) -> tuple[int, int, int]:
+        """Bits of a ROM word's weight, input index and segment fields; one more bit says that a segment starts."""
+        weight_t = self.op.weight_t
+        assert weight_t is not None
+        index = max(1, (self.op.weight.shape[0] - 1).bit_length())
+        return weight_t.width + (not weight_t.signed), index, max(1, (self.segments - 1).bit_length())
+
+    def packed(self) -> np.ndarray:
+        """ROM words, (steps, multipliers), non-negative: weight, index, first, segment from the top bit down."""
+        weight_bits, index_bits, segment_bits = self.word
+        word = (self.weight.astype(object) & ((1 << weight_bits) - 1)) << index_bits | self.index.astype(object)
+        return ints(((word << 1 | self.first.astype(object)) << segment_bits | self.segment.astype(object)).T)
+
+    def schedule(self, result: FixedType) -> Schedule:
+        """Operators of one step, of the sums after it, and the packed ROM."""
+        weight_bits, index_bits, segment_bits = self.word
+        m, x_width = self.multipliers, self.x.width
+        assert self.op.accum_t is not None
+        accum = self.op.accum_t.width
+        used = [p for p in self.parts if p]
+        joins = sum(len(p) - 1 for p in used) + int(np.count_nonzero(self.bias[[j for j, p in enumerate(self.parts) if p]]))
+        depth = max((len(p) for p in used), default=1)
+        cast = cast_operators(self.op.exact([self.x]), result)
+        word_bits = weight_bits + index_bits + 1 + segment_bits
+        step = (
+            Operator(Kind.ROM, (max(1, (self.steps - 1).bit_length()), word_bits), m),
+            Operator(Kind.SELECT, (x_width, len(self.op.weight.array)), m),
+            Operator(Kind.MUL, (x_width, weight_bits), m),
+            Operator(Kind.ADD, (accum,), m),
+        )
+        after = (Operator(Kind.ADD, (accum,)),) * (math.ceil(math.log2(depth)) + bool(self.bias.any()))
+        return Schedule(
+            ii=self.steps * self.positions,
+            operators=(*step, Operator(Kind.ADD, (accum,), joins), *(Operator(o.kind, o.widths, len(used)) for o in cast)),
+            memories=(Memory(self.steps, word_bits, m, 1),),
+            path=(*(Operator(o.kind, o.widths) for o in step), *after, *cast),
+            results=result.width * len(used),
+            products=int(np.count_nonzero(self.op.weight.array)) * self.positions,
+        )
+
+
+def cast_operators(exact: Range, result: FixedType) -> tuple[Operator, ...]:
+    """The operators of one cast of a value within ``exact`` to ``result``; truncation and wrapping cost nothing."""
+    found = []
+    if exact.fraction > result.fraction and result.rounding is not Rounding.TRN:
+        found.append(Operator(Kind.ROUND, (exact.width, result.width)))
+    rounded = exact.rounded(result)
+    fits = result.min_mantissa <= rounded.low and rounded.high <= result.max_mantissa
+    if result.overflow is not Overflow.WRAP and not fits:
+        found.append(Operator(Kind.SATURATE, (rounded.width, result.width)))
+    return tuple(found)
+
+
+def input_bounds(x: Range, i: int) -> tuple[int, int]:
+    """Smallest and largest mantissa of input i over all positions."""
+    lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., i] for a in (x.lo, x.hi))
+    return int(np.min(lo)), int(np.max(hi))
+
+
+def plan(op: Dense, x: Range, where: str = "") -> ParallelPlan | ReusedPlan:
+    """The layout of a resolved Dense layer.
+
+    Raises:
+        LimitError: It is too large to unroll; the message names a reuse factor that works.
+    """
+    positions = int(np.prod(np.shape(x.lo)[:-1])) if np.ndim(x.lo) else 1
+    if op.reuse > 1:
+        return _reused(op, x, positions)
+    nnz = int(np.count_nonzero(op.weight.array))
+    if nnz * positions > MAX_PRODUCTS:
+        works = math.ceil(nnz * positions / MAX_BLOCK)
+        raise LimitError(
+            f"Its {nnz * positions:,} products do not fit into straight-line code of at most {MAX_PRODUCTS:,}.",
+            where=where,
+            fix=f"Set ReuseFactor: {works} for this layer, which leaves {math.ceil(nnz / works):,} multipliers.",
+        )
+    weight, bias, _ = op.aligned(x)
+    blocks = tuple(_block(weight, x, pieces) for pieces in _split(weight))
+    return ParallelPlan(op, x, blocks, ints(bias), positions)
+
+
+def _split(weight: np.ndarray) -> Iterable[list[tuple[int, np.ndarray]]]:
+    """Outputs with their input rows, gathered into functions of at most MAX_BLOCK products."""
+    block: list[tuple[int, np.ndarray]] = []
+    size = 0
+    for j in range(weight.shape[1]):
+        rows = np.flatnonzero(weight[:, j])
+        for start in range(0, max(len(rows), 1), MAX_BLOCK):
+            part = rows[start : start + MAX_BLOCK]
+            if size + len(part) > MAX_BLOCK:
+                yield block
+                block, size = [], 0
+            block.append((j, part))
+            size += len(part)
+    yield block
+
+
+def _block(weight: np.ndarray, x: Range, pieces: Sequence[tuple[int, np.ndarray]]) -> Block:
+    terms: list[Term] = []
+    shared: dict[tuple[int, int], tuple[int, bool]] = {}
+    sums = []
+    for j, rows in pieces:
+        found = [_product(int(i), int(weight[i, j]), x, terms, shared) for i in rows]
+        sums.append(Piece(j, *_sum(found, terms)) if found else Piece(j, None, False))
+    return Block(tuple(terms), tuple(sums))
+
+
+def _product(
+    i: int, w: int, x: Range, terms: list[Term], shared: dict[tuple[int, int], tuple[int, bool]]
+) -> tuple[int, bool]:
+    """The term of x[i] * w and whether it is to be subtracted; a new term unless the same product is there."""
+    if (i, w) in shared:
+        return shared[i, w]
+    lo, hi = input_bounds(x, i)
+    form = digits(w)
+    if len(form) > 2:
+        ends = (lo * w, hi * w)
+        terms.append(Term(Kind.MUL_CONST, i, w, min(ends), max(ends), 2))
+        shared[i, w] = (len(terms) - 1, False)
+        return shared[i, w]
+    shifts = [(_shifted(i, p, lo, hi, terms, shared), sign < 0) for sign, p in form]
+    if len(shifts) == 1:
+        shared[i, w] = shifts[0]
+    else:
+        factor = -w if all(minus for _, minus in shifts) else w
+        ends = (lo * factor, hi * factor)
+        shared[i, w] = _join(shifts[0], shifts[1], terms, (min(ends), max(ends)))
+    return shared[i, w]
+
+
+def _shifted(i: int, by: int, lo: int, hi: int, terms: list[Term], shared: dict[tuple[int, int], tuple[int, bool]]) -> int:
+    if (i, 1 << by) not in shared:
+        terms.append(Term(None, i, by, lo << by, hi << by, 0))
+        shared[i, 1 << by] = (len(terms) - 1, False)
+    return shared[i, 1 << by][0]
+
+
+def _sum(found: list[tuple[int, bool]], terms: list[Term]) -> tuple[int, bool]:
+    """A tree over the terms, the least deep and narrowest first, as (term, to be subtracted)."""
+    heap = [(terms[t].level, terms[t].width, n, (t, minus)) for n, (t, minus) in enumerate(found)]
+    heapq.heapify(heap)
+    n = len(heap)
+    while len(heap) > 1:
+        a, b = heapq.heappop(heap)[3], heapq.heappop(heap)[3]
+        joined = _join(a, b, terms)
+        top = terms[joined[0]]
+        heapq.heappush(heap, (top.level, top.width, n, joined))
+        n += 1
+    return heap[0][3]
+
+
+def _join(
+    a: tuple[int, bool], b: tuple[int, bool], terms: list[Term], bounds: tuple[int, int] | None = None
+) -> tuple[int, bool]:
+    """Add two signed terms; two negative ones are added and the sign is passed on, so nothing is negated."""
+    (ta, minus_a), (tb, minus_b) = a, b
+    level = max(terms[ta].level, terms[tb].level) + 1
+    if minus_a and not minus_b:
+        ta, tb = tb, ta
+    minus = minus_a != minus_b
+    ra, rb = terms[ta], terms[tb]
+    lo, hi = (ra.lo - rb.hi, ra.hi - rb.lo) if minus else (ra.lo + rb.lo, ra.hi + rb.hi)
+    if bounds is not None:
+        lo, hi = bounds
+    terms.append(Term(Kind.ADD, ta, tb, lo, hi, level, minus))
+    return len(terms) - 1, minus_a and minus_b
+
+
+def _reused(op: Dense, x: Range, positions: int) -> ReusedPlan:
+    weight = op.weight.array
+    outputs, inputs = np.nonzero(weight.T)
+    nnz = len(outputs)
+    multipliers = max(1, math.ceil(nnz / op.reuse))
+    steps = max(1, math.ceil(nnz / multipliers))
+    slots = multipliers * steps
+    w, i = np.zeros(slots, dtype=np.int64), np.zeros(slots, dtype=np.int64)
+    w[:nnz], i[:nnz] = weight[inputs, outputs], inputs
+    owner = np.full(slots, outputs[-1] if nnz else 0)
+    owner[:nnz] = outputs
+    first = np.ones(slots, dtype=np.int64)
+    first[1:] = owner[1:] != owner[:-1]
+    first[::steps] = 1
+    grid = first.reshape(multipliers, steps)
+    segment = np.cumsum(grid, axis=1) - 1
+    parts: list[list[tuple[int, int]]] = [[] for _ in range(weight.shape[1])]
+    used = (np.arange(slots) < nnz).reshape(multipliers, steps)
+    for m, t in np.argwhere((grid == 1) & used):
+        parts[owner[m * steps + t]].append((int(m), int(segment[m, t])))
+    _, bias, _ = op.aligned(x)
+    shape = (multipliers, steps)
+    return ReusedPlan(
+        op, x, steps, w.reshape(shape), i.reshape(shape), grid, segment, tuple(map(tuple, parts)), ints(bias), positions
+    )

@@ -1,0 +1,90 @@
+"""A generated project: files by path, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nn2hls.errors import Nn2hlsError
+
+MARK = ".nn2hls-project"  # says that the folder was generated, so that writing again may replace it
+
+
+def data_folder(name: str) -> Path:
+    """The folder of data files ``firmware_lib``, ``templates`` or ``example_configs``.
+
+    It lies inside the package when nn2hls is installed, and beside it in a checkout (an editable install).
+    """
+    package = Path(__file__).resolve().parent
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name.replace("example_configs", "example-configs")
+
+
+@dataclass(frozen=True)
+class Project:
+    """Text files by relative path."""
+
+    name: str
+    files: Mapping[str, str]
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the generated sources: SHA-256 over paths and texts in order."""
+        state = hashlib.sha256()
+        for path, text in sorted(self.files.items()):
+            state.update(f"{path}\0{len(text.encode())}\0".encode())
+            state.update(text.encode())
+        return state.hexdigest()
+
+    def write(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the project as ``folder``, replacing a project that was generated there before.
+
+        Raises:
+            Nn2hlsError: The folder holds something that nn2hls did not write, or cannot be written.
+        """
+        target = Path(folder)
+        if target.exists() and not _replaceable(target):
+            raise Nn2hlsError(
+                "This folder exists and holds files that nn2hls did not write.",
+                where=str(target),
+                fix="Choose another OutputDir, or remove the folder first.",
+            )
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+            try:
+                self._fill(fresh)
+                _swap(fresh, target)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+        except OSError as error:
+            raise Nn2hlsError(f"The project cannot be written: {error.strerror}.", where=str(target)) from error
+        return target
+
+    def _fill(self, folder: Path) -> None:
+        for path, text in self.files.items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+        (folder / MARK).write_text(self.digest + "\n", encoding="utf-8")
+        folder.chmod(0o755)
+
+
+def _replaceable(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / MARK).is_file() or not any(folder.iterdir()))
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    if not target.exists():
+        fresh.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    target.rename(old / "project")
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

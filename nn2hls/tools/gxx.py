@@ -1,0 +1,87 @@
+"""g++ and clang++: compile the generated C++ into a library of its own and run it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nn2hls.errors import ToolError
+from nn2hls.project import Project, data_folder
+
+COMPILERS = ("g++", "clang++")
+FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
+TIME_LIMIT = 1200  # seconds for one compilation
+
+
+def find_compiler(name: str | None = None) -> str:
+    """The path of a C++ compiler: ``name``, else $CXX, else g++ or clang++.
+
+    Raises:
+        ToolError: None is there.
+    """
+    wanted = [name] if name else [os.environ.get("CXX", ""), *COMPILERS]
+    for candidate in wanted:
+        path = shutil.which(candidate) if candidate else None
+        if path:
+            return path
+    raise ToolError(
+        f"No C++ compiler is there: looked for {', '.join(w for w in wanted if w)}.",
+        fix="Install g++ or clang++ (Debian: apt-get install g++), or set CXX. The emulator (predict, compare) needs none.",
+    )
+
+
+def compile_project(project: Project, compiler: str | None = None, flags: Sequence[str] = FLAGS) -> CompiledDesign:
+    """Compile a project with our own ap_int/ap_fixed stand-ins and load it.
+
+    Raises:
+        ToolError: The compiler is missing or refuses the code; the message ends with the compiler's own words.
+    """
+    program = find_compiler(compiler)
+    folder = Path(tempfile.mkdtemp(prefix="nn2hls-"))
+    try:
+        project._fill(folder)
+        library = folder / f"design-{hashlib.sha256(project.digest.encode()).hexdigest()[:12]}.so"
+        sources = [f"{project.name}_bridge.cpp", f"firmware/{project.name}.cpp"]
+        unity = folder / "unity.cpp"  # one translation unit: the headers are parsed once
+        unity.write_text("".join(f'#include "{s}"\n' for s in sources), encoding="utf-8")
+        stand_ins = data_folder("firmware_lib") / "ap_types"
+        command = [program, *flags, "-I", str(stand_ins), "-I", str(folder), str(unity), "-o", str(library)]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+        if run.returncode:
+            raise ToolError(f"{Path(program).name} refuses the generated C++:\n{run.stderr[-4000:]}", where=project.name)
+        return CompiledDesign(library)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class CompiledDesign:
+    """The generated C++ as a function on mantissas."""
+
+    def __init__(self, library: Path) -> None:
+        self._run = ctypes.CDLL(str(library)).nn2hls_run
+        self._run.restype = None
+
+    def __call__(self, inputs: Sequence[np.ndarray], sizes: Sequence[int]) -> list[np.ndarray]:
+        """Run events.
+
+        Args:
+            inputs: int64 mantissas, (events, size) each.
+            sizes: Elements of each output.
+
+        Returns:
+            int64 mantissas, (events, size) each.
+        """
+        events = inputs[0].shape[0]
+        arrays = [np.ascontiguousarray(x, dtype=np.int64) for x in inputs]
+        results = [np.empty((events, n), dtype=np.int64) for n in sizes]
+        pointers = [a.ctypes.data_as(ctypes.POINTER(ctypes.c_longlong)) for a in (*arrays, *results)]
+        self._run(ctypes.c_longlong(events), *pointers)
+        return results
