@@ -1,9 +1,11 @@
 """The closed set of ops: one module per family, one line per op."""
 
-from nn2hls.ops.activation import Clip, HardSigmoid, HardSwish, LeakyRelu, Relu, Simple, Threshold, Unary
+from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
 from nn2hls.ops.base import Op
 from nn2hls.ops.dense import Dense, Strategy
-from nn2hls.ops.elementwise import Elementwise, Merge, Scale
+from nn2hls.ops.elementwise import Elementwise, Merge
+from nn2hls.ops.hard import HardSigmoid, HardSwish
+from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Constant, Input, Reshape, Transpose
 from nn2hls.ops.table import Function, Softmax, Table
 

@@ -5,30 +5,64 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nn2hls.errors import ModelError
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Op
+from nn2hls.ops.base import Call, Hints, Kernel, Op
+from nn2hls.ops.parts import (
+    constant_rom,
+    given_or_derived,
+    hull,
+    lift,
+    multiplier,
+    operand_rms,
+    pointwise_schedule,
+    scaled,
+    signed_width,
+    simple_call,
+)
+from nn2hls.ranges import Range, ints, round_constant
+from nn2hls.schedule import Kind, Operator, Schedule
 
 
 @dataclass(frozen=True, eq=False)
 class Relu(Op):
     """y = cast(max(x, 0))."""
 
+    pointwise: ClassVar[bool] = True
+
     def evaluate_float(self, x: Any) -> Any:
         return np.maximum(x, 0.0)
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        (x,) = xs
+        return Range(ints(np.maximum(x.lo, 0)), ints(np.maximum(x.hi, 0)), x.fraction)
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        return lambda ops, watch: np.maximum(ops[0], 0)
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        select = (Operator(Kind.SELECT, (xs[0].width, 2)),) if xs[0].signed else ()
+        return pointwise_schedule(xs[0].lo.size, select, self.exact(xs), result)
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        return simple_call("activation.h", "relu", self.exact(xs), result, {"width": signed_width(xs[0].low, xs[0].high)})
 
 
 @dataclass(frozen=True, eq=False)
 class LeakyRelu(Op):
-    """y = cast(x if x >= 0 else x * slope), exact before the cast; ``slope`` broadcasts to x's shape (PReLU: one per channel)."""
+    """y = cast(x if x >= 0 else x * slope), exact before the cast; ``slope`` broadcasts to x's shape (PReLU: one per channel).
+
+    Slopes are rounded half to even to ``slope_t`` (config: ``slope`` or ``param``).
+    """
 
     slope: Const
     slope_t: FixedType | None = None
+    pointwise: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         try:
@@ -42,46 +76,129 @@ class LeakyRelu(Op):
     def evaluate_float(self, x: Any) -> Any:
         return np.where(x >= 0, x, x * self.slope.array)
 
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> LeakyRelu:
+        error = hints.noise / operand_rms(xs[0], hints)
+        kind = given_or_derived(hints, ("slope", "param"), self.slope.array, error)
+        resolved: LeakyRelu = self.replace(slope=Const(round_constant(self.slope.array, kind)), slope_t=kind)
+        return resolved
+
+    def _factors(self) -> tuple[int, np.ndarray]:
+        """(bits that x moves up where it is positive, factors where it is negative), for the exact fraction."""
+        assert self.slope_t is not None
+        up = max(self.slope_t.fraction, 0)
+        return up, ints(ints(self.slope.array) << (up - self.slope_t.fraction))
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        (x,) = xs
+        up, slope = self._factors()
+        ends = [np.where(end >= 0, end << up, end * slope) for end in (x.lo, x.hi)]
+        zero = np.where((x.lo < 0) & (x.hi >= 0), 0, ends[0])
+        nearest = np.where(x.lo < 0, np.minimum(x.hi, -1) * slope, ends[0])
+        return hull([*ends, zero, nearest], x.fraction + up)
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        up, slope = self._factors()
+        bound = max(self.exact(xs).bound, xs[0].bound, int(np.abs(slope).max(initial=0)), 1 << up)
+
+        def run(ops: Sequence[Any], watch: Any) -> Any:
+            values = lift(ops[0], bound)
+            factor = np.where(values < 0, slope.astype(values.dtype), np.asarray(1 << up, values.dtype))
+            return np.multiply(factor, values, out=factor)
+
+        return run
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        (x,) = xs
+        product = multiplier(x.width, self._factors()[1])
+        select = Operator(Kind.SELECT, (self.exact(xs).width, 2))
+        return pointwise_schedule(x.lo.size, (*product, select), self.exact(xs), result)
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        exact, (up, slope) = self.exact(xs), self._factors()
+        rom, index = constant_rom(slope, exact.lo.shape)
+        members = {"width": signed_width(exact.low, exact.high, xs[0].low, xs[0].high), "up": up, **index}
+        return simple_call("activation.h", "leaky_relu", exact, result, members, {"slope": rom})
+
 
 @dataclass(frozen=True, eq=False)
 class Clip(Op):
     """y = cast(min(max(x, low), high)); relu6 is Clip(0, 6), hard_tanh Clip(-1, 1); an end may be infinite.
 
-    The ends are rounded half to even to ``bound_t``.
+    The ends are rounded half to even to ``bound_t`` (config: ``bound`` or ``param``). Resolving types makes an end infinite
+    that no value of x passes.
     """
 
     low: float
     high: float
     bound_t: FixedType | None = None
+    pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
         return np.clip(x, self.low, self.high)
 
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Clip:
+        (x,) = xs
+        low = self.low if self.low > x.low * 2.0**-x.fraction else -np.inf
+        high = self.high if self.high < x.high * 2.0**-x.fraction else np.inf
+        ends = [end for end in (low, high) if np.isfinite(end)]
+        kind = given_or_derived(hints, ("bound", "param"), ends, hints.noise)
+        resolved: Clip = self.replace(low=low, high=high, bound_t=kind)
+        return resolved
 
-@dataclass(frozen=True, eq=False)
-class HardSigmoid(Op):
-    """y = cast(min(max(x * slope + offset, 0), 1)), exact before the cast; Keras 3 and PyTorch: 1/6 and 0.5, Keras 2: 0.2 and 0.5."""
+    def _ends(self, x: Range) -> tuple[int, int | None, int | None]:
+        """(exact fraction, low and high as mantissas of it; None where there is no end)."""
+        assert self.bound_t is not None
+        fraction = max(x.fraction, self.bound_t.fraction)
+        up = fraction - self.bound_t.fraction
+        low, high = (_mantissa(e, self.bound_t) << up if np.isfinite(e) else None for e in (self.low, self.high))
+        return fraction, low, high
 
-    slope: float
-    offset: float
-    slope_t: FixedType | None = None
-    offset_t: FixedType | None = None
+    def exact(self, xs: Sequence[Range]) -> Range:
+        fraction, low, high = self._ends(xs[0])
+        x = xs[0].at(fraction)
+        return Range(ints(_clip(x.lo, low, high)), ints(_clip(x.hi, low, high)), fraction)
 
-    def evaluate_float(self, x: Any) -> Any:
-        return np.clip(x * self.slope + self.offset, 0.0, 1.0)
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        (x,) = xs
+        fraction, low, high = self._ends(x)
+        up = fraction - x.fraction
+        bound = max(x.bound << up, abs(low or 0), abs(high or 0))
+        return lambda ops, watch: _clip(scaled(lift(ops[0], bound), up), low, high)
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        fraction, low, high = self._ends(xs[0])
+        width = xs[0].at(fraction).width
+        each = [op for end in (low, high) if end is not None for op in _limit(width, end)]
+        return pointwise_schedule(xs[0].lo.size, each, self.exact(xs), result)
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        assert self.bound_t is not None
+        fraction, low, high = self._ends(xs[0])
+        x = xs[0].at(fraction)
+        members = {
+            "width": signed_width(x.low, x.high, low or 0, high or 0),
+            "up": fraction - xs[0].fraction,
+            "bound_up": fraction - self.bound_t.fraction,
+            "has_low": int(low is not None),
+            "low": _mantissa(self.low, self.bound_t) if low is not None else 0,
+            "has_high": int(high is not None),
+            "high": _mantissa(self.high, self.bound_t) if high is not None else 0,
+        }
+        return simple_call("activation.h", "clip", self.exact(xs), result, members)
 
 
-@dataclass(frozen=True, eq=False)
-class HardSwish(Op):
-    """y = cast(x * min(max(x * slope + offset, 0), 1)), exact before the cast (slope 1/6, offset 0.5)."""
+def _mantissa(value: float, kind: FixedType) -> int:
+    return int(round_constant(np.array(value), kind))
 
-    slope: float
-    offset: float
-    slope_t: FixedType | None = None
-    offset_t: FixedType | None = None
 
-    def evaluate_float(self, x: Any) -> Any:
-        return x * np.clip(x * self.slope + self.offset, 0.0, 1.0)
+def _clip(x: Any, low: int | None, high: int | None) -> Any:
+    return x if low is None and high is None else np.clip(x, low, high)
+
+
+def _limit(width: int, end: int) -> tuple[Operator, ...]:
+    """One end of a clamp; against zero the sign bit is the comparison."""
+    select = Operator(Kind.SELECT, (width, 2))
+    return (select,) if end == 0 else (Operator(Kind.COMPARE, (width,)), select)
 
 
 class Simple(enum.Enum):
@@ -93,23 +210,117 @@ class Simple(enum.Enum):
     SIGN = "sign"
 
 
+_FLOAT = {Simple.ABS: np.abs, Simple.NEG: np.negative, Simple.SQUARE: np.square, Simple.SIGN: np.sign}
+
+
 @dataclass(frozen=True, eq=False)
 class Unary(Op):
     """y = cast(|x|), cast(-x), cast(x * x) or cast(sign(x)) with sign(0) = 0."""
 
     simple: Simple
+    pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
-        return {Simple.ABS: np.abs, Simple.NEG: np.negative, Simple.SQUARE: np.square, Simple.SIGN: np.sign}[self.simple](x)
+        return _FLOAT[self.simple](x)
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        (x,) = xs
+        fraction = {Simple.SQUARE: 2 * x.fraction, Simple.SIGN: 0}.get(self.simple, x.fraction)
+        nearest_zero = ints(np.minimum(np.maximum(x.lo, 0), x.hi))
+        return hull([_simple(self.simple, p) for p in (x.lo, x.hi, nearest_zero)], fraction)
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        bound = max(self.exact(xs).bound, xs[0].bound)
+        return lambda ops, watch: _simple(self.simple, lift(ops[0], bound))
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        w = xs[0].width
+        each = {
+            Simple.ABS: (Operator(Kind.NEGATE, (w,)), Operator(Kind.SELECT, (w, 2))),
+            Simple.NEG: (Operator(Kind.NEGATE, (w,)),),
+            Simple.SQUARE: (Operator(Kind.MUL, (w, w)),),
+            Simple.SIGN: (Operator(Kind.COMPARE, (w,)),),
+        }[self.simple]
+        products = xs[0].lo.size if self.simple is Simple.SQUARE else 0
+        return pointwise_schedule(xs[0].lo.size, each, self.exact(xs), result, products)
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        exact = self.exact(xs)
+        width = signed_width(exact.low, exact.high, xs[0].low, xs[0].high)
+        return simple_call("activation.h", self.simple.value, exact, result, {"width": width})
+
+
+def _simple(simple: Simple, x: Any) -> Any:
+    if simple is Simple.SIGN and x.dtype == object:
+        return ints((x > 0).astype(np.int64) - (x < 0).astype(np.int64))
+    return _FLOAT[simple](x)
 
 
 @dataclass(frozen=True, eq=False)
 class Threshold(Op):
-    """y = cast(x if x > theta else value): ThresholdedReLU has value 0. Both are rounded half to even to ``bound_t``."""
+    """y = cast(x if x > theta else value): ThresholdedReLU has value 0.
+
+    Both are rounded half to even to ``bound_t`` (config: ``bound`` or ``param``). Resolving types moves a theta beyond all
+    values of x to their end, which changes no answer.
+    """
 
     theta: float
     value: float = 0.0
     bound_t: FixedType | None = None
+    pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
         return np.where(x > self.theta, x, self.value)
+
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Threshold:
+        (x,) = xs
+        error = min(hints.noise, 2.0 ** -(x.fraction + 2))  # the comparison is finer than x
+        theta = min(max(self.theta, (x.low - 1) * 2.0**-x.fraction), (x.high + 1) * 2.0**-x.fraction)
+        kind = given_or_derived(hints, ("bound", "param"), [theta, self.value], error)
+        resolved: Threshold = self.replace(theta=theta, bound_t=kind)
+        return resolved
+
+    def _constants(self, x: Range) -> tuple[int, int, int]:
+        """(exact fraction, theta, value), as mantissas of it."""
+        assert self.bound_t is not None
+        fraction = max(x.fraction, self.bound_t.fraction)
+        up = fraction - self.bound_t.fraction
+        return fraction, _mantissa(self.theta, self.bound_t) << up, _mantissa(self.value, self.bound_t) << up
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        fraction, theta, value = self._constants(xs[0])
+        x, grid = xs[0].at(fraction), 1 << (fraction - xs[0].fraction)
+        first = ints(np.maximum(x.lo, (theta // grid + 1) * grid))  # the smallest x that passes
+        lo = np.where(x.lo > theta, x.lo, np.where(x.hi > theta, np.minimum(first, value), value))
+        hi = np.where(x.lo > theta, x.hi, np.where(x.hi > theta, np.maximum(x.hi, value), value))
+        return Range(ints(lo), ints(hi), fraction)
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        (x,) = xs
+        fraction, theta, value = self._constants(x)
+        up = fraction - x.fraction
+        bound = max(x.bound << up, abs(theta), abs(value))
+
+        def run(ops: Sequence[Any], watch: Any) -> Any:
+            values = scaled(lift(ops[0], bound), up)
+            return np.where(values > theta, values, np.asarray(value, values.dtype))
+
+        return run
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        w = xs[0].at(self._constants(xs[0])[0]).width
+        each = (Operator(Kind.COMPARE, (w,)), Operator(Kind.SELECT, (w, 2)))
+        return pointwise_schedule(xs[0].lo.size, each, self.exact(xs), result)
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        assert self.bound_t is not None
+        fraction, theta, value = self._constants(xs[0])
+        x = xs[0].at(fraction)
+        members = {
+            "width": signed_width(x.low, x.high, theta, value),
+            "up": fraction - xs[0].fraction,
+            "bound_up": fraction - self.bound_t.fraction,
+            "theta": _mantissa(self.theta, self.bound_t),
+            "value": _mantissa(self.value, self.bound_t),
+        }
+        return simple_call("activation.h", "threshold", self.exact(xs), result, members)

@@ -1,8 +1,9 @@
-"""Arithmetic on one or several tensors, element by element."""
+"""Arithmetic on several tensors, element by element."""
 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -10,10 +11,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nn2hls.errors import ModelError
+from nn2hls.errors import LimitError, ModelError
 from nn2hls.fixed import FixedType
-from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Op
+from nn2hls.ir import Shape
+from nn2hls.ops.base import Call, Hints, Kernel, Op
+from nn2hls.ops.parts import (
+    check_operands,
+    given_or_derived,
+    hull,
+    lift,
+    multiplier,
+    operand_rms,
+    pointwise_schedule,
+    scaled,
+    signed_width,
+    simple_call,
+)
+from nn2hls.ranges import Range, ints, round_constant
+from nn2hls.schedule import Kind, Operator, Schedule
 
 
 class Merge(enum.Enum):
@@ -27,7 +42,14 @@ class Merge(enum.Enum):
     MIN = "min"
 
 
-_FLOAT = {Merge.ADD: np.add, Merge.SUB: np.subtract, Merge.MUL: np.multiply, Merge.MAX: np.maximum, Merge.MIN: np.minimum}
+_BINARY = {
+    Merge.ADD: np.add,
+    Merge.SUB: np.subtract,
+    Merge.MUL: np.multiply,
+    Merge.AVERAGE: np.add,
+    Merge.MAX: np.maximum,
+    Merge.MIN: np.minimum,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +57,13 @@ class Elementwise(Op):
     """y = cast(x0 o x1 o ...), exact before the cast, with NumPy's broadcasting of shapes without batch axis.
 
     o is +, - (exactly two operands), *, max, min; AVERAGE is the exact sum times 1/n, where 1/n is rounded half to even to
-    ``factor_t`` when n is not a power of two.
+    ``factor_t`` when n is not a power of two (config: ``factor``), and exact when it is.
     """
 
     merge: Merge
     factor_t: FixedType | None = None
     arity: ClassVar[int | None] = None
+    pointwise: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if self.merge is Merge.SUB and len(shapes) != 2:
@@ -51,35 +74,116 @@ class Elementwise(Op):
             raise ModelError(f"Shapes {', '.join(map(str, shapes))} do not broadcast.", where=where) from None
 
     def evaluate_float(self, *xs: Any) -> Any:
-        rank = max(x.ndim for x in xs)
-        xs = tuple(x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs)
-        if self.merge is Merge.AVERAGE:
-            return reduce(np.add, xs) / len(xs)
-        return reduce(_FLOAT[self.merge], xs)
+        total = reduce(_BINARY[self.merge], _aligned_axes(xs))
+        return total / len(xs) if self.merge is Merge.AVERAGE else total
+
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Elementwise:
+        n = len(xs)
+        if self.merge is not Merge.AVERAGE or n & (n - 1) == 0:
+            kind = FixedType(1, 2 - n.bit_length(), False)  # holds 1/n exactly when n is a power of two
+        else:
+            total = math.sqrt(sum(operand_rms(x, hints, k) ** 2 for k, x in enumerate(xs)))
+            kind = given_or_derived(hints, ("factor",), [1 / n], hints.noise / total)
+        resolved: Elementwise = self.replace(factor_t=kind)
+        return resolved
+
+    def _factor(self, n: int) -> tuple[int, int]:
+        """(mantissa, fraction bits) of what the sum is multiplied with."""
+        if self.merge is not Merge.AVERAGE:
+            return 1, 0
+        assert self.factor_t is not None
+        return int(round_constant(np.array(1 / n), self.factor_t)), self.factor_t.fraction
+
+    def _ups(self, xs: Sequence[Range]) -> tuple[list[int], int]:
+        """(bits that each operand moves up so that all have one fraction, exact fraction)."""
+        if self.merge is Merge.MUL:
+            return [0] * len(xs), sum(x.fraction for x in xs)
+        common = max(x.fraction for x in xs)
+        return [common - x.fraction for x in xs], common + self._factor(len(xs))[1]
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        ups, fraction = self._ups(xs)
+        factor = self._factor(len(xs))[0]
+        lo, hi = xs[0].lo << ups[0], xs[0].hi << ups[0]
+        for x, up in zip(xs[1:], ups[1:], strict=True):
+            a, b = x.lo << up, x.hi << up
+            if self.merge is Merge.MUL:
+                both = hull([lo * a, lo * b, hi * a, hi * b], 0)
+                lo, hi = both.lo, both.hi
+            elif self.merge is Merge.SUB:
+                lo, hi = lo - b, hi - a
+            else:
+                lo, hi = _BINARY[self.merge](lo, a), _BINARY[self.merge](hi, b)
+        return Range(ints(lo * factor), ints(hi * factor), fraction)
+
+    def _bound(self, xs: Sequence[Range]) -> int:
+        """The largest magnitude of any partial result."""
+        sizes = [max(1, x.bound << up) for x, up in zip(xs, self._ups(xs)[0], strict=True)]
+        return math.prod(sizes) if self.merge is Merge.MUL else sum(sizes) * max(1, abs(self._factor(len(xs))[0]))
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        ups, _ = self._ups(xs)
+        bound, (factor, _) = self._bound(xs), self._factor(len(xs))
+
+        def run(ops: Sequence[Any], watch: Any) -> Any:
+            ready = [scaled(lift(x, bound), up) for x, up in zip(_aligned_axes(ops), ups, strict=True)]
+            total = reduce(_BINARY[self.merge], ready)
+            return total if factor == 1 else total * factor
+
+        return run
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        exact, depth = self.exact(xs), (len(xs) - 1).bit_length()
+        w = exact.width
+        choose = (Operator(Kind.COMPARE, (w,)), Operator(Kind.SELECT, (w, 2)))
+        special = {Merge.MUL: (Operator(Kind.MUL, (xs[0].width, xs[-1].width)),), Merge.MAX: choose, Merge.MIN: choose}
+        each = special.get(self.merge, (Operator(Kind.ADD, (w,)),))
+        one = pointwise_schedule(exact.lo.size, multiplier(w, np.array(self._factor(len(xs))[0])), exact, result)
+        merges = exact.lo.size * (len(xs) - 1)
+        return Schedule(
+            operators=(*(Operator(o.kind, o.widths, merges) for o in each), *one.operators),
+            path=(*(each * depth), *one.path),
+            results=one.results,
+            products=merges if self.merge is Merge.MUL else 0,
+        )
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        check_operands(len(xs))
+        exact, (ups, _), (factor, _) = self.exact(xs), self._ups(xs), self._factor(len(xs))
+        members = {"width": signed_width(-self._bound(xs)), "factor": factor}
+        for k, (x, up) in enumerate(zip(xs, ups, strict=True)):
+            members |= {f"up{k}": up, **_index(x.lo.shape, exact.lo.shape, k)}
+        merge = Merge.ADD if self.merge is Merge.AVERAGE else self.merge
+        return simple_call("elementwise.h", merge.value, exact, result, members)
 
 
-@dataclass(frozen=True, eq=False)
-class Scale(Op):
-    """y = cast(x * scale + bias), exact before the cast; ``scale`` and ``bias`` broadcast to x's shape without batch axis.
+def _aligned_axes(xs: Sequence[Any]) -> list[Any]:
+    """Arrays with a batch axis, of equal rank: missing axes are put behind the batch axis."""
+    rank = max(x.ndim for x in xs)
+    return [x if x.ndim == rank else x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs]
 
-    BatchNormalization lowers to it: scale = gamma / sqrt(variance + epsilon), bias = beta - mean * scale, in float64. So do
-    products and sums with constants that broadcast to x (a constant that makes x larger is a Constant and an Elementwise).
+
+def _index(shape: Shape, full: Shape, k: int) -> dict[str, int]:
+    """How operand ``k`` is read: element (i / outer % rows) * columns + i / inner % columns for the flat index i of the result.
+
+    That reaches every shape whose own axes form at most two groups, which is all up to four axes.
     """
-
-    scale: Const
-    bias: Const
-    scale_t: FixedType | None = None
-    bias_t: FixedType | None = None
-
-    def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
-        for const in (self.scale, self.bias):
-            try:
-                fits = np.broadcast_shapes(shapes[0], const.shape) == shapes[0]
-            except ValueError:
-                fits = False
-            if not fits:
-                raise ModelError(f"Constants of shape {const.shape} do not fit a tensor of {shapes[0]}.", where=where)
-        return shapes[0]
-
-    def evaluate_float(self, x: Any) -> Any:
-        return x * self.scale.array + self.bias.array
+    padded = (1,) * (len(full) - len(shape)) + tuple(shape)
+    groups: list[list[int]] = []  # [inner, size] of each run of axes that the operand has, last first
+    inner, joined = 1, False
+    for own, whole in zip(reversed(padded), reversed(full), strict=True):
+        if whole == 1:
+            continue
+        if own > 1 and joined:
+            groups[-1][1] *= own
+        elif own > 1:
+            groups.append([inner, own])
+        joined, inner = own > 1, inner * whole
+    if len(groups) > 2:
+        raise LimitError(
+            f"A tensor of shape {shape} is spread over {full} in more than two places.",
+            fix="Reshape or transpose the operands so that their own axes lie side by side.",
+        )
+    groups += [[1, 1]] * (2 - len(groups))
+    (inner, columns), (outer, rows) = groups
+    return {f"inner{k}": inner, f"columns{k}": columns, f"outer{k}": outer, f"rows{k}": rows}

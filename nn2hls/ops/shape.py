@@ -10,8 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.errors import ModelError
+from nn2hls.fixed import FixedType
 from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Op
+from nn2hls.ops.base import Call, Kernel, Op, Rom
+from nn2hls.ops.parts import check_operands, lift, pointwise_schedule, scaled, signed_width, simple_call
+from nn2hls.ranges import Range, width_of
+from nn2hls.schedule import Schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,9 @@ class Input(Op):
             raise ModelError(f"An input of shape {self.size} has no fixed size.", where=where)
         return self.size
 
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        return Schedule(results=math.prod(self.size) * result.width)
+
 
 @dataclass(frozen=True, eq=False)
 class Constant(Op):
@@ -36,6 +43,15 @@ class Constant(Op):
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         return self.value.shape
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        return Schedule()
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        flat = self.value.array.reshape(-1)
+        low, high = int(flat.min(initial=0)), int(flat.max(initial=0))
+        members = {"n": flat.size, "width": signed_width(low, high)}
+        return Call("shape.h", "constant", members, {"value": Rom(flat, width_of(low, high), low < 0)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +68,26 @@ class Reshape(Op):
     def evaluate_float(self, x: Any) -> Any:
         return x.reshape(x.shape[0], *self.size)
 
+    def exact(self, xs: Sequence[Range]) -> Range:
+        (x,) = xs
+        return Range(x.lo.reshape(self.size), x.hi.reshape(self.size), x.fraction)
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        return lambda ops, watch: ops[0].reshape(ops[0].shape[0], *self.size)
+
+    def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
+        return [needed.reshape(shapes[0])]
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        return _moves(self.exact(xs), result)
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        return simple_call("shape.h", "copy", self.exact(xs), result, {})
+
 
 @dataclass(frozen=True, eq=False)
 class Concatenate(Op):
-    """The operands one after the other along ``axis`` (without batch axis, not negative)."""
+    """The operands one after the other along ``axis`` (without batch axis, not negative), each value cast to the result type."""
 
     axis: int = 0
     arity: ClassVar[int | None] = None
@@ -65,12 +97,52 @@ class Concatenate(Op):
         if not 0 <= self.axis < len(first):
             raise ModelError(f"Axis {self.axis} is not one of a tensor of shape {first}.", where=where)
         for s in shapes[1:]:
-            if len(s) != len(first) or any(a != b for k, (a, b) in enumerate(zip(s, first)) if k != self.axis):
+            if len(s) != len(first) or any(a != b for k, (a, b) in enumerate(zip(s, first, strict=True)) if k != self.axis):
                 raise ModelError(f"{first} and {s} cannot be joined along axis {self.axis}.", where=where)
         return (*first[: self.axis], sum(s[self.axis] for s in shapes), *first[self.axis + 1 :])
 
     def evaluate_float(self, *xs: Any) -> Any:
         return np.concatenate(xs, axis=self.axis + 1)
+
+    def _aligned(self, xs: Sequence[Range]) -> list[Range]:
+        fraction = max(x.fraction for x in xs)
+        return [x.at(fraction) for x in xs]
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        same = self._aligned(xs)
+        lo, hi = (np.concatenate([getattr(x, end) for x in same], axis=self.axis) for end in ("lo", "hi"))
+        return Range(lo, hi, same[0].fraction)
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        same = self._aligned(xs)
+        ups = [a.fraction - x.fraction for a, x in zip(same, xs, strict=True)]
+        bound = max(x.bound for x in same)
+
+        def run(ops: Sequence[Any], watch: Any) -> Any:
+            parts = [scaled(lift(x, bound), up) for x, up in zip(ops, ups, strict=True)]
+            return np.concatenate(parts, axis=self.axis + 1)
+
+        return run
+
+    def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
+        ends = np.cumsum([s[self.axis] for s in shapes])[:-1]
+        return np.split(needed, ends, axis=self.axis)
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        parts = [_moves(x, result) for x in xs]
+        return Schedule(
+            operators=tuple(o for p in parts for o in p.operators),
+            path=max((p.path for p in parts), key=len),
+            results=sum(p.results for p in parts),
+        )
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        check_operands(len(xs))
+        shape = self.exact(xs).lo.shape
+        members = {"outer": math.prod(shape[: self.axis]), "total": math.prod(shape[self.axis :])}
+        for k, x in enumerate(xs):
+            members |= {f"size{k}": math.prod(x.lo.shape[self.axis :]), f"shift{k}": x.fraction - result.fraction}
+        return Call("shape.h", "concatenate", members)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,3 +158,27 @@ class Transpose(Op):
 
     def evaluate_float(self, x: Any) -> Any:
         return x.transpose(0, *(k + 1 for k in self.axes))
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        (x,) = xs
+        return Range(x.lo.transpose(self.axes), x.hi.transpose(self.axes), x.fraction)
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        return lambda ops, watch: self.evaluate_float(ops[0])
+
+    def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
+        return [needed.transpose(np.argsort(self.axes))]
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        return _moves(self.exact(xs), result)
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        shape = xs[0].lo.shape
+        order = np.arange(math.prod(shape)).reshape(shape).transpose(self.axes).reshape(-1)
+        rom = Rom(order, max(1, int(order.max(initial=0)).bit_length()), False)
+        return simple_call("shape.h", "transpose", self.exact(xs), result, {}, {"order": rom})
+
+
+def _moves(x: Range, result: FixedType) -> Schedule:
+    """Wires, and the cast where the types differ."""
+    return pointwise_schedule(x.lo.size, (), x, result)

@@ -1,0 +1,129 @@
+"""Scale: an affine map per channel, what BatchNormalization is once it is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nn2hls.errors import ModelError
+from nn2hls.fixed import FixedType
+from nn2hls.ir import Const, Shape
+from nn2hls.ops.base import Call, Hints, Kernel, Op
+from nn2hls.ops.parts import (
+    constant_rom,
+    given_or_derived,
+    hull,
+    lift,
+    multiplier,
+    operand_rms,
+    pointwise_schedule,
+    signed_width,
+    simple_call,
+)
+from nn2hls.ranges import Range, ints, round_constant
+from nn2hls.schedule import Kind, Operator, Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Scale(Op):
+    """y = cast(x * scale + bias), exact before the cast; ``scale`` and ``bias`` broadcast to x's shape without batch axis.
+
+    BatchNormalization lowers to it: scale = gamma / sqrt(variance + epsilon), bias = beta - mean * scale, in float64. So do
+    products and sums with constants that broadcast to x (a constant that makes x larger is a Constant and an Elementwise).
+    """
+
+    scale: Const
+    bias: Const
+    scale_t: FixedType | None = None
+    bias_t: FixedType | None = None
+    pointwise: ClassVar[bool] = True
+
+    def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
+        for const in (self.scale, self.bias):
+            try:
+                fits = np.broadcast_shapes(shapes[0], const.shape) == shapes[0]
+            except ValueError:
+                fits = False
+            if not fits:
+                raise ModelError(f"Constants of shape {const.shape} do not fit a tensor of {shapes[0]}.", where=where)
+        return shapes[0]
+
+    def evaluate_float(self, x: Any) -> Any:
+        return x * self.scale.array + self.bias.array
+
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Scale:
+        error = hints.noise / math.sqrt(2)
+        scale_t = given_or_derived(hints, ("scale", "weight"), self.scale.array, error / operand_rms(xs[0], hints))
+        bias_t = given_or_derived(hints, ("bias",), self.bias.array, error)
+        resolved: Scale = self.replace(
+            scale=Const(round_constant(self.scale.array, scale_t)),
+            bias=Const(round_constant(self.bias.array, bias_t)),
+            scale_t=scale_t,
+            bias_t=bias_t,
+        )
+        return resolved
+
+    def _aligned(self, x: Range) -> tuple[int, np.ndarray, np.ndarray]:
+        """(exact fraction, scale, bias), as factors and mantissas for it."""
+        assert self.scale_t is not None
+        assert self.bias_t is not None
+        product = x.fraction + self.scale_t.fraction
+        fraction = max(product, self.bias_t.fraction) if np.any(self.bias.array) else product
+        bias = ints(self.bias.array) << max(fraction - self.bias_t.fraction, 0)
+        return fraction, ints(ints(self.scale.array) << (fraction - product)), ints(bias)
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        (x,) = xs
+        fraction, scale, bias = self._aligned(x)
+        return hull([x.lo * scale + bias, x.hi * scale + bias], fraction)
+
+    def _bound(self, x: Range) -> int:
+        """The largest magnitude of any product, sum or constant."""
+        _, scale, bias = self._aligned(x)
+        size = np.maximum(np.maximum(np.abs(x.lo), np.abs(x.hi)), 1)
+        return int(np.max(ints(size * np.abs(scale) + np.abs(bias)), initial=1))
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        _, scale, bias = self._aligned(xs[0])
+        bound, has_bias = max(self._bound(xs[0]), xs[0].bound), bool(np.any(bias))
+
+        def run(ops: Sequence[Any], watch: Any) -> Any:
+            values = lift(ops[0], bound)
+            product = values * scale.astype(values.dtype)
+            if has_bias:
+                product += bias.astype(values.dtype)
+            return product
+
+        return run
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        (x,) = xs
+        _, scale, bias = self._aligned(x)
+        exact, full = self.exact(xs), x.lo.shape
+        products = [op for c in np.broadcast_to(scale, full).flat for op in multiplier(x.width, ints(c))]
+        adds = int(np.count_nonzero(np.broadcast_to(bias, full)))
+        add = (Operator(Kind.ADD, (exact.width,), adds),) if adds else ()
+        cast = pointwise_schedule(exact.lo.size, (), exact, result)
+        return Schedule(
+            operators=(*products, *add, *cast.operators),
+            path=(*multiplier(x.width, scale), *(Operator(a.kind, a.widths) for a in add), *cast.path),
+            results=cast.results,
+            products=int(np.count_nonzero(np.broadcast_to(scale, full))),
+        )
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        exact, (_, scale, bias) = self.exact(xs), self._aligned(xs[0])
+        scale_rom, at = constant_rom(scale, exact.lo.shape)
+        bias_rom, bias_at = constant_rom(bias, exact.lo.shape)
+        members = {
+            "width": signed_width(-max(self._bound(xs[0]), xs[0].bound)),
+            "scale_inner": at["inner"],
+            "scale_size": at["size"],
+            "bias_inner": bias_at["inner"],
+            "bias_size": bias_at["size"],
+        }
+        return simple_call("elementwise.h", "scale", exact, result, members, {"scale": scale_rom, "bias": bias_rom})
