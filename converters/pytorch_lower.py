@@ -1,0 +1,124 @@
+"""From an exported PyTorch program to a graph: one call after the other, all that is not supported reported together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nn2hls.converters.pt2_program import FLOATS, Call, Meta, Program
+from nn2hls.converters.pytorch_context import Args, Lowering, Refusal, Tensor, Value
+from nn2hls.converters.pytorch_fold import FOLD, fold
+from nn2hls.converters.pytorch_ops import LOWER
+from nn2hls.converters.pytorch_rewrite import with_activations, without_in_place, without_unused
+from nn2hls.errors import ModelError, UnsupportedError, suggest
+from nn2hls.ir import Graph, Origin, Shape
+from nn2hls.ops import Input
+
+EXAMPLE = "Export it with an example batch: torch.export.export(model.eval(), (torch.zeros(1, 16),))."
+
+
+def lower(program: Program) -> Graph:
+    """The graph of a program.
+
+    Raises:
+        UnsupportedError: Lists every operator that is not supported, by layer.
+        ModelError: The program has no inputs or outputs that a design can have, or contradicts itself.
+    """
+    problems: dict[str, None] = {}
+
+    def report(call: Call, reason: str) -> None:
+        context.start(call, None)
+        operator = call.target if call.target.startswith(("torch.", "_operator.")) else f"aten.{call.target}"
+        problems[f"{context.layer} ({operator}): {reason}"] = None
+
+    batch = _batch(program)
+    context = Lowering(batch)
+    program = without_unused(with_activations(without_in_place(program, report)))
+    values: dict[str, Any] = dict(program.constants)
+    for name in program.inputs:
+        values[name] = Tensor(context.builder.add(name, Input(_sizes(program, name)), (), Origin(name, "Input")))
+    for call in program.calls:
+        meta = program.metas.get(call.outputs[0])
+        context.start(call, meta)
+        try:
+            results = _results(context, call, Args(call, values))
+        except Refusal as reason:
+            report(call, str(reason))
+            context.start(call, meta)
+            results = [_stand_in(context, program, o) for o in call.outputs]
+        values.update(zip(call.outputs, results))
+        _check(context, call, values[call.outputs[0]], meta)
+    outputs = [_output(context, o, values[o], problems) for o in program.outputs]
+    if problems:
+        what = f"{len(problems)} operators are not supported:" if len(problems) > 1 else "An operator is not supported:"
+        raise UnsupportedError("\n  ".join([what, *problems]))
+    if not outputs:
+        raise ModelError("The model has no output that is a tensor.")
+    return context.graph(outputs)
+
+
+def _results(context: Lowering, call: Call, args: Args) -> list[Value]:
+    if not args.tensors() and call.target in FOLD:
+        return [fold(context, call, args)]
+    if call.target not in LOWER:
+        near = suggest(call.target, LOWER)
+        raise Refusal(f"no lowering for it yet. {near or 'Write it with other operators or leave it out of the module.'}")
+    result = LOWER[call.target](context, args)
+    return result if isinstance(result, list) else [result]
+
+
+def _batch(program: Program) -> int | None:
+    """The static batch of the inputs, None where it is symbolic."""
+    sizes = {}
+    for name in program.inputs:
+        meta = program.metas[name]
+        if meta.dtype not in FLOATS:
+            raise ModelError(f"The input holds {meta.dtype} values.", where=name, fix="Export it with floating-point inputs.")
+        if len(meta.sizes) < 2:
+            raise ModelError("The input has no batch axis: its first axis must be the batch.", where=name, fix=EXAMPLE)
+        if None in meta.sizes[1:]:
+            raise ModelError("The input has a symbolic size besides the batch.", where=name, fix="Export it with fixed sizes.")
+        sizes[name] = meta.sizes[0]
+    if len(set(sizes.values())) > 1:
+        what = ", ".join(f"{k}: {'any' if v is None else v}" for k, v in sizes.items())
+        raise ModelError(f"The inputs differ in their first axis, the batch ({what}).", fix=EXAMPLE)
+    if not sizes:
+        raise ModelError("The model has no input that is a tensor.")
+    return next(iter(sizes.values()))
+
+
+def _sizes(program: Program, name: str) -> Shape:
+    return tuple(int(n or 0) for n in program.metas[name].sizes[1:])
+
+
+def _stand_in(context: Lowering, program: Program, output: str) -> Value:
+    """Something of the right shape in place of an unsupported result, so that what follows is looked at as well."""
+    if output not in program.metas or not program.metas[output].sizes or 0 in _sizes(program, output):
+        return Tensor(context.builder.add(output, Input((1,))))
+    return Tensor(context.builder.add(output, Input(_sizes(program, output))))
+
+
+def _output(context: Lowering, name: str, value: Value, problems: dict[str, None]) -> str:
+    if isinstance(value, np.ndarray):
+        context.start(Call("output", {}, (name,), name, "constant"), None)
+        return context.constant(value[0] if value.ndim and value.shape[0] in (1, context.batch) else value).node
+    if not isinstance(value, Tensor):
+        problems[f"{name}: it is an output and no tensor"] = None
+        return name
+    if value.merged:
+        problems[f"{name}: it is an output whose first axis is not the batch"] = None
+    return value.node
+
+
+def _check(context: Lowering, call: Call, value: Value, meta: Meta | None) -> None:
+    """The file states the shape of every value; another one here is a damaged file or a wrong lowering, never to pass on."""
+    if meta is None or not isinstance(value, Tensor):
+        return
+    shape = context.shape(value)
+    merged = math.prod(shape[: value.merged])
+    first = meta.sizes[0] if meta.sizes else 0
+    fits = first is None or context.batch is None or first == context.batch * merged
+    if not fits or meta.sizes[1:] != shape[value.merged :]:
+        raise ModelError(f"'{call.outputs[0]}' has the shape {meta.sizes} by the file, {('batch', *shape)} by its operators.")
