@@ -71,7 +71,14 @@ def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, s
     for name in graph.outputs:
         value = context.values[name]
         if isinstance(value, Known):
-            raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix="Remove it from the model.")
+            raise UnsupportedError(
+                f"Output '{name}' does not depend on any input.", where=where, fix="Remove it from the model."
+            )
+        if value.merged:
+            fix = "Give the output the batch as its first axis."
+            raise UnsupportedError(
+                f"The first axis of output '{name}' is the batch mixed with other axes.", where=where, fix=fix
+            )
         outputs.append(value.name)
     return _pruned(context.builder.build(outputs))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -27,10 +28,32 @@ class Known:
 
 @dataclass(frozen=True)
 class Live:
-    """A node of the graph being built; ``shape`` is without batch axis."""
+    """A node of the graph being built.
+
+    Args:
+        name: Of the node.
+        shape: Of the node, without batch axis.
+        merged: How many leading axes of ``shape`` the file takes as one with the batch, as exporters write a Dense layer on
+            more than two axes: (batch * 4, 16) is merged = 1 of (4, 16).
+    """
 
     name: str
     shape: Shape
+    merged: int = 0
+
+    @property
+    def free(self) -> Shape:
+        """The axes after the first one, as the file sees them."""
+        return self.shape[self.merged :]
+
+    @property
+    def rank(self) -> int:
+        """The number of axes, as the file sees them."""
+        return 1 + len(self.free)
+
+    def full(self, batch: int) -> Shape:
+        """The shape, as the file sees it."""
+        return (batch * math.prod(self.shape[: self.merged]), *self.free)
 
 
 Value = Known | Live
@@ -60,7 +83,7 @@ class Context:
             unique = self.builder.add(name, op, [o.name for o in operands], origin)
         except ModelError as error:
             raise RefusedError(f"{error.what} {error.fix}".strip()) from None
-        return Live(unique, self.builder.shape(unique))
+        return Live(unique, self.builder.shape(unique), max((o.merged for o in operands), default=0))
 
     def operand(self, node: FileNode, k: int) -> Value:
         """Operand k, which must be there."""
@@ -72,11 +95,13 @@ class Context:
         """Whether operand k is given."""
         return k < len(node.inputs) and bool(node.inputs[k])
 
-    def live(self, node: FileNode, k: int = 0) -> Live:
-        """Operand k, which must be computed from the inputs."""
+    def live(self, node: FileNode, k: int = 0, *, plain: bool = False) -> Live:
+        """Operand k, which must be computed from the inputs; ``plain``: its first axis must be the batch alone."""
         value = self.operand(node, k)
         if isinstance(value, Known):
             raise RefusedError(f"its operand '{node.inputs[k]}' is a constant")
+        if plain and value.merged:
+            raise RefusedError(f"the first axis of its operand '{node.inputs[k]}' is the batch mixed with other axes")
         return value
 
     def array(self, node: FileNode, k: int, what: str) -> np.ndarray:
@@ -106,7 +131,7 @@ class Context:
         return float(array.reshape(()))
 
     def per_sample(self, node: FileNode, k: int, rank: int) -> np.ndarray:
-        """Constant operand k that broadcasts with a tensor of ``rank`` axes with the batch: without batch and leading unit axes.
+        """Constant operand k for a tensor of ``rank`` axes, batch included: without batch and leading unit axes.
 
         ``axis`` of the opsets before 7 says where the constant's axes belong.
         """
@@ -114,7 +139,10 @@ class Context:
         if "axis" in node.attrs and array.ndim:
             axis = node.attrs["axis"] % rank
             array = array.reshape(*array.shape, *(1,) * max(0, rank - axis - array.ndim))
-        if array.ndim > rank or (array.ndim == rank and array.shape[0] != 1):
+        rows = array.ndim == rank and array.shape[0] != 1
+        if rows and (array.shape[0],) == self.batches and (array == array[:1]).all():
+            array, rows = array[0], False
+        if array.ndim > rank or rows:
             raise RefusedError(
                 f"its constant '{node.inputs[k]}' of shape {array.shape} varies along the batch axis; "
                 "give it a first axis of size 1"
@@ -126,10 +154,14 @@ class Context:
         value = self.operand(node, k)
         if isinstance(value, Live):
             return value
-        rows = [a[0] for a, n in zip(value.arrays, self.batches) if a.ndim and a.shape[0] == n and (a == a[:1]).all()]
+        rows = [
+            a[0] for a, n in zip(value.arrays, self.batches, strict=True) if a.ndim and a.shape[0] == n and (a == a[:1]).all()
+        ]
         if len(rows) < len(self.batches) or not same(tuple(rows)) or not np.isfinite(rows[0]).all():
             raise RefusedError(f"its constant '{node.inputs[k]}' is not finite or varies along the batch axis")
-        return self.emit(dataclasses.replace(node, name=node.inputs[k]), Constant(Const(rows[0].astype(np.float64))), part="const")
+        return self.emit(
+            dataclasses.replace(node, name=node.inputs[k]), Constant(Const(rows[0].astype(np.float64))), part="const"
+        )
 
 
 def same(arrays: tuple[np.ndarray, ...]) -> bool:
@@ -140,8 +172,8 @@ def same(arrays: tuple[np.ndarray, ...]) -> bool:
 
 
 def trimmed(array: np.ndarray) -> np.ndarray:
-    """An array without leading axes of size one, except the last axis."""
-    while array.ndim > 1 and array.shape[0] == 1:
+    """An array without leading axes of size one."""
+    while array.ndim and array.shape[0] == 1:
         array = array[0]
     return array
 

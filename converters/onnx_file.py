@@ -66,7 +66,7 @@ def read_model(path: Path) -> ModelProto:
         ModelError: The file is empty, too large, or no ONNX model.
     """
     onnx = require_onnx()
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     where = str(path)
     try:
@@ -117,7 +117,7 @@ class Tensors:
         where = f"Tensor '{name}'"
         dims = tuple(tensor.dims)
         if tensor.data_type not in _item_types(onnx):
-            kinds = dict((v, k) for k, v in onnx.TensorProto.DataType.items())
+            kinds = {v: k for k, v in onnx.TensorProto.DataType.items()}
             raise ModelError(
                 f"It holds {kinds.get(tensor.data_type, tensor.data_type)} values.",
                 where=where,

@@ -177,6 +177,11 @@ def _range(a: Attrs, start: Any, limit: Any, step: Any) -> Any:
     return np.arange(start, limit, step, dtype=start.dtype)
 
 
+def _tile(a: Attrs, x: Any, repeats: Any) -> Any:
+    _limited([n * int(k) for n, k in zip(x.shape, repeats, strict=True)])
+    return np.tile(x, repeats)
+
+
 def _over(function: Any) -> Evaluate:
     def evaluate(a: Attrs, x: Any, axes: Any = None) -> Any:
         places = axes_of(a, axes)
@@ -204,7 +209,7 @@ _FOLD: dict[str, Evaluate] = {
     "Reshape": lambda a, x, s=None: x.reshape(reshaped(x.shape, a.get("shape", s), bool(a.get("allowzero", 0)))),
     "Slice": _slice,
     "Squeeze": lambda a, x, axes=None: x.reshape(squeezed(x.shape, axes_of(a, axes))),
-    "Tile": lambda a, x, r: np.tile(x, r) if _limited([n * int(k) for n, k in zip(x.shape, r)]) is not None else x,
+    "Tile": _tile,
     "Transpose": lambda a, x: np.transpose(x, a.get("perm")),
     "Unsqueeze": lambda a, x, axes=None: x.reshape(unsqueezed(x.shape, axes_of(a, axes) or ())),
 }
@@ -244,7 +249,8 @@ def _result_size(node: FileNode, xs: Sequence[np.ndarray]) -> int:
     if node.op == "Concat":
         return sum(x.size for x in xs)
     if node.op == "Gather":
-        return xs[0].size // max(1, xs[0].shape[node.attrs.get("axis", 0)]) * xs[1].size
+        return int(xs[0].size // max(1, xs[0].shape[node.attrs.get("axis", 0)]) * xs[1].size)
     if node.op in ("MatMul", "Gemm"):
-        return xs[0].size * xs[1].size // max(1, min(xs[1].shape, default=1)) if max(xs[1].shape, default=0) > 1 else 0
+        longest = max(xs[0].shape[-2:], default=1)  # an upper bound: the summed axis may be another
+        return int(xs[0].size // longest * max(xs[1].shape[-2:], default=1) ** 2)
     return 0

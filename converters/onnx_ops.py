@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from nn2hls.converters.onnx_context import Context, Handler, Known, Live, RefusedError, Value, number, trimmed
+from nn2hls.converters.onnx_context import Context, Handler, Known, Live, RefusedError, Value, number
 from nn2hls.converters.onnx_file import FileNode
 from nn2hls.ir import Const
-from nn2hls.ops import Clip, Constant, Dense, Elementwise, Function, Merge, Op, Relu, Reshape, Scale, Simple, Table, Transpose, Unary
+from nn2hls.ops import (
+    Clip,
+    Constant,
+    Dense,
+    Elementwise,
+    Function,
+    Merge,
+    Op,
+    Relu,
+    Reshape,
+    Scale,
+    Simple,
+    Table,
+    Transpose,
+    Unary,
+)
 
 
 def _dense(weight: np.ndarray, bias: np.ndarray | None = None) -> Dense:
@@ -23,6 +38,8 @@ def matmul(c: Context, node: FileNode) -> Value:
         raise RefusedError("a product of two computed tensors is not supported; one operand must be a constant")
     weight = c.array(node, 1, "weight")
     if weight.ndim == 1:
+        if x.merged:
+            raise RefusedError("its weight is a vector and the first axis of its operand is the batch mixed with others")
         product = c.emit(node, _dense(weight[:, None]), x, part="product")
         return c.emit(node, Reshape(x.shape[:-1]), product)
     return c.emit(node, _dense(_matrix(weight, x), c.array(node, 2, "bias").reshape(-1) if c.has(node, 2) else None), x)
@@ -30,7 +47,7 @@ def matmul(c: Context, node: FileNode) -> Value:
 
 def _matrix(weight: np.ndarray, x: Live) -> np.ndarray:
     """A constant matrix; leading unit axes must not add axes to the result."""
-    if weight.ndim > len(x.shape) + 1 or any(n != 1 for n in weight.shape[:-2]):
+    if weight.ndim > x.rank or any(n != 1 for n in weight.shape[:-2]):
         raise RefusedError(f"its weight of shape {weight.shape} is not one matrix for every sample")
     matrix: np.ndarray = weight.reshape(weight.shape[-2:])
     return matrix
@@ -38,7 +55,7 @@ def _matrix(weight: np.ndarray, x: Live) -> np.ndarray:
 
 def _matmul_left(c: Context, node: FileNode) -> Live:
     """W @ x = transpose(transpose(x) @ transpose(W)) over the last two axes."""
-    x, weight = c.live(node, 1), c.array(node, 0, "weight")
+    x, weight = c.live(node, 1, plain=True), c.array(node, 0, "weight")
     rank = len(x.shape)
     if rank < 2 or weight.ndim < 2:
         raise RefusedError("a constant matrix on the left mixes the samples of a batch; put it on the right")
@@ -55,8 +72,8 @@ def gemm(c: Context, node: FileNode) -> Value:
     x = c.live(node)
     if node.attrs.get("transA", 0):
         raise RefusedError("transA would transpose the batch axis; export the layer without it")
-    if len(x.shape) != 1:
-        raise RefusedError(f"its operand must have two axes with the batch, not {len(x.shape) + 1}")
+    if x.rank != 2:
+        raise RefusedError(f"its operand must have two axes with the batch, not {x.rank}")
     weight = c.array(node, 1, "weight")
     weight = node.attrs.get("alpha", 1.0) * (weight.T if node.attrs.get("transB", 0) else weight)
     beta = node.attrs.get("beta", 1.0)
@@ -64,6 +81,8 @@ def gemm(c: Context, node: FileNode) -> Value:
         return c.emit(node, _dense(weight), x)
     extra = c.operand(node, 2)
     if isinstance(extra, Live):
+        if extra.rank != 2 or extra.merged != x.merged:
+            raise RefusedError("its third operand has another number of axes than the product")
         product = c.emit(node, _dense(weight), x, part="product")
         if beta != 1:
             extra = c.emit(node, Scale(number(beta), number(0)), extra, part="beta")
@@ -77,6 +96,8 @@ def batch_norm(c: Context, node: FileNode) -> Value:
     if node.attrs.get("training_mode", 0) or (c.opset < 7 and not node.attrs.get("is_test", 0)):
         raise RefusedError("it is in training mode; export the model in evaluation mode")
     x = c.live(node)
+    if x.rank < 2:
+        raise RefusedError("its operand has no channel axis")
     names = ("scale", "bias", "mean", "variance")
     gamma, beta, mean, variance = (c.array(node, k, what) for k, what in enumerate(names, start=1))
     root = variance + node.attrs.get("epsilon", 1e-5)
@@ -84,8 +105,8 @@ def batch_norm(c: Context, node: FileNode) -> Value:
         raise RefusedError("its variance plus epsilon is not positive")
     scale = gamma / np.sqrt(root)
     bias = beta - mean * scale
-    if scale.ndim == 1 and x.shape:
-        spread = (-1, *(1,) * (len(x.shape) - 1))
+    if scale.ndim == 1:
+        spread = (-1, *(1,) * (x.rank - 2))
         scale, bias = scale.reshape(spread), bias.reshape(spread)
     return c.emit(node, Scale(Const(scale), Const(bias)), x)
 
@@ -93,11 +114,13 @@ def batch_norm(c: Context, node: FileNode) -> Value:
 def _with_constant(c: Context, node: FileNode, x: Live, array: np.ndarray, op: Op, merge: Merge) -> Live:
     """One op with the constant inside, or an Elementwise when the constant makes the tensor larger."""
     try:
-        grows = np.broadcast_shapes(x.shape, array.shape) != x.shape
+        grows = np.broadcast_shapes(x.free, array.shape) != x.free
     except ValueError:
-        raise RefusedError(f"its constant of shape {array.shape} does not fit a tensor of {x.shape}") from None
+        raise RefusedError(f"its constant of shape {array.shape} does not fit a tensor of {x.free}") from None
     if not grows:
         return c.emit(node, op, x)
+    if x.merged:
+        raise RefusedError("its constant makes a tensor larger whose first axis is the batch mixed with others")
     constant = c.emit(node, Constant(Const(array)), part="const")
     return c.emit(node, Elementwise(merge), x, constant)
 
@@ -105,14 +128,13 @@ def _with_constant(c: Context, node: FileNode, x: Live, array: np.ndarray, op: O
 def _merge(c: Context, node: FileNode, merge: Merge) -> Live:
     """Computed tensors; constants among them become nodes."""
     lives = [v for k in range(len(node.inputs)) if isinstance(v := c.operand(node, k), Live)]
-    rank = max(len(v.shape) for v in lives)
-    if "axis" not in node.attrs and any(len(v.shape) != rank for v in lives):
+    if len({(v.rank, v.shape[: v.merged]) for v in lives}) != 1:
         raise RefusedError("its operands have different numbers of axes, so that one would spread over the batch axis")
     operands = []
     for k, name in enumerate(node.inputs):
         value = c.operand(node, k)
         if isinstance(value, Known):
-            array = c.per_sample(node, k, rank + 1)
+            array = c.per_sample(node, k, lives[0].rank)
             value = c.emit(node, Constant(Const(array)), part=f"const_{name}")
         operands.append(value)
     return operands[0] if len(operands) == 1 else c.emit(node, Elementwise(merge), *operands)
@@ -123,7 +145,7 @@ def add(c: Context, node: FileNode) -> Value:
     if len(node.inputs) == 2 and any(isinstance(c.operand(node, k), Known) for k in (0, 1)):
         k = 0 if isinstance(c.operand(node, 0), Known) else 1
         x = c.live(node, 1 - k)
-        array = c.per_sample(node, k, len(x.shape) + 1)
+        array = c.per_sample(node, k, x.rank)
         return _with_constant(c, node, x, array, Scale(number(1), Const(array)), Merge.ADD)
     return _merge(c, node, Merge.ADD)
 
@@ -133,11 +155,11 @@ def subtract(c: Context, node: FileNode) -> Value:
     left, right = c.operand(node, 0), c.operand(node, 1)
     if isinstance(right, Known):
         x = c.live(node)
-        array = -c.per_sample(node, 1, len(x.shape) + 1)
+        array = -c.per_sample(node, 1, x.rank)
         return _with_constant(c, node, x, array, Scale(number(1), Const(array)), Merge.ADD)
     if isinstance(left, Known):
-        array = c.per_sample(node, 0, len(right.shape) + 1)
-        if np.broadcast_shapes(right.shape, array.shape) != right.shape:
+        array = c.per_sample(node, 0, right.rank)
+        if np.broadcast_shapes(right.free, array.shape) != right.free:
             return _merge(c, node, Merge.SUB)
         return c.emit(node, Scale(number(-1), Const(array)), right)
     return _merge(c, node, Merge.SUB)
@@ -149,7 +171,7 @@ def multiply(c: Context, node: FileNode) -> Value:
     if isinstance(left, Known) or isinstance(right, Known):
         k = 0 if isinstance(left, Known) else 1
         x = c.live(node, 1 - k)
-        array = c.per_sample(node, k, len(x.shape) + 1)
+        array = c.per_sample(node, k, x.rank)
         return _with_constant(c, node, x, array, Scale(Const(array), number(0)), Merge.MUL)
     if left == right:
         return c.emit(node, Unary(Simple.SQUARE), left)
@@ -161,13 +183,13 @@ def divide(c: Context, node: FileNode) -> Value:
     left, right = c.operand(node, 0), c.operand(node, 1)
     if isinstance(right, Known):
         x = c.live(node)
-        array = c.per_sample(node, 1, len(x.shape) + 1)
+        array = c.per_sample(node, 1, x.rank)
         if (array == 0).any():
             raise RefusedError(f"its divisor '{node.inputs[1]}' holds zero")
         return _with_constant(c, node, x, 1 / array, Scale(Const(1 / array), number(0)), Merge.MUL)
     if isinstance(left, Live):
         raise RefusedError("a quotient of two computed tensors is not supported; multiply with a Reciprocal instead")
-    array = c.per_sample(node, 0, len(right.shape) + 1)
+    array = c.per_sample(node, 0, right.rank)
     if (array == 1).all() and array.size == 1:
         return c.emit(node, Table(Function.RECIPROCAL), right)
     inverse = c.emit(node, Table(Function.RECIPROCAL), right, part="reciprocal")
@@ -186,8 +208,7 @@ def power(c: Context, node: FileNode) -> Value:
     if exponent == 1:
         return x
     if exponent == 3:
-        square = c.emit(node, Unary(Simple.SQUARE), x, part="square")
-        return c.emit(node, Elementwise(Merge.MUL), square, x)
+        return c.emit(node, Elementwise(Merge.MUL), x, x, x)
     if exponent not in ops:
         raise RefusedError(f"the exponent {exponent:g} is not supported; 2, 3, 0.5, -0.5 and -1 are")
     return c.emit(node, ops[exponent], x)
@@ -215,7 +236,7 @@ def _extreme(c: Context, node: FileNode, merge: Merge) -> Live:
     if len(node.inputs) == 2 and any(isinstance(c.operand(node, k), Known) for k in (0, 1)):
         k = 0 if isinstance(c.operand(node, 0), Known) else 1
         if c.raw(node, k, "constant").size == 1:
-            c.per_sample(node, k, len(c.live(node, 1 - k).shape) + 1)
+            c.per_sample(node, k, c.live(node, 1 - k).rank)
             end = c.scalar(node, k, "constant")
             ends = (end, np.inf) if merge is Merge.MAX else (-np.inf, end)
             return c.emit(node, clip_op(*ends), c.live(node, 1 - k))

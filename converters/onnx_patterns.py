@@ -1,4 +1,4 @@
-"""Several nodes that mean one: functions that exporters write in pieces, a bias after a product, unit axes around a BatchNorm."""
+"""Several nodes that mean one: functions written in pieces, a bias after a product, unit axes around a BatchNorm."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.onnx_file import FileNode
 from nn2hls.converters.onnx_fold import ELEMENTWISE, axes_of
-from nn2hls.converters.onnx_graph import FileGraph, FileNode
+from nn2hls.converters.onnx_graph import FileGraph
 
 Known = Mapping[str, np.ndarray]
 
@@ -69,8 +70,8 @@ def _function(root: FileNode, makers: Mapping[str, FileNode], known: Known) -> F
     cone = _cone(root, makers, known)
     for boundary in cone:
         values = _evaluate(root, boundary, _POINTS, makers, known)
-        for op, attrs, wanted in _WANTED if values is not None else ():
-            if _same(values, wanted):
+        for op, attrs, wanted in _WANTED:
+            if values is not None and _same(values, wanted):
                 return FileNode(root.name, op, (boundary,), root.outputs, attrs)
     return root
 
@@ -146,7 +147,11 @@ def _bias(graph: FileGraph, known: Known) -> FileGraph:
             if node is None or node.op != "MatMul" or node.trouble or uses[product] != 1 or len(node.inputs) != 2:
                 continue
             width = known[node.inputs[1]].shape[-1:] if node.inputs[1] in known and known[node.inputs[1]].ndim > 1 else None
-            if vector in known and known[vector].ndim and known[vector].shape == (1,) * (known[vector].ndim - 1) + (width or ()):
+            if (
+                vector in known
+                and known[vector].ndim
+                and known[vector].shape == (1,) * (known[vector].ndim - 1) + (width or ())
+            ):
                 replaced[add.outputs[0]] = dataclasses.replace(node, inputs=(*node.inputs, vector), outputs=add.outputs)
     nodes = tuple(replaced.get(n.outputs[0], n) for n in graph.nodes)
     return dataclasses.replace(graph, nodes=nodes)

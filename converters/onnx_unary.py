@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.onnx_context import Context, Handler, Known, Live, RefusedError, Value, number, same, trimmed
+from nn2hls.converters.onnx_context import Context, Handler, Known, Live, RefusedError, Value, number, trimmed
 from nn2hls.converters.onnx_file import FileNode
 from nn2hls.converters.onnx_fold import axes_of, flattened, reshaped, squeezed, unsqueezed
 from nn2hls.ir import Const
@@ -69,7 +69,7 @@ def _gelu(c: Context, node: FileNode) -> Value:
 
 
 def _selu(c: Context, node: FileNode) -> Value:
-    alpha, gamma = (node.attrs.get(n, d) for n, d in zip(("alpha", "gamma"), _SELU))
+    alpha, gamma = (node.attrs.get(n, d) for n, d in zip(("alpha", "gamma"), _SELU, strict=True))
     if (np.float32(alpha), np.float32(gamma)) == _SELU:
         return c.emit(node, Table(Function.SELU), c.live(node))
     elu = c.emit(node, Table(Function.ELU, float(alpha)), c.live(node), part="elu")
@@ -90,8 +90,8 @@ def _prelu(c: Context, node: FileNode) -> Value:
     x = c.live(node)
     slope = c.array(node, 1, "slope")
     if c.opset < 7 and slope.size > 1:
-        slope = slope.reshape(-1, *(1,) * (len(x.shape) - 1))
-    elif slope.ndim > len(x.shape) + 1 or (slope.ndim == len(x.shape) + 1 and slope.shape[0] != 1):
+        slope = slope.reshape(-1, *(1,) * (x.rank - 2))
+    elif slope.ndim > x.rank or (slope.ndim == x.rank and slope.shape[0] != 1):
         raise RefusedError(f"its slope of shape {slope.shape} varies along the batch axis")
     return c.emit(node, LeakyRelu(Const(trimmed(slope))), x)
 
@@ -106,20 +106,23 @@ def _axis(c: Context, node: FileNode, default: int, rank: int) -> int:
 def _softmax(c: Context, node: FileNode) -> Value:
     """Along one axis; before opset 13 over all axes from ``axis`` on, taken as one."""
     x, log = c.live(node), node.op == "LogSoftmax"
-    rank = len(x.shape) + 1
+    rank = x.rank
     axis = _axis(c, node, 1 if c.opset < 13 else -1, rank)
     if axis == 0:
         raise RefusedError("its axis is the batch axis")
-    if c.opset >= 13 or math.prod(x.shape[axis:]) == 0 or axis == rank - 1:
-        return c.emit(node, Softmax(axis - 1, log), x)
-    flat = c.emit(node, Reshape((*x.shape[: axis - 1], math.prod(x.shape[axis - 1 :]))), x, part="flat")
-    soft = c.emit(node, Softmax(axis - 1, log), flat, part="softmax")
+    inner = axis - 1 + x.merged
+    if c.opset >= 13 or axis == rank - 1:
+        return c.emit(node, Softmax(inner, log), x)
+    if x.merged:
+        raise RefusedError("it takes several axes as one, and the first axis is the batch mixed with others")
+    flat = c.emit(node, Reshape((*x.shape[:inner], math.prod(x.shape[inner:]))), x, part="flat")
+    soft = c.emit(node, Softmax(inner, log), flat, part="softmax")
     return c.emit(node, Reshape(x.shape), soft)
 
 
 def _targets(c: Context, node: FileNode, x: Live) -> list[tuple[int, ...]]:
     """The full shapes that a node which only changes the shape asks for, one a trial batch size."""
-    shapes = [(n, *x.shape) for n in c.batches]
+    shapes = [x.full(n) for n in c.batches]
     if node.op == "Flatten":
         return [flattened(s, node.attrs.get("axis", 1)) for s in shapes]
     operand: Sequence[Any] = [None] * len(shapes)
@@ -129,26 +132,37 @@ def _targets(c: Context, node: FileNode, x: Live) -> list[tuple[int, ...]]:
             raise RefusedError(f"its operand '{node.inputs[1]}' is computed and must be a constant")
         operand = value.arrays
     if node.op == "Squeeze":
-        return [squeezed(s, axes_of(node.attrs, a)) for s, a in zip(shapes, operand)]
+        return [squeezed(s, axes_of(node.attrs, a)) for s, a in zip(shapes, operand, strict=True)]
     if node.op == "Unsqueeze":
-        return [unsqueezed(s, axes_of(node.attrs, a) or ()) for s, a in zip(shapes, operand)]
+        return [unsqueezed(s, axes_of(node.attrs, a) or ()) for s, a in zip(shapes, operand, strict=True)]
     zero = bool(node.attrs.get("allowzero", 0))
-    return [reshaped(s, [int(n) for n in node.attrs.get("shape", a)], zero) for s, a in zip(shapes, operand)]
+    return [reshaped(s, [int(n) for n in node.attrs.get("shape", a)], zero) for s, a in zip(shapes, operand, strict=True)]
 
 
 def _reshape(c: Context, node: FileNode) -> Value:
     """Reshape, Flatten, Squeeze, Unsqueeze: the batch axis must stay the first one."""
     x = c.live(node)
     targets = _targets(c, node, x)
-    kept = all(t and t[0] == n for t, n in zip(targets, c.batches))
-    if not kept or len({t[1:] for t in targets}) != 1:
-        raise RefusedError(f"it mixes or moves the batch axis of a tensor of (batch, {', '.join(map(str, x.shape))})")
-    return c.emit(node, Reshape(targets[0][1:]), x)
+    if len({t[1:] for t in targets}) != 1 or not all(targets):
+        raise RefusedError(f"its shape depends on the batch size: {', '.join(map(str, targets))}")
+    rest = targets[0][1:]
+    merged = next((m for m in range(len(x.shape) + 1) if _is_merged(c, x, m, targets)), None)
+    if merged is not None:
+        return Live(x.name, x.shape, merged)
+    if any(t[0] != n for t, n in zip(targets, c.batches, strict=True)):
+        raise RefusedError(f"it mixes or moves the batch axis: {x.full(c.batches[0])} becomes {targets[0]}")
+    return c.emit(node, Reshape(rest), Live(x.name, x.shape))
+
+
+def _is_merged(c: Context, x: Live, merged: int, targets: list[tuple[int, ...]]) -> bool:
+    """Whether the targets are x as it is, with its first ``merged`` axes taken as one with the batch."""
+    same = Live(x.name, x.shape, merged)
+    return all(same.full(n) == t for t, n in zip(targets, c.batches, strict=True))
 
 
 def _transpose(c: Context, node: FileNode) -> Value:
-    x = c.live(node)
-    rank = len(x.shape) + 1
+    x = c.live(node, plain=True)
+    rank = x.rank
     perm = node.attrs.get("perm", list(reversed(range(rank))))
     if sorted(perm) != list(range(rank)) or perm[0] != 0:
         raise RefusedError(f"its order {tuple(perm)} moves the batch axis or does not fit {rank} axes")
@@ -157,10 +171,12 @@ def _transpose(c: Context, node: FileNode) -> Value:
 
 def _concat(c: Context, node: FileNode) -> Value:
     operands = [c.as_live(node, k) for k in range(len(node.inputs))]
-    axis = _axis(c, node, 1, len(operands[0].shape) + 1)
+    if len({v.merged for v in operands}) != 1:
+        raise RefusedError("the first axis of some of its operands is the batch mixed with other axes")
+    axis = _axis(c, node, 1, operands[0].rank)
     if axis == 0:
         raise RefusedError("it joins along the batch axis")
-    return operands[0] if len(operands) == 1 else c.emit(node, Concatenate(axis - 1), *operands)
+    return operands[0] if len(operands) == 1 else c.emit(node, Concatenate(axis - 1 + operands[0].merged), *operands)
 
 
 def _dropout(c: Context, node: FileNode) -> Value:
@@ -178,20 +194,28 @@ def _cast(c: Context, node: FileNode) -> Value:
 
 def _expand(c: Context, node: FileNode) -> Value:
     x, target = c.live(node), c.operand(node, 1)
-    shapes = [] if isinstance(target, Live) else [np.broadcast_shapes((n, *x.shape), tuple(map(int, a))) for n, a in zip(c.batches, target.arrays)]
-    if not shapes or any(s != (n, *x.shape) for s, n in zip(shapes, c.batches)):
-        raise RefusedError("repeating values is not supported")
+    if isinstance(target, Live):
+        raise RefusedError("its shape is computed and must be a constant")
+    for n, sizes in zip(c.batches, target.arrays, strict=True):
+        if np.broadcast_shapes(x.full(n), tuple(map(int, sizes))) != x.full(n):
+            raise RefusedError("repeating values is not supported")
     return x
 
 
 def _shape(c: Context, node: FileNode) -> Value:
     x = c.live(node)
     start, end = node.attrs.get("start", 0), node.attrs.get("end", None)
-    return Known(tuple(np.asarray((n, *x.shape)[start:end], dtype=np.int64) for n in c.batches))
+    return Known(tuple(np.asarray(x.full(n)[start:end], dtype=np.int64) for n in c.batches))
 
 
 def _size(c: Context, node: FileNode) -> Value:
-    return Known(tuple(np.asarray(n * math.prod(c.live(node).shape), dtype=np.int64) for n in c.batches))
+    x = c.live(node)
+    return Known(tuple(np.asarray(math.prod(x.full(n)), dtype=np.int64) for n in c.batches))
+
+
+def _thresholded(c: Context, node: FileNode) -> Value:
+    theta = node.attrs.get("alpha", 1.0)
+    return c.emit(node, Threshold(theta) if theta else Relu(), c.live(node))
 
 
 UNARY: dict[str, Handler] = {
@@ -215,7 +239,7 @@ UNARY: dict[str, Handler] = {
     "Softmax": _softmax,
     "Squeeze": _reshape,
     "Swish": _swish,
-    "ThresholdedRelu": lambda c, n: c.emit(n, Threshold(n.attrs.get("alpha", 1.0)), c.live(n)),
+    "ThresholdedRelu": _thresholded,
     "Transpose": _transpose,
     "Unsqueeze": _reshape,
 }
