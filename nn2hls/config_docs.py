@@ -38,7 +38,7 @@ HLSConfig:
 ```
 
 A setting under `LayerName` comes before one under `LayerType`, and that before one under `Model`: key by key, and word by word
-inside `Precision`. `LayerName` takes the name of a layer, `NAME_relu` for the activation inside the layer NAME, and `NAME_input`
+inside `Precision`. `LayerName` takes the name of a layer, `NAME_relu` for the activation inside the layer NAME, `NAME_input`
 for the input of the design that feeds it. `LayerType` takes the framework's class (`Dense`, `Linear`, `Gemm`) or the name of
 the op.
 
