@@ -66,7 +66,7 @@ def _resolve(
 ) -> tuple[Node, Range]:
     settings = context.settings(node)
     signal = signals[node.name]
-    given = settings.precision.get("result") or settings.default
+    given = settings.precision.get("result")
     if isinstance(node.op, Input):
         kind = given or (_input_type(signal, settings) if context.calibration is not None else DEFAULT_INPUT)
         return dataclasses.replace(node, type=kind), Range.of_type(kind).broadcast(node.shape)
@@ -96,12 +96,8 @@ def _hints(
     noise: float,
     given: FixedType | None,
 ) -> Hints:
-    types = dict(settings.precision)
-    if settings.default is not None:
-        types.setdefault("weight", settings.default)
-        types.setdefault("bias", settings.default)
     return Hints(
-        given=types,
+        given=settings.precision,
         table_size=settings.table_size,
         max_width=settings.max_width,
         noise=noise,

@@ -1,0 +1,281 @@
+"""Float against fixed: errors, signal to quantisation noise, agreement, and with labels accuracy and AUC."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from nn2hls import text
+from nn2hls.errors import DataError
+
+
+class OverflowCount(Protocol):
+    """What is read of an overflow that the emulator counted."""
+
+    layer: str
+    count: int
+    total: int
+    bits: int
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class.
+
+    Args:
+        label: Its number.
+        events: How many events have it.
+        recall_float, recall_fixed: Share of them that is answered rightly.
+        auc_float, auc_fixed: Area under the ROC curve of this class against the rest; None when one of the two has no events.
+    """
+
+    label: int
+    events: int
+    recall_float: float | None
+    recall_fixed: float | None
+    auc_float: float | None
+    auc_fixed: float | None
+
+
+@dataclass(frozen=True)
+class OutputComparison:
+    """One output.
+
+    Args:
+        name: The output.
+        events: Events compared.
+        max_error, mean_error: Of the absolute differences.
+        sqnr: Signal to quantisation noise in dB; None when nothing differs.
+        agreement: Share of events with the same answer (largest value; above one half for a single value).
+        accuracy_float, accuracy_fixed: Share of events whose answer is the label; None without labels.
+        classes: Per class, with labels.
+    """
+
+    name: str
+    events: int
+    max_error: float
+    mean_error: float
+    sqnr: float | None
+    agreement: float
+    accuracy_float: float | None = None
+    accuracy_fixed: float | None = None
+    classes: tuple[ClassScore, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerComparison:
+    """One layer.
+
+    Args:
+        name: The layer.
+        sqnr: As for outputs; None also when the layer has no float counterpart.
+        max_error: Largest absolute difference.
+        overflows: Values, of ``values``, that left the range of a type of this layer.
+        missing_bits: Integer bits that the worst of them needs.
+    """
+
+    name: str
+    sqnr: float | None
+    max_error: float | None
+    overflows: int = 0
+    values: int = 0
+    missing_bits: int = 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All outputs and all layers."""
+
+    outputs: tuple[OutputComparison, ...]
+    layers: tuple[LayerComparison, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {name: _finite(value) for name, value in dataclasses.asdict(self).items()}
+
+    def text(self) -> str:
+        """For people."""
+        return "\n".join([*map(_output_text, self.outputs), *([_layer_text(self.layers)] if self.layers else [])])
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def sqnr(reference: np.ndarray, value: np.ndarray) -> float | None:
+    """10 log10(sum of reference^2 / sum of (value - reference)^2) in dB; None when nothing differs."""
+    noise = float(np.sum(np.square(value - reference)))
+    signal = float(np.sum(np.square(reference)))
+    if noise == 0:
+        return None
+    return 10 * math.log10(signal / noise) if signal else -math.inf
+
+
+def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
+    """Area under the ROC curve: the share of (positive, negative) pairs in the right order, ties counting one half.
+
+    By ranks (Mann and Whitney, 1947). None when there are no positives or no negatives.
+    """
+    count = int(np.count_nonzero(positive))
+    others = len(scores) - count
+    if not count or not others:
+        return None
+    _, inverse, sizes = np.unique(scores, return_inverse=True, return_counts=True)
+    last = np.cumsum(sizes)
+    ranks = (last - (sizes - 1) / 2)[inverse.reshape(-1)]
+    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
+
+
+def class_numbers(labels: np.ndarray, events: int, values: int, where: str = "labels") -> np.ndarray:
+    """Labels as class numbers.
+
+    Args:
+        labels: Class numbers (events,) or (events, 1), or one-hot (events, values).
+        events, values: Of the output; a single value has the classes 0 and 1.
+
+    Raises:
+        DataError: The labels do not fit the output.
+    """
+    labels = np.asarray(labels)
+    if len(labels.shape) == 0 or len(labels) != events:
+        count = len(labels) if labels.shape else 0
+        raise DataError(f"There are {count} labels for {events} events.", where=where)
+    flat = labels.reshape(events, -1)
+    classes = max(values, 2)
+    if flat.shape[1] == classes and classes > 1 and np.isin(flat, (0, 1)).all() and (flat.sum(axis=1) == 1).all():
+        return np.asarray(flat.argmax(axis=1))
+    if flat.shape[1] != 1:
+        fix = f"Give class numbers (events,) or one-hot rows (events, {classes})."
+        raise DataError(f"Labels of shape {labels.shape} are neither class numbers nor one-hot.", where=where, fix=fix)
+    column = flat[:, 0]
+    if not (np.isfinite(column).all() and (column == np.floor(column)).all() and column.min() >= 0 and column.max() < classes):
+        raise DataError(f"Labels must be class numbers from 0 to {classes - 1}.", where=where)
+    return column.astype(np.int64)
+
+
+def compare_output(name: str, reference: np.ndarray, fixed: np.ndarray, labels: np.ndarray | None = None) -> OutputComparison:
+    """Compare one output.
+
+    Args:
+        name: Its name.
+        reference, fixed: Float and fixed answers, (events, *shape).
+        labels: See :func:`class_numbers`.
+    """
+    reference, fixed = (np.asarray(a, dtype=np.float64).reshape(len(a), -1) for a in (reference, fixed))
+    error = np.abs(fixed - reference)
+    answers = _answers(reference), _answers(fixed)
+    result = OutputComparison(
+        name,
+        len(reference),
+        float(error.max(initial=0.0)),
+        float(error.mean()) if error.size else 0.0,
+        sqnr(reference, fixed),
+        float(np.mean(answers[0] == answers[1])),
+    )
+    if labels is None:
+        return result
+    truth = class_numbers(labels, *reference.shape, where=f"labels of {name}" if name else "labels")
+    right = tuple(a == truth for a in answers)
+    scores = tuple(_class_score(k, truth, right, reference, fixed) for k in range(max(reference.shape[1], 2)))
+    if reference.shape[1] == 1:
+        scores = scores[1:]
+    accuracy = [float(np.mean(r)) for r in right]
+    return dataclasses.replace(result, accuracy_float=accuracy[0], accuracy_fixed=accuracy[1], classes=scores)
+
+
+def _answers(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values[:, 0] > 0.5 if values.shape[1] == 1 else values.argmax(axis=1)).astype(np.int64)
+
+
+def _class_score(
+    label: int, truth: np.ndarray, right: Sequence[np.ndarray], reference: np.ndarray, fixed: np.ndarray
+) -> ClassScore:
+    positive = truth == label
+    column = 0 if reference.shape[1] == 1 else label
+    recall = [float(np.mean(r[positive])) if positive.any() else None for r in right]
+    areas = [auc(values[:, column], positive) for values in (reference, fixed)]
+    return ClassScore(label, int(np.count_nonzero(positive)), recall[0], recall[1], areas[0], areas[1])
+
+
+def compare_layers(
+    reference: Mapping[str, np.ndarray], fixed: Mapping[str, np.ndarray], overflows: Iterable[OverflowCount] = ()
+) -> tuple[LayerComparison, ...]:
+    """Compare the traces of a design, layer by layer; an overflow inside a layer (``fc1.accum``) has a line of its own."""
+    found = {o.layer: o for o in overflows}
+    layers = []
+    for name, value in fixed.items():
+        if name in reference:
+            error = np.abs(value - reference[name])
+            layers.append(LayerComparison(name, sqnr(reference[name], value), float(error.max(initial=0.0))))
+        else:
+            layers.append(LayerComparison(name, None, None))
+    known = {layer.name for layer in layers}
+    layers += [LayerComparison(name, None, None) for name in found if name not in known]
+    return tuple(_with_overflow(layer, found.get(layer.name)) for layer in layers)
+
+
+def _with_overflow(layer: LayerComparison, found: OverflowCount | None) -> LayerComparison:
+    if found is None:
+        return layer
+    return dataclasses.replace(layer, overflows=found.count, values=found.total, missing_bits=found.bits)
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for what JSON cannot say."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _db(value: float | None, max_error: float | None) -> str | None:
+    if value is None:
+        return "exact" if max_error == 0 else None
+    return f"{value:.1f} dB"
+
+
+def _output_text(o: OutputComparison) -> str:
+    rows: list[list[object]] = [
+        ["events", f"{o.events:,}"],
+        ["largest error", text.number(o.max_error)],
+        ["mean error", text.number(o.mean_error)],
+        ["SQNR", _db(o.sqnr, o.max_error)],
+        ["same answer", text.percent(o.agreement)],
+    ]
+    if o.accuracy_float is not None:
+        rows += [["accuracy, float", text.percent(o.accuracy_float)], ["accuracy, fixed", text.percent(o.accuracy_fixed)]]
+    lines = text.table([f"output {o.name}".rstrip(), ""], rows)
+    if not o.classes:
+        return lines
+    head = ["class", "events", "right, float", "right, fixed", "AUC, float", "AUC, fixed"]
+    scores = [
+        [
+            c.label,
+            c.events,
+            text.percent(c.recall_float),
+            text.percent(c.recall_fixed),
+            text.number(c.auc_float, 5),
+            text.number(c.auc_fixed, 5),
+        ]
+        for c in o.classes
+    ]
+    return lines + "\n" + text.table(head, scores)
+
+
+def _layer_text(layers: Sequence[LayerComparison]) -> str:
+    rows = [
+        [
+            layer.name,
+            _db(layer.sqnr, layer.max_error),
+            text.number(layer.max_error),
+            f"{layer.overflows:,} of {layer.values:,}" if layer.overflows else "none",
+            layer.missing_bits or None,
+        ]
+        for layer in layers
+    ]
+    return text.table(["layer", "SQNR", "largest error", "overflows", "missing bits"], rows)

@@ -1,0 +1,289 @@
+"""What the user asks for: the settings of a YAML file or a dict, and what holds for one layer.
+
+A setting of LayerName comes before one of LayerType, and that before one of Model, key by key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from nn2hls.config_keys import BARE_WORDS, Key, Place
+from nn2hls.config_read import BlockReader, Level, Problems, Setting
+from nn2hls.config_yaml import Item, from_mapping, read_yaml
+from nn2hls.errors import ConfigError
+from nn2hls.fixed import FixedType
+from nn2hls.ir import Graph, Node
+
+__all__ = ["Config", "LayerSettings", "Level", "Setting", "read_config"]
+
+# Classes of hls4ml that are ours under another name.
+_TYPE_OF_OP = {
+    "Input": ("InputLayer",),
+    "Scale": ("BatchNormalization",),
+    "Elementwise": ("Merge",),
+    **dict.fromkeys(("Relu", "LeakyRelu", "Clip", "HardSigmoid", "HardSwish", "Unary", "Threshold", "Table"), ("Activation",)),
+}
+_ACTIVATIONS = frozenset([op for op, names in _TYPE_OF_OP.items() if "Activation" in names] + ["Softmax"])
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """What holds for one node of the graph.
+
+    Args:
+        precision: The types the user named, by word (``weight``, ``bias``, ``result``, ``accum`` ...); the rest is derived.
+        reuse: Reuse factor.
+        strategy: ``Latency`` or ``Resource``.
+        table_size: Entries of each table; None: derived.
+        max_width: No derived type is wider.
+        target_sqnr: Signal to rounding noise that derived types keep, in dB.
+        sources: Where each of these was set, by field or word; ``default`` when nowhere.
+        own_type: True when LayerType or LayerName names a type of this layer: it is not folded into another one.
+    """
+
+    precision: Mapping[str, FixedType] = field(default_factory=dict)
+    reuse: int = 1
+    strategy: str = "Latency"
+    table_size: int | None = None
+    max_width: int = 24
+    target_sqnr: float = 60.0
+    sources: Mapping[str, str] = field(default_factory=dict)
+    own_type: bool = False
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole config. Paths of the model and of data are absolute or start at the current directory.
+
+    Args:
+        model: The model file; None when a live model or a graph is converted.
+        weights: The weights file of a Keras architecture in JSON.
+        input_data: Data to run, for the test bench.
+        output_predictions: What the model answers to it.
+        output_dir: Folder of the project.
+        project_name: Name of the top function.
+        part: The device.
+        clock_period: In ns.
+        clock_uncertainty: Share of the period, 0 to 1; None: what the tool takes by itself.
+        io_type: ``io_parallel``.
+        backend: ``Vivado``, ``Vitis`` or ``Bambu``.
+        calibration: Data that may set types.
+        model_level, layer_types, layer_names: The settings of HLSConfig.
+        notes: What the user should know: keys without effect and why, one line each.
+        path: The YAML file.
+    """
+
+    model: Path | None = None
+    weights: Path | None = None
+    input_data: Path | None = None
+    output_predictions: Path | None = None
+    output_dir: Path = Path("my-hls-test")
+    project_name: str = "myproject"
+    part: str = "xcvu13p-flga2577-2-e"
+    clock_period: float = 5.0
+    clock_uncertainty: float | None = None
+    io_type: str = "io_parallel"
+    backend: str = "Vitis"
+    calibration: Path | None = None
+    model_level: Level = field(default_factory=Level)
+    layer_types: Mapping[str, Level] = field(default_factory=dict)
+    layer_names: Mapping[str, Level] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    path: Path | None = None
+
+    def settings_for(self, origin_layer: str, node_name: str, kind: str, op_name: str) -> LayerSettings:
+        """What holds for a node.
+
+        Args:
+            origin_layer: The user's layer.
+            node_name: The node; ``NAME_relu`` is the activation inside the layer NAME and has settings of its own.
+            kind: The framework's class of the layer (``Dense``, ``Linear``, ``Gemm``).
+            op_name: The class of the op (``Dense``, ``Relu``).
+        """
+        own = list(self._own_levels(origin_layer, node_name, kind, op_name))
+        levels = [*own, self.model_level]
+        if op_name == "Input":
+            levels = [*(_of_input(level, level.precision.get("result")) for level in own), _of_input(self.model_level, None)]
+        settings = _first(level.settings for level in levels)
+        precision = _first(level.precision for level in levels)
+        return LayerSettings(
+            precision=MappingProxyType({w: s.value for w, s in precision.items() if s.value is not None}),
+            sources=MappingProxyType({k: s.where for k, s in {**settings, **precision}.items()}),
+            own_type=any(s.value is not None for level in own for s in level.precision.values()),
+            **{k: s.value for k, s in settings.items() if k in _FIELDS},
+        )
+
+    def settings_of(self, node: Node) -> LayerSettings:
+        """What holds for a node of a graph."""
+        return self.settings_for(node.origin.layer, node.name, node.origin.kind, type(node.op).__name__)
+
+    def _own_levels(self, layer: str, node: str, kind: str, op_name: str) -> Iterator[Level]:
+        inline = _is_inline(layer, node, op_name)
+        for name in dict.fromkeys((node,) if inline else (node, layer)):
+            if name in self.layer_names:
+                yield self.layer_names[name]
+        for word in _types(kind, op_name, inline):
+            if word.lower() in self.layer_types:
+                yield self.layer_types[word.lower()]
+
+    def check(self, graph: Graph) -> Config:
+        """Compare the names and types of layers with a loaded graph.
+
+        Returns:
+            The config with ``NAME_input`` and ``NAME_linear`` standing under the node they mean.
+
+        Raises:
+            ConfigError: LayerName or LayerType names something that is not in the graph; all of them are listed.
+        """
+        from nn2hls.config_check import bind
+
+        return bind(self, graph)
+
+    def uniform(self, precision: FixedType | None = None, reuse: int | None = None) -> Config:
+        """A copy with one type or one reuse factor everywhere, in place of what layers have of their own."""
+
+        def cleared(level: Level) -> Level:
+            kept = {k: s for k, s in level.settings.items() if k != "reuse" or reuse is None}
+            return Level(level.where, kept, level.precision if precision is None else {})
+
+        model = cleared(self.model_level)
+        if precision is not None:
+            model = dataclasses.replace(model, precision=dict.fromkeys(BARE_WORDS, Setting(precision, "option")))
+        if reuse is not None:
+            model = dataclasses.replace(model, settings={**model.settings, "reuse": Setting(reuse, "option")})
+        return dataclasses.replace(
+            self,
+            model_level=model,
+            layer_types={k: cleared(level) for k, level in self.layer_types.items()},
+            layer_names={k: cleared(level) for k, level in self.layer_names.items()},
+        )
+
+
+_FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own_type"}
+
+
+def _is_inline(layer: str, node: str, op_name: str) -> bool:
+    """Whether a node is the activation inside a layer, which has its own name and type."""
+    return node != layer and op_name in _ACTIVATIONS
+
+
+def _types(kind: str, op_name: str, inline: bool) -> Iterable[str]:
+    """What LayerType may call a node, the framework's word first."""
+    words = (op_name, *_TYPE_OF_OP.get(op_name, ()))
+    return words if inline else dict.fromkeys((kind, *words))
+
+
+def types_of(node: Node) -> Iterable[str]:
+    """What LayerType may call a node of a graph."""
+    op_name = type(node.op).__name__
+    return _types(node.origin.kind, op_name, _is_inline(node.origin.layer, node.name, op_name))
+
+
+def _of_input(level: Level, otherwise: Setting | None) -> Level:
+    """A level as an input of the design sees it: its result is what ``input`` names."""
+    named = level.precision.get("input", otherwise)
+    return dataclasses.replace(level, precision={"result": named} if named else {})
+
+
+def _first(levels: Iterable[Mapping[str, Setting]]) -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    for level in levels:
+        for key, setting in level.items():
+            found.setdefault(key, setting)
+    return found
+
+
+def read_config(source: str | Path | Mapping[str, Any] | Config | None = None) -> Config:
+    """Read a config.
+
+    Args:
+        source: A YAML file, a whole config as a dict, only hls4ml's ``hls_config`` dict (Model, LayerType, LayerName), a
+            Config, or None for the defaults.
+
+    Raises:
+        ConfigError: Names every error with its line and the way out.
+    """
+    if source is None or isinstance(source, Config):
+        return source or Config()
+    if isinstance(source, (str, Path)):
+        path = Path(source).expanduser()
+        return _read(read_yaml(path), path.parent, path)
+    if isinstance(source, Mapping):
+        return _read(from_mapping(source), Path(), None)
+    fix = "Give a YAML file, a dict, a Config or None."
+    raise ConfigError(f"A config cannot be a {type(source).__name__}.", fix=fix)
+
+
+def _read(root: Item, base: Path, path: Path | None) -> Config:
+    problems = Problems()
+    reader = BlockReader(problems, base)
+    items = reader.block(root, "config")
+    if _is_hls_config(items):
+        items = {"HLSConfig": root}
+    top = _Top(reader)
+    reader.each(items, Place.TOP, top.take)
+    top.finish(root.where)
+    problems.raise_all()
+    return Config(path=path, notes=reader.notes, **top.fields)
+
+
+def _is_hls_config(items: Mapping[str, Item]) -> bool:
+    lower = {k.lower(): i for k, i in items.items()}
+    model = lower.get("model")
+    blocks = {"layertype", "layername"} & lower.keys() or (model is not None and isinstance(model.value, dict))
+    return bool(blocks) and "hlsconfig" not in lower
+
+
+class _Top:
+    """Collects the fields of a Config."""
+
+    def __init__(self, reader: BlockReader) -> None:
+        self.reader = reader
+        self.fields: dict[str, Any] = {}
+        self._set_by: dict[str, str] = {}
+
+    def take(self, key: Key, item: Item) -> None:
+        """Keep the value of an honoured key."""
+        if key.values == "block":
+            place = Place.HLS if key.name == "HLSConfig" else Place.WRITER
+            self.reader.each(self.reader.block(item, key.name), place, self._levels)
+            return
+        value = self.reader.value(key, item)
+        first = self._set_by.get(key.field)
+        if first is not None and (key.field == "model" or self.fields[key.field] != value):
+            raise ConfigError(f"{first} names another one.", fix="Keep one of them.")
+        self.fields[key.field], self._set_by[key.field] = value, key.name
+
+    def _levels(self, key: Key, item: Item) -> None:
+        if key.name == "Model":
+            level = self.reader.level(item, key.name, Place.MODEL)
+            calibration = level.settings.get("calibration")
+            self.fields["model_level"] = level
+            if calibration is not None:
+                self.fields["calibration"] = calibration.value
+            return
+        by_type = key.name == "LayerType"
+        levels: dict[str, Level] = {}
+        for name, block in self.reader.block(item, key.name).items():
+            with self.reader.problems.at(block.where, name):
+                known = name.lower() if by_type else name
+                if known in levels:
+                    raise ConfigError("This layer type is repeated in another case.", fix="Keep one of them.")
+                levels[known] = self.reader.level(block, name, Place.LAYER)
+        self.fields["layer_types" if by_type else "layer_names"] = levels
+
+    def finish(self, where: str) -> None:
+        """The rules between keys."""
+        keras_json = self._set_by.get("model") == "KerasJson"
+        with self.reader.problems.at(where, ""):
+            if keras_json and "weights" not in self.fields:
+                raise ConfigError("KerasJson names no weights.", fix="Add KerasH5 with the weights file.")
+            if "weights" in self.fields and "model" not in self.fields:
+                self.fields["model"] = self.fields.pop("weights")
+            elif "weights" in self.fields and not (keras_json or self._set_by["model"] == "Model"):
+                raise ConfigError(f"KerasH5 does not go with {self._set_by['model']}.", fix="Keep one of them.")

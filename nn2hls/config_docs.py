@@ -1,0 +1,113 @@
+"""Writes docs/config.md from the table of keys: ``python -m nn2hls.config_docs > docs/config.md``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from nn2hls.config import Config, LayerSettings
+from nn2hls.config_keys import HLS_KEYS, LEVEL_KEYS, TOP_KEYS, TYPE_KEYS, WORDS, WRITER_KEYS, Key, Place, Status
+
+_INTRO = """\
+# The config
+
+A YAML file, or the same as a dict. The words are those of hls4ml, and a YAML file of hls4ml loads as it is. Keys are read in
+any case, names of layers as they are written. Paths of the model and of data start at the folder of the YAML file, `OutputDir`
+at the current directory. Files are read as plain values: nothing in them is executed.
+
+```yaml
+KerasModel: tagger.keras
+OutputDir: my-hls-test
+ProjectName: tagger
+Part: xcku115-flvb2104-2-i
+ClockPeriod: 5
+Backend: Vitis
+HLSConfig:
+  Model:
+    Precision: ap_fixed<16,6>
+    ReuseFactor: 1
+  LayerType:
+    Dense:
+      Strategy: Resource
+  LayerName:
+    fc1:
+      ReuseFactor: 4
+      Precision:
+        weight: ap_fixed<8,2>
+        accum: ap_fixed<24,10>
+```
+
+A setting under `LayerName` comes before one under `LayerType`, and that before one under `Model`: key by key, and word by word
+inside `Precision`. `LayerName` takes the name of a layer, `NAME_relu` for the activation inside the layer NAME, `NAME_input`
+for the input of the design that feeds it. `LayerType` takes the framework's class (`Dense`, `Linear`, `Gemm`) or the name of
+the op.
+
+A type that is not named is derived. A bare type, or `default`, names the types of input, weight, bias and result; accumulators
+and tables stay derived until they are named. `auto` asks for the derived type where an outer block names one.
+
+A key that is unknown, misspelt or in the wrong place is an error with its line; so are names of layers that the model does not
+have.
+"""
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def _default(key: Key) -> str:
+    fields = {f.name: f for c in (Config, LayerSettings) for f in dataclasses.fields(c)}
+    field = fields.get(key.field)
+    if field is None or field.default in (None, dataclasses.MISSING):
+        return ""
+    return f"`{field.default}`"
+
+
+def _honoured(keys: Iterable[Key]) -> str:
+    rows = [(f"`{k.name}`", k.values, _default(k), k.help) for k in keys if k.status is Status.HONOURED]
+    return _table(("key", "value", "default", "what it does"), rows)
+
+
+_PLACES = {
+    Place.TOP: "top",
+    Place.HLS: "HLSConfig",
+    Place.MODEL: "Model",
+    Place.LAYER: "layer",
+    Place.WORD: "Precision",
+    Place.WRITER: "WriterConfig",
+}
+
+
+def _others(status: Status) -> str:
+    keys = [k for k in (*TOP_KEYS, *WRITER_KEYS, *HLS_KEYS, *LEVEL_KEYS, *WORDS, *TYPE_KEYS) if k.status is status]
+    return _table(
+        ("key", "where", "why" if status is Status.OBSOLETE else "what to do"),
+        ((f"`{k.name}`", ", ".join(n for p, n in _PLACES.items() if p in k.places), k.help) for k in keys),
+    )
+
+
+def page() -> str:
+    """The text of docs/config.md."""
+    parts = [
+        _INTRO,
+        "## Top of the file\n",
+        _honoured(TOP_KEYS),
+        "## HLSConfig\n",
+        _honoured(HLS_KEYS),
+        "## HLSConfig: Model, and the blocks under LayerType and LayerName\n",
+        "`Calibration` stands under `Model` only.\n",
+        _honoured(LEVEL_KEYS),
+        "## Words of Precision\n",
+        "Each is also a key of its own beside `Precision`, with `_t`: `table_t`, `accum_t`, `exp_table_t`.\n",
+        _table(("word", "what it types"), ((f"`{k.name}`", k.help) for k in WORDS if k.status is Status.HONOURED)),
+        "## Keys of hls4ml without effect\n",
+        "They are read, and a note says why they change nothing.\n",
+        _others(Status.OBSOLETE),
+        "## Keys of hls4ml that are refused\n",
+        _others(Status.REFUSED),
+    ]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,204 @@
+"""From the tree of items to a Config: looks every key up in the table and collects all errors of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nn2hls.config_keys import BARE_WORDS, Key, Place, Status, keys_at
+from nn2hls.config_values import fixed_type
+from nn2hls.config_yaml import Item
+from nn2hls.errors import ConfigError, Nn2hlsError, suggest
+from nn2hls.fixed import FixedType
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value and where it was set."""
+
+    value: Any
+    where: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """The settings of HLSConfig: Model, of one LayerType or of one LayerName.
+
+    Args:
+        where: Where the block stands.
+        settings: By field: ``reuse``, ``strategy``, ``table_size``, ``max_width``, ``target_sqnr``, ``calibration``.
+        precision: By word; a value of None means that the type is derived (``auto``).
+    """
+
+    where: str = ""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    precision: Mapping[str, Setting] = field(default_factory=dict)
+
+
+class Problems:
+    """Collects errors, so that a file's errors come together."""
+
+    def __init__(self) -> None:
+        self.found: list[ConfigError] = []
+
+    @contextmanager
+    def at(self, where: str, key: str) -> Iterator[None]:
+        """Errors raised inside are kept, with the place and the key."""
+        try:
+            yield
+        except Nn2hlsError as error:
+            what = f"{key}: {error.what}" if key else error.what
+            self.found.append(ConfigError(what, where=error.where or where, fix=error.fix))
+
+    def raise_all(self) -> None:
+        """Raise what was found.
+
+        Raises:
+            ConfigError: One error as it is, several as one that lists them, at the place of the first.
+        """
+        if len(self.found) == 1:
+            raise self.found[0]
+        if self.found:
+            lines = "".join(f"\n  {e}" for e in self.found)
+            raise ConfigError(f"{len(self.found)} errors in the config:{lines}")
+
+
+class BlockReader:
+    """Reads the blocks of one config.
+
+    Args:
+        problems: Takes the errors.
+        base: The folder that model and data paths start from.
+    """
+
+    def __init__(self, problems: Problems, base: Path) -> None:
+        self.problems, self.base = problems, base
+        self._notes: dict[str, list[str]] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about keys without effect, one line a key."""
+        lines = []
+        for text, places in self._notes.items():
+            more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+            lines.append(f"{places[0]}{more}: {text}")
+        return tuple(lines)
+
+    def block(self, item: Item, name: str) -> dict[str, Item]:
+        """The keys of a block; an empty block has none."""
+        if item.value is None:
+            return {}
+        if not isinstance(item.value, dict):
+            self.problems.found.append(
+                ConfigError(f"{name}: This must be a block of keys, not {item.value!r}.", where=item.where)
+            )
+            return {}
+        return item.value
+
+    def each(self, items: Mapping[str, Item], place: Place, take: Callable[[Key, Item], None]) -> None:
+        """Hand the honoured keys of a block to ``take``; the others, and the errors it raises, become notes and errors."""
+        known = keys_at(place)
+        seen: dict[str, str] = {}
+        for name, item in items.items():
+            key = known.get(name.lower())
+            with self.problems.at(item.where, name):
+                if key is None:
+                    raise self._unknown(name, place)
+                if key.name in seen:
+                    raise ConfigError("This key is repeated.", fix=f"It is '{seen[key.name]}' in another case; keep one.")
+                seen[key.name] = name
+                if key.status is Status.REFUSED:
+                    raise ConfigError("This is not offered.", fix=key.help)
+                if key.status is Status.OBSOLETE:
+                    self._obsolete(key, item)
+                else:
+                    take(key, item)
+
+    def _unknown(self, name: str, place: Place) -> ConfigError:
+        elsewhere = [p for p in Place if p is not place and name.lower() in keys_at(p)]
+        if elsewhere:
+            return ConfigError("This key does not belong here.", fix=f"It stands {_PLACES[elsewhere[0]]}.")
+        known = [k.name for k in keys_at(place).values() if k.status is Status.HONOURED]
+        return ConfigError(f"'{name}' is not a known key.", fix=suggest(name, known) or f"Known are {', '.join(known)}.")
+
+    def _obsolete(self, key: Key, item: Item) -> None:
+        try:
+            key.reader(item.value)
+        except Nn2hlsError as error:
+            raise ConfigError(error.what, fix=error.fix or key.help) from error
+        self.note(f"{key.name} has no effect. {key.help}", item.where)
+
+    def note(self, text: str, where: str) -> None:
+        """Keep a note; equal ones become one line."""
+        self._notes.setdefault(text, []).append(where)
+
+    def value(self, key: Key, item: Item) -> Any:
+        """The value of a key outside of blocks, read by its reader; paths are made absolute but for OutputDir."""
+        value = key.reader(item.value)
+        if key.values == "file":
+            return (self.base / Path(value).expanduser()).absolute()
+        return Path(value) if key.values == "folder" else value
+
+    def level(self, item: Item, name: str, place: Place) -> Level:
+        """A block of settings."""
+        settings: dict[str, Setting] = {}
+        precision: dict[str, Setting] = {}
+
+        def take(key: Key, entry: Item) -> None:
+            if key.name == "Precision":
+                self._precision(entry, precision)
+            elif key in _TYPE_KEYS:
+                self._put(precision, key.field, Setting(fixed_type(entry.value), entry.where))
+            else:
+                self._put(settings, key.field, Setting(self.value(key, entry), entry.where))
+
+        self.each(self.block(item, name), place, take)
+        bare = precision.pop("default", None)
+        if bare is not None:
+            words = BARE_WORDS if place is Place.MODEL else tuple(w for w in BARE_WORDS if w != "input")
+            precision = {**dict.fromkeys(words, bare), **precision}
+        return Level(item.where, settings, precision)
+
+    def _precision(self, item: Item, found: dict[str, Setting]) -> None:
+        if not isinstance(item.value, dict):
+            self._put(found, "default", Setting(fixed_type(item.value), item.where))
+            return
+        words = {_word(name): entry for name, entry in item.value.items()}
+        if len(words) < len(item.value):
+            raise ConfigError("A word is named twice, with and without '_t'.", fix="Keep one of them.")
+
+        def take(key: Key, entry: Item) -> None:
+            self._put(found, key.field, Setting(fixed_type(entry.value), entry.where))
+
+        self.each(words, Place.WORD, take)
+
+    def _put(self, found: dict[str, Setting], name: str, setting: Setting) -> None:
+        first = found.get(name)
+        if first is not None and first.value != setting.value:
+            raise ConfigError(
+                f"It is {_say(first.value)} at {first.where} and {_say(setting.value)} here.", fix="Keep one of them."
+            )
+        found[name] = setting
+
+
+_TYPE_KEYS = frozenset(k for k in keys_at(Place.LAYER).values() if k.reader is fixed_type)
+
+_PLACES = {
+    Place.TOP: "at the top of the file",
+    Place.HLS: "under HLSConfig",
+    Place.MODEL: "under HLSConfig: Model",
+    Place.LAYER: "under HLSConfig: LayerType: or LayerName:, in the block of a layer",
+    Place.WORD: "under Precision",
+    Place.WRITER: "under WriterConfig",
+}
+
+
+def _word(name: str) -> str:
+    return name[:-2] if name.lower().endswith("_t") else name
+
+
+def _say(value: FixedType | Any) -> str:
+    return "auto" if value is None else str(value)

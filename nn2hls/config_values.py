@@ -1,0 +1,209 @@
+"""What the values of config keys may be: one reader per kind of value.
+
+A reader takes the plain value and returns what the config keeps, or raises a ConfigError without a place; the caller adds it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nn2hls.errors import ConfigError, suggest
+from nn2hls.fixed import FixedType
+
+Reader = Callable[[Any], Any]
+
+MAX_ACCUMULATOR = 53  # the widest mantissa that float64 holds exactly
+
+# Words of C++ that a file or a function cannot be called; `main` and the namespaces of the generated code come with them.
+_WORDS = """
+alignas alignof and asm auto bool break case catch char class compl const constexpr continue decltype default delete do
+double else enum explicit export extern float for friend goto if inline int long main mutable namespace new nn2hls noexcept
+not nullptr operator or private protected public register return short signed sizeof static std struct switch template this
+throw true false try typedef typeid typename union unsigned using virtual void volatile while xor
+"""
+_RESERVED = frozenset(_WORDS.split())
+
+
+def text(value: Any) -> str:
+    """A word or a line of text."""
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"This must be text, not {_show(value)}.")
+    return value.strip()
+
+
+def path(value: Any) -> str:
+    """The name of a file or folder; made absolute by the caller."""
+    if isinstance(value, Path):
+        return str(value)
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        fix = (
+            "A live model goes to nn2hls.convert(model, config)." if not isinstance(value, (str, int, float)) and value else ""
+        )
+        raise ConfigError(f"This must be the name of a file, not {_show(value)}.", fix=fix)
+    return value.strip()
+
+
+def identifier(value: Any) -> str:
+    """A C identifier: it names files, the top function and its C++ header guard."""
+    name = text(value)
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is None or "__" in name or name in _RESERVED or len(name) > 64:
+        better = re.sub(r"[\W_]+", "_", name, flags=re.ASCII).lstrip("_0123456789").rstrip("_")[:60]
+        better = better if better and better not in _RESERVED else "myproject"
+        fix = f"Use letters, digits and single underscores, such as '{better}'."
+        raise ConfigError(f"{name!r} cannot name a C++ function.", fix=fix)
+    return name
+
+
+def number(value: Any) -> float:
+    """A finite number, written as one (YAML 1.1 reads 5e0 as text; that is meant as a number too)."""
+    try:
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            raise ValueError
+        result = float(value)
+    except (ValueError, OverflowError):
+        raise ConfigError(f"This must be a number, not {_show(value)}.") from None
+    if not math.isfinite(result):
+        raise ConfigError(f"This must be a finite number, not {_show(value)}.")
+    return result
+
+
+def between(low: float, high: float, unit: str) -> Reader:
+    """A number from ``low`` to ``high``."""
+
+    def read(value: Any) -> float:
+        result = number(value)
+        if not low <= result <= high:
+            raise ConfigError(f"{_show(value)} is out of range: it must be {low:g} to {high:g} {unit}.")
+        return result
+
+    return read
+
+
+def whole(low: int, high: int) -> Reader:
+    """A whole number from ``low`` to ``high``."""
+
+    def read(value: Any) -> int:
+        integer = hasattr(value, "__index__") and not isinstance(value, bool)
+        if not integer:
+            raise ConfigError(f"This must be a whole number, not {_show(value)}.")
+        if not low <= int(value) <= high:
+            raise ConfigError(f"{int(value)} is out of range: it must be {low} to {high}.")
+        return int(value)
+
+    return read
+
+
+def power_of_two(value: Any) -> int:
+    """The number of entries of a table: the address is the input's mantissa, so 2, 4, 8 ... 2**20."""
+    n: int = whole(2, 1 << 20)(value)
+    if n & (n - 1):
+        raise ConfigError(
+            f"A table of {n} entries has no whole address.", fix=f"Use {1 << (n.bit_length() - 1)} or {1 << n.bit_length()}."
+        )
+    return n
+
+
+def percent(value: Any) -> float:
+    """A share of the clock period, such as ``12.5%``; returned as 0.125."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*%\s*", value) if isinstance(value, str) else None
+    if match is None or float(match[1]) >= 100:
+        raise ConfigError(f"This must be a share of the clock period, not {_show(value)}.", fix="Write it like 12.5%.")
+    return float(match[1]) / 100
+
+
+def fixed_type(value: Any) -> FixedType | None:
+    """A fixed-point type; ``auto`` is None: derived by nn2hls."""
+    if isinstance(value, FixedType):
+        return value
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return None
+    if not isinstance(value, str):
+        fix = "Write it like ap_fixed<16,6>, or auto."
+        raise ConfigError(f"This must be a fixed-point type, not {_show(value)}.", fix=fix)
+    return FixedType.parse(value)
+
+
+def choice(values: Mapping[str, Any], refused: Mapping[str, str], kind: str) -> Reader:
+    """One of some words, in any case; ``refused`` words are known and get their own way out."""
+    known = {k.lower(): v for k, v in values.items()}
+    ways_out = {k.lower(): v for k, v in refused.items()}
+
+    def read(value: Any) -> Any:
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if word in known:
+            return known[word]
+        if word in ways_out:
+            raise ConfigError(f"{kind} {value.strip()} is not offered.", fix=ways_out[word])
+        fix = suggest(str(value), values) or f"Known are {', '.join(values)}."
+        raise ConfigError(f"{_show(value)} is not a {kind.lower()}.", fix=fix)
+
+    return read
+
+
+_OTHER_BACKENDS = ("VitisUnified", "Quartus", "oneAPI", "Catapult", "Libero", "SymbolicExpression", "XLS")
+backend = choice(
+    {"Vivado": "Vivado", "Vitis": "Vitis", "Bambu": "Bambu"},
+    {
+        "VivadoAccelerator": "Use Vivado and connect the exported IP core in a block design.",
+        **dict.fromkeys(_OTHER_BACKENDS, "Use Vitis, Vivado or Bambu."),
+    },
+    "Backend",
+)
+
+_PARALLEL = "use io_parallel, with a ReuseFactor when the design is too large."
+io_type = choice(
+    {"io_parallel": "io_parallel"},
+    {
+        "io_stream": f"Streaming comes later; {_PARALLEL}",
+        "io_serial": f"It is an old name of streaming, which comes later; {_PARALLEL}",
+    },
+    "IOType",
+)
+
+_ADDERS = "It comes later; use Latency, where a weight of one or two CSD digits costs no multiplier already."
+_SPARSE = "Use Resource: zero weights cost nothing at any reuse factor."
+strategy = choice(
+    {"Latency": "Latency", "Resource": "Resource"},
+    {
+        **dict.fromkeys(("DistributedArithmetic", "distributed_arithmetic", "da"), _ADDERS),
+        **dict.fromkeys(("resource_unrolled", "unrolled", "compressed"), _SPARSE),
+        "stable": "Remove it: the softmax is always the stable one.",
+    },
+    "Strategy",
+)
+
+softmax_implementation = choice(
+    {"stable": None, "latency": None, "legacy": None},
+    {"argmax": "Take the softmax off the model, and the largest of its inputs outside."},
+    "Implementation",
+)
+
+
+def only(*accepted: Any) -> Reader:
+    """A key that is accepted with the values that mean what nn2hls does anyway."""
+
+    def read(value: Any) -> None:
+        if not any(type(a) is type(value) and a == value for a in accepted):
+            raise ConfigError(f"{_show(value)} is not offered.")
+
+    return read
+
+
+def anything(value: Any) -> None:
+    """A value that has no effect."""
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a block of keys"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return f"'{str(value).lower()}'"
+    return repr(value) if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"

@@ -1,0 +1,132 @@
+"""YAML text or a dict as a tree of items that know their place, so that every message can name ``file:line``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nn2hls.errors import ConfigError
+
+MAX_BYTES = 4 << 20
+MAX_ITEMS = 200_000  # after aliases are expanded
+MAX_DEPTH = 40
+
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{t}" for t in ("null", "bool", "int", "float", "str", "seq", "map")}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A value and where it stands.
+
+    Args:
+        value: A dict of Items by the key's text, a list of Items, or a scalar as YAML reads it.
+        where: ``file:line``, or the way through a dict: ``config['HLSConfig']['Model']``.
+    """
+
+    value: Any
+    where: str
+
+
+def read_yaml(path: Path) -> Item:
+    """Read a YAML file without constructing anything but plain values.
+
+    Raises:
+        ConfigError: The file is missing, too large, not YAML, asks for a Python object, repeats a key or nests without end.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"The config cannot be read: {error.strerror}.", where=str(path)) from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"The config has {len(data)} bytes; at most {MAX_BYTES} are read.", where=str(path))
+    try:
+        loader = yaml.SafeLoader(data.decode("utf-8-sig"))
+        root = loader.get_single_node()
+        return _Tree(path, loader).item(root, ()) if root is not None else Item({}, f"{path}:1")
+    except UnicodeDecodeError as error:
+        raise ConfigError("The config is not UTF-8 text.", where=str(path), fix="Is it a YAML file?") from error
+    except yaml.YAMLError as error:
+        raise _yaml_error(path, error) from error
+    except RecursionError as error:
+        raise ConfigError("The config nests too deeply.", where=str(path)) from error
+
+
+def _yaml_error(path: Path, error: yaml.YAMLError) -> ConfigError:
+    mark = getattr(error, "problem_mark", None)
+    where = f"{path}:{mark.line + 1}" if mark else str(path)
+    words = [w for w in (getattr(error, "context", None), getattr(error, "problem", None) or str(error)) if w]
+    text = ", ".join(" ".join(w.split()) for w in words)
+    hint = "Tabs do not indent in YAML; use spaces." if "\\t" in text else "Check indentation, quotes and colons on this line."
+    return ConfigError(f"This is not YAML ({text}).", where=where, fix=hint)
+
+
+class _Tree:
+    """Turns the nodes of one file into Items."""
+
+    def __init__(self, path: Path, loader: yaml.SafeLoader) -> None:
+        self._path, self._loader, self._count = path, loader, 0
+
+    def item(self, node: yaml.Node, above: tuple[int, ...]) -> Item:
+        where = f"{self._path}:{node.start_mark.line + 1}"
+        self._count += 1
+        if self._count > MAX_ITEMS or len(above) > MAX_DEPTH or id(node) in above:
+            raise ConfigError("The config grows without end through its aliases.", where=where, fix="Write the values out.")
+        if node.tag not in _PLAIN_TAGS and not node.tag.endswith((":timestamp", ":merge")):
+            fix = "Configs hold plain values only; nothing in them is executed."
+            raise ConfigError(f"The tag {node.tag!r} is not accepted.", where=where, fix=fix)
+        if isinstance(node, yaml.MappingNode):
+            return Item(self._mapping(node, (*above, id(node))), where)
+        if isinstance(node, yaml.SequenceNode):
+            return Item([self.item(n, (*above, id(node))) for n in node.value], where)
+        if node.tag.endswith((":timestamp", ":merge")):
+            return Item(node.value, where)
+        try:
+            return Item(self._loader.construct_object(node), where)
+        except ValueError as error:  # such as `!!int abc`
+            raise ConfigError(f"{node.value!r} is not what its tag says.", where=where) from error
+
+    def _mapping(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, Item]:
+        result: dict[str, Item] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            where = f"{self._path}:{line}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError("A key must be a word.", where=where)
+            name = key.value  # the text: a layer may be called 'on' or '1'
+            if name in result:
+                first = result[name].where.rsplit(":", 1)[-1]
+                fix = f"It stands on line {first} already; keep one."
+                raise ConfigError(f"The key '{name}' is repeated.", where=where, fix=fix)
+            result[name] = Item(self.item(value, above).value, where)
+        return result
+
+
+def from_mapping(source: Mapping[Any, Any], where: str = "config", above: tuple[int, ...] = ()) -> Item:
+    """The same tree from a dict; keys become text, tuples lists.
+
+    Raises:
+        ConfigError: The dict contains itself, or two keys have the same text.
+    """
+    if id(source) in above:
+        raise ConfigError("The dict contains itself.", where=where)
+    result: dict[str, Item] = {}
+    for key, value in source.items():
+        name, place = str(key), f"{where}[{str(key)!r}]"
+        if name in result:
+            raise ConfigError(f"The key '{name}' is repeated.", where=place)
+        result[name] = _plain(value, place, (*above, id(source)))
+    return Item(result, where)
+
+
+def _plain(value: Any, where: str, above: tuple[int, ...]) -> Item:
+    if isinstance(value, Mapping):
+        return from_mapping(value, where, above)
+    if isinstance(value, (list, tuple)):
+        if id(value) in above:
+            raise ConfigError("The list contains itself.", where=where)
+        return Item([_plain(v, f"{where}[{i}]", (*above, id(value))) for i, v in enumerate(value)], where)
+    return Item(value, where)

@@ -1,0 +1,150 @@
+"""Reading input data and labels from files: .npy, .npz, and text. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nn2hls.errors import DataError, suggest
+
+Shape = tuple[int, ...]
+_TEXT = (".csv", ".dat", ".txt", ".tsv")
+_KNOWN = ".npy, .npz, .csv, .dat, .txt or .tsv"
+
+
+def load(path: str | Path) -> dict[str, np.ndarray]:
+    """All arrays of a file, by name; ``.npy`` and text hold one, without a name.
+
+    Text is one event a line, values apart by commas or white space; a first line of names is skipped.
+
+    Raises:
+        DataError: The file is missing, damaged, of unknown kind, or holds Python objects.
+    """
+    path = Path(path).expanduser()
+    kind = path.suffix.lower()
+    if kind not in (".npy", ".npz", *_TEXT):
+        raise DataError(f"Data of kind '{kind}' is not read.", where=str(path), fix=f"Give {_KNOWN}.")
+    try:
+        if kind in _TEXT:
+            return {"": _text(path)}
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return {"": content}
+        with content:
+            return {name: content[name] for name in content.files}
+    except OSError as error:
+        raise DataError(f"The data cannot be read: {error.strerror or error}.", where=str(path)) from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        fix = "Save plain numbers with numpy.save: nothing is unpickled." if "pickle" in str(error) else ""
+        what = "It holds Python objects" if fix else f"The file is damaged or not {kind[1:]} ({error})"
+        raise DataError(f"{what}.", where=str(path), fix=fix) from error
+
+
+def _text(path: Path) -> np.ndarray:
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip() and line.lstrip()[0] != "#"]
+    except UnicodeDecodeError as error:
+        raise DataError("This is not text.", where=str(path), fix=f"Give {_KNOWN}.") from error
+    rows = [line.replace(",", " ").split() for line in lines]
+    if rows and not any(_is_number(word) for word in rows[0]):
+        rows = rows[1:]
+    if not rows:
+        raise DataError("The file has no events.", where=str(path))
+    for k, row in enumerate(rows, 1):
+        wrong = next((word for word in row if not _is_number(word)), None)
+        if wrong is not None:
+            raise DataError(f"{wrong!r} in event {k} is not a number.", where=str(path))
+        if len(row) != len(rows[0]):
+            raise DataError(f"Event {k} has {len(row)} values, the first has {len(rows[0])}.", where=str(path))
+    return np.array(rows, dtype=np.float64)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def load_inputs(paths: Sequence[str | Path], inputs: Mapping[str, Shape]) -> list[np.ndarray]:
+    """Data for the inputs of a design: one file per input in order, or one ``.npz`` with an array per input.
+
+    Args:
+        paths: The files.
+        inputs: Shapes without event axis, by name, in the design's order.
+
+    Returns:
+        One float64 array (events, *shape) per input.
+
+    Raises:
+        DataError: The data does not fit the inputs, or holds NaN or Inf.
+    """
+    found = [(str(path), name, array) for path in paths for name, array in load(path).items()]
+    names = [name for _, name, _ in found]
+    if len(found) != len(inputs):
+        what = f"The design has {len(inputs)} inputs ({', '.join(inputs)}), and the data holds {len(found)} arrays."
+        fix = "Give one file per input, in this order, or one .npz with these names."
+        raise DataError(what, where=", ".join(map(str, paths)), fix=fix)
+    if len(inputs) > 1 and all(names):
+        missing = [name for name in inputs if name not in names]
+        if missing and not all(n.startswith("arr_") for n in names):
+            fix = f"{suggest(missing[0], names)} The inputs are {', '.join(inputs)}.".strip()
+            raise DataError(f"The data has no array '{missing[0]}'.", where=found[0][0], fix=fix)
+        if not missing:
+            found.sort(key=lambda f: list(inputs).index(f[1]))
+    arrays = [fit(a, shape, name, path) for (path, _, a), (name, shape) in zip(found, inputs.items(), strict=True)]
+    counts = {len(a) for a in arrays}
+    if len(counts) > 1:
+        events = ", ".join(f"{name}: {len(a)}" for name, a in zip(inputs, arrays, strict=True))
+        raise DataError(f"The inputs have different numbers of events ({events}).", where=found[0][0])
+    return arrays
+
+
+def fit(array: np.ndarray, shape: Shape, name: str, where: str) -> np.ndarray:
+    """An array as float64 of shape (events, *shape); events whose values lie in one row are reshaped.
+
+    Raises:
+        DataError: Wrong shape, not numbers, no events, NaN or Inf.
+    """
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"It holds {array.dtype}, not numbers.", where=where)
+    size = int(np.prod(shape))
+    if array.shape == shape:
+        fix = "Add a first axis for the events: x[numpy.newaxis]."
+        raise DataError(f"Its shape {array.shape} is one event without an event axis.", where=where, fix=fix)
+    if array.ndim == 1 and size == 1:
+        array = array.reshape(-1, 1)
+    if array.shape[1:] != shape and not (array.ndim == 2 and array.shape[1] == size):
+        axes = ", ".join(map(str, ("events", *shape)))
+        raise DataError(f"Its shape is {array.shape}, and input '{name}' takes ({axes}).", where=where)
+    if not len(array):
+        raise DataError("It has no events.", where=where)
+    values = array.reshape(len(array), *shape).astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.all():
+        bad = int(np.count_nonzero(~finite))
+        first = int(np.argmin(finite.reshape(len(values), -1).all(axis=1)))
+        fix = "Clean the data first: fixed point has no such values."
+        raise DataError(f"{bad} values are NaN or Inf, the first in event {first}.", where=where, fix=fix)
+    return values
+
+
+def load_labels(path: str | Path, outputs: Sequence[str] = ("",)) -> list[np.ndarray]:
+    """Labels, one array per output, as they lie in the file; see :func:`nn2hls.compare.class_numbers` for their meaning.
+
+    Raises:
+        DataError: Not as many arrays as outputs, or not numbers.
+    """
+    arrays = load(path)
+    if len(arrays) != len(outputs):
+        fix = "Give a .npz with an array per output." if len(outputs) > 1 else "Give one array."
+        raise DataError(f"The model has {len(outputs)} outputs, the labels {len(arrays)} arrays.", where=str(path), fix=fix)
+    ordered = [arrays[name] for name in outputs] if all(n in arrays for n in outputs) else list(arrays.values())
+    for array in ordered:
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"The labels hold {array.dtype}, not numbers.", where=str(path))
+    return ordered

@@ -1,0 +1,45 @@
+"""Aligned text tables and numbers for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns under their heads, two spaces apart; columns of numbers stand right, None is a dash."""
+    cells = [["-" if c is None else str(c) for c in row] for row in rows]
+    columns = list(zip(head, *cells, strict=True))
+    right = [all(_is_number(c) for c in column[1:]) and len(column) > 1 for column in columns]
+    widths = [max(map(len, column)) for column in columns]
+    lines = []
+    for row in (list(head), *cells):
+        parts = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)]
+        lines.append("  ".join(parts).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _is_number(cell: str) -> bool:
+    word = cell.replace(",", "").rstrip("%x").removesuffix(" dB")
+    try:
+        float(word)
+    except ValueError:
+        return cell in ("-", "exact")
+    return True
+
+
+def number(value: float | None, digits: int = 4) -> str | None:
+    """A number with so many significant digits; None stays None."""
+    if value is None:
+        return None
+    return f"{value:.{digits}g}" if math.isfinite(value) else str(value)
+
+
+def percent(share: float | None, digits: int = 2) -> str | None:
+    """A share as per cent; None stays None."""
+    return None if share is None else f"{100 * share:.{digits}f}%"
+
+
+def plural(count: int, word: str) -> str:
+    """``1 event``, ``2 events``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
