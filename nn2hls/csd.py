@@ -1,34 +1,105 @@
-"""Canonical signed digit form: the fewest non-zero digits -1, 0, 1 that write an integer, no two of them adjacent."""
+"""Canonical signed digits: how many shifted copies of its operand a product with a constant adds up.
+
+The canonical form (non-adjacent form) of an integer x has the fewest non-zero digits of all representations with digits
+-1, 0, 1. With t = 3x its positive digits are the bits of (t & ~x) >> 1 and its negative ones those of (x & ~t) >> 1
+(Reitwiesner 1960), so the number of digits is the population count of t ^ x.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+_SAFE = 1 << 61  # 3 x must fit in 63 bits
+_MASKS = tuple(np.uint64(m) for m in (0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F, 0x0101010101010101))
+_SHIFTS = tuple(np.uint64(s) for s in (1, 2, 4, 56))
 
-def digit_count(values: Any) -> np.ndarray:
-    """Non-zero digits of each integer of an int64 array below 2**61 in magnitude.
 
-    The non-zero digits of n stand where the bits of n and 3n differ (Reitwiesner's recoding).
+def csd(value: int) -> list[tuple[int, int]]:
+    """The non-zero digits of ``value`` as (sign, exponent), lowest exponent first: value = sum of sign * 2**exponent."""
+    size = abs(value)
+    triple = 3 * size
+    plus, minus = (triple & ~size) >> 1, (size & ~triple) >> 1
+    sign = -1 if value < 0 else 1
+    digits = []
+    for exponent in range((plus | minus).bit_length()):
+        if (plus >> exponent) & 1:
+            digits.append((sign, exponent))
+        elif (minus >> exponent) & 1:
+            digits.append((-sign, exponent))
+    return digits
+
+
+def csd_digits(values: Any) -> np.ndarray:
+    """Number of non-zero canonical signed digits of each integer, an int64 array of the same shape.
+
+    Args:
+        values: Any array of integers; an object array may hold Python ints of any size.
     """
-    n = np.abs(np.asarray(values, dtype=np.int64))
-    return np.bitwise_count(n ^ (3 * n)) if hasattr(np, "bitwise_count") else _popcount(n ^ (3 * n))
+    array = np.asarray(values)
+    if array.dtype == object:
+        if any(abs(v) >= _SAFE for v in array.flat):
+            counts = [(abs(v) ^ (3 * abs(v))).bit_count() for v in array.flat]
+            return np.array(counts, dtype=np.int64).reshape(array.shape)
+        array = array.astype(np.int64)
+    size = np.abs(array.astype(np.int64)).astype(np.uint64)
+    if size.size and int(size.max()) >= _SAFE:
+        return csd_digits(array.astype(object))
+    return _popcount(size ^ (size * np.uint64(3)))
 
 
-def _popcount(bits: np.ndarray) -> np.ndarray:
-    as_bytes = np.ascontiguousarray(bits).view(np.uint8).reshape(*bits.shape, 8)
-    return np.unpackbits(as_bytes, axis=-1).sum(axis=-1).astype(np.uint8)
+def _popcount(x: np.ndarray) -> np.ndarray:
+    """Set bits of each uint64: sums of neighbours in 2, 4 and 8 bits, then one multiplication adds the bytes."""
+    m1, m2, m4, ones = _MASKS
+    s1, s2, s4, s56 = _SHIFTS
+    x = x - ((x >> s1) & m1)
+    x = (x & m2) + ((x >> s2) & m2)
+    x = (x + (x >> s4)) & m4
+    return ((x * ones) >> s56).astype(np.int64)
 
 
-def digits(value: int) -> list[tuple[int, int]]:
-    """The non-zero digits of an integer as (sign, position), lowest position first."""
-    found, position = [], 0
-    while value:
-        if value & 1:
-            sign = 2 - (value & 3)  # +1 when the next bit is 0, -1 when it is 1
-            found.append((sign, position))
-            value -= sign
-        value >>= 1
-        position += 1
-    return found
+@dataclass(frozen=True, eq=False)
+class Products:
+    """The distinct non-zero products of a constant matrix: equal (input, weight) pairs are one product.
+
+    Args:
+        row: Input index of each product, ascending.
+        value: Weight mantissa of each product.
+        digits: Canonical signed digits of each value: 1 is a shift, 2 one adder, 3 or more a multiplier.
+        nonzeros: Non-zero weights before sharing.
+    """
+
+    row: np.ndarray
+    value: np.ndarray
+    digits: np.ndarray
+    nonzeros: int
+
+    @property
+    def adders(self) -> int:
+        """Products of two digits."""
+        return int(np.count_nonzero(self.digits == 2))
+
+    @property
+    def multipliers(self) -> int:
+        """Products of three or more digits."""
+        return int(np.count_nonzero(self.digits >= 3))
+
+
+def distinct_products(weight: np.ndarray) -> Products:
+    """Class the products of ``weight`` (n_in, n_out), integer mantissas, after sharing equal pairs."""
+    row, column = np.nonzero(weight)
+    value = weight[row, column]
+    if value.dtype == object:
+        pairs = sorted(set(zip(row.tolist(), value.tolist(), strict=True)))
+        rows = np.array([p[0] for p in pairs], dtype=np.int64)
+        values = np.empty(len(pairs), dtype=object)
+        values[:] = [p[1] for p in pairs]
+    else:
+        order = np.lexsort((value, row))
+        rows, values = row[order], value[order]
+        first = np.ones(rows.size, dtype=bool)
+        first[1:] = (rows[1:] != rows[:-1]) | (values[1:] != values[:-1])
+        rows, values = rows[first], values[first]
+    return Products(rows, values, csd_digits(values), int(row.size))

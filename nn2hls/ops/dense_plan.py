@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nn2hls.csd import digits
+from nn2hls.csd import csd
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType, Overflow, Rounding
 from nn2hls.ops.dense import Dense
@@ -274,7 +274,7 @@ def _product(
     if (i, w) in shared:
         return shared[i, w]
     lo, hi = input_bounds(x, i)
-    form = digits(w)
+    form = csd(w)
     if len(form) > 2:
         ends = (lo * w, hi * w)
         terms.append(Term(Kind.MUL_CONST, i, w, min(ends), max(ends), 2))

@@ -1,0 +1,188 @@
+"""Device families: what one operator of a schedule costs and how long it takes, read from ``families.yml``."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nn2hls.schedule import Kind, Memory, Operator
+
+# LUTs of a fabric multiplier whose wider operand has that many bits (Vitis HLS 2024.1 reports, UltraScale+).
+FABRIC_MUL = {7: 33, 8: 40, 9: 49, 10: 62}
+# Shapes of one BRAM_18K used as a ROM: words and bits per word on each of two ports; 512 x 36 has one port (AMD UG573).
+BRAM18_TWO_PORTS = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18))
+BRAM18_ONE_PORT = (*BRAM18_TWO_PORTS, (512, 36))
+LUT_ROM_WORDS = 64  # one LUT6 holds 64 words of one bit
+MUX_INPUTS = 4  # one LUT6 selects one of four
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Resources of operators and memories, as an HLS report counts them; adds up."""
+
+    dsp: int = 0
+    lut: float = 0.0
+    bram: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.dsp + other.dsp, self.lut + other.lut, self.bram + other.bram)
+
+    def __mul__(self, count: int) -> Cost:
+        return Cost(self.dsp * count, self.lut * count, self.bram * count)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Costs and delays of one family; the fields are those of ``families.yml``."""
+
+    name: str
+    title: str
+    dsp: str
+    ports: tuple[int, int]
+    dsp_from: int
+    adder: Mapping[str, float]
+    compare: Mapping[str, float]
+    ns: Mapping[str, Any]
+    reference: str
+    grades: Mapping[str, float]
+
+    def dsps(self, a: int, b: int) -> int:
+        """DSP slices of an a x b bit signed product: 0 in fabric, several when an operand outgrows the ports."""
+        if max(a, b) < self.dsp_from:
+            return 0
+        wide, narrow = self.ports
+        return min(_tiles(a, wide) * _tiles(b, narrow), _tiles(b, wide) * _tiles(a, narrow))
+
+    def cost(self, op: Operator) -> Cost:
+        """Resources of all ``op.count`` copies. Tables cost nothing here: their memories do."""
+        return _COST[op.kind](self, op.widths) * op.count
+
+    def delay(self, op: Operator) -> float:
+        """Nanoseconds from operand to result at the reference speed grade; of a table in block RAM from clock to output."""
+        return _DELAY[op.kind](self, op.widths)
+
+    def memory(self, memory: Memory) -> Cost:
+        """BRAM_18K or LUTs of all copies of a ROM."""
+        if not in_bram(memory.words, memory.width):
+            return Cost(lut=_rom_luts(memory.words, memory.width) * memory.copies * max(1, memory.ports))
+        shapes = BRAM18_ONE_PORT if memory.ports == 1 else BRAM18_TWO_PORTS
+        blocks = min(math.ceil(memory.words / depth) * math.ceil(memory.width / bits) for depth, bits in shapes)
+        return Cost(bram=blocks * memory.copies)
+
+
+def in_bram(words: int, width: int) -> bool:
+    """True when a ROM is a block RAM: deeper than one LUT6, and larger than 1,024 bits, where HLS tools leave LUTs."""
+    return words > LUT_ROM_WORDS and words * width > 1024
+
+
+def _rom_luts(words: int, width: int) -> int:
+    return math.ceil(words / LUT_ROM_WORDS) * width
+
+
+def _tiles(width: int, port: int) -> int:
+    """Parts of at most ``port`` bits: the top one signed, each lower one needs a zero sign bit."""
+    return 1 if width <= port else 1 + math.ceil((width - port) / (port - 1))
+
+
+def _mul(f: Family, widths: tuple[int, ...]) -> Cost:
+    dsps = f.dsps(*widths)
+    if dsps:
+        # Partial products of a wide multiplier are added in the slices' own cascades.
+        return Cost(dsp=dsps)
+    wider = max(widths)
+    return Cost(lut=FABRIC_MUL.get(wider, math.ceil(wider * (wider + 2) / 2)))
+
+
+def _linear(field: str) -> Callable[[Family, tuple[int, ...]], Cost]:
+    def cost(f: Family, widths: tuple[int, ...]) -> Cost:
+        line: Mapping[str, float] = getattr(f, field)
+        return Cost(lut=line["base"] + line["per_bit"] * widths[-1])
+
+    return cost
+
+
+def _select(_: Family, widths: tuple[int, ...]) -> Cost:
+    width, words = widths
+    return Cost(lut=width * math.ceil(words / MUX_INPUTS))
+
+
+def _shift(_: Family, widths: tuple[int, ...]) -> Cost:
+    width, most = widths
+    return Cost(lut=width * _levels(most + 1))
+
+
+def _saturate(_: Family, widths: tuple[int, ...]) -> Cost:
+    """One test of the dropped bits, five to a LUT level, and a two-way choice per bit that stays."""
+    before, after = widths
+    return Cost(lut=math.ceil((max(before - after, 0) + 1) / 5) + after)
+
+
+def _levels(inputs: int) -> int:
+    """LUT levels of a choice among ``inputs``."""
+    return max(1, math.ceil(math.log(inputs, MUX_INPUTS) - 1e-9)) if inputs > 1 else 0
+
+
+def _mul_ns(f: Family, widths: tuple[int, ...]) -> float:
+    dsps = f.dsps(*widths)
+    if dsps:
+        return float(f.ns["dsp"] + (dsps - 1) * f.ns["cascade"])
+    # A fabric multiplier adds pairs of rows: log2(rows) adders as wide as the product.
+    rows = max(1, math.ceil(math.log2(math.ceil(min(widths) / 2))))
+    return rows * _line_ns(f, "adder", sum(widths))
+
+
+def _rom_ns(f: Family, widths: tuple[int, ...]) -> float:
+    """A table in LUTs: one LUT6 per 64 words, then a choice among them; in block RAM: clock to output."""
+    words = 1 << widths[0]
+    if in_bram(words, widths[1]):
+        return float(f.ns["bram"])
+    return float(f.ns["level"] * (1 + _levels(math.ceil(words / LUT_ROM_WORDS))))
+
+
+def _line_ns(f: Family, field: str, width: int) -> float:
+    base, per_bit = f.ns[field]
+    return float(base + per_bit * width)
+
+
+_COST: dict[Kind, Callable[[Family, tuple[int, ...]], Cost]] = {
+    Kind.MUL: _mul,
+    Kind.MUL_CONST: _mul,
+    Kind.ADD: _linear("adder"),
+    Kind.NEGATE: _linear("adder"),
+    Kind.COMPARE: _linear("compare"),
+    Kind.SELECT: _select,
+    Kind.SHIFT: _shift,
+    Kind.ROM: lambda f, widths: Cost(),
+    Kind.ROUND: _linear("adder"),
+    Kind.SATURATE: _saturate,
+}
+
+_DELAY: dict[Kind, Callable[[Family, tuple[int, ...]], float]] = {
+    Kind.MUL: _mul_ns,
+    Kind.MUL_CONST: _mul_ns,
+    Kind.ADD: lambda f, w: _line_ns(f, "adder", w[-1]),
+    Kind.NEGATE: lambda f, w: _line_ns(f, "adder", w[-1]),
+    Kind.COMPARE: lambda f, w: _line_ns(f, "compare", w[-1]),
+    Kind.SELECT: lambda f, w: f.ns["level"] * _levels(w[-1]),
+    Kind.SHIFT: lambda f, w: f.ns["level"] * _levels(w[-1] + 1),
+    Kind.ROM: _rom_ns,
+    Kind.ROUND: lambda f, w: _line_ns(f, "adder", w[-1]),
+    Kind.SATURATE: lambda f, w: f.ns["level"] * 2,
+}
+
+
+@functools.cache
+def _families() -> dict[str, Family]:
+    text = (Path(__file__).parent / "families.yml").read_text(encoding="utf-8")
+    return {name: Family(name=name, **{**data, "ports": tuple(data["ports"])}) for name, data in yaml.safe_load(text).items()}
+
+
+def family(name: str) -> Family:
+    """A family by its name in ``families.yml``."""
+    return _families()[name]

@@ -1,0 +1,105 @@
+"""FPGA parts: resources by name, read from ``parts.csv``; board names from ``boards.yml``."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from nn2hls.errors import ConfigError, suggest
+from nn2hls.targets.family import Family, family
+
+DATA = Path(__file__).parent
+
+# What may follow a device name: package, speed grade, temperature, in the spellings Vivado and the order codes use:
+# -flvb2104-2-i, clg400-1, icsg324-1l, -vsva2197-2mp-e-s, -1clg400c, -2
+_GRADE = r"(?P<{0}>[1-3](?:lv|lp|mp|hp|l|i)?)"
+_SUFFIX = re.compile(
+    r"(?:-?i?[a-z]{2,4}\d{3,4}[a-z]?)?"
+    rf"(?:-{_GRADE.format('a')}(?:-[a-z])*)?\Z"
+    rf"|-{_GRADE.format('b')}[a-z]{{2,4}}\d{{3,4}}[a-z]?\Z"
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One device in one speed grade.
+
+    Args:
+        name: The device without package, speed and temperature: ``xcku115``.
+        family: Costs and delays of its operators.
+        lut, ff, dsp, bram18, uram: What it has; BRAM in units of 18 Kbit.
+        grade: Speed grade, lower case: ``2``, ``1l``.
+    """
+
+    name: str
+    family: Family
+    lut: int
+    ff: int
+    dsp: int
+    bram18: int
+    uram: int
+    grade: str
+
+    @property
+    def available(self) -> dict[str, int]:
+        """Resources by the names that Estimate uses."""
+        return {"dsp": self.dsp, "lut": self.lut, "ff": self.ff, "bram": self.bram18, "uram": self.uram}
+
+    @property
+    def speed(self) -> float:
+        """Factor on the delays of the family."""
+        return self.family.grades[self.grade]
+
+
+@functools.cache
+def _rows() -> dict[str, dict[str, str]]:
+    with (DATA / "parts.csv").open(encoding="utf-8") as lines:
+        return {row["name"]: row for row in csv.DictReader(x for x in lines if not x.startswith("#"))}
+
+
+@functools.cache
+def boards() -> dict[str, str]:
+    """Board name -> full name of the part on it."""
+    return dict(yaml.safe_load((DATA / "boards.yml").read_text(encoding="utf-8")))
+
+
+def part_names() -> list[str]:
+    """All devices, in the order of the data file."""
+    return list(_rows())
+
+
+def find_part(text: str, where: str = "Part") -> Part:
+    """The part that ``text`` names: a device, with or without package, speed and temperature grade, or a board.
+
+    Args:
+        text: ``xcku115-flvb2104-2-i``, ``xc7z020clg400-1``, ``XCVU13P``, ``pynq-z2``; case and surrounding space do not count.
+        where: The place that holds the text, for the message.
+
+    Raises:
+        ConfigError: Nothing is known by this name, or its speed grade is not sold for the family.
+    """
+    asked = text.strip().lower()
+    full = boards().get(asked.replace("_", "-").replace(" ", "-"), asked)
+    for name in sorted(_rows(), key=len, reverse=True):
+        match = _SUFFIX.match(full[len(name) :]) if full.startswith(name) else None
+        if match:
+            return _part(name, match["a"] or match["b"], where)
+    known = [*_rows(), *boards()]
+    close = suggest(asked, known) or suggest(re.split(r"-", asked)[0], known)
+    raise ConfigError(f"The part {text!r} is not known.", where=where, fix=f"{close} Known are {', '.join(known)}.".strip())
+
+
+def _part(name: str, grade: str | None, where: str) -> Part:
+    row = _rows()[name]
+    kind = family(row["family"])
+    chosen = grade or row["grade"]
+    if chosen not in kind.grades:
+        grades = ", ".join(f"-{g}" for g in kind.grades)
+        raise ConfigError(f"{name} has no speed grade -{chosen}.", where=where, fix=f"{kind.title} comes in {grades}.")
+    numbers = {key: int(row[key]) for key in ("lut", "ff", "dsp", "bram18", "uram")}
+    return Part(name, kind, **numbers, grade=chosen)
