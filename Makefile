@@ -1,0 +1,62 @@
+# nn2hls: every target makes .venv by itself and installs only what it needs; a second run installs nothing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.cpp' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format bench docs clean
+
+help: ## this list
+	@echo "nn2hls: trained neural networks to verified, sized FPGA designs"; echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo; echo "PYTHON=python3.12 make ... uses that interpreter for .venv (3.10 or newer)."
+
+demo: $(STAMPS)/demo ## convert, emulate, compare, size, compile and verify a jet tagger (installs the core and h5py)
+	@PATH="$(abspath $(BIN)):$$PATH" examples/demo.sh
+
+test: $(STAMPS)/test ## all tests (installs PyTorch, TensorFlow, Keras, ONNX; ARGS="-k name" selects)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+lint: $(STAMPS)/dev types ## ruff, clang-format and the strict type checker; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(if $(CPP),$(BIN)/clang-format --dry-run -Werror $(CPP))
+
+# The type checker does not see the mapped packages of an editable installation, so it gets a copy.
+types: $(STAMPS)/dev ## the strict type checker alone, on an installed copy
+	rm -rf build $(VENV)/typed
+	$(PIP) --no-deps --target $(VENV)/typed .
+	cd $(VENV)/typed && ../bin/mypy --config-file ../../pyproject.toml --cache-dir ../mypy
+
+format: $(STAMPS)/dev ## let ruff and clang-format rewrite the files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(if $(CPP),$(BIN)/clang-format -i $(CPP))
+
+bench: $(STAMPS)/demo ## measure speed and size against the limits the project promises
+	$(BIN)/python -m benchmarks
+
+docs: $(STAMPS)/demo ## write the generated pages of docs/ again
+	$(BIN)/python -m docs
+
+clean: ## remove .venv, caches and generated projects
+	rm -rf $(VENV) build dist nn2hls-projects *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found. Install Python 3.10 or newer, or name one: make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "$(PYTHON) is older than 3.10. Name a newer one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(STAMPS)/demo: EXTRA := keras
+$(STAMPS)/test: EXTRA := test
+$(STAMPS)/dev: EXTRA := dev
+$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/dev: pyproject.toml | $(BIN)/python
+	@echo "installing nn2hls[$(EXTRA)] into $(VENV)"
+	@$(PIP) --editable '.[$(EXTRA)]'
+	@mkdir -p $(STAMPS) && touch $@

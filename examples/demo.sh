@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# One network through everything: convert, emulate, compare with float, size, compile the C++, check every bit. Needs g++ or clang++.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+config=example-configs/jet_tagger.yml
+data=examples/jet_tagging/jets_test.npz
+out=nn2hls-projects/jet_tagger
+
+step() {
+    printf '\n\033[1m$ nn2hls %s\033[0m\n' "$*"
+    nn2hls "$@"
+}
+
+started=$SECONDS
+step convert "$config"
+step emulate "$config" --input "$data" --output "$out/predictions.npy"
+step compare "$config" --input "$data" --labels "$data"
+step estimate "$config"
+step build "$config" --tool csim
+step verify "$config"
+printf '\nAll of it took %s s. Written: %s/ (firmware/ is the C++, build_prj.tcl runs Vivado or Vitis HLS).\n' "$((SECONDS - started))" "$out"
+printf 'Try next: nn2hls estimate example-configs/jet_tagger_reuse4.yml; nn2hls --help\n'
