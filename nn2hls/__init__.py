@@ -2,4 +2,43 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nn2hls.design import Design, convert
+    from nn2hls.errors import Nn2hlsError, OverflowWarning
+    from nn2hls.fixed import FixedType
+    from nn2hls.frontends import load
+    from nn2hls.ir import Graph
+    from nn2hls.scan import scan
+
 __version__ = "0.1.0"
+
+# Loaded when they are first used: `import nn2hls` alone stays instant.
+_LAZY = {
+    "Design": "design",
+    "FixedType": "fixed",
+    "Graph": "ir",
+    "Nn2hlsError": "errors",
+    "OverflowWarning": "errors",
+    "convert": "design",
+    "load": "frontends",
+    "scan": "scan",
+}
+
+__all__ = ["Design", "FixedType", "Graph", "Nn2hlsError", "OverflowWarning", "__version__", "convert", "load", "scan"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'nn2hls' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"nn2hls.{_LAZY[name]}"), name)
+    if name == "scan":  # the function stands in place of the module of the same name
+        globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

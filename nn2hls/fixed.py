@@ -8,6 +8,7 @@ A value is an integer mantissa ``m`` with a :class:`FixedType`; it stands for ``
 from __future__ import annotations
 
 import enum
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ import numpy as np
 from nn2hls.errors import Nn2hlsError, suggest
 
 MAX_WIDTH = 1024  # AP_INT_MAX_W, the default limit of ap_int
+MAX_FRACTION = 1022  # either way, so that one step is a normal float64
 
 
 class Rounding(enum.IntEnum):
@@ -49,7 +51,7 @@ _SPELLING = re.compile(
     r"(?:<(?P<args>[^<>]*)>|(?P<short>\d+))\s*\Z",
     re.IGNORECASE,
 )
-_INTEGER = re.compile(r"[+-]?\d+\Z")
+_INTEGER = re.compile(r"[+-]?\d{1,9}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,9 @@ class FixedType:
     def __post_init__(self) -> None:
         if not 1 <= self.width <= MAX_WIDTH:
             raise TypeSyntaxError(f"A fixed-point width must be 1 to {MAX_WIDTH}, not {self.width}.")
+        if abs(self.fraction) > MAX_FRACTION:
+            what = f"A fixed-point type must have -{MAX_FRACTION} to {MAX_FRACTION} fraction bits (width - integer bits)"
+            raise TypeSyntaxError(f"{what}, not {self.fraction}.")
 
     @property
     def fraction(self) -> int:
@@ -99,13 +104,13 @@ class FixedType:
 
     @property
     def min(self) -> float:
-        """The smallest value a cast can produce."""
-        return self.min_mantissa * self.step
+        """The smallest value a cast can produce; infinite beyond float64."""
+        return _value(self.min_mantissa, self.fraction)
 
     @property
     def max(self) -> float:
-        """The largest value."""
-        return self.max_mantissa * self.step
+        """The largest value; infinite beyond float64."""
+        return _value(self.max_mantissa, self.fraction)
 
     def with_modes(self, rounding: Rounding, overflow: Overflow) -> FixedType:
         """The same bits with other modes."""
@@ -127,6 +132,13 @@ class FixedType:
             modes = f",AP_{self.rounding.name}"
             modes += f",AP_{self.overflow.name}" if self.overflow else ""
         return f"{name}<{self.width},{self.integer}{modes}>"
+
+
+def _value(mantissa: int, fraction: int) -> float:
+    try:
+        return mantissa / (1 << fraction) if fraction >= 0 else float(mantissa << -fraction)
+    except OverflowError:
+        return math.copysign(math.inf, mantissa)
 
 
 _EXAMPLE = "Write it like ap_fixed<16,6>, ap_ufixed<8,0,AP_RND,AP_SAT>, ap_int<8> or fixed<16,6>."
@@ -165,9 +177,9 @@ def _mode(kind: type[E_], word: str, text: str) -> E_:
         return kind[name]
     except KeyError:
         known = [f"AP_{m.name}" for m in kind]
-        what = "rounding" if kind is Rounding else "overflow"
+        what = "a rounding" if kind is Rounding else "an overflow"
         fix = suggest(f"AP_{name}", known) or f"Known are {', '.join(known)}."
-        raise TypeSyntaxError(f"{word!r} in {text!r} is not an {what} mode.", fix=fix) from None
+        raise TypeSyntaxError(f"{word!r} in {text!r} is not {what} mode.", fix=fix) from None
 
 
 def cast(
@@ -178,24 +190,32 @@ def cast(
     Everything that rounds or saturates goes through here, and through its namesake in ``firmware_lib/``.
 
     Args:
-        mantissa: A Python int, or an array of int64, of Python ints (object), or of float32/float64 that hold integers of at
-            most 24 or 53 bits.
-        shift: Bits to drop below; negative to append zeros.
+        mantissa: A Python int, a :class:`nn2hls.wide.Wide`, or an array of int64, of Python ints (object), or of float32 or
+            float64 that hold integers of magnitude up to 2**24 or 2**53.
+        shift: Bits to drop below; negative to append zeros. Any number.
         width, signed, rounding, overflow: As in :class:`FixedType`.
         fits: The caller has proved that every rounded value fits, so nothing is folded.
 
     Returns:
-        The same kind of number as ``mantissa``. An int64 array must leave room for the shift: a left shift or the half that
-        rounding adds must not exceed 63 bits.
+        A new number of the kind of ``mantissa``, or of the next kind (float32, float64, int64, object) when the result type
+        does not fit there: float32 holds up to 24 bits, float64 up to 53, int64 up to 63. No float is a negative zero unless
+        it was one before. A Wide becomes int64, or an object array beyond 63 bits.
     """
-    if isinstance(mantissa, np.ndarray) and mantissa.dtype.kind == "f":
-        rounded = _round_float(mantissa, shift, rounding)
-        return rounded if fits else _fold_float(rounded, width, signed, overflow)
-    if shift > 0:
-        rounded = _round_int(mantissa, shift, rounding)
-    else:
-        rounded = mantissa * (1 << -shift) if shift else mantissa
-    return rounded if fits else _fold_int(rounded, width, signed, overflow)
+    if isinstance(mantissa, np.ndarray):
+        if mantissa.ndim == 0:  # NumPy turns results of 0-d arrays into scalars, which would lose their kind
+            one = cast(mantissa.reshape(1), shift, width, signed, rounding, overflow, fits=fits)
+            return one.reshape(())
+        kind = _kind(mantissa, shift, width, fits)
+        if mantissa.dtype.kind == "f" and kind.kind == "f" and -64 <= shift <= _BITS[kind]:
+            m = mantissa.astype(kind, copy=False)
+            rounded = _round_float(m, shift if fits else max(shift, -width), rounding)
+            return rounded if fits else _fold_float(rounded, width, signed, overflow)
+        result = _cast_ints(_as_ints(mantissa, kind), shift, width, signed, rounding, overflow, fits)
+        return result.astype(kind, copy=False)
+    if isinstance(mantissa, int | np.integer):
+        rounded = _round_int(int(mantissa), shift, rounding) if shift > 0 else int(mantissa) << -shift
+        return rounded if fits else _fold_int(rounded, width, signed, overflow)
+    return mantissa.cast(shift, width, signed, rounding, overflow, fits=fits)
 
 
 def cast_to(mantissa: Any, fraction: int, target: FixedType, *, fits: bool = False) -> Any:
@@ -204,95 +224,132 @@ def cast_to(mantissa: Any, fraction: int, target: FixedType, *, fits: bool = Fal
     return cast(mantissa, shift, target.width, target.signed, target.rounding, target.overflow, fits=fits)
 
 
+_BITS: dict[Any, int] = {np.dtype(np.float32): 24, np.dtype(np.float64): 53, np.dtype(np.int64): 63}
+_OBJECT = np.dtype(object)
+
+
+def _kind(m: np.ndarray, shift: int, width: int, fits: bool) -> np.dtype[Any]:
+    """The kind of array a cast returns: that of ``m``, or a wider one."""
+    have = m.dtype if m.dtype in _BITS or m.dtype.kind == "O" else np.dtype(np.int64)
+    if have == _OBJECT or (fits and shift >= 0):
+        return have
+    return next((kind for kind, bits in _BITS.items() if bits >= max(width, _BITS[have])), _OBJECT)
+
+
+def _as_ints(m: np.ndarray, kind: np.dtype[Any]) -> np.ndarray:
+    """int64, or Python ints when ``kind`` is object."""
+    whole = m if m.dtype.kind == "O" else m.astype(np.int64)
+    return whole.astype(object) if kind == _OBJECT else whole
+
+
+def _cast_ints(
+    m: np.ndarray, shift: int, width: int, signed: bool, rounding: Rounding, overflow: Overflow, fits: bool
+) -> np.ndarray:
+    """Cast an array of int64, with ``width`` <= 63, or of Python ints."""
+    if shift > 0:
+        m = np.asarray(_round_int(m, shift, rounding))
+        return m if fits else np.asarray(_fold_int(m, width, signed, overflow))
+    if fits or shift == 0 or overflow is Overflow.WRAP or m.dtype == object:
+        # Beyond `width` bits up nothing is left under WRAP; below that int64 keeps the low bits that count.
+        up = -shift if m.dtype == object else min(-shift, 63)
+        return m << up if fits else np.asarray(_fold_int(m << up, width, signed, overflow))
+    up = min(-shift, width)
+    low, high = _limits(width, signed, overflow)
+    over, under = m > high >> up, m < -(-low >> up)  # before the shift, which could leave int64
+    if overflow is Overflow.SAT_ZERO:
+        low = high = 0
+    return np.where(over, high, np.where(under, low, m << up))
+
+
 def _round_int(m: Any, shift: int, rounding: Rounding) -> Any:
+    """Drop ``shift`` > 0 bits. Nothing is added before the shift, so int64 cannot overflow."""
     if isinstance(m, np.ndarray) and m.dtype != object and shift > 62:
-        m = m.astype(object)
-    half = 1 << (shift - 1)
+        extra = min(shift, 66) - 62  # beyond 66 no value comes near a half; the last bit stands for all below it
+        m, shift = (m >> extra) | ((m & ((1 << extra) - 1)) != 0), 62
+    floor = m >> shift
     if rounding is Rounding.TRN:
-        return m >> shift
-    if rounding is Rounding.TRN_ZERO:
-        return (m + (m < 0) * ((1 << shift) - 1)) >> shift
+        return floor
+    half = 1 << (shift - 1)
     if rounding is Rounding.RND:
-        return (m + half) >> shift
+        return floor + ((m & half) >> (shift - 1))
+    rest = m & ((1 << shift) - 1)
+    if rounding is Rounding.TRN_ZERO:
+        return floor + ((rest > 0) & (m < 0))
     if rounding is Rounding.RND_MIN_INF:
-        return (m + (half - 1)) >> shift
+        return floor + (rest > half)
     if rounding is Rounding.RND_ZERO:
-        return (m + (half - 1) + (m < 0)) >> shift
+        return floor + (rest + (m < 0) > half)
     if rounding is Rounding.RND_INF:
-        return (m + half - (m < 0)) >> shift
-    return (m + (half - 1) + ((m >> shift) & 1)) >> shift
+        return floor + (rest - (m < 0) >= half)
+    return floor + (rest + (floor & 1) > half)
+
+
+def _limits(width: int, signed: bool, overflow: Overflow) -> tuple[int, int]:
+    high = (1 << (width - 1 if signed else width)) - 1
+    low = -high - 1 if signed else 0
+    return (low + 1 if signed and overflow is Overflow.SAT_SYM else low), high
 
 
 def _fold_int(m: Any, width: int, signed: bool, overflow: Overflow) -> Any:
-    high = (1 << (width - 1 if signed else width)) - 1
-    low = -high - 1 if signed else 0
+    low, high = _limits(width, signed, overflow)
+    array = isinstance(m, np.ndarray)
     if overflow is Overflow.WRAP:
-        if isinstance(m, np.ndarray) and m.dtype != object:
-            if width >= 64 - (not signed):
-                return m
+        if array and m.dtype != object:
+            return (m << (64 - width)) >> (64 - width) if signed else m & high
         wrapped = m & ((1 << width) - 1)
-        if not signed:
-            return wrapped
-        if isinstance(m, np.ndarray):
-            return np.where(wrapped > high, wrapped - (1 << width), wrapped)
-        return wrapped - (wrapped > high) * (1 << width)
-    if overflow is Overflow.SAT_SYM and signed:
-        low += 1
-    if isinstance(m, np.ndarray):
-        if overflow is Overflow.SAT_ZERO:
-            return np.where((m < low) | (m > high), 0, m)
-        if m.dtype != object:
-            return np.clip(m, max(low, -(1 << 63)), min(high, (1 << 63) - 1))
-        return np.clip(m, low, high)
-    if low <= m <= high:
-        return m
+        return wrapped - (((wrapped >> (width - 1)) & 1) << width) if signed else wrapped
     if overflow is Overflow.SAT_ZERO:
-        return 0
-    return high if m > high else low
+        if array:
+            return np.where((m < low) | (m > high), 0, m)
+        return m if low <= m <= high else 0
+    return np.clip(m, low, high) if array else min(max(m, low), high)
 
 
 def _round_float(m: Any, shift: int, rounding: Rounding) -> Any:
-    """Round m * 2**-shift in floating point, exactly: the scaling is exact, and a half is added to at most 24 or 53 bits.
+    """Round m * 2**-shift in floating point, exactly, for at most 24 or 53 bits dropped from as many.
 
-    Adding the half can only carry into a longer number when the dropped part was at least a half, and then the result lies less
-    than a half above an integer, so its own rounding cannot reach the next one.
+    The scaling is exact. A half is added to a number that is a multiple of 2**-shift: the sum needs a bit more than the format
+    has only if its dropped part was at least a half, and then its own rounding cannot reach the next integer. (The one
+    exception, just below a half, needs a shift by one more bit.)
     """
     q = np.multiply(m, m.dtype.type(2.0**-shift))
     if shift <= 0:
         return q
     if rounding is Rounding.TRN:
         return np.floor(q, out=q)
-    if rounding is Rounding.RND_CONV:
-        return np.rint(q, out=q)
-    if rounding is Rounding.TRN_ZERO:
-        return np.trunc(q, out=q)
     half = m.dtype.type(0.5)
     if rounding is Rounding.RND:
         q += half
         return np.floor(q, out=q)
-    if rounding is Rounding.RND_MIN_INF:
+    if rounding is Rounding.RND_CONV:
+        np.rint(q, out=q)
+    elif rounding is Rounding.TRN_ZERO:
+        np.trunc(q, out=q)
+    elif rounding is Rounding.RND_MIN_INF:
         q -= half
-        return np.ceil(q, out=q)
-    magnitude = np.abs(q)
-    if rounding is Rounding.RND_ZERO:
-        magnitude -= half
-        np.ceil(magnitude, out=magnitude)
+        np.ceil(q, out=q)
     else:
-        magnitude += half
-        np.floor(magnitude, out=magnitude)
-    return np.copysign(magnitude, q, out=magnitude)
+        magnitude = np.abs(q)
+        if rounding is Rounding.RND_ZERO:
+            magnitude -= half
+            np.ceil(magnitude, out=magnitude)
+        else:
+            magnitude += half
+            np.floor(magnitude, out=magnitude)
+        np.copysign(magnitude, q, out=q)
+    q += m.dtype.type(0)  # a negative zero becomes zero
+    return q
 
 
 def _fold_float(q: Any, width: int, signed: bool, overflow: Overflow) -> Any:
-    high = float((1 << (width - 1 if signed else width)) - 1)
-    low = -high - 1.0 if signed else 0.0
+    """Bring whole numbers into a type that the format holds exactly."""
+    low, high = _limits(width, signed, overflow)
     if overflow is Overflow.WRAP:
         span = q.dtype.type(2.0**width)
+        q -= span * np.floor(q * q.dtype.type(2.0**-width))
         if signed:
-            return q - span * np.floor((q - q.dtype.type(low)) / span)
-        return q - span * np.floor(q / span)
-    if overflow is Overflow.SAT_SYM and signed:
-        low += 1.0
+            q -= span * (q > high)
+        return q
     if overflow is Overflow.SAT_ZERO:
         q[(q < low) | (q > high)] = 0
         return q

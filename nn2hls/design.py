@@ -1,0 +1,363 @@
+"""A converted network: its two graphs, and everything that can be asked of them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nn2hls.config import Config, read_config
+from nn2hls.emulate import Emulator, OverflowLog
+from nn2hls.errors import ConfigError, DataError, OverflowWarning, ToolError
+from nn2hls.fixed import FixedType
+from nn2hls.ir import Graph, Node
+from nn2hls.passes import run_passes
+from nn2hls.passes.base import Context
+from nn2hls.reference import run_float
+from nn2hls.vectors import test_vectors
+
+if TYPE_CHECKING:
+    from nn2hls.compare import Comparison
+    from nn2hls.estimate import Estimate
+    from nn2hls.project import Project
+    from nn2hls.tools.gxx import CompiledDesign
+
+Data = np.ndarray | Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Mantissas, int64 of shape (events, *shape), and the type that gives them their value."""
+
+    mantissas: np.ndarray
+    type: FixedType
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verification found.
+
+    Args:
+        tool: The witness that stood against the emulator.
+        events, values: How much was compared.
+        mismatches: Mantissas that differ, per output.
+        overflows: What overflowed on the way, as text.
+    """
+
+    tool: str
+    events: int
+    values: int
+    mismatches: Mapping[str, int]
+    overflows: tuple[str, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """True when every mantissa agrees."""
+        return not any(self.mismatches.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "tool": self.tool,
+            "equal": self.equal,
+            "events": self.events,
+            "values": self.values,
+            "mismatches": dict(self.mismatches),
+            "overflows": list(self.overflows),
+        }
+
+    def text(self) -> str:
+        """One line for people."""
+        wrong = {k: v for k, v in self.mismatches.items() if v}
+        what = f"emulator and {self.tool}: {self.values:,} mantissas of {self.events:,} events"
+        return f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}"
+
+
+def convert(model: Any, config: Any = None, calibration: Data | None = None) -> Design:
+    """Convert a network.
+
+    Args:
+        model: A file, a live Keras, PyTorch or ONNX object, or a Graph from :func:`nn2hls.load`; None: what the config names.
+        config: A YAML file, a Config, a whole config as a dict, or hls4ml's ``hls_config`` dict; None: all derived.
+        calibration: Data that may set types: one array (events, *shape) per input.
+
+    Raises:
+        Nn2hlsError: With the place, what is wrong and what to do.
+    """
+    settings = read_config(config)
+    if model is None:
+        model = settings.model
+        if model is None:
+            raise ConfigError("The config names no model.", where=str(settings.path or ""), fix="Add KerasModel, PytorchModel or OnnxModel.")
+    if not isinstance(model, Graph):
+        from nn2hls.frontends import load
+
+        model = load(model, weights=settings.weights) if isinstance(model, str | os.PathLike) else load(model)
+    settings = settings.check(model)
+    if calibration is None and settings.calibration is not None:
+        from nn2hls.data import load_inputs
+
+        calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
+    data = None if calibration is None else check_inputs(model, calibration)
+    context = Context(settings.settings_of, data, list(settings.notes))
+    float_graph = run_passes(model, context, typed=False)
+    fixed_graph = run_passes(float_graph, context, typed=True)
+    return Design(fixed_graph, float_graph, settings, tuple(context.notes))
+
+
+def check_inputs(graph: Graph, data: Data) -> list[np.ndarray]:
+    """One finite float array (events, *shape) per input of the graph.
+
+    Raises:
+        DataError: Names the input, its shape and the one it must have.
+    """
+    arrays = list(data) if isinstance(data, list | tuple) else [data]
+    if len(arrays) != len(graph.inputs):
+        names = ", ".join(n.name for n in graph.inputs)
+        raise DataError(f"The network has {len(graph.inputs)} inputs ({names}), {len(arrays)} arrays were given.")
+    checked = []
+    for node, array in zip(graph.inputs, arrays, strict=True):
+        x = np.asarray(array)
+        if x.dtype.kind not in "fiub":
+            raise DataError(f"The input holds {x.dtype}, not numbers.", where=node.name)
+        if x.shape[1:] != node.shape or x.ndim == 0:
+            expected = f"(events, {', '.join(map(str, node.shape))})"
+            fix = "Add the axis of events: x[None]." if x.shape == node.shape else ""
+            raise DataError(f"The input has shape {x.shape} and must have {expected}.", where=node.name, fix=fix)
+        checked.append(x)
+    if len({len(x) for x in checked}) > 1:
+        raise DataError(f"The inputs hold {', '.join(str(len(x)) for x in checked)} events; they must be as many.")
+    return checked
+
+
+@dataclass
+class Design:
+    """A network with its types.
+
+    Args:
+        graph: The fixed graph, which is the hardware.
+        float_graph: The user's network, which is the reference.
+        config: The settings it was converted with.
+        notes: What the conversion has to say.
+    """
+
+    graph: Graph
+    float_graph: Graph
+    config: Config
+    notes: tuple[str, ...] = ()
+    _compiled: CompiledDesign | None = field(default=None, repr=False)
+
+    @cached_property
+    def emulator(self) -> Emulator:
+        """The fixed graph, prepared to run."""
+        return Emulator(self.graph)
+
+    # ---- emulation -------------------------------------------------------------------------------------------------------
+
+    def predict(self, x: Data) -> Any:
+        """Bit-accurate emulation: floats in, float64 (events, *shape) out; a list for several outputs.
+
+        Warns:
+            OverflowWarning: Once, naming the layers whose values left the range of their types, and the missing bits.
+        """
+        outputs, log = self.run(x)
+        self._warn(log)
+        return _one_or_list(outputs)
+
+    def run(self, x: Data) -> tuple[list[np.ndarray], OverflowLog]:
+        """Like :meth:`predict`, without a warning: all outputs, and the overflows."""
+        values, log = self._emulate(check_inputs(self.graph, x), self.graph.outputs, raw=False)
+        return [values[name] for name in self.graph.outputs], log
+
+    def predict_raw(self, x: Data) -> Any:
+        """The same as mantissas: :class:`Raw`, or a list of them for several outputs."""
+        values, log = self._emulate(check_inputs(self.graph, x), self.graph.outputs, raw=False, mantissas=True)
+        self._warn(log)
+        return _one_or_list([Raw(values[name], self.graph[name].result_type) for name in self.graph.outputs])
+
+    def predict_float(self, x: Data) -> Any:
+        """The float reference of the same network."""
+        values = run_float(self.float_graph, check_inputs(self.graph, x))
+        return _one_or_list([values[name] for name in self.float_graph.outputs])
+
+    def trace(self, x: Data) -> dict[str, np.ndarray]:
+        """The output of each of the user's layers, fixed, as float64 (events, *shape)."""
+        keys = self._trace_nodes()
+        values, log = self._emulate(check_inputs(self.graph, x), list(keys.values()), raw=False)
+        self._warn(log)
+        return {key: values[name] for key, name in keys.items()}
+
+    def trace_float(self, x: Data) -> dict[str, np.ndarray]:
+        """The same of the float reference, with the same keys."""
+        keys = self._trace_nodes()
+        values = run_float(self.float_graph, check_inputs(self.graph, x), keys.values())
+        return {key: values[name] for key, name in keys.items()}
+
+    def _trace_nodes(self) -> dict[str, str]:
+        keys: dict[str, str] = {}
+        for node in self.graph:
+            if node.origin.trace_key and node.name in self.float_graph.by_name:
+                keys[node.origin.trace_key] = node.name
+        return keys
+
+    def _emulate(
+        self, inputs: list[np.ndarray], names: Iterable[str], *, raw: bool, mantissas: bool = False
+    ) -> tuple[dict[str, np.ndarray], OverflowLog]:
+        events = len(inputs[0]) if inputs else 1
+        wanted = {n: self.graph[n] for n in names}
+        kind = np.int64 if mantissas else np.float64
+        values = {name: np.empty((events, *node.shape), dtype=kind) for name, node in wanted.items()}
+        steps = {name: node.result_type.step for name, node in wanted.items()}
+
+        def take(name: str, start: int, part: Any) -> None:
+            if name not in values:
+                return
+            place = values[name][start : start + len(part)]
+            if mantissas:
+                place[...] = part
+            else:
+                np.multiply(part, steps[name], out=place, dtype=np.float64)
+
+        return values, self.emulator.run(inputs, take, wanted, raw=raw)
+
+    def _warn(self, log: OverflowLog) -> None:
+        found = log.overflows()
+        if found:
+            lines = "\n".join(f"  {o}" for o in found)
+            warnings.warn(f"Values left the range of their types:\n{lines}", OverflowWarning, stacklevel=3)
+
+    def compare(self, x: Data, y: Any = None) -> Comparison:
+        """Fixed against float: per output errors, SQNR and agreement, accuracy and AUC with labels ``y``; per layer SQNR.
+
+        Args:
+            x: One array (events, *shape) per input.
+            y: Labels of the first output, class numbers or one-hot; a list for several outputs.
+        """
+        from nn2hls.compare import Comparison, compare_layers, compare_output
+
+        inputs = check_inputs(self.graph, x)
+        keys = self._trace_nodes()
+        values, log = self._emulate(inputs, {*keys.values(), *self.graph.outputs}, raw=False)
+        reference = run_float(self.float_graph, inputs, keys.values())
+        labels = list(y) if isinstance(y, list) else [y]
+        labels += [None] * (len(self.graph.outputs) - len(labels))
+        outputs = tuple(
+            compare_output(fixed, reference[name], values[fixed], label)
+            for fixed, name, label in zip(self.graph.outputs, self.float_graph.outputs, labels, strict=True)
+        )
+        return Comparison(
+            outputs,
+            compare_layers(
+                {k: reference[n] for k, n in keys.items()}, {k: values[n] for k, n in keys.items()}, log.overflows()
+            ),
+        )
+
+    # ---- size ------------------------------------------------------------------------------------------------------------
+
+    def estimate(self) -> Estimate:
+        """Resources, latency and interval on the part and clock of the config."""
+        from nn2hls.estimate import estimate
+        from nn2hls.ops import Constant, Input
+        from nn2hls.targets import find_part
+
+        ranges = self.emulator.ranges
+        layers, operands = [], {}
+        for node in self.graph:
+            if isinstance(node.op, Input | Constant):
+                continue
+            layers.append((node.name, node.op.schedule([ranges[i] for i in node.inputs], node.result_type)))
+            operands[node.name] = node.inputs
+        bits = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in self.graph if isinstance(n.op, Input)}
+        tool = "vivado" if self.config.backend == "Vivado" else "vitis"
+        return estimate(layers, find_part(self.config.part), self.config.clock_period, tool, operands, bits)
+
+    # ---- C++ -------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def project(self) -> Project:
+        """The generated project, with test vectors and the emulator's answers to them."""
+        from nn2hls.emit import Options, emit
+
+        config = self.config
+        default = 12.5 if config.backend == "Vivado" else 27.0
+        uncertainty = default if config.clock_uncertainty is None else 100 * config.clock_uncertainty
+        options = Options(config.project_name, config.part, config.clock_period, uncertainty, config.backend)
+        inputs = test_vectors(self.graph, 100)
+        answers, _ = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
+        vectors = {n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}
+        return emit(self.graph, options, {**answers, **vectors})
+
+    def write(self, folder: str | os.PathLike[str] | None = None) -> Path:
+        """Write the project, whole or not at all, into ``folder`` or the config's OutputDir; the folder is returned."""
+        return self.project.write(folder if folder is not None else self.config.output_dir)
+
+    def compile(self, compiler: str | None = None) -> Design:
+        """Compile the generated C++ with g++ or clang++; returns the design."""
+        from nn2hls.tools.gxx import compile_project
+
+        self._compiled = compile_project(self.project, compiler)
+        return self
+
+    def csim(self, x: Data) -> Any:
+        """The compiled C++'s answers, as :meth:`predict` gives the emulator's."""
+        raws = self.csim_raw(x)
+        values = [r.mantissas * r.type.step for r in (raws if isinstance(raws, list) else [raws])]
+        return _one_or_list(values)
+
+    def csim_raw(self, x: Data) -> Any:
+        """The same as mantissas."""
+        from nn2hls.emulate import quantise
+
+        inputs = [
+            quantise(array, node, OverflowLog())
+            for node, array in zip(self.graph.inputs, check_inputs(self.graph, x), strict=True)
+        ]
+        return _one_or_list(self._csim(inputs))
+
+    def _csim(self, mantissas: Sequence[np.ndarray]) -> list[Raw]:
+        if self._compiled is None:
+            self.compile()
+        assert self._compiled is not None
+        nodes = [self.graph[o] for o in self.graph.outputs]
+        flat = [m.reshape(len(m), -1).astype(np.int64) for m in mantissas]
+        results = self._compiled(flat, [int(np.prod(n.shape)) for n in nodes])
+        return [Raw(r.reshape(-1, *n.shape), n.result_type) for r, n in zip(results, nodes, strict=True)]
+
+    def verify(self, x: Data | None = None, tool: str = "csim") -> Verdict:
+        """Compare the emulator with the compiled C++ on every mantissa.
+
+        Args:
+            x: Data; without, 1,000 vectors: corners of the input types and seeded uniform ones over their whole range.
+            tool: ``csim``.
+        """
+        if tool != "csim":
+            raise ToolError(f"The witness '{tool}' is not offered yet.", fix="Use 'csim', the compiled C++.")
+        if x is None:
+            mantissas = test_vectors(self.graph, 1000)
+        else:
+            from nn2hls.emulate import quantise
+
+            arrays = check_inputs(self.graph, x)
+            mantissas = [quantise(a, n, OverflowLog()) for n, a in zip(self.graph.inputs, arrays, strict=True)]
+        emulated, log = self._emulate(mantissas, self.graph.outputs, raw=True, mantissas=True)
+        compiled = self._csim(mantissas)
+        wrong = {
+            name: int(np.count_nonzero(emulated[name] != raw.mantissas))
+            for name, raw in zip(self.graph.outputs, compiled, strict=True)
+        }
+        values = sum(raw.mantissas.size for raw in compiled)
+        return Verdict(tool, len(mantissas[0]), values, wrong, tuple(str(o) for o in log.overflows()))
+
+    def layer(self, name: str) -> Node:
+        """The node of this name in the fixed graph."""
+        return self.graph[name]
+
+
+def _one_or_list(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values

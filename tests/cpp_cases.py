@@ -1,0 +1,103 @@
+"""Drawn cases for the typed C++ casts and for ap_int arithmetic: the C++ text and what it must print."""
+
+import random
+from fractions import Fraction
+
+from slow.fixed import cast_slow
+
+from nn2hls.fixed import FixedType, Overflow, Rounding
+
+WORDS = 5
+EDGES = [1, 2, 3, 31, 32, 33, 62, 63, 64, 65, 66, 127, 128, 129, 130]
+
+
+def wrap(value, width, signed):
+    value %= 1 << width
+    return value - (1 << width) if signed and value >> (width - 1) else value
+
+
+def words(value):
+    value %= 1 << (64 * WORDS)
+    return "{" + ",".join(f"{(value >> (64 * i)) & (2**64 - 1):#x}ull" for i in range(WORDS)) + "}"
+
+
+def printed(value):
+    return f"{value % (1 << (64 * WORDS)):0{16 * WORDS}x}"
+
+
+def draw_width(rng, top):
+    return rng.choice(EDGES) if rng.random() < 0.3 else rng.randint(1, rng.choice([12, 40, top]))
+
+
+def draw_mantissa(rng, width, signed, at=None):
+    """A mantissa of any size; often an end of the range, or close to ``at``."""
+    bits = rng.randint(0, width)
+    value = rng.choice(
+        [rng.getrandbits(width), -rng.getrandbits(bits + 1), (1 << bits) + rng.randint(-2, 2), rng.randint(-3, 3)]
+    )
+    if at is not None and rng.random() < 0.6:
+        value = at + rng.randint(-2, 2)
+    return wrap(value, width, signed)
+
+
+def ap_type(kind):
+    return f"ap_{'' if kind.signed else 'u'}fixed<{kind.width},{kind.integer},AP_{kind.rounding.name},AP_{kind.overflow.name}>"
+
+
+def int_type(width, signed):
+    return f"ap_{'' if signed else 'u'}int<{width}>"
+
+
+def cast_cases(rng, pairs, count):
+    """(C++ statements, expected lines) of ``pairs`` type pairs with ``count`` operands each."""
+    code, expected = [], []
+    for _ in range(pairs):
+        width, m_width, m_signed = draw_width(rng, 130), draw_width(rng, 130), rng.random() < 0.6
+        target = FixedType(
+            width, rng.randint(-20, width + 20), rng.random() < 0.6, rng.choice(list(Rounding)), rng.choice(list(Overflow))
+        )
+        shift = rng.choice([0, rng.randint(-12, 24), m_width - width, m_width + rng.randint(-2, 3), rng.randint(-150, 150)])
+        # Halves and the ends of the target, seen from the operand.
+        half = 1 << max(shift - 1, 0)
+        ends = [target.max_mantissa, target.min_mantissa, rng.getrandbits(width)]
+        near = [(e << max(shift, 0) >> max(-shift, 0)) + rng.choice([0, half, -half]) for e in ends]
+        operands = [draw_mantissa(rng, m_width, m_signed, rng.choice(near)) for _ in range(count)]
+        table = ",".join(map(words, operands))
+        call = f"casts<{shift},{int_type(m_width, m_signed)},{ap_type(target)} >(x, {count});"
+        code.append(f"{{ static const unsigned long long x[][WORDS] = {{{table}}}; {call} }}")
+        for m in operands:
+            y = printed(cast_slow(Fraction(m) / Fraction(2) ** (shift + target.fraction), target))
+            expected += [y, y]
+    return code, expected
+
+
+def arithmetic_cases(rng, pairs, count):
+    """The same for every operator of ap_int and ap_uint, by the rules of UG1399 for the widths of results."""
+    code, expected = [], []
+    for _ in range(pairs):
+        (wa, sa), (wb, sb) = (((draw_width(rng, 130)), rng.random() < 0.5) for _ in range(2))
+        operands = [draw_mantissa(rng, *((wb, sb) if i % 2 else (wa, sa))) for i in range(2 * count)]
+        table = ",".join(map(words, operands))
+        call = f"arithmetic<{int_type(wa, sa)},{int_type(wb, sb)} >(x, {2 * count});"
+        code.append(f"{{ static const unsigned long long x[][WORDS] = {{{table}}}; {call} }}")
+        both = max(wa + (sb and not sa), wb + (sa and not sb))
+        widths = f"{wa + wb} {both + 1} {both + 1} {both} {max(wa, 1 + sa) + 1}"
+        for a, b in zip(operands[::2], operands[1::2], strict=True):
+            n = a % (1 << 64) % wa
+            compares = [a < b, a <= b, a > b, a >= b, a == b, a != b, not a]
+            low = (a % (1 << wa)) % (2 << n)
+            part = wrap((a >> (n + 1) << (n + 1)) + b % (2 << n), wa, sa)
+            sums = wrap(a + b, wa, sa), wrap(a + b - 3, wa, sa)
+            expected.append(widths)
+            expected += map(printed, [a * b, a + b, a - b, a & b, a | b, a ^ b, -a])
+            expected.append("".join(str(int(c)) for c in compares))
+            expected += map(printed, [wrap(a << n, wa, sa), a >> n, low, part, *sums])
+    return code, expected
+
+
+def program(seed, cases, pairs, count):
+    """A whole translation unit and the lines it must print."""
+    code, expected = cases(random.Random(seed), pairs, count)
+    functions = [f"static void part{i}() {{\n{line}\n}}" for i, line in enumerate(code)]
+    calls = " ".join(f"part{i}();" for i in range(len(code)))
+    return '#include "typed.h"\n' + "\n".join(functions) + f"\nint main() {{ {calls} return 0; }}\n", expected
