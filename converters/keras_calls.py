@@ -1,0 +1,136 @@
+"""How a Keras config says what a layer is called with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nn2hls.errors import ModelError
+
+# Arguments of a call that are not data; a value other than None or False is refused.
+_SETTINGS = ("mask", "training", "attention_mask", "use_causal_mask")
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A value: which layer, which of its calls, which of the call's results."""
+
+    layer: str
+    call: int = 0
+    output: int = 0
+
+    def shifted(self, by: int) -> Ref:
+        """The same with a smaller call number."""
+        return replace(self, call=self.call - by)
+
+
+@dataclass(frozen=True)
+class Other:
+    """An argument that is neither a value of the model nor a number, as text."""
+
+    text: str
+
+
+Operand = Ref | np.ndarray | Other
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer: its operands in order, and what else was given, in words."""
+
+    operands: tuple[Operand, ...] = ()
+    extra: str = ""
+
+    @property
+    def refs(self) -> Iterator[Ref]:
+        """The operands that are values of the model."""
+        return (o for o in self.operands if isinstance(o, Ref))
+
+    def shifted(self, by: Mapping[str, int]) -> Call:
+        """The same with smaller call numbers for the layers in ``by``."""
+        return replace(
+            self, operands=tuple(o.shifted(by[o.layer]) if isinstance(o, Ref) and o.layer in by else o for o in self.operands)
+        )
+
+
+def parse_call(node: Any, path: tuple[str, ...]) -> Call:
+    """One entry of ``inbound_nodes``: Keras 3's ``args`` and ``kwargs``, or Keras 2's list of ``[layer, call, result, kwargs]``."""
+    where = "/".join(path)
+    if isinstance(node, dict) and "args" in node:
+        kwargs = node.get("kwargs") or {}
+        return _call([*_flat(node["args"], where)], kwargs, where)
+    if not isinstance(node, list):
+        raise ModelError(f"A call of it is written as {type(node).__name__}.", where=where)
+    entries = [node] if node and isinstance(node[0], str) else node
+    operands: list[Operand] = []
+    kwargs = {}
+    for entry in entries:
+        if not (isinstance(entry, list) and len(entry) in (3, 4)):
+            raise ModelError(f"A call of it has the operand {entry!r}.", where=where)
+        constant = entry[0] == "_CONSTANT_VALUE"  # Keras 2.4 and later, in operators
+        operands += _flat(entry[2], where) if constant else [_ref(entry[:3], where)]
+        kwargs.update(entry[3] if len(entry) == 4 and isinstance(entry[3], dict) else {})
+    return _call(operands, kwargs, where)
+
+
+def _call(operands: list[Operand], kwargs: Any, where: str) -> Call:
+    if not isinstance(kwargs, dict):
+        raise ModelError("The named arguments of a call must be an object.", where=where)
+    extra = [k for k in _SETTINGS if kwargs.get(k) not in (None, False)]
+    for key, value in kwargs.items():
+        if key not in _SETTINGS and key != "name":
+            is_ref = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
+            operands += [_ref(value, where)] if is_ref else _flat(value, where)
+    return Call(tuple(operands), ", ".join(extra))
+
+
+def _flat(value: Any, where: str) -> Iterator[Operand]:
+    """The operands in an argument, lists and tuples opened; None is no operand."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _flat(item, where)
+    elif isinstance(value, dict):
+        yield from _object(value, where)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield np.asarray(value, dtype=np.float64)
+    elif value is not None:
+        yield Other(repr(value)[:80])
+
+
+def _object(value: dict[str, Any], where: str) -> Iterator[Operand]:
+    kind, config = value.get("class_name"), value.get("config")
+    if kind == "__keras_tensor__" and isinstance(config, dict):
+        yield _ref(config.get("keras_history"), where)
+    elif kind in ("__numpy__", "__tensor__") and isinstance(config, dict):
+        try:
+            yield np.asarray(config.get("value"), dtype=np.float64)
+        except (ValueError, TypeError):
+            raise ModelError("A constant array of a call is damaged.", where=where) from None
+    elif kind == "__tuple__":
+        yield from _flat(value.get("items"), where)
+    elif kind is None:
+        for key in sorted(value):  # Keras flattens dictionaries in the order of their keys
+            yield from _flat(value[key], where)
+    else:
+        yield Other(str(kind).strip("_"))
+
+
+def _ref(value: Any, where: str) -> Ref:
+    match value:
+        case [str(layer), int(call), int(output)] | (str(layer), int(call), int(output)) if call >= 0 and output >= 0:
+            return Ref(layer, call, output)
+    raise ModelError(f"{value!r} does not name a layer, a call and a result.", where=where)
+
+
+def references(value: Any, where: str) -> tuple[Ref, ...]:
+    """``input_layers`` or ``output_layers``: one reference, a list, or a dictionary, which Keras orders by its keys."""
+    if isinstance(value, dict) and value.get("class_name") == "__tuple__":
+        value = value.get("items")
+    if isinstance(value, dict):
+        return tuple(r for key in sorted(value) for r in references(value[key], where))
+    if isinstance(value, (list, tuple)) and value and not isinstance(value[0], str):
+        return tuple(r for item in value for r in references(item, where))
+    return (_ref(value, where),)

@@ -1,0 +1,163 @@
+"""The arrays of a Keras weight file (HDF5), and nothing else: no links, no data kept elsewhere, no absurd sizes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nn2hls.errors import ModelError
+
+MAX_BYTES = 1 << 30
+MAX_GROUPS = 100_000
+MAX_DEPTH = 64
+
+Arrays = Sequence[tuple[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Arrays as a file or a live model groups them.
+
+    Args:
+        groups: Arrays in their order, with the names they have there. The key is the layer's name (Keras 2 and Keras 3
+            ``.h5``), its place such as ``layers/dense_1`` (``.weights.h5``) or its path in the model (live models).
+        layout: Which of the three it is: ``named``, ``numbered`` or ``live``.
+        version: Keras' version as the file states it, or empty.
+        where: The file, for messages.
+    """
+
+    groups: Mapping[str, Arrays]
+    layout: str
+    version: str
+    where: str
+
+
+@contextlib.contextmanager
+def open_h5(source: Any, where: str) -> Iterator[Any]:
+    """The HDF5 file ``source`` (a path or a file object), read-only.
+
+    Raises:
+        ModelError: h5py is missing, or the file is damaged; also when that shows while it is read.
+    """
+    try:
+        import h5py
+    except ImportError:
+        fix = "Install it with: pip install 'nn2hls[keras]'"
+        raise ModelError("Keras weights are HDF5, which needs the package h5py.", where=where, fix=fix) from None
+    try:
+        with h5py.File(source, "r") as file:
+            yield file
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        fix = "Is the file complete? Save or copy it again."
+        raise ModelError(f"The HDF5 data is damaged ({error}).", where=where, fix=fix) from None
+
+
+def attribute(group: Any, name: str) -> Any:
+    """A string or a list of strings from the attributes; long lists are kept in parts ``name0``, ``name1`` ... None if absent."""
+    if name in group.attrs:
+        value = group.attrs[name]
+        return [_text(v) for v in value] if isinstance(value, np.ndarray) else _text(value)
+    parts: list[str] = []
+    while f"{name}{len(parts)}" in group.attrs:
+        parts.append(f"{name}{len(parts)}")
+    return [_text(v) for part in parts for v in group.attrs[part]] if parts else None
+
+
+def read_weights(file: Any, where: str) -> Weights:
+    """All weights of an open file, in either layout.
+
+    Raises:
+        ModelError: The file holds no Keras weights, or something that is not accepted from a file.
+    """
+    reader = _Reader(where)
+    root = reader.child(file, "model_weights") if "model_weights" in file else file
+    version = attribute(file, "keras_version") or attribute(root, "keras_version") or ""
+    names = attribute(root, "layer_names")
+    if names is not None:
+        groups = {name: reader.named(reader.child(root, name)) for name in names}
+        return Weights(groups, "named", str(version), where)
+    if not {"layers", "_layer_checkpoint_dependencies", "vars"} & set(root):
+        raise ModelError("It holds no Keras weights (neither 'layer_names' nor 'layers').", where=where)
+    return Weights(dict(reader.numbered(root, "", 0)), "numbered", str(version), where)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if isinstance(value, str):
+        return str(value)
+    raise ValueError(f"an attribute holds {type(value).__name__}, not text")
+
+
+class _Reader:
+    """Reads groups and arrays; counts bytes and groups over the whole file."""
+
+    def __init__(self, where: str) -> None:
+        self.where, self.bytes, self.seen = where, 0, set[Any]()
+
+    def refuse(self, place: str, what: str) -> ModelError:
+        return ModelError(f"'{place}' {what}.", where=self.where, fix="Save the model again with Keras.")
+
+    def child(self, group: Any, path: str) -> Any:
+        """The member at ``path``, every step a hard link."""
+        import h5py
+
+        for part in path.split("/"):
+            if part and part not in group:
+                raise self.refuse(f"{group.name.rstrip('/')}/{part}", "is missing from the file")
+            if part:
+                if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+                    raise self.refuse(f"{group.name.rstrip('/')}/{part}", "is a link out of its place, which is not followed")
+                group = group[part]
+        return group
+
+    def named(self, group: Any) -> Arrays:
+        """The arrays that the attribute ``weight_names`` lists."""
+        names = attribute(group, "weight_names") or []
+        return [(name, self.array(self.child(group, name))) for name in names]
+
+    def numbered(self, group: Any, path: str, depth: int) -> Iterator[tuple[str, Arrays]]:
+        """The arrays ``vars/0``, ``vars/1`` ... of this group and of all below."""
+        import h5py
+
+        self.seen.add(h5py.h5o.get_info(group.id).addr)
+        if depth > MAX_DEPTH or len(self.seen) > MAX_GROUPS:
+            raise self.refuse(path, "nests more groups than a model has")
+        for name in group:
+            if not path and name == "optimizer":
+                continue
+            member = self.child(group, name)
+            if not isinstance(member, h5py.Group):
+                continue
+            if name == "vars":
+                order = sorted((k for k in member if k.isdecimal()), key=int)
+                yield path, [(k, self.array(self.child(member, k))) for k in order]
+            elif h5py.h5o.get_info(member.id).addr in self.seen:
+                raise self.refuse(member.name, "is linked in a circle or twice")
+            else:
+                yield from self.numbered(member, f"{path}/{name}" if path else name, depth + 1)
+
+    def array(self, data: Any) -> np.ndarray:
+        """The values of a dataset, floating-point ones as float64 without loss."""
+        import h5py
+
+        if not isinstance(data, h5py.Dataset):
+            raise self.refuse(data.name, "is not an array")
+        if data.is_virtual or data.external:
+            raise self.refuse(data.name, "keeps its values in another file, which is not followed")
+        self.bytes += int(data.nbytes)
+        if self.bytes > MAX_BYTES:
+            raise self.refuse(data.name, f"brings the weights beyond {MAX_BYTES >> 20} MiB")
+        stored = data.id.get_storage_size()
+        if stored < (data.nbytes if data.chunks is None else min(1, data.nbytes)):
+            raise self.refuse(data.name, f"claims {data.nbytes} bytes and stores {stored}")
+        values = data[()]
+        if attribute(data, "dtype") == "bfloat16" and values.dtype.itemsize == 2:
+            values = (np.asarray(values).view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        if np.asarray(values).dtype.kind not in "fiu":
+            raise self.refuse(data.name, f"holds {data.dtype}, not numbers")
+        return np.asarray(values, dtype=np.float64)

@@ -1,0 +1,93 @@
+"""Live Keras models: config and weights by Keras' own methods, whatever its version and back end; Keras is not imported."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nn2hls.converters.keras_files import major
+from nn2hls.converters.keras_h5 import Arrays, Weights
+from nn2hls.errors import ModelError
+
+_ROOTS = ("keras", "tf_keras", "tensorflow")
+
+
+@dataclass(frozen=True)
+class Live:
+    """Like ``keras_files.Saved``."""
+
+    config: dict[str, Any]
+    weights: Weights
+    version: int
+    where: str
+
+
+def is_model(model: object) -> bool:
+    """True when a class ``Model`` or ``Layer`` of Keras is among the object's classes."""
+    return _root(model) is not None
+
+
+def _root(model: object) -> str | None:
+    """The package that the object's Keras class comes from."""
+    for cls in type(model).__mro__:
+        root = cls.__module__.partition(".")[0]
+        if root in _ROOTS and cls.__name__ in ("Model", "Layer"):
+            return root
+    return None
+
+
+def read(model: Any) -> Live:
+    """Config, weights and version of a Sequential or functional model.
+
+    Raises:
+        ModelError: It is a layer, a subclassed model, or was never built.
+    """
+    name = str(getattr(model, "name", type(model).__name__))
+    kinds = {cls.__name__ for cls in type(model).__mro__ if cls.__module__.partition(".")[0] in _ROOTS}
+    if not kinds & {"Sequential", "Functional"} or not hasattr(model, "layers"):
+        fix = "Rebuild it as a Sequential or functional model: keras.Model(inputs, outputs) with the same layers."
+        raise ModelError(f"A {type(model).__name__} does not say how its layers are wired.", where=name, fix=fix)
+    if not getattr(model, "built", False):
+        raise ModelError("The model has no weights yet.", where=name, fix="Call it once, or model.build((None, n_inputs)).")
+    kind = "Sequential" if "Sequential" in kinds else "Functional"
+    config = {"class_name": kind, "config": _plain(model.get_config())}
+    if kind == "Sequential" and getattr(model, "input_shape", None):
+        config["build_config"] = {"input_shape": _plain(model.input_shape)}
+    package = sys.modules[str(_root(model))]
+    version = str(getattr(package, "__version__", "") if package.__name__ != "tensorflow" else "2")
+    return Live(config, Weights(dict(_groups(model, "")), "live", version, name), major(version, name), name)
+
+
+def _groups(model: Any, prefix: str) -> Iterator[tuple[str, Arrays]]:
+    for layer in model.layers:
+        path = f"{prefix}{layer.name}"
+        if hasattr(layer, "layers") and {"Sequential", "Functional"} & {c.__name__ for c in type(layer).__mro__}:
+            yield from _groups(layer, f"{path}/")
+            continue
+        function = getattr(layer, "activation", None)
+        if isinstance(function, types.FunctionType) and function.__module__.partition(".")[0] in _ROOTS:
+            # Keras writes keras.ops.gelu and keras.activations.gelu alike, and they differ.
+            if "activations" not in function.__module__:
+                fix = f"Use keras.activations.{function.__name__}, or keras.ops on the layer's output."
+                raise ModelError(f"Its activation is {function.__module__}.{function.__name__}.", where=path, fix=fix)
+        names = [str(w.name) for w in layer.weights]
+        yield path, [(n, np.asarray(a, dtype=np.float64)) for n, a in zip(names, layer.get_weights())]
+
+
+def _plain(value: Any) -> Any:
+    """The config as JSON would hold it."""
+    return json.loads(json.dumps(value, default=_item))
+
+
+def _item(value: Any) -> Any:
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if hasattr(value, "as_list"):
+        return value.as_list()
+    return {"class_name": type(value).__name__, "config": {}}
