@@ -18,6 +18,10 @@ class Refusal(Exception):  # noqa: N818  (it is collected, never shown as it is)
     """Why a call is not supported, and the way out."""
 
 
+class Unknown(Refusal):
+    """A call reads what an unsupported call, already reported, would have computed."""
+
+
 @dataclass(frozen=True)
 class Tensor:
     """A value that depends on the input. The first torch axis is the batch times the first ``merged`` axes of the node."""
@@ -75,14 +79,14 @@ class Args:
             raise Refusal(f"its argument '{name}' is not a number")
         return float(value)
 
-    def int(self, name: str, default: int = 0) -> int:
+    def whole(self, name: str, default: int = 0) -> int:
         """A whole number, mostly an axis."""
         value = self.get(name, default)
         if not isinstance(value, int):
             raise Refusal(f"its argument '{name}' is not a whole number known before the design is built")
         return value
 
-    def list(self, name: str, default: Sequence[Any] = ()) -> list[Any]:
+    def items(self, name: str, default: Sequence[Any] = ()) -> list[Any]:
         """A list; a single value counts as a list of one."""
         value = self.get(name, list(default))
         return value if isinstance(value, list) else [value]
@@ -100,6 +104,8 @@ def _looked_up(value: Any, values: Mapping[str, Any]) -> Any:
         return value
     if value.name not in values:
         raise Refusal(f"it reads '{value.name}', a second result that is not offered")
+    if values[value.name] is None:
+        raise Unknown
     return values[value.name]
 
 
@@ -165,14 +171,15 @@ class Lowering:
         return dim % rank - 1 + tensor.merged
 
     def without_batch(self, array: np.ndarray, rank: int) -> np.ndarray:
-        """A constant that meets a tensor of torch rank ``rank``, without its batch axis and leading ones."""
+        """A constant that meets a tensor of torch rank ``rank``, without its batch axis and leading ones
+        (the last axis stays, as it does in the other frontends)."""
         if array.ndim > rank:
             raise Refusal(f"its constant of shape {array.shape} has more axes than the tensor it meets")
         if array.ndim == rank:
             if array.shape[0] != 1 and not (array.shape[0] == self.batch and (array == array[:1]).all()):
                 raise Refusal(f"its constant of shape {array.shape} differs along the first axis, the batch")
             array = array[0]
-        while array.ndim and array.shape[0] == 1:
+        while array.ndim > 1 and array.shape[0] == 1:
             array = array[0]
         return array
 

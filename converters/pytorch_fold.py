@@ -16,9 +16,9 @@ LARGEST = 1 << 28  # elements of a constant that a file may ask to be made
 
 def _sizes(a: Args, name: str) -> list[int]:
     """Sizes of a generated tensor; the batch counts as one, because every event gets the same constant."""
-    sizes = [1 if n == BatchSize() else n for n in a.list(name)]
+    sizes = [1 if n == BatchSize() else n for n in a.items(name)]
     if not all(isinstance(n, int) for n in sizes) or not -1 <= min(sizes, default=0) or math.prod(sizes) > LARGEST:
-        raise Refusal(f"it makes a constant of size {a.list(name)}")
+        raise Refusal(f"it makes a constant of size {a.items(name)}")
     return sizes
 
 
@@ -46,21 +46,29 @@ def _arange(a: Args) -> np.ndarray:
 def _slice(a: Args) -> np.ndarray:
     x = a.get("self")
     index: list[Any] = [slice(None)] * x.ndim
-    index[a.int("dim")] = slice(a.get("start"), a.get("end"), a.int("step", 1))
+    index[a.whole("dim")] = slice(a.get("start"), a.get("end"), a.whole("step", 1))
     return np.asarray(x[tuple(index)])
 
 
 def _flatten(a: Args) -> np.ndarray:
     x = a.get("self")
-    start, end = a.int("start_dim") % max(x.ndim, 1), a.int("end_dim", -1) % max(x.ndim, 1)
+    start, end = a.whole("start_dim") % max(x.ndim, 1), a.whole("end_dim", -1) % max(x.ndim, 1)
     return np.asarray(x.reshape((*x.shape[:start], -1, *x.shape[end + 1 :])))
 
 
 def _weight_norm(a: Args) -> np.ndarray:
     """w = g * v / |v|, the norm over all axes but ``dim``."""
-    v, g, dim = a.get("v"), a.get("g"), a.int("dim")
+    v, g, dim = a.get("v"), a.get("g"), a.whole("dim")
     axes = tuple(k for k in range(v.ndim) if k != dim % v.ndim)
     return np.asarray(v * (g / np.sqrt((v * v).sum(axis=axes, keepdims=True))))
+
+
+def _vector_norm(a: Args) -> np.ndarray:
+    if a.number("ord", 2) != 2:
+        raise Refusal("only the Euclidean norm (ord=2) of constants is offered")
+    x = a.get("self")
+    axes = tuple(a.items("dim", range(x.ndim)))
+    return np.asarray(np.sqrt((x * x).sum(axis=axes, keepdims=bool(a.get("keepdim", False)))))
 
 
 def _same(a: Args) -> Any:
@@ -106,15 +114,15 @@ FOLD: Mapping[str, Callable[[Args], Any]] = {
     "view.default": lambda a: a.get("self").reshape(_sizes(a, "size")),
     "reshape.default": lambda a: a.get("self").reshape(_sizes(a, "shape")),
     "flatten.using_ints": _flatten,
-    "permute.default": lambda a: np.transpose(a.get("self"), a.list("dims")),
-    "transpose.int": lambda a: np.swapaxes(a.get("self"), a.int("dim0"), a.int("dim1")),
-    "unsqueeze.default": lambda a: np.expand_dims(a.get("self"), a.int("dim")),
-    "squeeze.dim": lambda a: np.squeeze(a.get("self"), a.int("dim")) if a.get("self").shape[a.int("dim")] == 1 else a.get("self"),
+    "permute.default": lambda a: np.transpose(a.get("self"), a.items("dims")),
+    "transpose.int": lambda a: np.swapaxes(a.get("self"), a.whole("dim0"), a.whole("dim1")),
+    "unsqueeze.default": lambda a: np.expand_dims(a.get("self"), a.whole("dim")),
+    "squeeze.dim": lambda a: np.squeeze(a.get("self"), a.whole("dim")) if a.get("self").shape[a.whole("dim")] == 1 else a.get("self"),
     "expand.default": _expand,
-    "select.int": lambda a: np.take(a.get("self"), a.int("index"), a.int("dim")),
+    "select.int": lambda a: np.take(a.get("self"), a.whole("index"), a.whole("dim")),
     "slice.Tensor": _slice,
-    "cat.default": lambda a: np.concatenate(a.list("tensors"), a.int("dim")),
-    "stack.default": lambda a: np.stack(a.list("tensors"), a.int("dim")),
+    "cat.default": lambda a: np.concatenate(a.items("tensors"), a.whole("dim")),
+    "stack.default": lambda a: np.stack(a.items("tensors"), a.whole("dim")),
     "full.default": lambda a: np.full(_sizes(a, "size"), a.number("fill_value")),
     "ones.default": lambda a: np.ones(_sizes(a, "size")),
     "zeros.default": lambda a: np.zeros(_sizes(a, "size")),
@@ -126,6 +134,7 @@ FOLD: Mapping[str, Callable[[Args], Any]] = {
     "arange.start": _arange,
     "arange.start_step": _arange,
     "_weight_norm.default": _weight_norm,
+    "linalg_vector_norm.default": _vector_norm,
 }
 
 

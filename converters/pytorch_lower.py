@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.pt2_program import FLOATS, Call, Meta, Program
-from nn2hls.converters.pytorch_context import Args, Lowering, Refusal, Tensor, Value
+from nn2hls.converters.pytorch_context import Args, Lowering, Refusal, Tensor, Unknown, Value
 from nn2hls.converters.pytorch_fold import FOLD, fold
 from nn2hls.converters.pytorch_ops import LOWER
-from nn2hls.converters.pytorch_rewrite import with_activations, without_in_place, without_unused
+from nn2hls.converters.pytorch_rewrite import with_activations, with_biases, without_in_place, without_unused
 from nn2hls.errors import ModelError, UnsupportedError, suggest
 from nn2hls.ir import Graph, Origin, Shape
 from nn2hls.ops import Input
@@ -35,7 +35,7 @@ def lower(program: Program) -> Graph:
 
     batch = _batch(program)
     context = Lowering(batch)
-    program = without_unused(with_activations(without_in_place(program, report)))
+    program = without_unused(with_biases(with_activations(without_in_place(program, report))))
     values: dict[str, Any] = dict(program.constants)
     for name in program.inputs:
         values[name] = Tensor(context.builder.add(name, Input(_sizes(program, name)), (), Origin(name, "Input")))
@@ -44,13 +44,14 @@ def lower(program: Program) -> Graph:
         context.start(call, meta)
         try:
             results = _results(context, call, Args(call, values))
+            _check(context, call, results[0], meta)
         except Refusal as reason:
-            report(call, str(reason))
-            context.start(call, meta)
-            results = [_stand_in(context, program, o) for o in call.outputs]
+            if not isinstance(reason, Unknown):
+                report(call, str(reason))
+            constant = not any(isinstance(values.get(r), Tensor) for r in call.refs())
+            results = [_stand_in(context, program, o, constant) for o in call.outputs]
         values.update(zip(call.outputs, results))
-        _check(context, call, values[call.outputs[0]], meta)
-    outputs = [_output(context, o, values[o], problems) for o in program.outputs]
+    outputs = [_output(context, o, values[o], problems) for o in program.outputs if values[o] is not None]
     if problems:
         what = f"{len(problems)} operators are not supported:" if len(problems) > 1 else "An operator is not supported:"
         raise UnsupportedError("\n  ".join([what, *problems]))
@@ -93,10 +94,11 @@ def _sizes(program: Program, name: str) -> Shape:
     return tuple(int(n or 0) for n in program.metas[name].sizes[1:])
 
 
-def _stand_in(context: Lowering, program: Program, output: str) -> Value:
-    """Something of the right shape in place of an unsupported result, so that what follows is looked at as well."""
-    if output not in program.metas or not program.metas[output].sizes or 0 in _sizes(program, output):
-        return Tensor(context.builder.add(output, Input((1,))))
+def _stand_in(context: Lowering, program: Program, output: str, constant: bool) -> Value:
+    """Something of the right shape in place of an unsupported result, so that what follows is looked at as well; else None."""
+    meta = program.metas.get(output)
+    if constant or meta is None or not meta.sizes or meta.sizes[0] not in (None, context.batch) or not all(meta.sizes[1:]):
+        return None
     return Tensor(context.builder.add(output, Input(_sizes(program, output))))
 
 

@@ -55,6 +55,10 @@ def _product(c: Lowering, a: Args, left: str, right: str) -> Value:
     return _dense(c, a.tensor(left), a.const(right), None)
 
 
+def _biased(c: Lowering, a: Args) -> Value:
+    return _dense(c, a.tensor("input"), a.const("weight"), a.const("bias"))
+
+
 def _addmm(c: Lowering, a: Args) -> Value:
     bias, weight = a.const("self"), a.const("mat2")
     alpha, beta = a.number("alpha", 1), a.number("beta", 1)
@@ -119,7 +123,7 @@ def _number(value: Value) -> np.ndarray:
 def _mul(c: Lowering, a: Args) -> Value:
     x, y = a.get("self"), a.get("other")
     if isinstance(x, Tensor) and isinstance(y, Tensor):
-        return _two(c, Merge.MUL, x, y)
+        return c.emit(Unary(Simple.SQUARE), [x]) if x == y else _two(c, Merge.MUL, x, y)
     return _scaled(c, *((x, _number(y)) if isinstance(x, Tensor) else (a.tensor("other"), _number(x))), _ZERO)
 
 
@@ -128,6 +132,8 @@ def _div(c: Lowering, a: Args) -> Value:
     if isinstance(y, Tensor):
         if isinstance(x, Tensor):
             raise Refusal("the quotient of two computed tensors is not offered; divide by a constant")
+        if np.ndim(x) == 0 and x == 1:
+            return c.emit(Table(Function.RECIPROCAL), [y])
         inverse = c.emit(Table(Function.RECIPROCAL), [y], suffix="reciprocal")
         return _scaled(c, inverse, _number(x), _ZERO)
     divisor = _number(y)
@@ -156,7 +162,7 @@ def _pow(c: Lowering, a: Args) -> Value:
     if exponent == 1:
         return x
     if exponent == 3:
-        return c.emit(Elementwise(Merge.MUL), [x, x, x])
+        return c.emit(Elementwise(Merge.MUL), [c.emit(Unary(Simple.SQUARE), [x], suffix="square"), x])
     tables = {0.5: Function.SQRT, -1.0: Function.RECIPROCAL, -0.5: Function.RSQRT}
     if exponent != 2 and exponent not in tables:
         raise Refusal(f"powers of {exponent:g} are not offered; -1, -0.5, 0.5, 1, 2 and 3 are")
@@ -172,7 +178,10 @@ def _norm(c: Lowering, a: Args) -> Value:
     if mean is None or var is None:
         raise Refusal("it keeps no running statistics (track_running_stats=False); train it with them")
     gamma, beta = a.const("weight"), a.const("bias")
-    scale = (1.0 if gamma is None else gamma.astype(np.float64)) / np.sqrt(var.astype(np.float64) + a.number("eps", 1e-5))
+    spread = var.astype(np.float64) + a.number("eps", 1e-5)
+    if (spread <= 0).any():
+        raise Refusal("its variance plus eps is not positive")
+    scale = (1.0 if gamma is None else gamma.astype(np.float64)) / np.sqrt(spread)
     bias = (0.0 if beta is None else beta.astype(np.float64)) - mean.astype(np.float64) * scale
     column = (-1,) + (1,) * (len(c.shape(x)) - 1 - c.axis(x, 1))
     return c.emit(Scale(Const(scale.reshape(column)), Const(bias.reshape(column))), [x])
@@ -180,7 +189,7 @@ def _norm(c: Lowering, a: Args) -> Value:
 
 def _softmax(log: bool) -> Lower:
     def lower(c: Lowering, a: Args) -> Value:
-        return c.emit(Softmax(c.axis(a.tensor(), a.int("dim")), log), [a.tensor()])
+        return c.emit(Softmax(c.axis(a.tensor(), a.whole("dim")), log), [a.tensor()])
 
     return lower
 
@@ -214,7 +223,7 @@ def _prelu(c: Lowering, a: Args) -> Value:
     """One slope, or one per entry of the second torch axis."""
     x, slope = a.tensor(), a.const("weight")
     assert slope is not None
-    column = () if slope.size == 1 else (-1,) + (1,) * (len(c.shape(x)) - 1 - c.axis(x, 1))
+    column = (1,) if slope.size == 1 and c.shape(x) else (-1,) + (1,) * (len(c.shape(x)) - 1 - c.axis(x, 1))
     return c.emit(LeakyRelu(Const(slope.reshape(column))), [x])
 
 
@@ -283,6 +292,7 @@ LOWER: Mapping[str, Lower] = {
     **{target: functools.partial(_apply, make) for target, make in _UNARY.items()},
     "linear.default": _linear,
     "addmm.default": _addmm,
+    "biased_product": _biased,
     "mm.default": lambda c, a: _product(c, a, "self", "mat2"),
     "matmul.default": lambda c, a: _product(c, a, "self", "other"),
     **dict.fromkeys(("add.Tensor", "add.Scalar"), _add),

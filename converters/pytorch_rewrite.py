@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -84,6 +85,35 @@ def with_activations(program: Program) -> Program:
         by_output.update(dict.fromkeys(call.outputs, call))
         calls.append(call)
     return dataclasses.replace(program, calls=tuple(calls))
+
+
+def with_biases(program: Program) -> Program:
+    """The program with a constant vector that is added to a product, read nowhere else, as the bias of the product."""
+    uses = Counter(name for call in program.calls for name in call.refs())
+    uses.update(program.outputs)
+    constant = set(program.constants)
+    makers: dict[str, Call] = {}
+    calls = []
+    for call in program.calls:
+        if all(name in constant for name in call.refs()):
+            constant.update(call.outputs)
+        if call.target == "add.Tensor" and call.args.keys() == {"self", "other"}:
+            call = _biased(call, program, makers, constant, uses) or call
+        makers.update(dict.fromkeys(call.outputs, call))
+        calls.append(call)
+    return dataclasses.replace(program, calls=tuple(calls))
+
+
+def _biased(call: Call, program: Program, makers: Mapping[str, Call], constant: set[str], uses: Counter[str]) -> Call | None:
+    names = list(call.refs())
+    for product, bias in (names, names[::-1]) if len(names) == 2 else ():
+        maker = makers.get(product)
+        if maker is not None and maker.target in ("mm.default", "matmul.default") and uses[product] == 1 and bias in constant:
+            left, right = list(maker.args.values())[:2]
+            meta = program.metas.get(bias)
+            if meta is not None and len(meta.sizes) == 1 and isinstance(right, Ref) and right.name in constant:
+                return dataclasses.replace(call, target="biased_product", args={"input": left, "weight": right, "bias": Ref(bias)})
+    return None
 
 
 def without_unused(program: Program) -> Program:

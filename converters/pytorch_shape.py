@@ -26,9 +26,7 @@ def _view(c: Lowering, x: Tensor, sizes: Sequence[Any], suffix: str = "") -> Ten
     if times == 1:
         return reshaped(c, Tensor(x.node), rest, suffix)
     merged = next((k for k in range(1, len(shape) + 1) if math.prod(shape[:k]) == times and shape[k:] == rest), 0)
-    if not merged:
-        raise Refusal(f"its sizes {list(sizes)} merge the batch of {shape} with other axes")
-    return Tensor(x.node, merged)
+    return Tensor(x.node, merged) if merged else Tensor(reshaped(c, Tensor(x.node), (times, *rest), suffix or "split").node, 1)
 
 
 def _times(c: Lowering, sizes: Sequence[Any], total: int, known: int) -> int:
@@ -59,14 +57,14 @@ def _plain(c: Lowering, x: Tensor) -> tuple[int, ...]:
 def _flatten(c: Lowering, a: Args) -> Value:
     x = a.tensor()
     shape = _plain(c, x)
-    start, end = c.axis(x, a.int("start_dim")), c.axis(x, a.int("end_dim", -1))
+    start, end = c.axis(x, a.whole("start_dim")), c.axis(x, a.whole("end_dim", -1))
     return reshaped(c, x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 def _unflatten(c: Lowering, a: Args) -> Value:
     x = a.tensor()
     shape = _plain(c, x)
-    axis, sizes = c.axis(x, a.int("dim")), a.list("sizes")
+    axis, sizes = c.axis(x, a.whole("dim")), a.items("sizes")
     known = math.prod(s for s in sizes if s != -1)
     return reshaped(c, x, (*shape[:axis], *(shape[axis] // known if s == -1 else s for s in sizes), *shape[axis + 1 :]))
 
@@ -74,7 +72,7 @@ def _unflatten(c: Lowering, a: Args) -> Value:
 def _squeeze(c: Lowering, a: Args) -> Value:
     x = a.tensor()
     shape = _plain(c, x)
-    dims = a.list("dim", range(1, c.rank(x)))
+    dims = a.items("dim", range(1, c.rank(x)))
     if "dim" not in a and c.batch == 1:
         raise Refusal("it would drop the first axis, the batch of one, too; name the axis: squeeze(1)")
     axes = {c.axis(x, d) for d in dims}
@@ -82,7 +80,7 @@ def _squeeze(c: Lowering, a: Args) -> Value:
 
 
 def _unsqueeze(c: Lowering, a: Args) -> Value:
-    x, dim = a.tensor(), a.int("dim")
+    x, dim = a.tensor(), a.whole("dim")
     shape = list(_plain(c, x))
     dim += c.rank(x) + 1 if dim < 0 else 0
     if dim < 1:
@@ -107,9 +105,9 @@ def _swapped(c: Lowering, x: Tensor, one: int, other: int) -> Value:
 
 
 def _cat(c: Lowering, a: Args, *, new_axis: bool = False) -> Value:
-    values = a.list("tensors")
+    values = a.items("tensors")
     rank = max(c.rank(v) for v in a.tensors())
-    dim = a.int("dim")
+    dim = a.whole("dim")
     dim += (rank + new_axis) if dim < 0 else 0
     if not 1 <= dim < rank + new_axis:
         raise Refusal("it joins along the first axis, the batch")
@@ -142,14 +140,14 @@ def _dropout(c: Lowering, a: Args) -> Value:
 
 
 def _expand(c: Lowering, a: Args) -> Value:
-    x, sizes = a.tensor(), a.list("size")
+    x, sizes = a.tensor(), a.items("size")
     if len(sizes) != c.rank(x) or any(s not in (-1, n) for s, n in zip(sizes[1:], _plain(c, x))):
         raise Refusal("it repeats values along an axis, which is not offered; arithmetic broadcasts by itself")
     return x
 
 
 def _size(c: Lowering, a: Args) -> Value:
-    x, dim = a.tensor(), a.int("dim")
+    x, dim = a.tensor(), a.whole("dim")
     shape = c.shape(x)
     return BatchSize(math.prod(shape[: x.merged])) if dim % c.rank(x) == 0 else shape[c.axis(x, dim)]
 
@@ -174,15 +172,15 @@ SHAPE: Mapping[str, Callable[[Lowering, Args], Value | list[Value]]] = {
     **dict.fromkeys((*(f"{n}.default" for n in _SAME), "to.dtype", "to.dtype_layout", "to.device", "to.other"), _same),
     **dict.fromkeys(("dropout.default", "alpha_dropout.default", "feature_dropout.default"), _dropout),
     "native_dropout.default": _dropout,
-    "view.default": lambda c, a: _view(c, a.tensor(), a.list("size")),
-    "_unsafe_view.default": lambda c, a: _view(c, a.tensor(), a.list("size")),
-    "reshape.default": lambda c, a: _view(c, a.tensor(), a.list("shape")),
+    "view.default": lambda c, a: _view(c, a.tensor(), a.items("size")),
+    "_unsafe_view.default": lambda c, a: _view(c, a.tensor(), a.items("size")),
+    "reshape.default": lambda c, a: _view(c, a.tensor(), a.items("shape")),
     "flatten.using_ints": _flatten,
     "unflatten.int": _unflatten,
     **dict.fromkeys(("squeeze.dim", "squeeze.dims", "squeeze.default"), _squeeze),
     "unsqueeze.default": _unsqueeze,
-    "permute.default": lambda c, a: _permuted(c, a.tensor(), a.list("dims")),
-    "transpose.int": lambda c, a: _swapped(c, a.tensor(), a.int("dim0"), a.int("dim1")),
+    "permute.default": lambda c, a: _permuted(c, a.tensor(), a.items("dims")),
+    "transpose.int": lambda c, a: _swapped(c, a.tensor(), a.whole("dim0"), a.whole("dim1")),
     "t.default": lambda c, a: _swapped(c, a.tensor(), 0, c.rank(a.tensor()) - 1),
     "mT.default": lambda c, a: _swapped(c, a.tensor(), -2, -1),
     **dict.fromkeys(("cat.default", "concat.default"), _cat),

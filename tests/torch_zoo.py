@@ -41,7 +41,6 @@ LAYERS = {
     "leaky": lambda: nn.LeakyReLU(0.1),
     "prelu": lambda: nn.PReLU(),
     "prelu8": lambda: nn.PReLU(8),
-    "rrelu": lambda: nn.RReLU(),
     "elu": lambda: nn.ELU(0.7),
     "selu": lambda: nn.SELU(),
     "celu": lambda: nn.CELU(0.7),
