@@ -17,7 +17,7 @@ _ERF = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def _sigmoid(x: Any) -> Any:
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
+    return np.exp(-np.logaddexp(0, -x))
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:

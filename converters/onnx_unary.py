@@ -234,6 +234,7 @@ UNARY: dict[str, Handler] = {
     "LogSoftmax": _softmax,
     "PRelu": _prelu,
     "Reshape": _reshape,
+    "Selu": _selu,
     "Shape": _shape,
     "Size": _size,
     "Softmax": _softmax,
