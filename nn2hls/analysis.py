@@ -1,8 +1,10 @@
-"""What holds for every input: exact ranges of all values of a fixed graph."""
+"""What holds for every input: exact ranges of all values of a fixed graph, and which values anybody reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+import numpy as np
 
 from nn2hls.ir import Graph, Node
 from nn2hls.ops.shape import Constant, Input
@@ -25,3 +27,15 @@ def node_range(node: Node, xs: list[Range]) -> Range:
     if isinstance(node.op, Constant):
         return Range.of_mantissas(node.op.value.array, kind.fraction)
     return node.op.exact(xs).cast(kind).broadcast(node.shape)
+
+
+def demanded(graph: Graph) -> dict[str, np.ndarray]:
+    """For each node which elements of its result some output depends on: boolean arrays of its shape."""
+    needed = {n.name: np.zeros(n.shape, dtype=bool) for n in graph}
+    for name in graph.outputs:
+        needed[name][...] = True
+    for node in reversed(graph.nodes):
+        shapes = [graph[i].shape for i in node.inputs]
+        for name, demand in zip(node.inputs, node.op.demand(needed[node.name], shapes), strict=True):
+            needed[name] |= demand
+    return needed

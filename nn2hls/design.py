@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nn2hls.analysis import demanded
 from nn2hls.config import Config, read_config
 from nn2hls.emulate import Emulator, OverflowLog
 from nn2hls.errors import ConfigError, DataError, OverflowWarning, ToolError
@@ -245,18 +246,21 @@ class Design:
         keys = self._trace_nodes()
         values, log = self._emulate(inputs, {*keys.values(), *self.graph.outputs}, raw=False)
         reference = run_float(self.float_graph, inputs, keys.values())
+        needed = demanded(self.graph)
         labels = list(y) if isinstance(y, list) else [y]
         labels += [None] * (len(self.graph.outputs) - len(labels))
         outputs = tuple(
             compare_output(fixed, reference[name], values[fixed], label)
             for fixed, name, label in zip(self.graph.outputs, self.float_graph.outputs, labels, strict=True)
         )
-        return Comparison(
-            outputs,
-            compare_layers(
-                {k: reference[n] for k, n in keys.items()}, {k: values[n] for k, n in keys.items()}, log.overflows()
-            ),
+        # What nothing reads is not computed, so it says nothing about precision.
+        read = {k: np.broadcast_to(needed[n], values[n].shape[1:]) for k, n in keys.items()}
+        layers = compare_layers(
+            {k: reference[n][:, read[k]] for k, n in keys.items()},
+            {k: values[n][:, read[k]] for k, n in keys.items()},
+            log.overflows(),
         )
+        return Comparison(outputs, layers)
 
     # ---- size ------------------------------------------------------------------------------------------------------------
 

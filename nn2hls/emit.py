@@ -276,7 +276,7 @@ def _function(ident: str, operands: Sequence[Value], result: Value, body: Sequen
 def _roms(roms: Mapping[str, Rom], ident: str) -> str:
     text = ""
     for name, rom in roms.items():
-        kind = f"ap_{'int' if rom.signed else 'uint'}<{rom.width}>"
+        kind = f"ap_{'int' if rom.signed else 'uint'}<{rom.width}>" if rom.width else "int"
         values = [literal(int(v)) for v in np.ravel(rom.values)]
         rows = [", ".join(values[k : k + 16]) for k in range(0, len(values), 16)]
         text += f"static const {kind} {ident}_{name}[{len(values)}] = {{\n    " + ",\n    ".join(rows) + "};\n\n"

@@ -9,6 +9,7 @@ namespace nn2hls {
 
 // One step: each multiplier reads its ROM word (weight, input index, first, segment, from the top bit down), adds the product
 // to its accumulator, which starts from zero where a segment starts, and keeps the running sum in the segment's register.
+// The index counts from the multiplier's own CONFIG::inputs inputs; all share x where that is 0.
 template <class CONFIG, class X, class WORD, class ACC>
 void dense_step(const X x[], const WORD rom[], int step, ACC acc[], ACC part[]) {
     NN2HLS_UNROLL
@@ -21,7 +22,7 @@ void dense_step(const X x[], const WORD rom[], int step, ACC acc[], ACC part[]) 
         ap_uint<1> first = word.range(first_low, first_low);
         ap_uint<CONFIG::segment_bits> segment = word.range(first_low - 1, segment_low);
         const ACC before = first ? ACC(0) : acc[m];
-        const ACC sum = before + x[index.to_int()] * weight;
+        const ACC sum = before + x[m * CONFIG::inputs + index.to_int()] * weight;
         acc[m] = sum;
         NN2HLS_UNROLL
         for (int s = 0; s < CONFIG::segments; s++)

@@ -47,7 +47,7 @@ class Hints:
 
 @dataclass(frozen=True)
 class Rom:
-    """A constant array in the generated code: integer literals, row-major."""
+    """A constant array in the generated code: integer literals, row-major; ``width`` 0 stands for a C++ int."""
 
     values: np.ndarray
     width: int

@@ -133,8 +133,8 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
     low, high = x.low, x.high
     exact = op.exact([x])
     config = {
-        "n_in": n_in,
         "multipliers": m,
+        "inputs": 0 if layout.wiring is None else layout.choices,
         "segments": segments,
         "weight_bits": weight_bits,
         "index_bits": index_bits,
@@ -142,16 +142,17 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
     }
     members = " ".join(f"static const int {k} = {v};" for k, v in config.items())
     helpers = [f"struct @_config {{ {members} }};"]
+    wires = n_in if layout.wiring is None else m * layout.choices
     body: list[str | Pragma] = [
-        f"{int_type(low, high)} x[{n_in}];",
+        f"{int_type(low, high)} x[{wires}];",
         f"{accum} acc[{m}];",
         f"{accum} part[{m * segments}];",
         *(Pragma(f"ARRAY_PARTITION variable={v} complete") for v in ("x", "acc", "part")),
         Pragma(f"ARRAY_PARTITION variable=@_rom cyclic factor={m}"),
         "NN2HLS_UNROLL",
-        f"for (int i = 0; i < {n_in}; i++) {{",
+        f"for (int i = 0; i < {wires}; i++) {{",
         Pragma("UNROLL"),
-        "x[i] = nn2hls::raw(x0[i]);",
+        f"x[i] = nn2hls::raw(x0[{'i' if layout.wiring is None else '@_wires[i]'}]);",
         "}",
         f"for (int step = 0; step < {layout.steps}; step++) {{",
         Pragma("PIPELINE II=1"),
@@ -163,8 +164,10 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
     for j in range(n_out):
         terms = [f"part[{a * segments + b}]" for a, b in layout.parts[j]]
         body += _store(j, _tree(terms, accum, own, int(layout.bias[j])), exact, shift)
-    rom = Rom(layout.packed().reshape(-1), word, False)
-    return Code(body, helpers, headers=("cast.h", "dense.h"), roms={"rom": rom})
+    roms = {"rom": Rom(layout.packed().reshape(-1), word, False)}
+    if layout.wiring is not None:
+        roms["wires"] = Rom(layout.wiring.reshape(-1), 0, True)
+    return Code(body, helpers, headers=("cast.h", "dense.h"), roms=roms)
 
 
 def _product_fraction(op: Dense, x: Range) -> int:

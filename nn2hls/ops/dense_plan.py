@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nn2hls.csd import csd
+from nn2hls.csd import digits
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType, Overflow, Rounding
 from nn2hls.ops.dense import Dense
@@ -136,6 +136,9 @@ class ReusedPlan:
     starts from zero and ends in a register of its own, so no two multipliers ever feed one accumulator; the sum over an
     output's segments and its bias follows after the last step. ``weight``, ``index``, ``first`` and ``segment`` are
     (multipliers, steps) arrays; slots beyond the last product hold weight 0.
+
+    ``wiring`` (multipliers, choices) holds the inputs each multiplier ever reads, and ``index`` chooses among them, so that its
+    multiplexer has as many ways as it has different inputs, not as the layer has; None where ``index`` is the input itself.
     """
 
     op: Dense
@@ -145,6 +148,7 @@ class ReusedPlan:
     index: np.ndarray
     first: np.ndarray
     segment: np.ndarray
+    wiring: np.ndarray | None
     parts: tuple[tuple[tuple[int, int], ...], ...]  # per output its (multiplier, segment)
     bias: np.ndarray
     positions: int
@@ -153,6 +157,11 @@ class ReusedPlan:
     def multipliers(self) -> int:
         """Multipliers of the layer."""
         return len(self.weight)
+
+    @property
+    def choices(self) -> int:
+        """Ways of each multiplier's input multiplexer."""
+        return self.op.weight.shape[0] if self.wiring is None else self.wiring.shape[1]
 
     @cached_property
     def segments(self) -> int:
@@ -164,7 +173,7 @@ class ReusedPlan:
         """Bits of a ROM word's weight, input index and segment fields; one more bit says that a segment starts."""
         weight_t = self.op.weight_t
         assert weight_t is not None
-        index = max(1, (self.op.weight.shape[0] - 1).bit_length())
+        index = max(1, (self.choices - 1).bit_length())
         return weight_t.width + (not weight_t.signed), index, max(1, (self.segments - 1).bit_length())
 
     def packed(self) -> np.ndarray:
@@ -186,7 +195,7 @@ class ReusedPlan:
         word_bits = weight_bits + index_bits + 1 + segment_bits
         step = (
             Operator(Kind.ROM, (max(1, (self.steps - 1).bit_length()), word_bits), m),
-            Operator(Kind.SELECT, (x_width, len(self.op.weight.array)), m),
+            Operator(Kind.SELECT, (x_width, self.choices), m),
             Operator(Kind.MUL, (x_width, weight_bits), m),
             Operator(Kind.ADD, (accum,), m),
         )
@@ -274,7 +283,7 @@ def _product(
     if (i, w) in shared:
         return shared[i, w]
     lo, hi = input_bounds(x, i)
-    form = csd(w)
+    form = digits(w)
     if len(form) > 2:
         ends = (lo * w, hi * w)
         terms.append(Term(Kind.MUL_CONST, i, w, min(ends), max(ends), 2))
@@ -337,6 +346,7 @@ def _reused(op: Dense, x: Range, positions: int) -> ReusedPlan:
     slots = multipliers * steps
     w, i = np.zeros(slots, dtype=np.int64), np.zeros(slots, dtype=np.int64)
     w[:nnz], i[:nnz] = weight[inputs, outputs], inputs
+    i[nnz:] = inputs[-1] if nnz else 0
     owner = np.full(slots, outputs[-1] if nnz else 0)
     owner[:nnz] = outputs
     first = np.ones(slots, dtype=np.int64)
@@ -349,7 +359,22 @@ def _reused(op: Dense, x: Range, positions: int) -> ReusedPlan:
     for m, t in np.argwhere((grid == 1) & used):
         parts[owner[m * steps + t]].append((int(m), int(segment[m, t])))
     _, bias, _ = op.aligned(x)
-    shape = (multipliers, steps)
-    return ReusedPlan(
-        op, x, steps, w.reshape(shape), i.reshape(shape), grid, segment, tuple(map(tuple, parts)), ints(bias), positions
-    )
+    w, i = w.reshape(multipliers, steps), i.reshape(multipliers, steps)
+    index, wiring = _wire(i, weight.shape[0])
+    return ReusedPlan(op, x, steps, w, index, grid, segment, wiring, tuple(map(tuple, parts)), ints(bias), positions)
+
+
+def _wire(inputs: np.ndarray, n_in: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Each multiplier's own inputs, and the index among them, where that makes the multiplexers smaller."""
+    ordered = np.sort(inputs, axis=1)
+    new = np.ones_like(ordered, dtype=bool)
+    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    choices = int(new.sum(axis=1).max())
+    if choices >= n_in or len(inputs) * choices > MAX_BLOCK:
+        return inputs, None
+    place = np.cumsum(new, axis=1) - 1
+    wiring = np.repeat(ordered[:, -1:], choices, axis=1)
+    row = np.broadcast_to(np.arange(len(inputs))[:, None], ordered.shape)
+    wiring[row[new], place[new]] = ordered[new]
+    index = np.stack([np.searchsorted(own[: n + 1], x) for own, n, x in zip(wiring, place[:, -1], inputs, strict=True)])
+    return index, wiring

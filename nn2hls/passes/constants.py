@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nn2hls.analysis import graph_ranges
+from nn2hls.analysis import demanded, graph_ranges
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const, Graph, Node
 from nn2hls.ops import Dense
@@ -53,17 +53,11 @@ def _with_constants(op: Dense, x: Range, weight: np.ndarray, bias: np.ndarray, f
 
 
 def _clear_dead(graph: Graph, ranges: Mapping[str, Range], context: Context) -> Graph:
-    needed = {n.name: np.zeros(n.shape, dtype=bool) for n in graph}
-    for name in graph.outputs:
-        needed[name][...] = True
-    changed: dict[str, Node] = {}
-    for node in reversed(graph.nodes):
-        if isinstance(node.op, Dense) and node.name not in graph.outputs:
-            node = changed[node.name] = _clear(node, needed[node.name], ranges, context)
-        shapes = [graph[i].shape for i in node.inputs]
-        for name, demand in zip(node.inputs, node.op.demand(needed[node.name], shapes), strict=True):
-            needed[name] |= demand
-    return graph.map(lambda n: changed.get(n.name, n))
+    """A neuron that is read only by dead neurons is dead: the demand of a Dense layer counts its demanded columns alone."""
+    needed = demanded(graph)
+    return graph.map(
+        lambda n: _clear(n, needed[n.name], ranges, context) if isinstance(n.op, Dense) and n.name not in graph.outputs else n
+    )
 
 
 def _clear(node: Node, needed: np.ndarray, ranges: Mapping[str, Range], context: Context) -> Node:
