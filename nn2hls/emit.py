@@ -247,11 +247,15 @@ def _check_port(graph: Graph, node: Node) -> None:
 
 
 def _call_text(call: Call, ident: str, operands: Sequence[Value], result: Value) -> tuple[str, tuple[str, ...]]:
-    members = "".join(f"    static const int {k} = {int(v)};\n" for k, v in call.config.items())
+    members = "".join(f"    static const {_c_type(v)} {k} = {literal(v)};\n" for k, v in call.config.items())
     arguments = ", ".join([*(f"x{k}" for k in range(len(operands))), "y", *(f"{ident}_{r}" for r in call.roms)])
     text = f"struct {ident}_config {{\n{members}}};\n\n" + _roms(call.roms, ident)
     body = [f"nn2hls::{call.function}<{ident}_config>({arguments});"]
     return text + _function(ident, operands, result, body), (call.header,)
+
+
+def _c_type(value: int) -> str:
+    return "int" if abs(value) < 1 << 31 else "long long"
 
 
 def _code_text(code: Code, ident: str, operands: Sequence[Value], result: Value) -> tuple[str, tuple[str, ...]]:

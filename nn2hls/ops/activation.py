@@ -98,7 +98,7 @@ class LeakyRelu(Op):
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         up, slope = self._factors()
-        bound = max(self.exact(xs).bound, xs[0].bound, int(np.abs(slope).max(initial=0)), 1 << up)
+        bound = max(self.exact(xs).bound, xs[0].bound, int(np.max(np.abs(slope), initial=0)), 1 << up)
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             values = lift(ops[0], bound)

@@ -86,9 +86,10 @@ class _Hard(Op):
 
 @dataclass(frozen=True, eq=False)
 class HardSigmoid(_Hard):
-    """y = cast(min(max(x * slope + offset, 0), 1)), exact before the cast; Keras 3 and PyTorch: 1/6 and 0.5, Keras 2: 0.2 and 0.5.
+    """y = cast(min(max(x * slope + offset, 0), 1)), exact before the cast.
 
-    The constants are rounded half to even to ``slope_t`` and ``offset_t``.
+    Keras 3 and PyTorch have slope 1/6 and offset 0.5, Keras 2 has 0.2 and 0.5. They are rounded half to even to ``slope_t`` and
+    ``offset_t``.
     """
 
     def evaluate_float(self, x: Any) -> Any:

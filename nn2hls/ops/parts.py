@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.csd import csd_digits
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType, Overflow, Rounding
 from nn2hls.ops.base import Call, Hints, Rom
@@ -17,7 +18,7 @@ SQRT12 = 12**0.5  # a uniform error of one step has the variance step**2 / 12 (W
 
 
 def lift(x: Any, bound: int) -> Any:
-    """``x`` in an array type in which integers of magnitude ``bound`` are exact: itself if it already is; Python ints beyond int64."""
+    """``x`` in an array type in which integers of magnitude ``bound`` are exact: itself if it has one."""
     if x.dtype == object:
         return x
     kind = carrier(bound)
@@ -80,9 +81,9 @@ def cast_operators(exact: Range, result: FixedType) -> tuple[Operator, ...]:
     """What the cast of one value to its result type costs: an addition if it rounds, a clamp if it may saturate."""
     out: list[Operator] = []
     rounded = exact.rounded(result)
-    if exact.fraction > result.fraction and result.rounding is not Rounding.TRN:
-        if result.rounding is not Rounding.TRN_ZERO or exact.signed:
-            out.append(Operator(Kind.ROUND, (exact.width, rounded.width)))
+    free = result.rounding is Rounding.TRN or (result.rounding is Rounding.TRN_ZERO and not exact.signed)
+    if exact.fraction > result.fraction and not free:
+        out.append(Operator(Kind.ROUND, (exact.width, rounded.width)))
     fits = result.min_mantissa <= rounded.low and rounded.high <= result.max_mantissa
     if result.overflow is not Overflow.WRAP and not fits:
         out.append(Operator(Kind.SATURATE, (rounded.width, result.width)))
@@ -98,21 +99,15 @@ def pointwise_schedule(n: int, each: Sequence[Operator], exact: Range, result: F
 
 def multiplier(a: int, constants: np.ndarray) -> tuple[Operator, ...]:
     """One product of an ``a``-bit number with the costliest of ``constants``: nothing, an addition or a multiplier."""
-    digits = max((csd_digits(int(c)) for c in np.ravel(constants)), default=0)
+    digits = int(csd_digits(constants).max(initial=0))
     if digits <= 1:
         return ()
     bits = max(signed_width(int(c)) for c in np.ravel(constants))
     return (Operator(Kind.ADD, (a + bits,)) if digits == 2 else Operator(Kind.MUL_CONST, (a, bits)),)
 
 
-def csd_digits(value: int) -> int:
-    """Non-zero digits of the canonical signed digit form: the bits in which 3v and v differ (Reitwiesner)."""
-    value = abs(value)
-    return ((3 * value) ^ value).bit_count()
-
-
 def period(shape: Sequence[int], full: Sequence[int]) -> tuple[int, int] | None:
-    """How a flat index i of ``full`` reads an operand of ``shape``: element (i // inner) % size, or None if that does not do."""
+    """How a flat index i of ``full`` reads an operand of ``shape``: element (i // inner) % size; None if that fails."""
     padded = (1,) * (len(full) - len(shape)) + tuple(shape)
     kept = [k for k, (a, b) in enumerate(zip(padded, full, strict=True)) if a == b and b > 1]
     if not kept:
@@ -133,7 +128,12 @@ def constant_rom(array: np.ndarray, full: Sequence[int]) -> tuple[Rom, dict[str,
 
 
 def simple_call(
-    header: str, function: str, exact: Range, result: FixedType, config: Mapping[str, int], roms: Mapping[str, Rom] | None = None
+    header: str,
+    function: str,
+    exact: Range,
+    result: FixedType,
+    config: Mapping[str, int],
+    roms: Mapping[str, Rom] | None = None,
 ) -> Call:
     """A call whose config has ``n`` elements and the ``shift`` of the final cast besides ``config``."""
     members = {"n": exact.lo.size, "shift": exact.fraction - result.fraction, **config}

@@ -87,7 +87,7 @@ class Reshape(Op):
 
 @dataclass(frozen=True, eq=False)
 class Concatenate(Op):
-    """The operands one after the other along ``axis`` (without batch axis, not negative), each value cast to the result type."""
+    """The operands one after the other along ``axis`` (without batch axis, not negative), each cast to the result type."""
 
     axis: int = 0
     arity: ClassVar[int | None] = None
