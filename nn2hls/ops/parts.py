@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.csd import csd_digits
+from nn2hls.csd import digit_count
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType, Overflow, Rounding
 from nn2hls.ops.base import Call, Hints, Rom
@@ -99,7 +99,7 @@ def pointwise_schedule(n: int, each: Sequence[Operator], exact: Range, result: F
 
 def multiplier(a: int, constants: np.ndarray) -> tuple[Operator, ...]:
     """One product of an ``a``-bit number with the costliest of ``constants``: nothing, an addition or a multiplier."""
-    digits = int(csd_digits(constants).max(initial=0))
+    digits = int(digit_count(constants).max(initial=0))
     if digits <= 1:
         return ()
     bits = max(signed_width(int(c)) for c in np.ravel(constants))
