@@ -1,5 +1,6 @@
 """Drawn cases for the typed C++ casts and for ap_int arithmetic: the C++ text and what it must print."""
 
+import itertools
 import random
 from fractions import Fraction
 
@@ -48,22 +49,34 @@ def int_type(width, signed):
     return f"ap_{'' if signed else 'u'}int<{width}>"
 
 
-def cast_cases(rng, pairs, count):
-    """(C++ statements, expected lines) of ``pairs`` type pairs with ``count`` operands each."""
-    code, expected = [], []
-    for _ in range(pairs):
+def drawn_casts(rng, pairs, count):
+    """(target, width and sign of the operands, shift, operands) of any width."""
+    modes = list(itertools.product(Rounding, Overflow))
+    for i in range(pairs):
         width, m_width, m_signed = draw_width(rng, 130), draw_width(rng, 130), rng.random() < 0.6
-        target = FixedType(
-            width, rng.randint(-20, width + 20), rng.random() < 0.6, rng.choice(list(Rounding)), rng.choice(list(Overflow))
-        )
-        shift = rng.choice([0, rng.randint(-12, 24), m_width - width, m_width + rng.randint(-2, 3), rng.randint(-150, 150)])
+        target = FixedType(width, rng.randint(-20, width + 20), rng.random() < 0.6, *modes[i % len(modes)])
+        shift = rng.choice([0, rng.randint(-12, 24), m_width - width + rng.randint(-2, 2), rng.randint(-150, 150)])
         # Halves and the ends of the target, seen from the operand.
         half = 1 << max(shift - 1, 0)
         ends = [target.max_mantissa, target.min_mantissa, rng.getrandbits(width)]
         near = [(e << max(shift, 0) >> max(-shift, 0)) + rng.choice([0, half, -half]) for e in ends]
-        operands = [draw_mantissa(rng, m_width, m_signed, rng.choice(near)) for _ in range(count)]
+        yield target, m_width, m_signed, shift, [draw_mantissa(rng, m_width, m_signed, rng.choice(near)) for _ in range(count)]
+
+
+def casts_that_just_fit():
+    """Where rounding up decides whether a value overflows, for all modes: the typed cast leaves the clamp out if none can."""
+    for rounding, overflow, signed, m_signed in itertools.product(Rounding, list(Overflow)[1:], (True, False), (True, False)):
+        width = 4 + signed - m_signed
+        low, high = (-64, 64) if m_signed else (0, 128)
+        yield FixedType(width, 2, signed, rounding, overflow), 7, m_signed, 3, [*range(low, low + 8), *range(high - 8, high)]
+
+
+def cast_cases(rng, pairs, count):
+    """(C++ statements, expected lines) of all these casts."""
+    code, expected = [], []
+    for target, width, signed, shift, operands in [*casts_that_just_fit(), *drawn_casts(rng, pairs, count)]:
         table = ",".join(map(words, operands))
-        call = f"casts<{shift},{int_type(m_width, m_signed)},{ap_type(target)} >(x, {count});"
+        call = f"casts<{shift},{int_type(width, signed)},{ap_type(target)} >(x, {len(operands)});"
         code.append(f"{{ static const unsigned long long x[][WORDS] = {{{table}}}; {call} }}")
         for m in operands:
             y = printed(cast_slow(Fraction(m) / Fraction(2) ** (shift + target.fraction), target))
@@ -78,19 +91,20 @@ def arithmetic_cases(rng, pairs, count):
         (wa, sa), (wb, sb) = (((draw_width(rng, 130)), rng.random() < 0.5) for _ in range(2))
         operands = [draw_mantissa(rng, *((wb, sb) if i % 2 else (wa, sa))) for i in range(2 * count)]
         table = ",".join(map(words, operands))
-        call = f"arithmetic<{int_type(wa, sa)},{int_type(wb, sb)} >(x, {2 * count});"
+        comparable = sa == sb or (wb if sa else wa) < 32
+        call = f"arithmetic<{int_type(wa, sa)},{int_type(wb, sb)},{str(comparable).lower()}>(x, {2 * count});"
         code.append(f"{{ static const unsigned long long x[][WORDS] = {{{table}}}; {call} }}")
         both = max(wa + (sb and not sa), wb + (sa and not sb))
         widths = f"{wa + wb} {both + 1} {both + 1} {both} {max(wa, 1 + sa) + 1}"
         for a, b in zip(operands[::2], operands[1::2], strict=True):
             n = a % (1 << 64) % wa
-            compares = [a < b, a <= b, a > b, a >= b, a == b, a != b, not a]
+            compares = [a < b, a <= b, a > b, a >= b, a == b, a != b]
             low = (a % (1 << wa)) % (2 << n)
             part = wrap((a >> (n + 1) << (n + 1)) + b % (2 << n), wa, sa)
             sums = wrap(a + b, wa, sa), wrap(a + b - 3, wa, sa)
             expected.append(widths)
             expected += map(printed, [a * b, a + b, a - b, a & b, a | b, a ^ b, -a])
-            expected.append("".join(str(int(c)) for c in compares))
+            expected.append("".join(str(int(c)) for c in compares) if comparable else "-")
             expected += map(printed, [wrap(a << n, wa, sa), a >> n, low, part, *sums])
     return code, expected
 

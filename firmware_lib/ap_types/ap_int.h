@@ -191,7 +191,8 @@ struct ap_uint : ap_int_base<W, false> {
 };
 
 // Results are wide enough for every value: W1 + W2 for a product, the wider one plus one for a sum. C integers count as 32 or
-// 64 bits. & | ^ take the wider width.
+// 64 bits. & | ^ take the wider width. Comparisons are by value; the vendor's headers for simulation compare an ap_uint of 32
+// and more bits with an ap_int as if both were unsigned, so that is refused here.
 #define NN2HLS_AP_BINARY(OP, WIDTH, SIGN)                                                              \
     template <int W1, bool S1, int W2, bool S2>                                                        \
     constexpr ap_int_base<WIDTH, SIGN> operator OP(const ap_int_base<W1, S1>& a, const ap_int_base<W2, S2>& b) { \
@@ -204,6 +205,7 @@ struct ap_uint : ap_int_base<W, false> {
 #define NN2HLS_AP_COMPARE(OP)                                                                          \
     template <int W1, bool S1, int W2, bool S2>                                                        \
     constexpr bool operator OP(const ap_int_base<W1, S1>& a, const ap_int_base<W2, S2>& b) {           \
+        static_assert(S1 == S2 || (S1 ? W2 : W1) < 32, "compare numbers of one sign: the vendor's headers go wrong here"); \
         return typename ap_int_base<ap_detail::common(W1, S1, W2, S2), S1 || S2>::word(a.V)            \
             OP typename ap_int_base<ap_detail::common(W1, S1, W2, S2), S1 || S2>::word(b.V);           \
     }                                                                                                  \

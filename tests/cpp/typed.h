@@ -35,8 +35,24 @@ void casts(const unsigned long long (*operands)[WORDS], int count) {
     }
 }
 
+// Comparisons of numbers of two signs are offered for an ap_uint of less than 32 bits only.
+template <bool OFFERED>
+struct comparisons {
+    template <class A, class B>
+    static void print(const A& a, const B& b) {
+        std::printf("%d%d%d%d%d%d\n", a < b, a <= b, a > b, a >= b, a == b, a != b);
+    }
+};
+template <>
+struct comparisons<false> {
+    template <class A, class B>
+    static void print(const A&, const B&) {
+        std::printf("-\n");
+    }
+};
+
 // The results of every operator, and their widths.
-template <class A, class B>
+template <class A, class B, bool COMPARABLE>
 void arithmetic(const unsigned long long (*operands)[WORDS], int count) {
     for (int i = 0; i + 1 < count; i += 2) {
         const A a = read_any(operands[i]);
@@ -49,7 +65,7 @@ void arithmetic(const unsigned long long (*operands)[WORDS], int count) {
         print(a | b);
         print(a ^ b);
         print(-a);
-        std::printf("%d%d%d%d%d%d%d\n", a < b, a <= b, a > b, a >= b, a == b, a != b, !a);
+        comparisons<COMPARABLE>::print(a, b);
         const int n = (int)(operands[i][0] % A::width);
         print(a << n);
         print(a >> n);
