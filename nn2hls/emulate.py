@@ -13,6 +13,7 @@ from nn2hls.errors import DataError
 from nn2hls.fixed import FixedType, Rounding, cast_to
 from nn2hls.ir import Graph, Node
 from nn2hls.ops.base import Kernel
+from nn2hls.ops.parts import lift
 from nn2hls.ops.shape import Constant, Input
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier
 
@@ -83,6 +84,7 @@ class _Step:
     fraction: int
     proven: bool  # the exact result fits the result type for every input
     exact: bool  # no bits are dropped
+    bound: int  # the largest magnitude before and after rounding
 
 
 class Emulator:
@@ -166,7 +168,8 @@ def _prepare(node: Node, xs: list[Range]) -> _Step:
     exact, kind = node.op.exact(xs), node.result_type
     rounded = exact.rounded(kind)
     proven = kind.min_mantissa <= rounded.low and rounded.high <= kind.max_mantissa
-    return _Step(node, node.op.kernel(xs), exact.fraction, proven, exact.fraction == kind.fraction)
+    bound = max(exact.bound, rounded.bound)
+    return _Step(node, node.op.kernel(xs), exact.fraction, proven, exact.fraction == kind.fraction, bound)
 
 
 def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
@@ -175,7 +178,7 @@ def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
     fits = step.proven or not log.see(step.node.name, exact, step.fraction, kind)
     if step.exact and fits:
         return exact
-    return cast_to(exact, step.fraction, kind, fits=fits)
+    return cast_to(lift(exact, step.bound), step.fraction, kind, fits=fits)
 
 
 def _constant(node: Node) -> np.ndarray:
@@ -199,7 +202,9 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
     scaled = np.ldexp(x.astype(np.float64), kind.fraction)
     rounded = round_exact(scaled, kind.rounding)
     if not np.isfinite(rounded).all():
-        raise DataError("The input holds NaN or Inf.", where=node.name, fix="Clean the data first: fixed point has no such values.")
+        raise DataError(
+            "The input holds NaN or Inf.", where=node.name, fix="Clean the data first: fixed point has no such values."
+        )
     fits = not log.see(node.name, rounded, kind.fraction, kind)
     if not fits and np.abs(rounded).max() > FLOAT64_EXACT:
         flat = np.array([int(v) for v in rounded.ravel()], dtype=object).reshape(rounded.shape)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import strategies as st
+from slow.fixed import cast_slow, value_slow
 
 from nn2hls.emit import Options, emit
 from nn2hls.emulate import Emulator
@@ -13,8 +14,6 @@ from nn2hls.ops import Input
 from nn2hls.ops.base import Hints
 from nn2hls.ranges import Range, ints
 from nn2hls.tools.gxx import compile_project
-
-from slow.fixed import cast_slow, value_slow
 
 
 def types(width=(1, 18), integer=(-3, 20)):

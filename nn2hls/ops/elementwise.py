@@ -150,7 +150,7 @@ class Elementwise(Op):
     def call(self, xs: Sequence[Range], result: FixedType) -> Call:
         check_operands(len(xs))
         exact, (ups, _), (factor, _) = self.exact(xs), self._ups(xs), self._factor(len(xs))
-        members = {"width": signed_width(-self._bound(xs)), "factor": factor}
+        members = {"width": signed_width(self._bound(xs)), "factor": factor}
         for k, (x, up) in enumerate(zip(xs, ups, strict=True)):
             members |= {f"up{k}": up, **_index(x.lo.shape, exact.lo.shape, k)}
         merge = Merge.ADD if self.merge is Merge.AVERAGE else self.merge

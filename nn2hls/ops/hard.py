@@ -75,7 +75,7 @@ class _Hard(Op):
         assert self.offset_t is not None
         fraction = self._line(x)[0]
         return {
-            "line_width": signed_width(-self._line_bound(x)),
+            "line_width": signed_width(self._line_bound(x)),
             "slope": int(round_constant(np.array(self.slope), self.slope_t)),
             "slope_up": fraction - x.fraction - self.slope_t.fraction,
             "offset": int(round_constant(np.array(self.offset), self.offset_t)),
@@ -160,5 +160,5 @@ class HardSwish(_Hard):
 
     def call(self, xs: Sequence[Range], result: FixedType) -> Call:
         exact = self.exact(xs)
-        members = {**self._members(xs[0]), "width": signed_width(-(xs[0].bound << self._line(xs[0])[0]))}
+        members = {**self._members(xs[0]), "width": signed_width(xs[0].bound << self._line(xs[0])[0])}
         return simple_call("activation.h", "hard_swish", exact, result, members)

@@ -99,7 +99,7 @@ def pointwise_schedule(n: int, each: Sequence[Operator], exact: Range, result: F
 
 def multiplier(a: int, constants: np.ndarray) -> tuple[Operator, ...]:
     """One product of an ``a``-bit number with the costliest of ``constants``: nothing, an addition or a multiplier."""
-    digits = int(digit_count(constants).max(initial=0))
+    digits = int(digit_count(np.ravel(constants)).max(initial=0))
     if digits <= 1:
         return ()
     bits = max(signed_width(int(c)) for c in np.ravel(constants))

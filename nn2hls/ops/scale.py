@@ -120,7 +120,7 @@ class Scale(Op):
         scale_rom, at = constant_rom(scale, exact.lo.shape)
         bias_rom, bias_at = constant_rom(bias, exact.lo.shape)
         members = {
-            "width": signed_width(-max(self._bound(xs[0]), xs[0].bound)),
+            "width": signed_width(max(self._bound(xs[0]), xs[0].bound)),
             "scale_inner": at["inner"],
             "scale_size": at["size"],
             "bias_inner": bias_at["inner"],

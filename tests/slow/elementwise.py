@@ -5,7 +5,6 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
-
 from slow.constants import nearest_even
 from slow.fixed import value_slow as value
 
