@@ -57,7 +57,7 @@ class Call:
 
 
 def parse_call(node: Any, path: tuple[str, ...]) -> Call:
-    """One entry of ``inbound_nodes``: Keras 3's ``args`` and ``kwargs``, or Keras 2's list of ``[layer, call, result, kwargs]``."""
+    """One entry of ``inbound_nodes``: Keras 3's ``args`` and ``kwargs``, Keras 2's lists ``[layer, call, result, kwargs]``."""
     where = "/".join(path)
     if isinstance(node, dict) and "args" in node:
         kwargs = node.get("kwargs") or {}

@@ -8,8 +8,7 @@ from nn2hls.converters.keras_model import Layer
 from nn2hls.errors import suggest
 
 # Keras' own layers that have no lowering yet.
-NOT_YET = frozenset(
-    """
+_NOT_YET = """
     AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
     AdaptiveMaxPooling3D AdditiveAttention Attention AveragePooling1D AveragePooling2D AveragePooling3D Bidirectional
     CategoryEncoding Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D
@@ -20,13 +19,14 @@ NOT_YET = frozenset(
     SeparableConv1D SeparableConv2D SimpleRNN SimpleRNNCell SlicingOpLambda SpectralNormalization StackedRNNCells
     TFOpLambda TensorFlowOpLayer TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
     ZeroPadding2D ZeroPadding3D
-    """.split()
-)
+"""
+NOT_YET = frozenset(_NOT_YET.split())
 QUANTISED = ("qkeras", "hgq")
-QUANTISED_LAYERS = (
+_QUANTISED_LAYERS = (
     "QActivation QBatchNormalization QConv1D QConv2D QDense QDenseBatchnorm QConv2DBatchnorm QDepthwiseConv2D "
     "QSeparableConv1D QSeparableConv2D QAdaptiveActivation HDense HActivation HConv1D HConv2D HQuantize HAdd"
-).split()
+)
+QUANTISED_LAYERS = frozenset(_QUANTISED_LAYERS.split())
 
 
 def refusal(layer: Layer, known: Iterable[str]) -> str:
