@@ -12,7 +12,7 @@ from nn2hls.converters.keras_emit import Names, Prepared, Site
 from nn2hls.converters.keras_h5 import Weights
 from nn2hls.converters.keras_layers import LAYERS
 from nn2hls.converters.keras_model import Layer, Model, parse
-from nn2hls.converters.keras_operations import OPERATIONS
+from nn2hls.converters.keras_operations import OPERATIONS, tf_function
 from nn2hls.converters.keras_refusals import refusal
 from nn2hls.converters.keras_weights import attach
 from nn2hls.errors import ModelError, UnsupportedError
@@ -65,7 +65,7 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
     """Check every layer's class and config before any is lowered, so that all problems are reported at once."""
     prepared, problems = dict[Layer, Prepared](), dict[Layer, str]()
     for layer in model.leaves():
-        table = OPERATIONS if layer.is_operation else LAYERS
+        table = OPERATIONS if layer.is_operation else {**LAYERS, "TFOpLambda": tf_function}
         problems[layer] = refusal(layer, [*table, "InputLayer"])
         extra = ", ".join(sorted({call.extra for call in layer.calls if call.extra}))
         if extra and not problems[layer]:

@@ -17,7 +17,7 @@ _NOT_YET = """
     GlobalMaxPooling3D GroupNormalization GroupedQueryAttention LSTM LSTMCell LayerNormalization LocallyConnected1D
     LocallyConnected2D Masking MaxPooling1D MaxPooling2D MaxPooling3D MultiHeadAttention RMSNormalization RNN RepeatVector
     SeparableConv1D SeparableConv2D SimpleRNN SimpleRNNCell SlicingOpLambda SpectralNormalization StackedRNNCells
-    TFOpLambda TensorFlowOpLayer TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
+    TensorFlowOpLayer TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
     ZeroPadding2D ZeroPadding3D
 """
 NOT_YET = frozenset(_NOT_YET.split())
@@ -47,8 +47,7 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
             return f"its weights are quantised ('{name}'); convert the model as it was before quantize()"
         return ""
     if layer.kind in NOT_YET:
-        function = layer.value("function")
-        return f"{layer.kind}{f' of {function}' if function else ''} is not supported yet"
+        return f"{layer.kind} is not supported yet"
     if layer.is_operation:
         return f"the operation {layer.kind} is not supported yet. {suggest(layer.kind, known)}".rstrip()
     return f"{layer.kind} is not a layer that nn2hls knows. {suggest(layer.kind, known | NOT_YET)}".rstrip()
