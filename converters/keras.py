@@ -6,15 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from nn2hls.converters import keras_files, keras_live
 from nn2hls.converters.keras_calls import Call, Ref
 from nn2hls.converters.keras_emit import Names, Prepared, Site
 from nn2hls.converters.keras_h5 import Weights
 from nn2hls.converters.keras_layers import LAYERS
 from nn2hls.converters.keras_model import Layer, Model, parse
-from nn2hls.converters.keras_operations import OPERATIONS
+from nn2hls.converters.keras_operations import OPERATIONS, tf_function
 from nn2hls.converters.keras_refusals import refusal
 from nn2hls.converters.keras_weights import attach
 from nn2hls.errors import ModelError, UnsupportedError
@@ -67,7 +65,7 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
     """Check every layer's class and config before any is lowered, so that all problems are reported at once."""
     prepared, problems = dict[Layer, Prepared](), dict[Layer, str]()
     for layer in model.leaves():
-        table = OPERATIONS if layer.is_operation else LAYERS
+        table = OPERATIONS if layer.is_operation else {**LAYERS, "TFOpLambda": tf_function}
         problems[layer] = refusal(layer, [*table, "InputLayer"])
         extra = ", ".join(sorted({call.extra for call in layer.calls if call.extra}))
         if extra and not problems[layer]:
@@ -112,7 +110,7 @@ class _Lowering:
         """The names of the model's outputs when it is called with the nodes ``inputs``."""
         if len(inputs) != len(model.inputs):
             raise ModelError(f"It is called with {len(inputs)} values and takes {len(model.inputs)}.", where=where)
-        values: dict[tuple[str, int], Results] = {(r.layer, 0): (name,) for r, name in zip(model.inputs, inputs)}
+        values: dict[tuple[str, int], Results] = {(r.layer, 0): (name,) for r, name in zip(model.inputs, inputs, strict=True)}
         waiting = [(x, k, call) for x in model.layers for k, call in enumerate(x.calls) if (x.name, k) not in values]
         while waiting:
             later = []
@@ -143,5 +141,7 @@ class _Lowering:
 def _value(values: Mapping[tuple[str, int], Results], ref: Ref, where: str) -> str | None:
     results = values.get((ref.layer, ref.call))
     if results is None or ref.output >= len(results):
-        raise ModelError(f"It refers to result {ref.output} of call {ref.call} of '{ref.layer}', which is not there.", where=where)
+        raise ModelError(
+            f"It refers to result {ref.output} of call {ref.call} of '{ref.layer}', which is not there.", where=where
+        )
     return results[ref.output]

@@ -182,7 +182,7 @@ def activation(layer: Layer) -> Activation:
         raise UnsupportedError(f"activation {value!r} is not one of Keras")
     kind, config = value.get("class_name"), value.get("config")
     module = str(value.get("module") or "")
-    if kind == "__lambda__":
+    if kind in ("__lambda__", None):  # the second from activations.serialize
         raise UnsupportedError("its activation is a lambda, and Python code in a file is never run")
     if kind == "function" and isinstance(config, str) and module in ("", "builtins", "keras.activations"):
         return named(config, layer)

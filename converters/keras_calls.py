@@ -57,7 +57,7 @@ class Call:
 
 
 def parse_call(node: Any, path: tuple[str, ...]) -> Call:
-    """One entry of ``inbound_nodes``: Keras 3's ``args`` and ``kwargs``, or Keras 2's list of ``[layer, call, result, kwargs]``."""
+    """One entry of ``inbound_nodes``: Keras 3's ``args`` and ``kwargs``, Keras 2's lists ``[layer, call, result, kwargs]``."""
     where = "/".join(path)
     if isinstance(node, dict) and "args" in node:
         kwargs = node.get("kwargs") or {}
@@ -89,7 +89,9 @@ def _call(operands: list[Operand], kwargs: Any, where: str) -> Call:
 
 def _flat(value: Any, where: str) -> Iterator[Operand]:
     """The operands in an argument, lists and tuples opened; None is no operand."""
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and value and _is_numbers(value):
+        yield _array(value, where)
+    elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _flat(item, where)
     elif isinstance(value, dict):
@@ -100,15 +102,25 @@ def _flat(value: Any, where: str) -> Iterator[Operand]:
         yield Other(repr(value)[:80])
 
 
+def _is_numbers(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_numbers(v) for v in value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _array(value: Any, where: str) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (ValueError, TypeError):
+        raise ModelError("A constant array of a call is damaged.", where=where) from None
+
+
 def _object(value: dict[str, Any], where: str) -> Iterator[Operand]:
     kind, config = value.get("class_name"), value.get("config")
     if kind == "__keras_tensor__" and isinstance(config, dict):
         yield _ref(config.get("keras_history"), where)
     elif kind in ("__numpy__", "__tensor__") and isinstance(config, dict):
-        try:
-            yield np.asarray(config.get("value"), dtype=np.float64)
-        except (ValueError, TypeError):
-            raise ModelError("A constant array of a call is damaged.", where=where) from None
+        yield _array(config.get("value"), where)
     elif kind == "__tuple__":
         yield from _flat(value.get("items"), where)
     elif kind is None:

@@ -1,4 +1,4 @@
-"""Keras model files as plain data: the config as JSON, the weights as arrays. Nothing in them is run, no framework is needed."""
+"""Keras model files as plain data: the config as JSON, the weights as arrays. No framework is needed, nothing is run."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def read(path: str | os.PathLike[str], weights: str | os.PathLike[str] | None = 
         place = str(weights if weights is not None else path)
         fix = "Give the weights' file: load('model.json', weights='weights.h5'), in the config file KerasH5."
         raise ModelError("The file holds no weights.", where=place, fix=fix)
-    version = main.version or str(main.config.get("keras_version") or "") or ("3" if "module" in main.config else arrays.version)
+    version = (
+        main.version or str(main.config.get("keras_version") or "") or ("3" if "module" in main.config else arrays.version)
+    )
     return Saved(main.config, arrays, major(version, str(path)), str(path))
 
 

@@ -44,7 +44,7 @@ def open_h5(source: Any, where: str) -> Iterator[Any]:
         ModelError: h5py is missing, or the file is damaged; also when that shows while it is read.
     """
     try:
-        import h5py
+        import h5py  # type: ignore[import-untyped]
     except ImportError:
         fix = "Install it with: pip install 'nn2hls[keras]'"
         raise ModelError("Keras weights are HDF5, which needs the package h5py.", where=where, fix=fix) from None
@@ -57,7 +57,7 @@ def open_h5(source: Any, where: str) -> Iterator[Any]:
 
 
 def attribute(group: Any, name: str) -> Any:
-    """A string or a list of strings from the attributes; long lists are kept in parts ``name0``, ``name1`` ... None if absent."""
+    """A string or list of strings from the attributes, or None; long lists are kept in parts ``name0``, ``name1`` ..."""
     if name in group.attrs:
         value = group.attrs[name]
         return [_text(v) for v in value] if isinstance(value, np.ndarray) else _text(value)

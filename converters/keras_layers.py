@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from nn2hls.converters import keras_activations as activations
-from nn2hls.converters.keras_activations import axis_of, scalar
+from nn2hls.converters.keras_activations import Ops, axis_of, scalar
 from nn2hls.converters.keras_emit import Entry, Prepared, Site
 from nn2hls.converters.keras_model import Layer
 from nn2hls.errors import ModelError, UnsupportedError
@@ -21,7 +22,9 @@ def dense(layer: Layer) -> Prepared:
     """Dense, over the last axis, then its activation as a node of its own."""
     function = activations.activation(layer)
     if layer.value("lora_rank"):
-        raise UnsupportedError("it has LoRA weights; merge them before saving (layer.lora_enabled, then quantize or save merged)")
+        raise UnsupportedError(
+            "it has LoRA weights; merge them before saving (layer.lora_enabled, then quantize or save merged)"
+        )
 
     def lower(site: Site) -> str:
         kernel = layer.const("kernel")
@@ -42,7 +45,7 @@ def activation(layer: Layer) -> Prepared:
     return lambda site: site.chain(function.ops(site.shape(site.tensor)), site.tensor)
 
 
-def from_ops(prepare: activations.Callable[[Layer], activations.Ops]) -> Entry:
+def from_ops(prepare: Callable[[Layer], Ops]) -> Entry:
     """A layer that is a function of one tensor."""
 
     def entry(layer: Layer) -> Prepared:
@@ -72,6 +75,12 @@ def along(array: np.ndarray, axes: tuple[int, ...], shape: Shape, layer: Layer) 
     return array.reshape([n if k in kept else 1 for k, n in enumerate(shape) if k >= kept[0]])
 
 
+def _scale(site: Site, factor: np.ndarray, offset: np.ndarray, axes: tuple[int, ...]) -> str:
+    shape = site.shape(site.tensor)
+    scale, bias = (Const(along(a, axes, shape, site.layer)) for a in (factor, offset))
+    return site.emit(Scale(scale, bias))
+
+
 def batch_norm(layer: Layer) -> Prepared:
     """Inference: x * gamma / sqrt(variance + epsilon) + beta - mean * scale, in float64."""
     axes = layer.integers("axis") if layer.value("axis") is not None else (-1,)
@@ -86,35 +95,35 @@ def batch_norm(layer: Layer) -> Prepared:
             raise ModelError("Its variance plus epsilon is not positive.", where=layer.where)
         factor = w.get("gamma", 1.0) / np.sqrt(spread)
         offset = w.get("beta", 0.0) - w["moving_mean"] * factor
-        shape = site.shape(site.tensor)
-        return site.emit(Scale(*(Const(along(a, axes, shape, layer)) for a in (factor, offset))))
+        return _scale(site, factor, offset, axes)
 
     return lower
 
 
 def normalization(layer: Layer) -> Prepared:
     """(x - mean) / max(sqrt(variance), 1e-7), or its inverse; mean and variance are weights or arguments."""
-    given = {k: layer.value(k) for k in ("mean", "variance")}
+    given = {k: None if layer.value(k) is None else layer.array(k) for k in ("mean", "variance")}
     axes = layer.integers("axis") if layer.value("axis") is not None else ()
     invert = layer.flag("invert", False)
 
     def lower(site: Site) -> str:
-        mean, variance = (layer.weights[k] if v is None else np.asarray(v, np.float64) for k, v in given.items())
+        mean, variance = (layer.weights[k] if v is None else v for k, v in given.items())
         deviation = np.maximum(np.sqrt(variance), EPSILON)
         factor, offset = (deviation, mean) if invert else (1 / deviation, -mean / deviation)
-        shape = site.shape(site.tensor)
-        return site.emit(Scale(*(Const(along(a, axes, shape, layer)) for a in (factor, offset))))
+        return _scale(site, factor, offset, axes)
 
     return lower
 
 
 def rescaling(layer: Layer) -> Prepared:
     """x * scale + offset, numbers or lists along the last axis."""
-    arrays = []
-    for key, default in (("scale", 1.0), ("offset", 0.0)):
-        value = layer.value(key, default=default)
-        arrays.append(Const(np.asarray(value, np.float64)) if isinstance(value, list) else scalar(layer.number(key, default=default)))
-    return lambda site: site.emit(Scale(*arrays))
+
+    def constant(key: str, default: float) -> Const:
+        value = layer.value(key)
+        return Const(layer.array(key)) if isinstance(value, list) else scalar(layer.number(key, default=default))
+
+    op = Scale(constant("scale", 1.0), constant("offset", 0.0))
+    return lambda site: site.emit(op)
 
 
 def merging(merge: Merge) -> Entry:

@@ -71,13 +71,12 @@ def _groups(model: Any, prefix: str) -> Iterator[tuple[str, Arrays]]:
             yield from _groups(layer, f"{path}/")
             continue
         function = getattr(layer, "activation", None)
-        if isinstance(function, types.FunctionType) and function.__module__.partition(".")[0] in _ROOTS:
-            # Keras writes keras.ops.gelu and keras.activations.gelu alike, and they differ.
-            if "activations" not in function.__module__:
-                fix = f"Use keras.activations.{function.__name__}, or keras.ops on the layer's output."
-                raise ModelError(f"Its activation is {function.__module__}.{function.__name__}.", where=path, fix=fix)
+        if isinstance(function, types.FunctionType) and function.__name__ == "gelu" and ".ops." in function.__module__:
+            # Keras' config has the same word for keras.ops.gelu and keras.activations.gelu, and they differ.
+            fix = f"Use keras.activations.{function.__name__}, or keras.ops on the layer's output."
+            raise ModelError(f"Its activation is {function.__module__}.{function.__name__}.", where=path, fix=fix)
         names = [str(w.name) for w in layer.weights]
-        yield path, [(n, np.asarray(a, dtype=np.float64)) for n, a in zip(names, layer.get_weights())]
+        yield path, [(n, np.asarray(a, dtype=np.float64)) for n, a in zip(names, layer.get_weights(), strict=True)]
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Layer:
         custom: The name under which a class of the user's own was registered, or empty.
         calls: One for each time the layer is called.
         keras: Keras' major version.
+        shared: Equal for copies of one layer that several models hold, None when there is one.
         weights: Its arrays by name, once they are attached.
     """
 
@@ -41,6 +43,7 @@ class Layer:
     custom: str = ""
     calls: tuple[Call, ...] = ()
     keras: int = 3
+    shared: int | None = None
     weights: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -84,6 +87,19 @@ class Layer:
         if any(isinstance(v, bool) or not isinstance(v, int) for v in values):
             raise ModelError(f"'{keys[0]}' must be integers, not {value!r}.", where=self.where)
         return tuple(values)
+
+    def array(self, key: str) -> np.ndarray:
+        """A finite array from the config, written as numbers, lists, or Keras' form of a NumPy array."""
+        value = self.value(key)
+        if isinstance(value, dict):
+            value = value["config"].get("value") if isinstance(value.get("config"), dict) else value.get("value")
+        try:
+            array = np.asarray(value, dtype=np.float64)
+        except (ValueError, TypeError):
+            array = np.asarray(np.nan)
+        if not np.isfinite(array).all():
+            raise ModelError(f"'{key}' must be finite numbers.", where=self.where)
+        return array
 
     def const(self, name: str) -> Const:
         """A weight as float64."""
@@ -144,6 +160,7 @@ def _layer(spec: Any, outer: tuple[str, ...] | None, keras: int) -> Layer:
         "module": str(spec.get("module") or ""),
         "custom": registered if ">" in registered else spec["class_name"] if custom else "",
         "keras": keras,
+        "shared": spec.get("shared_object_id"),
     }
     fields["calls"] = tuple(parse_call(c, fields["path"]) for c in spec.get("inbound_nodes") or [])
     if kind == "Sequential":
@@ -207,7 +224,7 @@ def _sequential(spec: dict[str, Any], fields: dict[str, Any]) -> Model:
         shape = shape or (spec.get("build_config") or {}).get("input_shape")
         name = f"{layers[0].name}_input"
         layers.insert(0, Layer(name, (*layers[0].path[:-1], name), "InputLayer", {"batch_shape": shape}, keras=fields["keras"]))
-    for before, layer in zip(layers, layers[1:]):
+    for before, layer in pairwise(layers):
         layer.calls = (Call((Ref(before.name),)),)
     return Model(**fields, layers=tuple(layers), inputs=(Ref(layers[0].name),), outputs=(Ref(layers[-1].name),))
 

@@ -200,6 +200,45 @@ def log_softmax(layer: Layer) -> Ops:
     return activations.softmax(layer, log=True)
 
 
+# Functions in Keras 2's TFOpLambda layers, by the operation of Keras 3 that does the same.
+TF_FUNCTIONS = {
+    "__operators__.add": "Add",
+    "identity": "Copy",
+    "math.abs": "Absolute",
+    "math.add": "Add",
+    "math.divide": "Divide",
+    "math.exp": "Exp",
+    "math.log": "Log",
+    "math.maximum": "Maximum",
+    "math.minimum": "Minimum",
+    "math.multiply": "Multiply",
+    "math.negative": "Negative",
+    "math.pow": "Power",
+    "math.reciprocal": "Reciprocal",
+    "math.rsqrt": "Rsqrt",
+    "math.sigmoid": "Sigmoid",
+    "math.sign": "Sign",
+    "math.softplus": "Softplus",
+    "math.sqrt": "Sqrt",
+    "math.square": "Square",
+    "math.subtract": "Subtract",
+    "math.tanh": "Tanh",
+    "math.truediv": "Divide",
+    "nn.relu": "Relu",
+    "nn.relu6": "Relu6",
+    "nn.selu": "Selu",
+    "nn.softsign": "Softsign",
+}
+
+
+def tf_function(layer: Layer) -> Prepared:
+    """TFOpLambda, which Keras 2.4 and later write for ``x * 2`` and for functions of TensorFlow."""
+    function = layer.value("function", default="an unknown function")
+    if function not in TF_FUNCTIONS:
+        raise UnsupportedError(f"TFOpLambda of {function!s:.80} is not supported yet")
+    return OPERATIONS[TF_FUNCTIONS[function]](layer)
+
+
 def _tables(*functions: Function) -> dict[str, Entry]:
     return {f.value.title().replace("_", ""): plain(Table(f)) for f in functions}
 

@@ -8,8 +8,7 @@ from nn2hls.converters.keras_model import Layer
 from nn2hls.errors import suggest
 
 # Keras' own layers that have no lowering yet.
-NOT_YET = frozenset(
-    """
+_NOT_YET = """
     AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
     AdaptiveMaxPooling3D AdditiveAttention Attention AveragePooling1D AveragePooling2D AveragePooling3D Bidirectional
     CategoryEncoding Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D
@@ -18,15 +17,16 @@ NOT_YET = frozenset(
     GlobalMaxPooling3D GroupNormalization GroupedQueryAttention LSTM LSTMCell LayerNormalization LocallyConnected1D
     LocallyConnected2D Masking MaxPooling1D MaxPooling2D MaxPooling3D MultiHeadAttention RMSNormalization RNN RepeatVector
     SeparableConv1D SeparableConv2D SimpleRNN SimpleRNNCell SlicingOpLambda SpectralNormalization StackedRNNCells
-    TFOpLambda TensorFlowOpLayer TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
+    TensorFlowOpLayer TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
     ZeroPadding2D ZeroPadding3D
-    """.split()
-)
+"""
+NOT_YET = frozenset(_NOT_YET.split())
 QUANTISED = ("qkeras", "hgq")
-QUANTISED_LAYERS = (
+_QUANTISED_LAYERS = (
     "QActivation QBatchNormalization QConv1D QConv2D QDense QDenseBatchnorm QConv2DBatchnorm QDepthwiseConv2D "
     "QSeparableConv1D QSeparableConv2D QAdaptiveActivation HDense HActivation HConv1D HConv2D HQuantize HAdd"
-).split()
+)
+QUANTISED_LAYERS = frozenset(_QUANTISED_LAYERS.split())
 
 
 def refusal(layer: Layer, known: Iterable[str]) -> str:
@@ -47,8 +47,7 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
             return f"its weights are quantised ('{name}'); convert the model as it was before quantize()"
         return ""
     if layer.kind in NOT_YET:
-        function = layer.value("function")
-        return f"{layer.kind}{f' of {function}' if function else ''} is not supported yet"
+        return f"{layer.kind} is not supported yet"
     if layer.is_operation:
         return f"the operation {layer.kind} is not supported yet. {suggest(layer.kind, known)}".rstrip()
     return f"{layer.kind} is not a layer that nn2hls knows. {suggest(layer.kind, known | NOT_YET)}".rstrip()

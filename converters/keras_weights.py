@@ -64,11 +64,14 @@ def _attach_live(model: Model, weights: Weights) -> None:
 
 def _attach_numbered(model: Model, weights: Weights) -> None:
     top = "layers" if any(k.startswith("layers/") for k in weights.groups) else "_layer_checkpoint_dependencies"
-    _numbered(model, top, weights)
+    _numbered(model, top, weights, {})
 
 
-def _numbered(model: Model, place: str, weights: Weights) -> None:
-    """``layers/dense``, ``layers/dense_1`` ...: numbered by class, in the model's order; operations are not layers."""
+def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) -> None:
+    """``layers/dense``, ``layers/dense_1`` ...: numbered by class, in the model's order; operations are not layers.
+
+    A layer that several models hold is stored where it is met first, which ``seen`` keeps.
+    """
     count: Counter[str] = Counter()
     for layer in model.layers:
         if layer.is_operation:
@@ -76,11 +79,13 @@ def _numbered(model: Model, place: str, weights: Weights) -> None:
         snake = snake_case(layer.kind)
         key = f"{place}/{snake}_{count[snake]}" if count[snake] else f"{place}/{snake}"
         count[snake] += 1
+        if layer.shared is not None:
+            key = seen.setdefault(layer.shared, key)
         if isinstance(layer, Model):
-            _numbered(layer, f"{key}/{place.split('/')[0]}", weights)
+            _numbered(layer, f"{key}/{place.split('/')[0]}", weights, seen)
             continue
         names = [n for kind in expected(layer) for n in kind]
-        arrays = [(name, array) for name, (_, array) in zip(names, weights.groups.get(key, ()))]
+        arrays = [(name, array) for name, (_, array) in zip(names, weights.groups.get(key, ()), strict=False)]
         _assign(layer, arrays, weights, found=len(weights.groups.get(key, ())))
 
 
@@ -110,7 +115,7 @@ def _share_out(model: Model, arrays: Arrays, weights: Weights) -> None:
         for leaf, name in wanted:
             found[leaf].append((name, by_key[leaf.name, name]))
     elif [_parts(name)[1] for name, _ in arrays] == [name for _, name in wanted]:
-        for (leaf, name), (_, array) in zip(wanted, arrays):
+        for (leaf, name), (_, array) in zip(wanted, arrays, strict=True):
             found[leaf].append((name, array))
     else:
         what = f"Its layers need {_listed(n for _, n in wanted)}; the weights hold {_listed(n for n, _ in arrays)}."
