@@ -60,11 +60,11 @@ class Command:
     more: str = field(default="")
 
 
-def config_arguments(parser: ArgumentParser) -> None:
+def config_arguments(parser: ArgumentParser, *, optional: bool = False) -> None:
     """CONFIG and the options that come before what it says."""
-    parser.add_argument(
-        "config", metavar="CONFIG", type=Path, help="a YAML config, or a model file (.keras .h5 .json .onnx .pt2)"
-    )
+    count = "?" if optional else None
+    text = "a YAML config, or a model file (.keras .h5 .json .onnx .pt2)"
+    parser.add_argument("config", metavar="CONFIG", nargs=count, type=Path, help=text)
     group = parser.add_argument_group("in place of what CONFIG says")
     group.add_argument("--weights", metavar="FILE", type=Path, help="weights of a Keras architecture in .json")
     group.add_argument(
