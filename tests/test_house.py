@@ -17,9 +17,9 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "onnx", "onnxscript", "h5py"}  # c
 
 # From the bottom up: a module imports from its own line or from lines above it. A package stands for all its modules.
 LEVELS = (
-    ("errors",),
+    ("errors", "text"),
     ("fixed", "csd"),
-    ("ranges", "schedule", "ir", "wide"),
+    ("ranges", "schedule", "ir", "wide", "data", "compare"),
     ("targets", "tools"),
     ("ops",),
     ("analysis", "reference"),
@@ -28,7 +28,8 @@ LEVELS = (
     ("converters", "frontends", "config"),
     ("design",),
     ("scan", "search", "report"),
-    ("cli",),
+    ("commands",),
+    ("cli", "__main__"),
     ("",),  # nn2hls/__init__.py
 )
 LEAVES = {"targets": {"errors", "fixed"}, "tools": {"errors", "fixed"}}  # may import these and themselves, nothing else

@@ -138,8 +138,3 @@ def input_data(args: Namespace, design: Design) -> list[np.ndarray]:
     if not paths:
         raise UsageError("There is no data to run.", fix="Give --input FILE, or InputData in the config.")
     return load_inputs(paths, {n.name: n.shape for n in design.graph.inputs})
-
-
-def notes(design: Design) -> tuple[str, ...]:
-    """What the config and the passes tell the user."""
-    return (*design.config.notes, *design.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, config_arguments, make_design, notes
+from nn2hls.commands.base import Command, Result, config_arguments, make_design
 
 TOOLS = ("csim",)
 
@@ -21,7 +21,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Result:
     design = make_design(args)
     report = design.build(args.tool, args.output or design.config.output_dir)
-    return Result(report.to_dict(), str(report), notes(design), ok=report.ok)
+    return Result(report.to_dict(), report.text(), design.notes, ok=report.ok)
 
 
 COMMAND = Command("build", "run a tool on the project", _arguments, _run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, config_arguments, input_arguments, input_data, make_design, notes
+from nn2hls.commands.base import Command, Result, config_arguments, input_arguments, input_data, make_design
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def _run(args: Namespace) -> Result:
     data = input_data(args, design)
     labels = load_labels(args.labels, design.graph.outputs) if args.labels else None
     result = design.compare(data if len(data) > 1 else data[0], labels if labels is None or len(labels) > 1 else labels[0])
-    return Result(result.to_dict(), result.text(), notes(design))
+    return Result(result.to_dict(), result.text(), design.notes)
 
 
 COMMAND = Command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, config_arguments, make_design, notes
+from nn2hls.commands.base import Command, Result, config_arguments, make_design
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def _run(args: Namespace) -> Result:
     ]
     text = table(["layer", "op", "shape", "type"], rows)
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"
-    return Result({"output_dir": str(written), "layers": layers}, text, notes(design))
+    return Result({"output_dir": str(written), "layers": layers}, text, design.notes)
 
 
 COMMAND = Command("convert", "turn a model into an HLS project", _arguments, _run)

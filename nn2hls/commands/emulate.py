@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, input_arguments, input_data, make_design, notes
+from nn2hls.commands.base import Command, Result, UsageError, config_arguments, input_arguments, input_data, make_design
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def _run(args: Namespace) -> Result:
     if args.output:
         _save(args.output, answers)
         text += f"wrote {args.output}\n"
-    return Result(document, text, notes(design))
+    return Result(document, text, design.notes)
 
 
 def _save(path: Path, answers: dict[str, np.ndarray]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from nn2hls.commands.base import Command, Result, config_arguments, input_arguments, input_data, make_design, notes
+from nn2hls.commands.base import Command, Result, config_arguments, input_arguments, input_data, make_design
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -15,8 +15,8 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Result:
     design = make_design(args)
     data = input_data(args, design) if args.input else None
-    report = design.verify(data if data is None or len(data) > 1 else data[0])
-    return Result(report.to_dict(), str(report), notes(design), ok=report.ok)
+    verdict = design.verify(data if data is None or len(data) > 1 else data[0])
+    return Result(verdict.to_dict(), verdict.text(), design.notes, ok=verdict.equal)
 
 
 COMMAND = Command(
