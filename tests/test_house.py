@@ -17,14 +17,14 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "onnx", "onnxscript", "h5py"}  # c
 
 # From the bottom up: a module imports from its own line or from lines above it. A package stands for all its modules.
 LEVELS = (
-    ("errors", "text"),
+    ("errors", "text", "project"),
     ("fixed", "csd"),
     ("ranges", "schedule", "ir", "wide", "data", "compare"),
     ("targets", "tools"),
     ("ops",),
-    ("analysis", "reference"),
+    ("analysis", "reference", "vectors"),
     ("passes",),
-    ("emulate", "estimate", "emit", "project"),
+    ("emulate", "estimate", "timing", "registers", "emit"),
     ("converters", "frontends", "config"),
     ("design",),
     ("scan", "search", "report"),
@@ -32,7 +32,7 @@ LEVELS = (
     ("cli", "__main__"),
     ("",),  # nn2hls/__init__.py
 )
-LEAVES = {"targets": {"errors", "fixed"}, "tools": {"errors", "fixed"}}  # may import these and themselves, nothing else
+LEAVES = {"targets": {"errors", "fixed", "schedule"}, "tools": {"errors", "fixed", "project"}}  # may import these and themselves, nothing else
 # A node of the graph is an Input or a Constant by its op; ir needs no other op and asks for them when it runs.
 KNOTS = {("ir", "ops.shape")}
 
@@ -90,7 +90,7 @@ def test_arrows_point_down():
         mine = part(name)
         for target in imports(tree):
             head, _, rest = target.partition(".")
-            if head != "nn2hls" or not rest:
+            if head != "nn2hls" or not rest or rest == "__version__":
                 continue
             theirs = part(rest)
             upward = level(theirs) > level(mine)
