@@ -102,9 +102,6 @@ class Comparison:
         """For people."""
         return "\n".join([*map(_output_text, self.outputs), *([_layer_text(self.layers)] if self.layers else [])])
 
-    def __str__(self) -> str:
-        return self.text()
-
 
 def sqnr(reference: np.ndarray, value: np.ndarray) -> float | None:
     """10 log10(sum of reference^2 / sum of (value - reference)^2) in dB; None when nothing differs."""

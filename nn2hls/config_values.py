@@ -47,6 +47,15 @@ def path(value: Any) -> str:
     return value.strip()
 
 
+def part(value: Any) -> str:
+    """A device that is known, or a board, which stands for the part on it."""
+    from nn2hls.targets import boards, find_part
+
+    name = text(value)
+    find_part(name, where="")
+    return boards().get(name.lower().replace("_", "-").replace(" ", "-"), name)
+
+
 def identifier(value: Any) -> str:
     """A C identifier: it names files, the top function and its C++ header guard."""
     name = text(value)
@@ -77,7 +86,7 @@ def between(low: float, high: float, unit: str) -> Reader:
     def read(value: Any) -> float:
         result = number(value)
         if not low <= result <= high:
-            raise ConfigError(f"{_show(value)} is out of range: it must be {low:g} to {high:g} {unit}.")
+            raise ConfigError(f"{result:g} is out of range: it must be {low:g} to {high:g} {unit}.")
         return result
 
     return read

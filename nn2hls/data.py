@@ -71,7 +71,9 @@ def _is_number(word: str) -> bool:
 
 
 def load_inputs(paths: Sequence[str | Path], inputs: Mapping[str, Shape]) -> list[np.ndarray]:
-    """Data for the inputs of a design: one file per input in order, or one ``.npz`` with an array per input.
+    """Data for the inputs of a design: one file per input in order, or one ``.npz`` for all.
+
+    In a ``.npz`` arrays are found by the name of the input, or as ``x`` when there is one input, or by order.
 
     Args:
         paths: The files.
@@ -83,25 +85,36 @@ def load_inputs(paths: Sequence[str | Path], inputs: Mapping[str, Shape]) -> lis
     Raises:
         DataError: The data does not fit the inputs, or holds NaN or Inf.
     """
-    found = [(str(path), name, array) for path in paths for name, array in load(path).items()]
-    names = [name for _, name, _ in found]
-    if len(found) != len(inputs):
-        what = f"The design has {len(inputs)} inputs ({', '.join(inputs)}), and the data holds {len(found)} arrays."
-        fix = "Give one file per input, in this order, or one .npz with these names."
-        raise DataError(what, where=", ".join(map(str, paths)), fix=fix)
-    if len(inputs) > 1 and all(names):
-        missing = [name for name in inputs if name not in names]
-        if missing and not all(n.startswith("arr_") for n in names):
-            fix = f"{suggest(missing[0], names)} The inputs are {', '.join(inputs)}.".strip()
-            raise DataError(f"The data has no array '{missing[0]}'.", where=found[0][0], fix=fix)
-        if not missing:
-            found.sort(key=lambda f: list(inputs).index(f[1]))
-    arrays = [fit(a, shape, name, path) for (path, _, a), (name, shape) in zip(found, inputs.items(), strict=True)]
-    counts = {len(a) for a in arrays}
-    if len(counts) > 1:
+    where = ", ".join(map(str, paths))
+    if len(paths) == 1:
+        found = _select(load(paths[0]), list(inputs), "x", "input", where)
+    else:
+        found = [array for path in paths for array in load(path).values()]
+        if len(found) != len(inputs):
+            fix = "Give one file with one array per input, in this order, or one .npz with these names."
+            what = f"The design has {len(inputs)} inputs ({', '.join(inputs)}), and the data holds {len(found)} arrays."
+            raise DataError(what, where=where, fix=fix)
+    arrays = [fit(array, shape, name, where) for array, (name, shape) in zip(found, inputs.items(), strict=True)]
+    if len({len(a) for a in arrays}) > 1:
         events = ", ".join(f"{name}: {len(a)}" for name, a in zip(inputs, arrays, strict=True))
-        raise DataError(f"The inputs have different numbers of events ({events}).", where=found[0][0])
+        raise DataError(f"The inputs have different numbers of events ({events}).", where=where)
     return arrays
+
+
+def _select(arrays: Mapping[str, np.ndarray], names: Sequence[str], common: str, kind: str, where: str) -> list[np.ndarray]:
+    """The arrays called ``names``; one that is called ``common`` when a single one is wanted; else all, in order."""
+    if all(name in arrays for name in names):
+        return [arrays[name] for name in names]
+    if len(names) == 1 and common in arrays:
+        return [arrays[common]]
+    unnamed = all(name == "" or name.startswith("arr_") for name in arrays)
+    if len(arrays) == len(names) and (unnamed or len(names) == 1):
+        return list(arrays.values())
+    what = f"The model has {len(names)} {kind}s ({', '.join(names)}), and the file holds "
+    held = f"the arrays {', '.join(arrays)}." if not unnamed else f"{len(arrays)} arrays."
+    hints = [suggest(name, arrays) for name in names if name not in arrays]
+    fix = f"{next(filter(None, hints), '')} Give a .npz with an array of each name, or one file per {kind}.".strip()
+    raise DataError(what + held, where=where, fix=fix)
 
 
 def fit(array: np.ndarray, shape: Shape, name: str, where: str) -> np.ndarray:
@@ -133,18 +146,16 @@ def fit(array: np.ndarray, shape: Shape, name: str, where: str) -> np.ndarray:
     return values
 
 
-def load_labels(path: str | Path, outputs: Sequence[str] = ("",)) -> list[np.ndarray]:
+def load_labels(path: str | Path, outputs: Sequence[str]) -> list[np.ndarray]:
     """Labels, one array per output, as they lie in the file; see :func:`nn2hls.compare.class_numbers` for their meaning.
+
+    In a ``.npz`` arrays are found by the name of the output, or as ``y`` when there is one output, or by order.
 
     Raises:
         DataError: Not as many arrays as outputs, or not numbers.
     """
-    arrays = load(path)
-    if len(arrays) != len(outputs):
-        fix = "Give a .npz with an array per output." if len(outputs) > 1 else "Give one array."
-        raise DataError(f"The model has {len(outputs)} outputs, the labels {len(arrays)} arrays.", where=str(path), fix=fix)
-    ordered = [arrays[name] for name in outputs] if all(n in arrays for n in outputs) else list(arrays.values())
-    for array in ordered:
+    found = _select(load(path), list(outputs), "y", "output", str(path))
+    for array in found:
         if array.dtype.kind not in "fiub":
             raise DataError(f"The labels hold {array.dtype}, not numbers.", where=str(path))
-    return ordered
+    return found

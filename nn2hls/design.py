@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nn2hls.estimate import Estimate
     from nn2hls.project import Project
     from nn2hls.tools.gxx import CompiledDesign
+    from nn2hls.tools.testbench import BuildReport
 
 Data = np.ndarray | Sequence[np.ndarray]
 
@@ -80,13 +81,19 @@ class Verdict:
         return f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}"
 
 
-def convert(model: Any, config: Any = None, calibration: Data | None = None) -> Design:
+def convert(
+    model: Any,
+    config: Any = None,
+    calibration: Data | None = None,
+    after: Callable[[str, Graph], None] | None = None,
+) -> Design:
     """Convert a network.
 
     Args:
         model: A file, a live Keras, PyTorch or ONNX object, or a Graph from :func:`nn2hls.load`; None: what the config names.
         config: A YAML file, a Config, a whole config as a dict, or hls4ml's ``hls_config`` dict; None: all derived.
         calibration: Data that may set types: one array (events, *shape) per input.
+        after: Called with the name of each pass and the graph it made.
 
     Raises:
         Nn2hlsError: With the place, what is wrong and what to do.
@@ -107,8 +114,8 @@ def convert(model: Any, config: Any = None, calibration: Data | None = None) -> 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
     data = None if calibration is None else check_inputs(model, calibration)
     context = Context(settings.settings_of, data, list(settings.notes))
-    float_graph = run_passes(model, context, typed=False)
-    fixed_graph = run_passes(float_graph, context, typed=True)
+    float_graph = run_passes(model, context, typed=False, after=after)
+    fixed_graph = run_passes(float_graph, context, typed=True, after=after)
     return Design(fixed_graph, float_graph, settings, tuple(context.notes))
 
 
@@ -332,6 +339,24 @@ class Design:
         flat = [m.reshape(len(m), -1).astype(np.int64) for m in mantissas]
         results = self._compiled(flat, [int(np.prod(n.shape)) for n in nodes])
         return [Raw(r.reshape(-1, *n.shape), n.result_type) for r, n in zip(results, nodes, strict=True)]
+
+    def build(self, tool: str = "csim", folder: str | os.PathLike[str] | None = None) -> BuildReport:
+        """Write the project and run a tool on it.
+
+        Args:
+            tool: ``csim``: compile the project's own test bench here and run it.
+            folder: Where; without, the config's OutputDir.
+
+        Raises:
+            ToolError: The tool is missing or not offered.
+        """
+        from nn2hls.project import data_folder
+        from nn2hls.tools.testbench import run_test_bench
+
+        if tool != "csim":
+            raise ToolError(f"The tool '{tool}' is not offered yet.", fix="Use 'csim', the compiled C++.")
+        written = self.write(folder)
+        return run_test_bench(written, self.config.project_name, data_folder("firmware_lib") / "ap_types")
 
     def verify(self, x: Data | None = None, tool: str = "csim") -> Verdict:
         """Compare the emulator with the compiled C++ on every mantissa.

@@ -88,9 +88,6 @@ class Scan:
         failed = [f"{p.precision} reuse {p.reuse}: {p.error}\n" for p in self.points if p.error]
         return text.table(head, rows) + "".join(failed)
 
-    def __str__(self) -> str:
-        return self.text()
-
 
 def _row(p: Point) -> list[object]:
     accuracy = p.accuracy if p.accuracy is not None else p.agreement

@@ -266,8 +266,10 @@ BAD = {
     "ProjectName: class\n": (1, "cannot name"),
     "ProjectName: 'a; rm -rf b'\n": (1, "cannot name"),
     "Part: a\nPart: b\n": (2, "stands on line 1"),
-    "Part: a\npart: b\n": (2, "in another case"),
-    "Part: a\nXilinxPart: b\n": (2, "Part names another one"),
+    "Part: xcku115\npart: xcku115\n": (2, "in another case"),
+    "Part: xcku115\nXilinxPart: xcvu13p\n": (2, "Part names another one"),
+    "Part: xcku116\n": (1, "Did you mean 'xcku115'?"),
+    "Part: 7\n": (1, "must be text, not 7"),
     "KerasModel: a.h5\nOnnxModel: a.onnx\n": (2, "KerasModel names another one"),
     "KerasJson: a.json\n": (1, "Add KerasH5"),
     "OnnxModel: a.onnx\nKerasH5: a.h5\n": (1, "does not go with OnnxModel"),
@@ -331,6 +333,11 @@ def test_paths_start_at_the_file_and_outputs_at_the_current_directory(tmp_path, 
     assert config.model == tmp_path / "sub" / "net.onnx"
     assert (config.input_data, config.calibration) == (tmp_path / "sub" / "x.npy", tmp_path / "sub" / "c.npy")
     assert config.output_dir == Path("out")
+
+
+def test_a_board_stands_for_its_part():
+    assert read_config({"Board": "PYNQ_Z2"}).part.startswith("xc7z020clg400")
+    assert read_config({"Part": "pynq-z2"}).part == read_config({"Board": "pynq-z2"}).part
 
 
 def test_yaml_and_dict_read_the_same(shared):

@@ -39,8 +39,10 @@ def test_several_inputs_go_by_name_or_by_order(tmp_path):
         assert [f.mean() for f in found] == [1, 0]
     with pytest.raises(DataError, match="one file per input"):
         load_inputs([tmp_path / "a.npy"], shapes)
-    with pytest.raises(DataError, match="no array 'c'"):
-        load_inputs([tmp_path / "named.npz"], {"a": (2,), "c": (2,)})
+    with pytest.raises(DataError, match="holds 3 arrays"):
+        load_inputs([tmp_path / "named.npz", tmp_path / "a.npy"], shapes)
+    with pytest.raises(DataError, match=r"the arrays b, a. Did you mean 'b'\?"):
+        load_inputs([tmp_path / "named.npz"], {"a": (2,), "bb": (2,)})
     np.save(tmp_path / "b.npy", b[:3])
     with pytest.raises(DataError, match="a: 4, b: 3"):
         load_inputs([tmp_path / "a.npy", tmp_path / "b.npy"], shapes)
@@ -50,6 +52,12 @@ def test_flat_rows_take_the_shape_of_the_input(tmp_path):
     np.save(tmp_path / "x.npy", np.arange(12).reshape(2, 6))
     (found,) = load_inputs([tmp_path / "x.npy"], {"in": (2, 3)})
     assert found.tolist() == np.arange(12).reshape(2, 2, 3).tolist()
+
+
+def test_events_and_labels_may_lie_in_one_file(tmp_path):
+    np.savez(tmp_path / "xy.npz", y=np.array([0, 1]), x=X)
+    assert np.array_equal(load_inputs([tmp_path / "xy.npz"], {"input_1": (3,)})[0], X)
+    assert load_labels(tmp_path / "xy.npz", ["out"])[0].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +113,7 @@ def test_damaged_and_pickled_files_are_refused(tmp_path, monkeypatch):
 
 def test_labels(tmp_path):
     np.save(tmp_path / "y.npy", np.array([0, 1]))
-    assert load_labels(tmp_path / "y.npy")[0].tolist() == [0, 1]
+    assert load_labels(tmp_path / "y.npy", ["out"])[0].tolist() == [0, 1]
     with pytest.raises(DataError, match="2 outputs"):
         load_labels(tmp_path / "y.npy", ["a", "b"])
     np.savez(tmp_path / "y.npz", b=np.array([1]), a=np.array([0]))

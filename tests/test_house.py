@@ -17,21 +17,22 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "onnx", "onnxscript", "h5py"}  # c
 
 # From the bottom up: a module imports from its own line or from lines above it. A package stands for all its modules.
 LEVELS = (
-    ("errors",),
+    ("errors", "text", "project"),
     ("fixed", "csd"),
-    ("ranges", "schedule", "ir", "wide"),
+    ("ranges", "schedule", "ir", "wide", "data", "compare"),
     ("targets", "tools"),
     ("ops",),
-    ("analysis", "reference"),
+    ("analysis", "reference", "vectors"),
     ("passes",),
-    ("emulate", "estimate", "emit", "project"),
+    ("emulate", "estimate", "timing", "registers", "emit"),
     ("converters", "frontends", "config"),
     ("design",),
     ("scan", "search", "report"),
-    ("cli",),
+    ("commands",),
+    ("cli", "__main__"),
     ("",),  # nn2hls/__init__.py
 )
-LEAVES = {"targets": {"errors", "fixed"}, "tools": {"errors", "fixed"}}  # may import these and themselves, nothing else
+LEAVES = {"targets": {"errors", "fixed", "schedule"}, "tools": {"errors", "fixed", "project"}}  # may import these and themselves, nothing else
 # A node of the graph is an Input or a Constant by its op; ir needs no other op and asks for them when it runs.
 KNOTS = {("ir", "ops.shape")}
 
@@ -89,7 +90,7 @@ def test_arrows_point_down():
         mine = part(name)
         for target in imports(tree):
             head, _, rest = target.partition(".")
-            if head != "nn2hls" or not rest:
+            if head != "nn2hls" or not rest or rest == "__version__":
                 continue
             theirs = part(rest)
             upward = level(theirs) > level(mine)

@@ -1,0 +1,131 @@
+"""The command line: ``nn2hls COMMAND``. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import IO, Any, NoReturn
+
+from nn2hls import __version__
+from nn2hls.commands import COMMANDS
+from nn2hls.commands.base import Result, UsageError
+from nn2hls.errors import Nn2hlsError, suggest
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with a suggestion for every misspelt word."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        match = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if match:
+            hint = suggest(match[1], re.findall(r"[\w.+-]+", match[2]))
+            message = f"{message.split(':')[0]}: there is no '{match[1]}'. {hint or 'Known are ' + match[2] + '.'}"
+        self.exit(USAGE, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """End over arguments that nobody takes."""
+        word = unknown[0].split("=")[0]
+        known = [s for action in self._actions for s in action.option_strings if s.startswith("--")]
+        hint = suggest(word, known) if word.startswith("-") else ""
+        self.error(f"'{unknown[0]}' is not understood. {hint}".rstrip())
+
+
+def parser() -> tuple[argparse.ArgumentParser, dict[str, _Parser]]:
+    """The parser, and that of each command."""
+    lines = "\n".join(f"  {c.name:10} {c.help}" for c in COMMANDS)
+    top = _Parser(
+        prog="nn2hls",
+        description="Trained neural networks to verified, sized FPGA designs.",
+        epilog=f"commands:\n{lines}\n\nnn2hls COMMAND --help explains a command. CONFIG is a YAML file or a model file.",
+    )
+    top.add_argument("--version", action="version", version=f"nn2hls {__version__}")
+    subparsers = top.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
+    own = {}
+    for command in COMMANDS:
+        sub = subparsers.add_parser(command.name, prog=f"nn2hls {command.name}", description=f"{command.help}\n{command.more}")
+        command.arguments(sub)
+        sub.add_argument("--json", action="store_true", help="write one JSON document to the standard output")
+        own[command.name] = sub
+    return top, own
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0 when it did what was asked, 1 when it failed, 2 when the command line is wrong."""
+    try:
+        top, own = parser()
+        args, unknown = top.parse_known_args(argv)
+        if args.command is None:
+            top.print_help(sys.stderr)
+            return USAGE
+        if unknown:
+            own[args.command].refuse(unknown)
+    except SystemExit as end:  # argparse has said why
+        return end.code if isinstance(end.code, int) else USAGE
+    command = next(c for c in COMMANDS if c.name == args.command)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = _show_warning
+        return _run(command.run, args)
+
+
+def _run(run: Any, args: argparse.Namespace) -> int:
+    try:
+        result: Result = run(args)
+        _write(result, args.json)
+        return OK if result.ok else FAILED
+    except UsageError as error:
+        _fail(str(error), args, {"what": error.what, "fix": error.fix})
+        return USAGE
+    except Nn2hlsError as error:
+        kind = type(error).__name__
+        _fail(str(error), args, {"kind": kind, "where": error.where, "what": error.what, "fix": error.fix})
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe went away: nobody is left to tell
+    except OSError as error:
+        _fail(f"{error.filename or 'file'}: {error.strerror or error}.", args, {"kind": "OSError", "what": str(error)})
+    except KeyboardInterrupt:
+        _fail("interrupted", args, {"kind": "KeyboardInterrupt", "what": "interrupted"})
+    return FAILED
+
+
+def _write(result: Result, as_json: bool) -> None:
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"ok": result.ok, **result.document, "notes": list(result.notes)}, indent=1, allow_nan=False))
+    else:
+        print(result.text, end="" if result.text.endswith("\n") else "\n")
+    sys.stdout.flush()
+
+
+def _fail(message: str, args: argparse.Namespace, error: dict[str, str]) -> None:
+    print(f"nn2hls {args.command}: {message}", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"ok": False, "error": error}, indent=1))
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: IO[str] | None = None,
+    line: str | None = None,
+) -> None:
+    from nn2hls.errors import OverflowWarning
+
+    if issubclass(category, OverflowWarning):
+        print(f"warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

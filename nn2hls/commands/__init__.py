@@ -1,0 +1,17 @@
+"""One module per command; importing them loads nothing heavy."""
+
+from nn2hls.commands import build, compare, config, convert, doctor, emulate, estimate, passes, scan, verify
+from nn2hls.commands.base import Command
+
+COMMANDS: tuple[Command, ...] = (
+    config.COMMAND,
+    convert.COMMAND,
+    emulate.COMMAND,
+    compare.COMMAND,
+    estimate.COMMAND,
+    build.COMMAND,
+    verify.COMMAND,
+    scan.COMMAND,
+    passes.COMMAND,
+    doctor.COMMAND,
+)

@@ -1,0 +1,140 @@
+"""What commands share: their result, the CONFIG argument with its options, and data."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nn2hls.errors import Nn2hlsError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nn2hls.config import Config
+    from nn2hls.design import Design
+    from nn2hls.ir import Graph
+
+CONFIG_SUFFIXES = (".yml", ".yaml")
+
+
+class UsageError(Nn2hlsError):
+    """The command line asks for something that does not fit together."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command found.
+
+    Args:
+        document: For ``--json``.
+        text: For people.
+        notes: For the standard error, beside either.
+        ok: False when what was asked for does not hold.
+    """
+
+    document: Mapping[str, Any]
+    text: str
+    notes: tuple[str, ...] = ()
+    ok: bool = True
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Args:
+        name: The word on the command line.
+        help: One line.
+        arguments: Adds the arguments to its parser.
+        run: Does it.
+        more: Further lines of its own help.
+    """
+
+    name: str
+    help: str
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], Result]
+    more: str = field(default="")
+
+
+def config_arguments(parser: ArgumentParser, *, optional: bool = False) -> None:
+    """CONFIG and the options that come before what it says."""
+    count = "?" if optional else None
+    text = "a YAML config, or a model file (.keras .h5 .json .onnx .pt2)"
+    parser.add_argument("config", metavar="CONFIG", nargs=count, type=Path, help=text)
+    group = parser.add_argument_group("in place of what CONFIG says")
+    group.add_argument("--weights", metavar="FILE", type=Path, help="weights of a Keras architecture in .json")
+    group.add_argument(
+        "--precision", metavar="TYPE", help="type of inputs, weights, biases and results, such as 'ap_fixed<16,6>'"
+    )
+    group.add_argument("--reuse", metavar="N", help="reuse factor of all layers without their own")
+    group.add_argument("--strategy", metavar="WORD", help="Latency or Resource")
+    group.add_argument("--part", metavar="PART", help="the device")
+    group.add_argument("--clock", metavar="NS", help="clock period")
+    group.add_argument("--backend", metavar="TOOL", help="Vivado, Vitis or Bambu")
+    group.add_argument("--calibration", metavar="FILE", type=Path, help="data that may set types")
+
+
+def input_arguments(parser: ArgumentParser) -> None:
+    """The data to run."""
+    parser.add_argument(
+        "--input",
+        metavar="FILE",
+        nargs="+",
+        type=Path,
+        help="data to run, .npy .npz .csv .dat: a file per input, or one .npz (default: InputData of CONFIG)",
+    )
+
+
+def read(args: Namespace) -> Config:
+    """The config, with the options of the command line in place of its own.
+
+    Raises:
+        ConfigError: What the config says, or an option, is wrong.
+    """
+    from nn2hls.config import Config, read_config
+    from nn2hls.config_options import with_options
+
+    path: Path = args.config
+    config = read_config(path) if path.suffix.lower() in CONFIG_SUFFIXES else Config(model=path)
+    names = ("weights", "precision", "reuse", "strategy", "part", "clock", "backend", "calibration")
+    return with_options(config, {name: getattr(args, name, None) for name in names})
+
+
+def load_graph(config: Config) -> Graph:
+    """The network of a config.
+
+    Raises:
+        UsageError: The config names no model.
+    """
+    from nn2hls.frontends import load
+
+    if config.model is None:
+        fix = "Add KerasModel, PytorchModel or OnnxModel, or give a model file in its place."
+        raise UsageError("The config names no model.", where=str(config.path), fix=fix)
+    return load(config.model, weights=config.weights)
+
+
+def make_design(args: Namespace) -> Design:
+    """The design of a command's CONFIG."""
+    from nn2hls.design import convert
+
+    config = read(args)
+    return convert(load_graph(config), config)
+
+
+def input_data(args: Namespace, design: Design) -> list[np.ndarray]:
+    """The data of ``--input``, or of InputData.
+
+    Raises:
+        UsageError: There is neither.
+    """
+    from nn2hls.data import load_inputs
+
+    paths = args.input or ([design.config.input_data] if design.config.input_data else [])
+    if not paths:
+        raise UsageError("There is no data to run.", fix="Give --input FILE, or InputData in the config.")
+    return load_inputs(paths, {n.name: n.shape for n in design.graph.inputs})

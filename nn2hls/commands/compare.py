@@ -1,0 +1,33 @@
+"""``nn2hls compare``: float against fixed."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from nn2hls.commands.base import Command, Result, config_arguments, input_arguments, input_data, make_design
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    config_arguments(parser)
+    input_arguments(parser)
+    parser.add_argument("--labels", metavar="FILE", type=Path, help="class numbers or one-hot rows, for accuracy and AUC")
+
+
+def _run(args: Namespace) -> Result:
+    from nn2hls.data import load_labels
+
+    design = make_design(args)
+    data = input_data(args, design)
+    labels = load_labels(args.labels, design.graph.outputs) if args.labels else None
+    result = design.compare(data if len(data) > 1 else data[0], labels if labels is None or len(labels) > 1 else labels[0])
+    return Result(result.to_dict(), result.text(), design.notes)
+
+
+COMMAND = Command(
+    "compare",
+    "compare the design with the float network",
+    _arguments,
+    _run,
+    "Per output: errors, SQNR, agreement, with --labels accuracy and AUC. Per layer: SQNR and overflows.",
+)

@@ -1,0 +1,39 @@
+"""``nn2hls convert``: write the HLS project."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from nn2hls.commands.base import Command, Result, config_arguments, make_design
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    config_arguments(parser)
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder of the project (default: OutputDir of CONFIG)")
+
+
+def _run(args: Namespace) -> Result:
+    from nn2hls.text import plural, table
+
+    design = make_design(args)
+    written = design.write(args.output or design.config.output_dir)
+    layers = [
+        {
+            "name": node.name,
+            "op": type(node.op).__name__,
+            "shape": list(node.shape),
+            "type": str(node.type),
+        }
+        for node in design.graph
+    ]
+    rows = [
+        [layer["name"], layer["op"], "x".join(map(str, node.shape)), layer["type"]]
+        for layer, node in zip(layers, design.graph, strict=True)
+    ]
+    text = table(["layer", "op", "shape", "type"], rows)
+    text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"
+    return Result({"output_dir": str(written), "layers": layers}, text, design.notes)
+
+
+COMMAND = Command("convert", "turn a model into an HLS project", _arguments, _run)
