@@ -146,7 +146,8 @@ def _array(data: bytes, meta: Any, order: str, where: str) -> np.ndarray:
     dtype = DTYPES.get(meta["dtype"])
     if dtype is None or meta["layout"] != 7:
         raise ModelError("Its element type or layout is not supported.", where=where, fix="Store it as float32, dense.")
-    sizes, strides = ([int(s["as_int"]) for s in meta[key]] for key in ("sizes", "strides"))
+    sizes: list[int] = [int(s["as_int"]) for s in meta["sizes"]]
+    strides: list[int] = [int(s["as_int"]) for s in meta["strides"]]
     start = int(meta["storage_offset"]["as_int"])
     stored = np.dtype(order + ("u2" if dtype == "bfloat16" else np.dtype(dtype).str[1:]))
     storage = np.frombuffer(data[: len(data) // stored.itemsize * stored.itemsize], stored)
