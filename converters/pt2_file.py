@@ -146,12 +146,13 @@ def _array(data: bytes, meta: Any, order: str, where: str) -> np.ndarray:
     dtype = DTYPES.get(meta["dtype"])
     if dtype is None or meta["layout"] != 7:
         raise ModelError("Its element type or layout is not supported.", where=where, fix="Store it as float32, dense.")
-    sizes, strides = ([int(s["as_int"]) for s in meta[key]] for key in ("sizes", "strides"))
+    sizes: list[int] = [int(s["as_int"]) for s in meta["sizes"]]
+    strides: list[int] = [int(s["as_int"]) for s in meta["strides"]]
     start = int(meta["storage_offset"]["as_int"])
-    stored = np.dtype("u2" if dtype == "bfloat16" else dtype).newbyteorder(order)
+    stored = np.dtype(order + ("u2" if dtype == "bfloat16" else np.dtype(dtype).str[1:]))
     storage = np.frombuffer(data[: len(data) // stored.itemsize * stored.itemsize], stored)
     fits = len(sizes) == len(strides) and min([start, *sizes, *strides]) >= 0 and math.prod(sizes) <= max(storage.size, 1)
-    last = start + sum((n - 1) * s for n, s in zip(sizes, strides))
+    last = start + sum((n - 1) * s for n, s in zip(sizes, strides, strict=False))
     if not fits or (math.prod(sizes) and last >= storage.size):
         raise ModelError(f"Its size {sizes} does not fit the {len(data)} bytes stored.", where=where, fix=AGAIN)
     steps = [s * stored.itemsize for s in strides]

@@ -1,4 +1,4 @@
-"""Operators on constants: parameters times masks, generated tensors, views of weights; computed in the file's own element type."""
+"""Operators on constants: parameters times masks, generated tensors, views of weights; in the file's own element type."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST = 1 << 28  # elements of a constant that a file may ask to be made
 def _sizes(a: Args, name: str) -> list[int]:
     """Sizes of a generated tensor; the batch counts as one, because every event gets the same constant."""
     sizes = [1 if n == BatchSize() else n for n in a.items(name)]
-    if not all(isinstance(n, int) for n in sizes) or not -1 <= min(sizes, default=0) or math.prod(sizes) > LARGEST:
+    if not all(isinstance(n, int) for n in sizes) or min(sizes, default=0) < -1 or math.prod(sizes) > LARGEST:
         raise Refusal(f"it makes a constant of size {a.items(name)}")
     return sizes
 
@@ -50,6 +50,11 @@ def _slice(a: Args) -> np.ndarray:
     return np.asarray(x[tuple(index)])
 
 
+def _squeeze(a: Args) -> np.ndarray:
+    x, dim = a.get("self"), a.whole("dim")
+    return np.asarray(np.squeeze(x, dim) if x.shape[dim] == 1 else x)
+
+
 def _flatten(a: Args) -> np.ndarray:
     x = a.get("self")
     start, end = a.whole("start_dim") % max(x.ndim, 1), a.whole("end_dim", -1) % max(x.ndim, 1)
@@ -78,7 +83,11 @@ def _same(a: Args) -> Any:
 def _expand(a: Args) -> np.ndarray:
     x, sizes = a.get("self"), _sizes(a, "size")
     old = (1,) * (len(sizes) - x.ndim) + x.shape
-    return np.broadcast_to(x, tuple(o if n == -1 else n for n, o in zip(sizes, old)))
+    return np.broadcast_to(x, tuple(o if n == -1 else n for n, o in zip(sizes, old, strict=True)))
+
+
+def _sum(function: Callable[[Any, Any], Any]) -> Callable[[Args], Any]:
+    return lambda a: function(_arrays(a, "self", "other")[0], _scaled(a))
 
 
 def _binary(function: Callable[[Any, Any], Any]) -> Callable[[Args], Any]:
@@ -89,9 +98,10 @@ def _unary(function: Callable[[Any], Any]) -> Callable[[Args], Any]:
     return lambda a: function(a.get("self"))
 
 
-_ADD = {"add": np.add, "sub": np.subtract}
-_BINARY = {"mul": np.multiply, "div": np.true_divide, "maximum": np.maximum, "minimum": np.minimum}
-_UNARY = {
+_Two = Mapping[str, Callable[[Any, Any], Any]]
+_ADD: _Two = {"add": np.add, "sub": np.subtract}
+_BINARY: _Two = {"mul": np.multiply, "div": np.true_divide, "maximum": np.maximum, "minimum": np.minimum}
+_UNARY: Mapping[str, Callable[[Any], Any]] = {
     "abs": np.abs, "neg": np.negative, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "square": np.square, "sign": np.sign,
     "tanh": np.tanh, "reciprocal": np.reciprocal, "t": np.transpose, "rsqrt": lambda x: 1 / np.sqrt(x),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0), "mT": lambda x: np.swapaxes(x, -1, -2),
@@ -103,7 +113,7 @@ _SAME = (
 _CONVERT = ("to.dtype", "to.dtype_layout", "to.device", "_to_copy.default", "type_as.default", "to.other")
 
 FOLD: Mapping[str, Callable[[Args], Any]] = {
-    **{f"{k}.{o}": (lambda a, f=f: f(_arrays(a, "self", "other")[0], _scaled(a))) for k, f in _ADD.items() for o in ("Tensor", "Scalar")},
+    **{f"{k}.{o}": _sum(f) for k, f in _ADD.items() for o in ("Tensor", "Scalar")},
     **{f"{k}.{o}": _binary(f) for k, f in _BINARY.items() for o in ("Tensor", "Scalar", "default")},
     **{f"{k}.default": _unary(f) for k, f in _UNARY.items()},
     **dict.fromkeys((*_SAME, *_CONVERT), _same),
@@ -117,7 +127,7 @@ FOLD: Mapping[str, Callable[[Args], Any]] = {
     "permute.default": lambda a: np.transpose(a.get("self"), a.items("dims")),
     "transpose.int": lambda a: np.swapaxes(a.get("self"), a.whole("dim0"), a.whole("dim1")),
     "unsqueeze.default": lambda a: np.expand_dims(a.get("self"), a.whole("dim")),
-    "squeeze.dim": lambda a: np.squeeze(a.get("self"), a.whole("dim")) if a.get("self").shape[a.whole("dim")] == 1 else a.get("self"),
+    "squeeze.dim": _squeeze,
     "expand.default": _expand,
     "select.int": lambda a: np.take(a.get("self"), a.whole("index"), a.whole("dim")),
     "slice.Tensor": _slice,

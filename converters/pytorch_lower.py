@@ -50,7 +50,7 @@ def lower(program: Program) -> Graph:
                 report(call, str(reason))
             constant = not any(isinstance(values.get(r), Tensor) for r in call.refs())
             results = [_stand_in(context, program, o, constant) for o in call.outputs]
-        values.update(zip(call.outputs, results))
+        values.update(zip(call.outputs, results, strict=False))  # a lowering may give only the first result
     outputs = [_output(context, o, values[o], problems) for o in program.outputs if values[o] is not None]
     if problems:
         what = f"{len(problems)} operators are not supported:" if len(problems) > 1 else "An operator is not supported:"

@@ -75,7 +75,8 @@ def _scaled(c: Lowering, x: Tensor, factor: np.ndarray, offset: np.ndarray, suff
     larger = [k for k in (factor, offset) if np.broadcast_shapes(free, k.shape) != free]
     if not larger:
         return c.emit(Scale(Const(np.asarray(factor, np.float64)), Const(np.asarray(offset, np.float64))), [x], suffix=suffix)
-    merge, other, plain = (Merge.ADD, offset, (factor == 1).all()) if larger[-1] is offset else (Merge.MUL, factor, not offset.any())
+    adds = larger[-1] is offset
+    merge, other, plain = (Merge.ADD, offset, (factor == 1).all()) if adds else (Merge.MUL, factor, not offset.any())
     if x.merged or not plain:
         raise Refusal(f"its constant of shape {other.shape} makes a tensor of {shape} larger")
     return c.emit(Elementwise(merge), [x, c.constant(other)])
@@ -251,10 +252,19 @@ def _rrelu(a: Args) -> Op:
     return LeakyRelu(Const(np.asarray((a.number("lower", 1 / 8) + a.number("upper", 1 / 3)) / 2)))
 
 
+def _always(op: Op) -> Callable[[Args], Op]:
+    return lambda a: op
+
+
+# Table functions whose aten operator has their name and no arguments.
+_BY_NAME = (
+    Function.SIGMOID, Function.TANH, Function.SELU, Function.SILU, Function.EXP, Function.MISH, Function.LOG, Function.SQRT,
+    Function.RSQRT, Function.RECIPROCAL, Function.ERF, Function.SIN, Function.COS, Function.LOG_SIGMOID,
+)  # fmt: skip
 # Operators with one operand, ``self``: the op that its arguments give.
 _UNARY: Mapping[str, Callable[[Args], Op]] = {
-    "relu.default": lambda a: Relu(),
-    "relu6.default": lambda a: Clip(0.0, 6.0),
+    "relu.default": _always(Relu()),
+    "relu6.default": _always(Clip(0.0, 6.0)),
     "hardtanh.default": lambda a: _clip(a.number("min_val", -1), a.number("max_val", 1)),
     "clamp.default": lambda a: _clip(a.number("min", -math.inf), a.number("max", math.inf)),
     "clip.default": lambda a: _clip(a.number("min", -math.inf), a.number("max", math.inf)),
@@ -262,24 +272,15 @@ _UNARY: Mapping[str, Callable[[Args], Op]] = {
     "clamp_max.default": lambda a: _clip(-math.inf, a.number("max")),
     "leaky_relu.default": lambda a: LeakyRelu(Const(np.asarray(a.number("negative_slope", 0.01)))),
     "rrelu.default": _rrelu,
-    "hardsigmoid.default": lambda a: HardSigmoid(1 / 6, 0.5),
-    "hardswish.default": lambda a: HardSwish(1 / 6, 0.5),
+    "hardsigmoid.default": _always(HardSigmoid(1 / 6, 0.5)),
+    "hardswish.default": _always(HardSwish(1 / 6, 0.5)),
     "threshold.default": _threshold,
     "gelu.default": _gelu,
     "celu.default": lambda a: Table(Function.CELU, a.number("alpha", 1)),
-    **{
-        f"{name}.default": (lambda a, simple=simple: Unary(simple))
-        for name, simple in (("abs", Simple.ABS), ("neg", Simple.NEG), ("square", Simple.SQUARE), ("sign", Simple.SIGN))
-    },
-    **{
-        f"{name}.default": (lambda a, function=function: Table(function))
-        for name, function in (
-            *((f.value, f) for f in Function if f.value in "sigmoid tanh silu exp mish log sqrt rsqrt reciprocal erf".split()),
-            *((f.value, f) for f in (Function.SIN, Function.COS, Function.SELU, Function.LOG_SIGMOID)),
-        )
-    },
-    "softsign": lambda a: Table(Function.SOFTSIGN),
-    "tanhshrink": lambda a: Table(Function.TANH_SHRINK),
+    **{f"{simple.value}.default": _always(Unary(simple)) for simple in Simple},
+    **{f"{function.value}.default": _always(Table(function)) for function in _BY_NAME},
+    "softsign": _always(Table(Function.SOFTSIGN)),
+    "tanhshrink": _always(Table(Function.TANH_SHRINK)),
 }
 
 

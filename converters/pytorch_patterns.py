@@ -1,7 +1,7 @@
 """What PyTorch's export makes of an activation that has no operator of its own, as data.
 
-A tree is ``(operator, operand, ...)``; an operand is a tree, a number or None (equal to it), or a string: a name for what stands
-there, the same wherever the name is repeated. A trailing ``...`` lets further arguments follow. Operands of commutative
+A tree is ``(operator, operand, ...)``; an operand is a tree, a number or None (equal to it), or a string: a name for what
+stands there, the same wherever the name is repeated. A trailing ``...`` lets further arguments follow. Operands of commutative
 operators match in either order.
 """
 
@@ -54,7 +54,11 @@ PATTERNS = (
             ("mul.Tensor", ("expm1.default", ("div.Tensor", "self", "alpha")), "alpha"),
         ),
     ),
-    Pattern("leaky_relu", "leaky_relu.broadcast", ("where.self", ("gt.Scalar", "self", 0), "self", ("mul.Tensor", "slope", "self"))),
+    Pattern(
+        "leaky_relu",
+        "leaky_relu.broadcast",
+        ("where.self", ("gt.Scalar", "self", 0), "self", ("mul.Tensor", "slope", "self")),
+    ),
     Pattern("softplus", "softplus.default", _softplus("self")),
     Pattern(
         "softplus",

@@ -13,13 +13,15 @@ from nn2hls.converters.pytorch_patterns import PATTERNS, match
 Report = Callable[[Call, str], None]
 
 # Operators whose result may share memory with their first operand.
-_VIEWS = frozenset(
-    "H T adjoint alias alpha_dropout as_strided atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to chunk conj "
-    "contiguous detach diagonal dropout dsplit expand expand_as feature_alpha_dropout feature_dropout flatten hsplit imag "
-    "lift_fresh mH mT matrix_H moveaxis movedim narrow numpy_T permute positive ravel real requires_grad reshape reshape_as "
-    "resolve_conj resolve_neg select slice split split_with_sizes squeeze swapaxes swapdims t tensor_split to transpose type_as "
-    "unbind unflatten unfold unsqueeze view view_as view_as_complex view_as_real vsplit _unsafe_view".split()
-)
+_VIEWS = frozenset((
+    "H", "T", "adjoint", "alias", "alpha_dropout", "as_strided", "atleast_1d", "atleast_2d", "atleast_3d",
+    "broadcast_tensors", "broadcast_to", "chunk", "conj", "contiguous", "detach", "diagonal", "dropout", "dsplit", "expand",
+    "expand_as", "feature_alpha_dropout", "feature_dropout", "flatten", "hsplit", "imag", "lift_fresh", "mH", "mT",
+    "matrix_H", "moveaxis", "movedim", "narrow", "numpy_T", "permute", "positive", "ravel", "real", "requires_grad",
+    "reshape", "reshape_as", "resolve_conj", "resolve_neg", "select", "slice", "split", "split_with_sizes", "squeeze",
+    "swapaxes", "swapdims", "t", "tensor_split", "to", "transpose", "type_as", "unbind", "unflatten", "unfold", "unsqueeze",
+    "view", "view_as", "view_as_complex", "view_as_real", "vsplit", "_unsafe_view",
+))  # fmt: skip
 _HARMLESS = frozenset(("detach_.default", "requires_grad_.default"))
 
 
@@ -112,7 +114,8 @@ def _biased(call: Call, program: Program, makers: Mapping[str, Call], constant: 
             left, right = list(maker.args.values())[:2]
             meta = program.metas.get(bias)
             if meta is not None and len(meta.sizes) == 1 and isinstance(right, Ref) and right.name in constant:
-                return dataclasses.replace(call, target="biased_product", args={"input": left, "weight": right, "bias": Ref(bias)})
+                args = {"input": left, "weight": right, "bias": Ref(bias)}
+                return dataclasses.replace(call, target="biased_product", args=args)
     return None
 
 

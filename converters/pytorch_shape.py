@@ -141,7 +141,7 @@ def _dropout(c: Lowering, a: Args) -> Value:
 
 def _expand(c: Lowering, a: Args) -> Value:
     x, sizes = a.tensor(), a.items("size")
-    if len(sizes) != c.rank(x) or any(s not in (-1, n) for s, n in zip(sizes[1:], _plain(c, x))):
+    if len(sizes) != c.rank(x) or any(s not in (-1, n) for s, n in zip(sizes[1:], _plain(c, x), strict=True)):
         raise Refusal("it repeats values along an axis, which is not offered; arithmetic broadcasts by itself")
     return x
 

@@ -133,7 +133,9 @@ FUNCTIONS = {
     "hand_hard_swish": lambda m, x: x * F.relu6(x + 3) / 6,
     "hand_hard_sigmoid": lambda m, x: F.hardtanh(x + 3, 0, 6) / 6,
     "hand_swish": lambda m, x: x * torch.sigmoid(x) + x * torch.tanh(F.softplus(x)),
-    "merged_batch": lambda m, x: F.relu(F.linear(x.view(-1, 4), m.w[:3, :].view(3, 3)[:, :1].expand(3, 4) * 1.0)).view(-1, 2, 3),
+    "merged_batch": lambda m, x: F.relu(F.linear(x.view(-1, 4), m.w[:3, :].view(3, 3)[:, :1].expand(3, 4) * 1.0)).view(
+        -1, 2, 3
+    ),
     "late_reader": _late_reader,
     "in_place_arithmetic": _in_place_arithmetic,
     "shared_module": lambda m, x: m.fc(F.relu(m.fc(x))),
