@@ -23,6 +23,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_WAY_OUT = "Export the model without them, or cut it before them with onnx.utils.extract_model."
 HANDLERS = {**ARITHMETIC, **UNARY}
 
 
@@ -66,7 +67,7 @@ def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, s
     refused = list(_refusals(graph, context, problems))
     if refused:
         listed = "".join(f"\n  {line}" for line in refused)
-        raise UnsupportedError(f"{len(refused)} of its nodes cannot be converted:{listed}", where=where)
+        raise UnsupportedError(f"{len(refused)} of its nodes cannot be converted:{listed}\n", where=where, fix=_WAY_OUT)
     outputs = []
     for name in graph.outputs:
         value = context.values[name]
@@ -85,17 +86,18 @@ def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, s
 
 def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> Iterator[str]:
     """Lower every node, in order; yields a line for each that is refused, those that only depend on one excepted."""
+    computed = set(graph.inputs)
     for node in graph.nodes:
+        depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
+        computed.update(node.outputs if depends else ())
         reason = node.trouble or problems.get(node.outputs[0], "")
-        if not reason and node.op not in HANDLERS and not foldable(node):
+        if not reason and node.op not in HANDLERS and (depends or not foldable(node)):
             reason = "this operator is not supported"
         ready = all(i in context.values for i in node.inputs if i)
         if not reason and ready:
             try:
                 context.values[node.outputs[0]] = _value(node, context)
-            except RefusedError as error:
-                reason = str(error)
-            except ValueError as error:
+            except (RefusedError, ValueError) as error:
                 reason = str(error)
         if reason:
             yield f"{node.name} ({node.kind or node.op}): {reason}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.onnx_file import FileNode
+from nn2hls.converters.onnx_file import FileNode, attribute_float
 from nn2hls.converters.onnx_fold import ELEMENTWISE, axes_of
 from nn2hls.converters.onnx_graph import FileGraph
 
@@ -58,7 +58,7 @@ def simplify(graph: FileGraph, known: Known) -> FileGraph:
     graph = graph.needed()
     makers = {o: n for n in graph.nodes for o in n.outputs}
     graph = dataclasses.replace(graph, nodes=tuple(_function(n, makers, known) for n in graph.nodes)).needed()
-    for rewrite in (_bias, _unit_axes):
+    for rewrite in (_threshold, _bias, _unit_axes):
         graph = rewrite(graph, known).needed()
     return graph
 
@@ -73,6 +73,11 @@ def _function(root: FileNode, makers: Mapping[str, FileNode], known: Known) -> F
         for op, attrs, wanted in _WANTED:
             if values is not None and _same(values, wanted):
                 return FileNode(root.name, op, (boundary,), root.outputs, attrs)
+        if root.op == "Where" and values is not None:
+            for branch in root.inputs[1:]:
+                same = _evaluate(makers[branch], boundary, _POINTS, makers, known) if branch in makers else None
+                if same is not None and _same(same, values):  # the other branch only guards against overflow
+                    return FileNode(root.name, "Identity", (branch,), root.outputs)
     return root
 
 
@@ -128,6 +133,24 @@ def _same(values: np.ndarray, wanted: np.ndarray) -> bool:
         return False
     finite = np.isfinite(values)
     return bool(np.all(np.abs(values - wanted)[finite] <= TOLERANCE * np.maximum(1, np.abs(wanted[finite]))))
+
+
+def _threshold(graph: FileGraph, known: Known) -> FileGraph:
+    """Where(x > theta, x, value), or the same by <=: one node with both numbers."""
+    makers = {o: n for n in graph.nodes for o in n.outputs}
+    return dataclasses.replace(graph, nodes=tuple(_one_threshold(n, makers, known) for n in graph.nodes))
+
+
+def _one_threshold(root: FileNode, makers: Mapping[str, FileNode], known: Known) -> FileNode:
+    test = makers.get(root.inputs[0]) if root.op == "Where" and not root.trouble else None
+    if test is None or test.trouble or test.op not in ("Greater", "LessOrEqual"):
+        return root
+    x, value = root.inputs[1:] if test.op == "Greater" else root.inputs[:0:-1]
+    numbers = [known.get(name, np.zeros(0)) for name in (test.inputs[1], value)]
+    if test.inputs[0] != x or any(n.size != 1 or not np.isfinite(n).all() for n in numbers):
+        return root
+    theta, other = (attribute_float(float(n.reshape(()))) for n in numbers)
+    return FileNode(root.name, "Threshold", (x,), root.outputs, {"theta": theta, "value": other})
 
 
 def _uses(graph: FileGraph) -> Counter[str]:

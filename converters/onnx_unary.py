@@ -142,16 +142,16 @@ def _targets(c: Context, node: FileNode, x: Live) -> list[tuple[int, ...]]:
 def _reshape(c: Context, node: FileNode) -> Value:
     """Reshape, Flatten, Squeeze, Unsqueeze: the batch axis must stay the first one."""
     x = c.live(node)
-    targets = _targets(c, node, x)
-    if len({t[1:] for t in targets}) != 1 or not all(targets):
-        raise RefusedError(f"its shape depends on the batch size: {', '.join(map(str, targets))}")
-    rest = targets[0][1:]
+    try:
+        targets = _targets(c, node, x)
+    except ValueError as error:
+        raise RefusedError(f"it does not keep the batch as the first axis, here {x.full(c.batches[-1])[0]}: {error}") from None
     merged = next((m for m in range(len(x.shape) + 1) if _is_merged(c, x, m, targets)), None)
     if merged is not None:
         return Live(x.name, x.shape, merged)
-    if any(t[0] != n for t, n in zip(targets, c.batches, strict=True)):
-        raise RefusedError(f"it mixes or moves the batch axis: {x.full(c.batches[0])} becomes {targets[0]}")
-    return c.emit(node, Reshape(rest), Live(x.name, x.shape))
+    if any(t[:1] != (n,) or t[1:] != targets[0][1:] for t, n in zip(targets, c.batches, strict=True)):
+        raise RefusedError(f"it mixes or moves the batch axis: {x.full(c.batches[-1])} becomes {targets[-1]}")
+    return c.emit(node, Reshape(targets[0][1:]), Live(x.name, x.shape))
 
 
 def _is_merged(c: Context, x: Live, merged: int, targets: list[tuple[int, ...]]) -> bool:
@@ -213,9 +213,10 @@ def _size(c: Context, node: FileNode) -> Value:
     return Known(tuple(np.asarray(math.prod(x.full(n)), dtype=np.int64) for n in c.batches))
 
 
-def _thresholded(c: Context, node: FileNode) -> Value:
-    theta = node.attrs.get("alpha", 1.0)
-    return c.emit(node, Threshold(theta) if theta else Relu(), c.live(node))
+def _threshold(c: Context, node: FileNode) -> Value:
+    """ThresholdedRelu, or the Threshold that :mod:`onnx_patterns` found."""
+    theta, value = node.attrs.get("theta", node.attrs.get("alpha", 1.0)), node.attrs.get("value", 0.0)
+    return c.emit(node, Relu() if theta == value == 0 else Threshold(theta, value), c.live(node))
 
 
 UNARY: dict[str, Handler] = {
@@ -240,7 +241,8 @@ UNARY: dict[str, Handler] = {
     "Softmax": _softmax,
     "Squeeze": _reshape,
     "Swish": _swish,
-    "ThresholdedRelu": _thresholded,
+    "Threshold": _threshold,
+    "ThresholdedRelu": _threshold,
     "Transpose": _transpose,
     "Unsqueeze": _reshape,
 }

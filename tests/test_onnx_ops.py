@@ -25,8 +25,8 @@ def check(made, shapes, batch=5, low=None, wanted=reference):
     feeds = {
         k: draw(batch, *s) if low is None else RNG.uniform(low, 3, (batch, *s)).astype(np.float32) for k, s in shapes.items()
     }
-    for got, wanted in zip(evaluate(graph, feeds), wanted(made, feeds), strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+    for got, right in zip(evaluate(graph, feeds), wanted(made, feeds), strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-5, atol=1e-5)
     return graph
 
 
@@ -331,6 +331,10 @@ DECOMPOSED = {
     "softplus": ([("Exp", "x a"), ("Add", "a one b"), ("Log", "b y")], Table),
     "mish": ([("Softplus", "x a"), ("Tanh", "a b"), ("Mul", "x b y")], Table),
     "softsign": ([("Abs", "x a"), ("Add", "a one b"), ("Div", "x b y")], Table),
+    "softplus, guarded": (
+        [("Softplus", "x a"), ("Greater", "x twenty b"), ("Where", "b x a y")], Table),
+    "threshold": ([("LessOrEqual", "x tenth a"), ("Where", "a half x y")], Threshold),
+    "threshold, other way": ([("Greater", "x tenth a"), ("Where", "a x half y")], Threshold),
     "log sigmoid": ([("Sigmoid", "x a"), ("Log", "a y")], Table),
     "tanh shrink": ([("Tanh", "x a"), ("Sub", "x a y")], Table),
 }  # fmt: skip
@@ -342,6 +346,8 @@ NUMBERS = {
     "three": 3,
     "zero": 0,
     "six": 6,
+    "tenth": 0.1,
+    "twenty": 20,
     "sixth": 1 / 6,
     "k": 0.044715,
     "rp": np.sqrt(2 / np.pi),
