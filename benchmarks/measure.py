@@ -67,6 +67,12 @@ def table(rows: list[Row]) -> str:
     """The rows with their verdicts."""
     lines = [f"{'':64s}{'measured':>12s}{'limit':>14s}"]
     for r in rows:
-        limit = f"{r.limit:g}" if r.least == float("-inf") else f"{r.least:g}..{r.limit:g}" if r.least < r.limit else f"= {r.limit:g}"
+        limit = (
+            f"{r.limit:g}"
+            if r.least == float("-inf")
+            else f"{r.least:g}..{r.limit:g}"
+            if r.least < r.limit
+            else f"= {r.limit:g}"
+        )
         lines.append(f"{r.what:64s}{r.value:12.4g}{limit:>14s} {r.unit:4s}{'met' if r.met else 'MISSED':7s}{r.note}".rstrip())
     return "\n".join(lines)
