@@ -32,7 +32,7 @@ class Row:
 
 
 def fastest(*runs: Callable[[], object], times: int = 5) -> list[float]:
-    """Seconds of the fastest of ``times`` rounds of each function; rounds alternate, so that a busy machine disturbs all alike."""
+    """Seconds of the fastest of ``times`` rounds of each function; alternating, so that a busy machine disturbs all alike."""
     best = [float("inf")] * len(runs)
     for _ in range(times):
         for i, run in enumerate(runs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 
 import numpy as np
@@ -49,7 +50,7 @@ def rows() -> list[Row]:
         return []
     estimates = [design(reuse).estimate() for reuse in REUSE]
     latency = [e.latency_cycles for e in estimates]
-    rising = sum(b > a for a, b in zip(latency, latency[1:], strict=False))
+    rising = sum(b > a for a, b in itertools.pairwise(latency))
     right = sum(e.ii == r for e, r in zip(estimates, REUSE, strict=True))
     return [
         Row("KERAS_3layer, 70 % pruned, <16,6>, reuse 1: DSP of the dense layers", dense_dsp(design()), 948, least=948),
