@@ -1,6 +1,6 @@
 """Public synthesis reports as small tables in ``tests/data``, and how they were made from the published files.
 
-    python benchmarks/public_reports.py GROUNDTRUTH    writes tests/data again from the published data sets
+python benchmarks/public_reports.py GROUNDTRUTH    writes tests/data again from the published data sets
 """
 
 from __future__ import annotations

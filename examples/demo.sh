@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 config=example-configs/jet_tagger.yml
-data=examples/jet_tagging/jets_test.npz
+data=examples/jet_tagging/jets_test.npy
+labels=examples/jet_tagging/jets_test_labels.npy
 out=nn2hls-projects/jet_tagger
 
 step() {
@@ -14,7 +15,7 @@ step() {
 started=$SECONDS
 step convert "$config"
 step emulate "$config" --input "$data" --output "$out/predictions.npy"
-step compare "$config" --input "$data" --labels "$data"
+step compare "$config" --input "$data" --labels "$labels"
 step estimate "$config"
 step build "$config" --tool csim
 step verify "$config"

@@ -1,10 +1,12 @@
 """Small random networks for tests: floats, types and settings drawn from a seed."""
 
+import dataclasses
+
 import numpy as np
 
 from nn2hls.config import read_config
 from nn2hls.fixed import FixedType, Overflow, Rounding
-from nn2hls.ir import Builder, Const, Graph
+from nn2hls.ir import Builder, Const, Graph, Origin
 from nn2hls.ops import Dense, Input, Relu
 
 
@@ -36,3 +38,18 @@ def draw_type(rng, most=20, modes=True, signed=None) -> FixedType:
 def hls_config(model=None, **layers):
     """A config from the Model level and settings by layer name."""
     return read_config({"Model": model or {}, "LayerName": layers})
+
+
+def side_by_side(graphs) -> Graph:
+    """One graph with all of them as separate parts, named g0_.., so that one compilation serves many cases."""
+    nodes, outputs = [], []
+    for k, graph in enumerate(graphs):
+        rename = {n.name: f"g{k}_{n.name}" for n in graph}
+        for n in graph:
+            nodes.append(
+                dataclasses.replace(
+                    n, name=rename[n.name], inputs=tuple(rename[i] for i in n.inputs), origin=Origin(rename[n.name], n.origin.kind)
+                )
+            )
+        outputs += [rename[o] for o in graph.outputs]
+    return Graph(tuple(nodes), tuple(outputs))

@@ -144,7 +144,8 @@ def main() -> None:
     export_all(model, arguments.out / "jet_tagger")
     export_all(pruned, arguments.out / "jet_tagger_pruned")
     (arguments.out / "pruning.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
-    np.savez_compressed(arguments.out / "jets_test.npz", x=sets["test"][0], y=sets["test"][1].astype(np.uint8))
+    np.save(arguments.out / "jets_test.npy", sets["test"][0])
+    np.save(arguments.out / "jets_test_labels.npy", sets["test"][1].astype(np.uint8))
     np.save(arguments.out / "jets_calibration.npy", sets["train"][0][:CALIBRATION])
     print(f"{len(FEATURES)} features, classes {', '.join(CLASSES)}; files written to {arguments.out.resolve()}")
 

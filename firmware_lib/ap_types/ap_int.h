@@ -137,6 +137,10 @@ struct ap_range_ref {
     template <class T>
     const ap_range_ref& operator=(const T& v) const {
         typedef typename ap_int_base<W, S>::word word;
+        if (low == 0 && high == W - 1) {  // all bits: the old value, which may be unset, is not read
+            d_bv.V = ap_int_base<W, S>(v).V;
+            return *this;
+        }
         const word ones = ap_detail::left(ap_int_base<W, S>(-1).V, low);
         const word above = high == W - 1 ? word(0) : ap_detail::left(word(-1), high + 1);
         const word mask = ones & ~above;

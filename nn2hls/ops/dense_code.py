@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -233,6 +234,8 @@ def _additions(j: int, weight: np.ndarray, x: Range, fraction: int, accum: Fixed
 
 def _over_positions(code: Code, positions: int, n_in: int, n_out: int) -> Code:
     """The same code for each position of the leading axes, as one function called per position."""
+    if not any("x0" in line for line in code.body if isinstance(line, str)):  # all weights are zero
+        code = dataclasses.replace(code, body=["(void)x0;", *code.body])
     if positions == 1:
         return code
     helpers = [
@@ -242,4 +245,4 @@ def _over_positions(code: Code, positions: int, n_in: int, n_out: int) -> Code:
         "}",
     ]
     body = ["NN2HLS_UNROLL", f"for (int p = 0; p < {positions}; p++) {{", f"@_position(x0 + p * {n_in}, y + p * {n_out});", "}"]
-    return Code(body, helpers, code.headers, code.roms)
+    return Code(body, helpers, (*code.headers, "common.h"), code.roms)

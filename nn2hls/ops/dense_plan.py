@@ -16,8 +16,9 @@ import numpy as np
 
 from nn2hls.csd import digits
 from nn2hls.errors import LimitError
-from nn2hls.fixed import FixedType, Overflow, Rounding
+from nn2hls.fixed import FixedType
 from nn2hls.ops.dense import Dense
+from nn2hls.ops.parts import cast_operators
 from nn2hls.ranges import Range, ints, width_of
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
 
@@ -208,18 +209,6 @@ class ReusedPlan:
             results=result.width * len(used),
             products=int(np.count_nonzero(self.op.weight.array)) * self.positions,
         )
-
-
-def cast_operators(exact: Range, result: FixedType) -> tuple[Operator, ...]:
-    """The operators of one cast of a value within ``exact`` to ``result``; truncation and wrapping cost nothing."""
-    found = []
-    if exact.fraction > result.fraction and result.rounding is not Rounding.TRN:
-        found.append(Operator(Kind.ROUND, (exact.width, result.width)))
-    rounded = exact.rounded(result)
-    fits = result.min_mantissa <= rounded.low and rounded.high <= result.max_mantissa
-    if result.overflow is not Overflow.WRAP and not fits:
-        found.append(Operator(Kind.SATURATE, (rounded.width, result.width)))
-    return tuple(found)
 
 
 def input_bounds(x: Range, i: int) -> tuple[int, int]:

@@ -1,0 +1,78 @@
+"""Clocks, child processes and rows of the table."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: ``value`` must not exceed ``limit``, or lie within ``least`` and ``limit``."""
+
+    what: str
+    value: float
+    limit: float
+    unit: str = ""
+    least: float = float("-inf")
+    note: str = ""
+
+    @property
+    def met(self) -> bool:
+        """The verdict."""
+        return self.least <= self.value <= self.limit
+
+
+def fastest(*runs: Callable[[], object], times: int = 5) -> list[float]:
+    """Seconds of the fastest of ``times`` rounds of each function; alternating, so that a busy machine disturbs all alike."""
+    best = [float("inf")] * len(runs)
+    for _ in range(times):
+        for i, run in enumerate(runs):
+            start = time.perf_counter()
+            run()
+            best[i] = min(best[i], time.perf_counter() - start)
+    return best
+
+
+def python(*arguments: str, cwd: Path = ROOT) -> tuple[str, float, float]:
+    """Run ``python ARGUMENTS`` to its end: (standard output, wall seconds, CPU seconds).
+
+    Raises:
+        SystemExit: It failed; its own message is printed.
+    """
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"python {' '.join(arguments)}\n{done.stdout}{done.stderr}")
+    return done.stdout, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measured_apart(function: str, *arguments: object) -> float:
+    """The number that ``benchmarks.MODULE:FUNCTION(*arguments)`` prints in a process of its own."""
+    module, name = function.split(":")
+    call = f"from benchmarks.{module} import {name}; import json; print(json.dumps({name}(*{json.dumps(arguments)})))"
+    return float(python("-c", call)[0].splitlines()[-1])
+
+
+def table(rows: list[Row]) -> str:
+    """The rows with their verdicts."""
+    lines = [f"{'':64s}{'measured':>12s}{'limit':>14s}"]
+    for r in rows:
+        limit = (
+            f"{r.limit:g}"
+            if r.least == float("-inf")
+            else f"{r.least:g}..{r.limit:g}"
+            if r.least < r.limit
+            else f"= {r.limit:g}"
+        )
+        lines.append(f"{r.what:64s}{r.value:12.4g}{limit:>14s} {r.unit:4s}{'met' if r.met else 'MISSED':7s}{r.note}".rstrip())
+    return "\n".join(lines)

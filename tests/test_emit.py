@@ -1,0 +1,143 @@
+"""The generated project: its files, names and bytes."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from networks import hls_config, mlp
+
+from nn2hls.design import convert
+from nn2hls.emit import RESERVED, identifiers
+from nn2hls.errors import LimitError, Nn2hlsError
+from nn2hls.ir import Builder, Const
+from nn2hls.ops import Dense, Input, Relu
+from nn2hls.project import Project, data_folder
+from nn2hls.tools.gxx import find_compiler
+
+
+def design(**layers):
+    return convert(mlp(np.random.default_rng(0), (4, 6, 3)), hls_config({"Precision": "ap_fixed<16,6>"}, **layers))
+
+
+def test_the_project_has_the_shape_users_know():
+    files = set(design().project.files)
+    assert {"build_prj.tcl", "myproject_test.cpp", "firmware/myproject.cpp", "firmware/myproject.h", "firmware/defines.h"} <= files
+    assert {"tb_data/tb_input_features.dat", "tb_data/tb_output_predictions.dat", "firmware/layers/fc0.h"} <= files
+    assert not any("ap_types" in f for f in files)  # vendor tools bring their own
+
+
+def test_every_run_writes_the_same_bytes():
+    one, other = design(fc0={"ReuseFactor": 2}).project, design(fc0={"ReuseFactor": 2}).project
+    assert one.files == other.files
+    assert one.digest == other.digest
+    assert one.digest != design().project.digest
+
+
+def hostile():
+    b = Builder()
+    names = ['a"; system("x"); //', "int", "fc/1", "fc.1", "1st", "FC_1", "fc_1_t", "x" * 200, "日本", "_", "nn2hls"]
+    x = b.add("in\nput", Input((2,)))
+    for name in names:
+        x = b.add(name, Dense(Const(np.eye(2)), Const(np.zeros(2))), [x])
+    return b.build([x])
+
+
+def test_names_never_reach_the_code_unescaped():
+    graph = hostile()
+    found = identifiers(graph, ["myproject"])
+    assert len(set(n.lower() for n in found.values())) == len(graph.nodes)
+    for ident in found.values():
+        assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", ident)
+        assert "__" not in ident
+        assert ident not in RESERVED
+    converted = convert(graph)
+    text = "".join(converted.project.files.values())
+    assert "system" not in text.replace("a_system_x", "")
+    assert converted.verify().equal
+
+
+def test_the_test_bench_runs_and_finds_a_wrong_answer(tmp_path):
+    folder = design().write(tmp_path / "project")
+    stand_ins = data_folder("firmware_lib") / "ap_types"
+    command = [find_compiler(), "-std=c++11", "-I", str(stand_ins), "-I", ".", "-Wno-unknown-pragmas"]
+    command += ["myproject_test.cpp", "firmware/myproject.cpp", "-o", "bench"]
+    subprocess.run(command, cwd=folder, check=True)
+    run = subprocess.run(["./bench"], cwd=folder, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "100 events, 0 differ from the emulator\n")
+    expected = folder / "tb_data" / "tb_output_predictions.dat"
+    lines = expected.read_text().splitlines()
+    lines[7] = " ".join(str(int(v) + 1) for v in lines[7].split())
+    expected.write_text("\n".join(lines) + "\n")
+    run = subprocess.run(["./bench"], cwd=folder, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (1, "100 events, 1 differ from the emulator\n")
+
+
+@pytest.mark.parametrize("backend", ["Vivado", "Vitis"])
+def test_the_tcl_is_valid_and_runs_the_chosen_steps(tmp_path, backend):
+    tclsh = shutil.which("tclsh")
+    if tclsh is None:
+        pytest.skip("tclsh is not installed")
+    config = {"Backend": backend, "HLSConfig": {"Model": {}}}
+    text = convert(mlp(np.random.default_rng(0), (2, 2)), config).project.files["build_prj.tcl"]
+    commands = "open_project open_solution set_top add_files set_part create_clock set_clock_uncertainty config_compile".split()
+    steps = "csim_design csynth_design cosim_design export_design".split()
+    stubs = "".join(f"proc {c} args {{ puts [list {c} {{*}}$args] }}\n" for c in commands + steps)
+    (tmp_path / "run.tcl").write_text(stubs + text)
+    run = subprocess.run([tclsh, "run.tcl", "csim=0 cosim=1"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    ran = [line.split()[0] for line in run.stdout.splitlines() if line.split()[0] in steps]
+    assert ran == ["csynth_design", "cosim_design"]
+    assert "set_top myproject" in run.stdout
+    assert ("c++11" if backend == "Vivado" else "c++14") in run.stdout
+    wrong = subprocess.run([tclsh, "run.tcl", "cism=0"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (wrong.returncode, "cism" in wrong.stderr) == (2, True)
+
+
+def test_a_folder_with_other_files_is_not_replaced(tmp_path):
+    target = tmp_path / "mine"
+    target.mkdir()
+    (target / "thesis.tex").write_text("years of work")
+    with pytest.raises(Nn2hlsError, match="did not write"):
+        design().write(target)
+    assert (target / "thesis.tex").read_text() == "years of work"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_writing_again_replaces_the_project_whole(tmp_path):
+    target = design().write(tmp_path / "out" / "project")
+    (target / "firmware" / "layers" / "stale.h").write_text("")
+    assert design().write(target) == target
+    assert not (target / "firmware" / "layers" / "stale.h").exists()
+    assert [p.name for p in target.parent.iterdir()] == ["project"]
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fail(self, folder):
+        (folder / "half").write_text("")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Project, "_fill", fail)
+    with pytest.raises(Nn2hlsError, match="No space left"):
+        design().write(tmp_path / "project")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ports_wider_than_the_test_data_are_refused():
+    with pytest.raises(LimitError, match="fc1: Its type .* wider"):
+        design(fc1={"Precision": {"result": "ap_fixed<70,20>"}}).project  # noqa: B018
+
+
+def test_several_inputs_and_outputs_and_shared_values():
+    b = Builder()
+    x, z = b.add("x", Input((3,))), b.add("z", Input((2,)))
+    rng = np.random.default_rng(0)
+    one = b.add("one", Dense(Const(rng.normal(size=(3, 2))), Const(rng.normal(size=2))), [x])
+    two = b.add("two", Relu(), [one])
+    three = b.add("three", Dense(Const(rng.normal(size=(2, 4))), Const(rng.normal(size=4))), [z])
+    graph = b.build([one, two, three, x])
+    for reuse in (1, 2):
+        converted = convert(graph, {"Model": {"ReuseFactor": reuse}})
+        assert converted.verify().equal
+        outputs = converted.predict([np.ones((5, 3)), np.ones((5, 2))])
+        assert [o.shape for o in outputs] == [(5, 2), (5, 2), (5, 4), (5, 3)]
