@@ -30,6 +30,7 @@ class Wide:
         self.limbs = list(limbs)
         self.shape = self.limbs[0].shape
         self.size = self.limbs[0].size
+        self.dtype = np.dtype(object)  # what it would be as a plain array
 
     @classmethod
     def from_parts(cls, parts: Iterable[tuple[Any, int]]) -> Wide:
