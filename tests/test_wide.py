@@ -32,9 +32,9 @@ def objects(values):
 
 
 def wide(values):
-    """Numbers of up to 240 bits, from parts of 60 bits."""
-    return Wide.from_parts([(((objects(values) >> 60 * k) & ((1 << 60) - 1)).astype(np.int64), 60 * k) for k in range(4)]) - (
-        Wide.from_parts([((objects(values) < 0).astype(np.int64), 240)])
+    """Numbers of up to 300 bits, from parts of 60 bits."""
+    return Wide.from_parts([(((objects(values) >> 60 * k) & ((1 << 60) - 1)).astype(np.int64), 60 * k) for k in range(5)]) - (
+        Wide.from_parts([((objects(values) < 0).astype(np.int64), 300)])
     )
 
 
