@@ -176,7 +176,7 @@ def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
     """The one cast of a layer, skipping what is proved to change nothing."""
     kind = step.node.result_type
     fits = step.proven or not log.see(step.node.name, exact, step.fraction, kind)
-    if step.exact and fits:
+    if step.exact and fits and isinstance(exact, np.ndarray):
         return exact
     return cast_to(lift(exact, step.bound), step.fraction, kind, fits=fits)
 

@@ -30,6 +30,7 @@ class Wide:
         self.limbs = list(limbs)
         self.shape = self.limbs[0].shape
         self.size = self.limbs[0].size
+        self.dtype = np.dtype(object)  # what it would be as a plain array
 
     @classmethod
     def from_parts(cls, parts: Iterable[tuple[Any, int]]) -> Wide:
@@ -134,7 +135,7 @@ class Wide:
         """The low 64 bits, as int64."""
         if len(self.limbs) == 1:
             return self.limbs[0].copy()
-        return self.limbs[0] + (self.limbs[1] << _BASE)
+        return np.asarray(self.limbs[0] + (self.limbs[1] << _BASE))
 
     def _bits_at(self, position: int) -> tuple[int, np.ndarray, int]:
         """Which limb holds a bit, that limb, and the place of the bit in it; beyond the last limb its sign."""
@@ -211,8 +212,7 @@ def matmul_exact(
     if bound > _INT64:
         return Wide.from_parts(parts)
     # Parts may leave int64, their sum does not: arithmetic modulo 2**64 gives it.
-    total: np.ndarray = sum(part.astype(np.int64) << shift for part, shift in parts if shift < 64)  # type: ignore[assignment]
-    return total
+    return np.asarray(sum(part.astype(np.int64) << shift for part, shift in parts if shift < 64))
 
 
 def _bound(array: np.ndarray) -> int:

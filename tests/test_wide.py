@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slow.fixed import fold_slow, round_slow
+from slow.fixed import cast_slow, fold_slow, round_slow
 
-from nn2hls.fixed import Overflow, Rounding, cast
+from nn2hls.emulate import Emulator
+from nn2hls.fixed import FixedType, Overflow, Rounding, cast
+from nn2hls.ir import Const, Graph, Node
+from nn2hls.ops import Dense, Input
+from nn2hls.ops.base import Hints
+from nn2hls.ranges import Range
 from nn2hls.wide import Wide, matmul_exact
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
@@ -27,9 +32,9 @@ def objects(values):
 
 
 def wide(values):
-    """Numbers of up to 240 bits, from parts of 60 bits."""
-    return Wide.from_parts([(((objects(values) >> 60 * k) & ((1 << 60) - 1)).astype(np.int64), 60 * k) for k in range(4)]) - (
-        Wide.from_parts([((objects(values) < 0).astype(np.int64), 240)])
+    """Numbers of up to 300 bits, from parts of 60 bits."""
+    return Wide.from_parts([(((objects(values) >> 60 * k) & ((1 << 60) - 1)).astype(np.int64), 60 * k) for k in range(5)]) - (
+        Wide.from_parts([((objects(values) < 0).astype(np.int64), 300)])
     )
 
 
@@ -122,3 +127,20 @@ def test_matmul_takes_every_kind_of_integers(kind):
     want = x.astype(object) @ w.astype(object)
     assert (np.asarray(matmul_exact(x.astype(kind), w)) == want).all()
     assert (np.asarray(matmul_exact(Wide.from_parts([(x, 0)]), w)) == want).all()
+
+
+@pytest.mark.parametrize(("width", "result"), [(33, 60), (40, 40), (60, 63), (60, 70)])
+def test_a_layer_whose_sums_leave_int64(width, result):
+    rng = np.random.default_rng(width)
+    kind = FixedType(width, width // 2, True, Rounding.RND, Overflow.SAT)
+    out = FixedType(result, result // 2, True, Rounding.RND_CONV, Overflow.SAT)
+    op = Dense(Const(rng.normal(size=(5, 3))), Const(rng.normal(size=3)))
+    op = op.resolve([Range.of_type(kind)], Hints(given={"weight": kind, "bias": kind}))
+    graph = Graph((Node("x", Input((5,)), (), (5,), kind), Node("y", op, ("x",), (3,), out)), ("y",))
+    x = rng.integers(kind.min_mantissa, kind.max_mantissa, (4, 5), endpoint=True)
+    taken = {}
+    Emulator(graph).run([x], lambda name, start, values: taken.update({name: values}), raw=True)
+    step = Fraction(1, 2**kind.fraction)
+    sums = x.astype(object) @ op.weight.array.astype(object) * step**2 + op.bias.array.astype(object) * step
+    assert isinstance(taken["y"], np.ndarray)
+    assert taken["y"].tolist() == [[cast_slow(s, out) for s in row] for row in sums]
