@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nn2hls.schedule import Kind, Schedule
 from nn2hls.estimate_timing import Placed
+from nn2hls.schedule import Kind, Schedule
 
 _PRODUCTS = (Kind.MUL, Kind.MUL_CONST)
 
@@ -34,7 +34,7 @@ def alive_bits(schedule: Schedule, before: int, operand_bits: int) -> int:
 
 
 def _tree(schedule: Schedule, before: int) -> int:
-    """Values left in the layer's adder trees: each level halves the additions, and each one left is a value more than results."""
+    """Values left in the adder trees: a level halves the additions, and each one left is one value more than results."""
     last = schedule.path[-1]
     result = last.widths[0] if last.kind in (Kind.SELECT, Kind.SHIFT) else last.widths[-1]
     results = max(1, round(schedule.results / result))

@@ -93,6 +93,14 @@ def test_a_product_takes_more_dsps_when_it_outgrows_the_ports(name):
     assert kind.dsps(wide + (wide - 1) + 1, narrow) == 3
 
 
+def test_narrow_weights_are_fabric_unless_constant():
+    """Weights of 4 bits or less take no DSP in a shared multiplier (estimation rule 5); 11 is 1011, three digits in 4 bits."""
+    kind = family("ultrascale_plus")
+    assert [kind.dsps(16, w) for w in (3, 4, 5)] == [0, 0, 1]
+    assert kind.cost(Operator(Kind.MUL, (16, 4))).dsp == 0
+    assert kind.cost(Operator(Kind.MUL_CONST, (16, 4))).dsp == 1
+
+
 def test_families_differ_where_their_slices_differ():
     widths = [(25, 18), (27, 18), (27, 24)]
     dsps = {name: [family(name).dsps(*w) for w in widths] for name in FAMILIES}
