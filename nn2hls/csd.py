@@ -17,22 +17,22 @@ _MASKS = tuple(np.uint64(m) for m in (0x5555555555555555, 0x3333333333333333, 0x
 _SHIFTS = tuple(np.uint64(s) for s in (1, 2, 4, 56))
 
 
-def csd(value: int) -> list[tuple[int, int]]:
+def digits(value: int) -> list[tuple[int, int]]:
     """The non-zero digits of ``value`` as (sign, exponent), lowest exponent first: value = sum of sign * 2**exponent."""
     size = abs(value)
     triple = 3 * size
     plus, minus = (triple & ~size) >> 1, (size & ~triple) >> 1
     sign = -1 if value < 0 else 1
-    digits = []
+    found = []
     for exponent in range((plus | minus).bit_length()):
         if (plus >> exponent) & 1:
-            digits.append((sign, exponent))
+            found.append((sign, exponent))
         elif (minus >> exponent) & 1:
-            digits.append((-sign, exponent))
-    return digits
+            found.append((-sign, exponent))
+    return found
 
 
-def csd_digits(values: Any) -> np.ndarray:
+def digit_count(values: Any) -> np.ndarray:
     """Number of non-zero canonical signed digits of each integer, an int64 array of the same shape.
 
     Args:
@@ -46,7 +46,7 @@ def csd_digits(values: Any) -> np.ndarray:
         array = array.astype(np.int64)
     size = np.abs(array.astype(np.int64)).astype(np.uint64)
     if size.size and int(size.max()) >= _SAFE:
-        return csd_digits(array.astype(object))
+        return digit_count(array.astype(object))
     return _popcount(size ^ (size * np.uint64(3)))
 
 
@@ -102,4 +102,4 @@ def distinct_products(weight: np.ndarray) -> Products:
         first = np.ones(rows.size, dtype=bool)
         first[1:] = (rows[1:] != rows[:-1]) | (values[1:] != values[:-1])
         rows, values = rows[first], values[first]
-    return Products(rows, values, csd_digits(values), int(row.size))
+    return Products(rows, values, digit_count(values), int(row.size))

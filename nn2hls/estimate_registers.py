@@ -41,7 +41,7 @@ def _tree(schedule: Schedule, before: int) -> int:
     if all(op.kind is not Kind.ADD for op in schedule.path[before:]):
         return results
     additions = sum(op.count for op in schedule.operators if op.kind is Kind.ADD)
-    return results + additions // 2 ** sum(op.kind is Kind.ADD for op in schedule.path[:before])
+    return results + (additions >> sum(op.kind is Kind.ADD for op in schedule.path[:before]))
 
 
 def flip_flops(

@@ -6,16 +6,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn2hls.csd import csd, csd_digits, distinct_products
+from nn2hls.csd import digit_count, digits, distinct_products
 
 
 @given(st.integers(-(1 << 80), 1 << 80))
 def test_digits_give_the_value_and_are_never_adjacent(value):
-    digits = csd(value)
-    assert sum(sign << exponent for sign, exponent in digits) == value
-    exponents = [e for _, e in digits]
+    found = digits(value)
+    assert sum(sign << exponent for sign, exponent in found) == value
+    exponents = [e for _, e in found]
     assert all(b - a >= 2 for a, b in itertools.pairwise(exponents))
-    assert csd_digits(np.array([value], dtype=object)).tolist() == [len(digits)]
+    assert digit_count(np.array([value], dtype=object)).tolist() == [len(found)]
 
 
 def test_no_shorter_form_exists():
@@ -23,14 +23,14 @@ def test_no_shorter_form_exists():
     powers = [0] + [s << e for e in range(12) for s in (1, -1)]
     short = {a + b for a in powers for b in powers}
     values = np.arange(-1024, 1025)
-    assert set(values[csd_digits(values) <= 2].tolist()) == {v for v in short if abs(v) <= 1024}
+    assert set(values[digit_count(values) <= 2].tolist()) == {v for v in short if abs(v) <= 1024}
 
 
 def test_vectorised_digits_equal_the_scalar_ones():
     rng = np.random.default_rng(1)
     values = np.concatenate([np.arange(-300, 300), rng.integers(-(1 << 62), 1 << 62, 500), [(1 << 61) - 1, -(1 << 63) + 1]])
-    assert csd_digits(values).tolist() == [len(csd(int(v))) for v in values]
-    assert csd_digits(np.zeros((0, 3), dtype=np.int64)).shape == (0, 3)
+    assert digit_count(values).tolist() == [len(digits(int(v))) for v in values]
+    assert digit_count(np.zeros((0, 3), dtype=np.int64)).shape == (0, 3)
 
 
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), min_size=1, max_size=6))
@@ -41,8 +41,8 @@ def test_products_are_shared_within_an_input_only(rows):
         products = distinct_products(form)
         assert list(zip(products.row.tolist(), products.value.tolist(), strict=True)) == sorted(expected)
         assert products.nonzeros == np.count_nonzero(weight)
-        assert products.multipliers == sum(len(csd(v)) >= 3 for _, v in expected)
-        assert products.adders == sum(len(csd(v)) == 2 for _, v in expected)
+        assert products.multipliers == sum(len(digits(v)) >= 3 for _, v in expected)
+        assert products.adders == sum(len(digits(v)) == 2 for _, v in expected)
 
 
 def test_pruned_jet_tagger_needs_948_multipliers(shared):

@@ -3,6 +3,8 @@
 import dataclasses
 import itertools
 import json
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -183,3 +185,23 @@ def test_cuts_lie_inside_the_path():
         assert all(0 <= c < len(schedule.path) for c in placed[name].cuts)
     ends = [placed[n].end.key() for n, _ in layers]
     assert all(a <= b for a, b in itertools.pairwise(ends))
+
+
+def test_the_public_pruned_tagger(shared):
+    """Dense layers at <16,6>: 948 multipliers by the digit rule at reuse 1, ceil(nnz / R) of each layer at reuse R."""
+    pytest.importorskip("h5py")
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from benchmarks.estimate_reference import KNOWN, size, tagger
+
+    graph = tagger(shared / "models", softmax=False)
+    part, backend, _ = KNOWN[0]
+    found = {reuse: size(graph, part, backend, reuse) for reuse in range(1, 7)}
+    assert found[1].dsp == 948
+    nonzeros = [layer.products for layer in found[1].layers if layer.products]
+    assert sum(nonzeros) == 1205
+    for reuse in range(2, 7):
+        assert found[reuse].dsp == sum(-(-n // reuse) for n in nonzeros)
+        assert found[reuse].ii == reuse
+    latencies = [found[reuse].latency_cycles for reuse in range(1, 7)]
+    assert all(a < b for a, b in itertools.pairwise(latencies))
+    assert found[1].latency_cycles >= 4  # a DSP and an adder tree in each of four layers do not fit in one clock
