@@ -74,7 +74,7 @@ class Estimate:
 
     Args:
         part, clock_ns, tool: What it was estimated for.
-        layers: Every layer that costs or takes something, in order.
+        layers: Every layer, in order.
         report: Totals as an HLS report counts them.
         synthesised: Totals after logic synthesis.
         latency_cycles, ii: From input to output, and between two inputs, in clocks.

@@ -36,6 +36,7 @@ def test_each_part_is_sane(name):
         ("xczu7ev-ffvc1156-2-e", "xczu7ev", "2"),
         ("xck26-sfvc784-2LV-c", "xck26", "2lv"),
         ("xcvc1902-vsva2197-2MP-e-S", "xcvc1902", "2mp"),
+        ("xczu9eg-ffvb1156-2-i-es2", "xczu9eg", "2"),
         (" pynq-z2 ", "xc7z020", "1"),
         ("PYNQ_Z2", "xc7z020", "1"),
         ("kv260", "xck26", "2lv"),
