@@ -15,10 +15,10 @@ from typing import Any
 import yaml
 
 from nn2hls.errors import ConfigError, suggest
-from nn2hls.estimate_registers import flip_flops
-from nn2hls.estimate_timing import UNCERTAINTY, Placed, budget, place
+from nn2hls.registers import flip_flops
 from nn2hls.schedule import Kind, Schedule
 from nn2hls.targets import Cost, Part
+from nn2hls.timing import UNCERTAINTY, Placed, budget, place
 
 RESOURCES = ("dsp", "lut", "ff", "bram", "uram")
 _PRODUCTS = (Kind.MUL, Kind.MUL_CONST)

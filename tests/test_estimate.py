@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from nn2hls.errors import ConfigError
 from nn2hls.estimate import RESOURCES, accuracy, estimate
-from nn2hls.estimate_registers import alive_bits
-from nn2hls.estimate_timing import budget, place
+from nn2hls.registers import alive_bits
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.targets import find_part
+from nn2hls.timing import budget, place
 
 KU115 = find_part("xcku115-flvb2104-2-i")
 U50 = find_part("alveo-u50")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nn2hls.estimate_timing import Placed
 from nn2hls.schedule import Kind, Schedule
+from nn2hls.timing import Placed
 
 _PRODUCTS = (Kind.MUL, Kind.MUL_CONST)
 
@@ -53,7 +53,7 @@ def flip_flops(
     """Flip-flops per layer.
 
     Args:
-        layers, operands: As in :func:`nn2hls.estimate_timing.place`.
+        layers, operands: As in :func:`nn2hls.timing.place`.
         placed: Its answer.
         inputs: Bits of each network input.
     """
