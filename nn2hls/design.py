@@ -102,7 +102,9 @@ def convert(
     if model is None:
         model = settings.model
         if model is None:
-            raise ConfigError("The config names no model.", where=str(settings.path or ""), fix="Add KerasModel, PytorchModel or OnnxModel.")
+            raise ConfigError(
+                "The config names no model.", where=str(settings.path or ""), fix="Add KerasModel, PytorchModel or OnnxModel."
+            )
     if not isinstance(model, Graph):
         from nn2hls.frontends import load
 
@@ -286,7 +288,8 @@ class Design:
             operands[node.name] = node.inputs
         bits = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in self.graph if isinstance(n.op, Input)}
         tool = "vivado" if self.config.backend == "Vivado" else "vitis"
-        return estimate(layers, find_part(self.config.part), self.config.clock_period, tool, operands, bits)
+        part, clock = find_part(self.config.part), self.config.clock_period
+        return estimate(layers, part, clock, tool, operands, bits, self.config.clock_uncertainty)
 
     # ---- C++ -------------------------------------------------------------------------------------------------------------
 

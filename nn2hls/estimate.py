@@ -74,7 +74,7 @@ class Estimate:
 
     Args:
         part, clock_ns, tool: What it was estimated for.
-        layers: Every layer that costs or takes something, in order.
+        layers: Every layer, in order.
         report: Totals as an HLS report counts them.
         synthesised: Totals after logic synthesis.
         latency_cycles, ii: From input to output, and between two inputs, in clocks.
@@ -157,6 +157,7 @@ def estimate(
     tool: str = "vitis",
     operands: Mapping[str, Sequence[str]] | None = None,
     inputs: Mapping[str, int] | None = None,
+    uncertainty: float | None = None,
 ) -> Estimate:
     """Sum the schedules of a design's layers.
 
@@ -167,6 +168,7 @@ def estimate(
         tool: ``vitis`` or ``vivado``: how much of the period it keeps as uncertainty.
         operands: The layers or inputs that each layer reads; without it the layers form a chain.
         inputs: Bits of each network input.
+        uncertainty: Share of the period that operators may not fill; the tool's own when None.
 
     Raises:
         ConfigError: The tool is not known, or the clock period is not positive.
@@ -174,7 +176,7 @@ def estimate(
     _check(tool, clock_ns)
     inputs = inputs or {}
     reads = operands if operands is not None else _chain([name for name, _ in layers], next(iter(inputs), ""))
-    placed = place(layers, reads, part, budget(clock_ns, tool.lower()))
+    placed = place(layers, reads, part, budget(clock_ns, tool.lower(), uncertainty))
     registers = flip_flops(layers, reads, placed, inputs)
     done = tuple(_layer(name, s, placed[name], registers[name], part) for name, s in layers)
     latency = max((p.end.cycle for p in placed.values()), default=0)
@@ -233,7 +235,9 @@ def bands() -> dict[str, Any]:
 
 def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     """Column -> resource -> how far such figures were from real reports; ``not validated`` where nothing is known."""
-    style = "reused" if any(layer.ii > 1 for layer in result.layers) else "parallel"
+    style = "parallel" if result.dsp else "multiplier_free"
+    if any(layer.ii > 1 for layer in result.layers):
+        style = "reused"
     known = bands()["error"][style]
     rows = (*RESOURCES, "latency")
     return {column: {r: known[column].get(r, "not validated") for r in rows} for column in ("report", "synthesised")}

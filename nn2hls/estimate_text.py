@@ -10,7 +10,7 @@ _NAMES = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM18", "uram": "URA
 
 
 def table(result: Estimate) -> str:
-    """Per layer, then totals in both columns with their error bands."""
+    """Per layer that costs or takes something, then totals in both columns with their error bands."""
     return "\n".join([*_head(result), "", *_layers(result), "", *_totals(result)])
 
 
@@ -28,6 +28,7 @@ def _layers(result: Estimate) -> list[str]:
     rows = [
         (x.name, f"{x.products:,}", *(f"{v:,}" for v in x.report.to_dict().values()), str(x.latency_cycles), str(x.ii))
         for x in result.layers
+        if x.latency_cycles or x.products or any(x.report.to_dict().values())
     ]
     return ["per layer, as an HLS report counts:", *_align([head, *rows])]
 

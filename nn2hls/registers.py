@@ -10,28 +10,38 @@ from nn2hls.timing import Placed
 _PRODUCTS = (Kind.MUL, Kind.MUL_CONST)
 
 
-def result_width(schedule: Schedule) -> int:
-    """Bits of one element of a layer's result: what its path ends in."""
-    return schedule.path[-1].widths[-1 if schedule.path[-1].kind is not Kind.SELECT else 0] if schedule.path else 1
-
-
 def alive_bits(schedule: Schedule, before: int, operand_bits: int) -> int:
     """Bits that a register must hold when a clock edge falls after the first ``before`` operators of the layer's path.
 
     Before any operator these are the layer's operands; after the products the distinct products and the operands, which
-    shifts and two-digit products still read; each adder on the path halves the additions that are left, and every addition
-    left means one more value than there are results.
+    shifts and two-digit products still read; after an adder of a tree its values (see :func:`_tree`); else one value for each
+    copy of the last operator. A word read from a table is alive until a product takes it.
     """
     if before == 0:
         return operand_bits
-    last = schedule.path[before - 1]
+    done, ahead = schedule.path[:before], schedule.path[before:]
+    last = done[-1]
+    words = 0
+    if last.kind not in _PRODUCTS and any(op.kind in _PRODUCTS for op in ahead):
+        words = sum(op.widths[1] * op.count for op in schedule.operators if op.kind is Kind.ROM)
     if last.kind in _PRODUCTS:
         return operand_bits + sum(sum(op.widths) * op.count for op in schedule.operators if op.kind in _PRODUCTS)
-    width = last.widths[0] if last.kind is Kind.SELECT else last.widths[-1]
-    results = max(1, round(schedule.results / result_width(schedule)))
+    if last.kind is Kind.ADD:
+        return words + last.widths[-1] * _tree(schedule, before)
+    width = last.widths[0] if last.kind in (Kind.SELECT, Kind.SHIFT) else last.widths[-1]
+    copies = sum(op.count for op in schedule.operators if (op.kind, op.widths) == (last.kind, last.widths))
+    return words + width * max(1, copies)
+
+
+def _tree(schedule: Schedule, before: int) -> int:
+    """Values left in the adder trees: a level halves the additions, and each one left is one value more than results."""
+    last = schedule.path[-1]
+    result = last.widths[0] if last.kind in (Kind.SELECT, Kind.SHIFT) else last.widths[-1]
+    results = max(1, round(schedule.results / result))
+    if all(op.kind is not Kind.ADD for op in schedule.path[before:]):
+        return results
     additions = sum(op.count for op in schedule.operators if op.kind is Kind.ADD)
-    done = sum(op.kind is Kind.ADD for op in schedule.path[:before])
-    return width * (results + additions // 2**done if any(op.kind is Kind.ADD for op in schedule.path[before:]) else results)
+    return results + (additions >> sum(op.kind is Kind.ADD for op in schedule.path[:before]))
 
 
 def flip_flops(
@@ -56,12 +66,6 @@ def flip_flops(
         # An operand that is ready in an earlier cycle than the layer starts waits in registers.
         here += sum(bits.get(o, 0) * (placed[name].start.cycle - ready.get(o, 0)) for o in operands[name])
         if schedule.ii > 1:
-            here += taken + schedule.results + _accumulators(schedule) + schedule.ii.bit_length()
+            here += taken + schedule.state + schedule.results + schedule.ii.bit_length()
         total[name] = here
     return total
-
-
-def _accumulators(schedule: Schedule) -> int:
-    """A reused layer keeps one running sum per result."""
-    width = max((op.widths[-1] for op in schedule.operators if op.kind is Kind.ADD), default=0)
-    return width * max(1, round(schedule.results / result_width(schedule)))

@@ -56,6 +56,7 @@ class Schedule:
             cuts it into clocks.
         results: Bits of the layer's result, which are registered where a clock is cut.
         products: Non-zero products of the layer, for reports.
+        state: Bits that a reused layer keeps between its steps: running sums.
     """
 
     ii: int = 1
@@ -64,3 +65,4 @@ class Schedule:
     path: tuple[Operator, ...] = ()
     results: int = 0
     products: int = 0
+    state: int = 0

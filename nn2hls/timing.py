@@ -46,9 +46,9 @@ class Placed:
     cuts: tuple[int, ...]
 
 
-def budget(clock_ns: float, tool: str) -> float:
-    """Nanoseconds of a period that operators may fill."""
-    return clock_ns * (1 - UNCERTAINTY[tool])
+def budget(clock_ns: float, tool: str, uncertainty: float | None = None) -> float:
+    """Nanoseconds of a period that operators may fill; ``uncertainty`` is a share of it, the tool's own when None."""
+    return clock_ns * (1 - (UNCERTAINTY[tool] if uncertainty is None else uncertainty))
 
 
 def place(

@@ -36,6 +36,7 @@ def test_each_part_is_sane(name):
         ("xczu7ev-ffvc1156-2-e", "xczu7ev", "2"),
         ("xck26-sfvc784-2LV-c", "xck26", "2lv"),
         ("xcvc1902-vsva2197-2MP-e-S", "xcvc1902", "2mp"),
+        ("xczu9eg-ffvb1156-2-i-es2", "xczu9eg", "2"),
         (" pynq-z2 ", "xc7z020", "1"),
         ("PYNQ_Z2", "xc7z020", "1"),
         ("kv260", "xck26", "2lv"),
@@ -91,6 +92,14 @@ def test_a_product_takes_more_dsps_when_it_outgrows_the_ports(name):
     # A second part lends one bit of each lower part to its zero sign.
     assert kind.dsps(wide + (wide - 1), narrow) == 2
     assert kind.dsps(wide + (wide - 1) + 1, narrow) == 3
+
+
+def test_narrow_weights_are_fabric_unless_constant():
+    """Weights of 4 bits or less take no DSP in a shared multiplier (estimation rule 5); 11 is 1011, three digits in 4 bits."""
+    kind = family("ultrascale_plus")
+    assert [kind.dsps(16, w) for w in (3, 4, 5)] == [0, 0, 1]
+    assert kind.cost(Operator(Kind.MUL, (16, 4))).dsp == 0
+    assert kind.cost(Operator(Kind.MUL_CONST, (16, 4))).dsp == 1
 
 
 def test_families_differ_where_their_slices_differ():

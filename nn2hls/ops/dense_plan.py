@@ -208,6 +208,7 @@ class ReusedPlan:
             path=(*(Operator(o.kind, o.widths) for o in step), *after, *cast),
             results=result.width * len(used),
             products=int(np.count_nonzero(self.op.weight.array)) * self.positions,
+            state=accum * sum(map(len, used)),
         )
 
 

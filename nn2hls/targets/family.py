@@ -46,15 +46,19 @@ class Family:
     dsp: str
     ports: tuple[int, int]
     dsp_from: int
+    dsp_narrow: int
     adder: Mapping[str, float]
     compare: Mapping[str, float]
     ns: Mapping[str, Any]
     reference: str
     grades: Mapping[str, float]
 
-    def dsps(self, a: int, b: int) -> int:
-        """DSP slices of an a x b bit signed product: 0 in fabric, several when an operand outgrows the ports."""
-        if max(a, b) < self.dsp_from:
+    def dsps(self, a: int, b: int, *, constant: bool = False) -> int:
+        """DSP slices of an a x b bit signed product: 0 in fabric, several when an operand outgrows the ports.
+
+        A constant of three or more digits is never too narrow: with fewer it would be no product.
+        """
+        if max(a, b) < self.dsp_from or (min(a, b) < self.dsp_narrow and not constant):
             return 0
         wide, narrow = self.ports
         return min(_tiles(a, wide) * _tiles(b, narrow), _tiles(b, wide) * _tiles(a, narrow))
@@ -90,13 +94,15 @@ def _tiles(width: int, port: int) -> int:
     return 1 if width <= port else 1 + math.ceil((width - port) / (port - 1))
 
 
-def _mul(f: Family, widths: tuple[int, ...]) -> Cost:
-    dsps = f.dsps(*widths)
+def _mul(f: Family, widths: tuple[int, ...], constant: bool = False) -> Cost:
+    a, b = widths
+    dsps = f.dsps(a, b, constant=constant)
     if dsps:
         # Partial products of a wide multiplier are added in the slices' own cascades.
         return Cost(dsp=dsps)
-    wider = max(widths)
-    return Cost(lut=FABRIC_MUL.get(wider, math.ceil(wider * (wider + 2) / 2)))
+    # Elsewhere: one row of LUTs per two bits of the narrower operand, as wide as the other and the two bits it moves.
+    wider, rows = max(widths), math.ceil(min(widths) / 2)
+    return Cost(lut=FABRIC_MUL.get(wider, rows * (wider + 2)))
 
 
 def _linear(field: str) -> Callable[[Family, tuple[int, ...]], Cost]:
@@ -128,8 +134,9 @@ def _levels(inputs: int) -> int:
     return max(1, math.ceil(math.log(inputs, MUX_INPUTS) - 1e-9)) if inputs > 1 else 0
 
 
-def _mul_ns(f: Family, widths: tuple[int, ...]) -> float:
-    dsps = f.dsps(*widths)
+def _mul_ns(f: Family, widths: tuple[int, ...], constant: bool = False) -> float:
+    a, b = widths
+    dsps = f.dsps(a, b, constant=constant)
     if dsps:
         return float(f.ns["dsp"] + (dsps - 1) * f.ns["cascade"])
     # A fabric multiplier adds pairs of rows: log2(rows) adders as wide as the product.
@@ -152,7 +159,7 @@ def _line_ns(f: Family, field: str, width: int) -> float:
 
 _COST: dict[Kind, Callable[[Family, tuple[int, ...]], Cost]] = {
     Kind.MUL: _mul,
-    Kind.MUL_CONST: _mul,
+    Kind.MUL_CONST: lambda f, widths: _mul(f, widths, constant=True),
     Kind.ADD: _linear("adder"),
     Kind.NEGATE: _linear("adder"),
     Kind.COMPARE: _linear("compare"),
@@ -165,7 +172,7 @@ _COST: dict[Kind, Callable[[Family, tuple[int, ...]], Cost]] = {
 
 _DELAY: dict[Kind, Callable[[Family, tuple[int, ...]], float]] = {
     Kind.MUL: _mul_ns,
-    Kind.MUL_CONST: _mul_ns,
+    Kind.MUL_CONST: lambda f, widths: _mul_ns(f, widths, constant=True),
     Kind.ADD: lambda f, w: _line_ns(f, "adder", w[-1]),
     Kind.NEGATE: lambda f, w: _line_ns(f, "adder", w[-1]),
     Kind.COMPARE: lambda f, w: _line_ns(f, "compare", w[-1]),
