@@ -138,7 +138,7 @@ def _value(mantissa: int, fraction: int) -> float:
     try:
         return mantissa / (1 << fraction) if fraction >= 0 else float(mantissa << -fraction)
     except OverflowError:
-        return math.copysign(math.inf, mantissa)
+        return math.inf if mantissa > 0 else -math.inf
 
 
 _EXAMPLE = "Write it like ap_fixed<16,6>, ap_ufixed<8,0,AP_RND,AP_SAT>, ap_int<8> or fixed<16,6>."
