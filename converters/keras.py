@@ -111,7 +111,7 @@ class _Lowering:
         if len(inputs) != len(model.inputs):
             raise ModelError(f"It is called with {len(inputs)} values and takes {len(model.inputs)}.", where=where)
         values: dict[tuple[str, int], Results] = {(r.layer, 0): (name,) for r, name in zip(model.inputs, inputs, strict=True)}
-        waiting = [(x, k, call) for x in model.layers for k, call in enumerate(x.calls) if (x.name, k) not in values]
+        waiting = [(x, k, call) for x in model.layers for k, call in enumerate(x.calls)]
         while waiting:
             later = []
             for layer, k, call in waiting:

@@ -186,7 +186,7 @@ def activation(layer: Layer) -> Activation:
         raise UnsupportedError("its activation is a lambda, and Python code in a file is never run")
     if kind == "function" and isinstance(config, str) and module in ("", "builtins", "keras.activations"):
         return named(config, layer)
-    if kind in LAYERS and isinstance(config, dict) and module in ("", "keras.layers"):
+    if isinstance(kind, str) and kind in LAYERS and isinstance(config, dict) and module in ("", "keras.layers"):
         return Activation(WORDS[kind], LAYERS[kind](Layer(layer.name, layer.path, kind, config, keras=layer.keras)))
     shown = config if isinstance(config, str) else kind
     raise UnsupportedError(f"activation '{shown}' is not one of Keras; functions of your own are not run")

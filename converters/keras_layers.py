@@ -29,7 +29,7 @@ def dense(layer: Layer) -> Prepared:
     def lower(site: Site) -> str:
         kernel = layer.const("kernel")
         bias = layer.const("bias") if "bias" in layer.weights else Const(np.zeros(kernel.shape[-1:]))
-        (units,) = layer.integers("units")
+        units = layer.integer("units")
         if len(kernel.shape) != 2 or kernel.shape[1] != units:
             raise ModelError(f"Its kernel has shape {kernel.shape} and must end with {units} units.", where=layer.where)
         then = function.ops((1,) * len(site.shape(site.tensor)))
@@ -75,6 +75,12 @@ def along(array: np.ndarray, axes: tuple[int, ...], shape: Shape, layer: Layer) 
     return array.reshape([n if k in kept else 1 for k, n in enumerate(shape) if k >= kept[0]])
 
 
+def _check_shapes(layer: Layer, *arrays: np.ndarray) -> None:
+    shapes = [a.shape for a in arrays if a.size != 1]
+    if len(set(shapes)) > 1:
+        raise ModelError(f"Its constants have the shapes {', '.join(map(str, shapes))}, which differ.", where=layer.where)
+
+
 def _scale(site: Site, factor: np.ndarray, offset: np.ndarray, axes: tuple[int, ...]) -> str:
     shape = site.shape(site.tensor)
     scale, bias = (Const(along(a, axes, shape, site.layer)) for a in (factor, offset))
@@ -90,6 +96,7 @@ def batch_norm(layer: Layer) -> Prepared:
 
     def lower(site: Site) -> str:
         w = layer.weights
+        _check_shapes(layer, *w.values())
         spread = w["moving_variance"] + epsilon
         if not (spread > 0).all():
             raise ModelError("Its variance plus epsilon is not positive.", where=layer.where)
@@ -103,11 +110,16 @@ def batch_norm(layer: Layer) -> Prepared:
 def normalization(layer: Layer) -> Prepared:
     """(x - mean) / max(sqrt(variance), 1e-7), or its inverse; mean and variance are weights or arguments."""
     given = {k: None if layer.value(k) is None else layer.array(k) for k in ("mean", "variance")}
+    if len({v is None for v in given.values()}) > 1:
+        raise ModelError("'mean' and 'variance' must be given together.", where=layer.where)
     axes = layer.integers("axis") if layer.value("axis") is not None else ()
     invert = layer.flag("invert", False)
 
     def lower(site: Site) -> str:
         mean, variance = (layer.weights[k] if v is None else v for k, v in given.items())
+        _check_shapes(layer, mean, variance)
+        if (variance < 0).any():
+            raise ModelError("Its variance is negative.", where=layer.where)
         deviation = np.maximum(np.sqrt(variance), EPSILON)
         factor, offset = (deviation, mean) if invert else (1 / deviation, -mean / deviation)
         return _scale(site, factor, offset, axes)
@@ -133,7 +145,7 @@ def merging(merge: Merge) -> Entry:
 
 def concatenate(layer: Layer) -> Prepared:
     """Concatenate along an axis."""
-    (axis,) = layer.integers("axis") if layer.value("axis") is not None else (-1,)
+    axis = layer.integer("axis", -1)
     return lambda site: site.emit(Concatenate(axis_of(axis, site.shape(site.tensors[0]))), site.tensors)
 
 

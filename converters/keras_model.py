@@ -88,6 +88,13 @@ class Layer:
             raise ModelError(f"'{keys[0]}' must be integers, not {value!r}.", where=self.where)
         return tuple(values)
 
+    def integer(self, key: str, default: int | None = None) -> int:
+        """One integer from the config."""
+        values = self.integers(key) if default is None or self.value(key) is not None else (default,)
+        if len(values) != 1:
+            raise ModelError(f"'{key}' must be an integer, not {list(values)}.", where=self.where)
+        return values[0]
+
     def array(self, key: str) -> np.ndarray:
         """A finite array from the config, written as numbers, lists, or Keras' form of a NumPy array."""
         value = self.value(key)
@@ -162,7 +169,10 @@ def _layer(spec: Any, outer: tuple[str, ...] | None, keras: int) -> Layer:
         "keras": keras,
         "shared": spec.get("shared_object_id"),
     }
-    fields["calls"] = tuple(parse_call(c, fields["path"]) for c in spec.get("inbound_nodes") or [])
+    calls = spec.get("inbound_nodes") or []
+    if not isinstance(calls, list):
+        raise ModelError("'inbound_nodes' must be a list.", where=place)
+    fields["calls"] = tuple(parse_call(c, fields["path"]) for c in calls if kind != "InputLayer")
     if kind == "Sequential":
         return _sequential(spec, fields)
     if "output_layers" in inner and not fields["custom"]:
@@ -192,6 +202,9 @@ def _functional(fields: dict[str, Any]) -> Model:
     for ref in [*inputs, *outputs, *(r for layer in layers for call in layer.calls for r in call.refs)]:
         if ref.layer not in by_name:
             raise ModelError(f"It refers to a layer '{ref.layer}' that is not there.", where=where)
+    for ref in inputs:
+        if by_name[ref.layer].kind != "InputLayer":
+            raise ModelError(f"Its input '{ref.layer}' is not an InputLayer.", where=where)
     shift = {layer.name: _shift(layer, layers, outputs) for layer in layers if isinstance(layer, Model)}
     for layer in layers:
         layer.calls = tuple(call.shifted({k: v[0] for k, v in shift.items()}) for call in layer.calls)
@@ -221,7 +234,8 @@ def _sequential(spec: dict[str, Any], fields: dict[str, Any]) -> Model:
         raise ModelError("The Sequential model has no layers.", where=where)
     if layers[0].kind != "InputLayer":
         shape = _input_shape(layers[0]) or fields["config"].get("build_input_shape")
-        shape = shape or (spec.get("build_config") or {}).get("input_shape")
+        build = spec.get("build_config")
+        shape = shape or (build.get("input_shape") if isinstance(build, dict) else None)
         name = f"{layers[0].name}_input"
         layers.insert(0, Layer(name, (*layers[0].path[:-1], name), "InputLayer", {"batch_shape": shape}, keras=fields["keras"]))
     for before, layer in pairwise(layers):

@@ -160,7 +160,7 @@ def clip(layer: Layer) -> Prepared:
 def reshape(layer: Layer) -> Prepared:
     """Reshape to ``newshape``, with batch axis."""
     target = layer.integers("newshape")
-    if target[0] != -1:
+    if target[:1] != (-1,):
         raise UnsupportedError(f"a new shape of {target} must keep the batch axis first, as -1")
 
     def lower(site: Site) -> str:
@@ -172,7 +172,7 @@ def reshape(layer: Layer) -> Prepared:
 def transpose(layer: Layer) -> Prepared:
     """Transpose with the batch axis in its place."""
     axes = layer.integers("axes")
-    if axes[0] != 0:
+    if axes[:1] != (0,):
         raise UnsupportedError(f"axes {axes} move the batch axis")
     return lambda site: site.emit(Transpose(tuple(k - 1 for k in axes[1:])))
 

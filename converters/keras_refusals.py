@@ -41,9 +41,10 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
         name = layer.custom or f"{layer.module}.{layer.kind}"
         return f"a class of your own ('{name}'), whose code is never run from a file; build it from Keras layers"
     if layer.kind in known:
-        policy = layer.value("dtype")
-        name = policy.get("config", {}).get("name", "") if isinstance(policy, dict) else policy
-        if isinstance(name, str) and name.startswith(("int", "float8")) and layer.kind != "InputLayer":
+        policy = layer.value("dtype", default="")
+        inner = policy.get("config") if isinstance(policy, dict) else None
+        name = str(inner.get("name", "") if isinstance(inner, dict) else policy)
+        if name.startswith(("int", "float8")) and layer.kind != "InputLayer":
             return f"its weights are quantised ('{name}'); convert the model as it was before quantize()"
         return ""
     if layer.kind in NOT_YET:
