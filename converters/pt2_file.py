@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from nn2hls.errors import ModelError
 EXPORT = "torch.export.save(torch.export.export(model.eval(), (example,)), 'model.pt2')"
 AGAIN = f"Save it with {EXPORT}, in PyTorch 2.13."
 _ENTRY = re.compile(r"[A-Za-z0-9_.-]+")
-_BROKEN = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError)
+_BROKEN = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, struct.error)
 
 
 def read_file(path: Path) -> Program:
@@ -46,10 +47,11 @@ def read_stream(stream: BinaryIO, where: str) -> Program:
     if head[:2] != b"PK":
         raise ModelError("It is not a .pt2 file (a zip archive).", where=where, fix=AGAIN)
     try:
-        with zipfile.ZipFile(stream) as archive:
-            return _Archive(archive, stream.seek(0, 2), where).program()
-    except zipfile.BadZipFile as error:
+        archive = zipfile.ZipFile(stream)
+    except _BROKEN as error:
         raise ModelError(f"It is damaged or cut short: {error}.", where=where, fix="Copy or export it again.") from None
+    with archive:
+        return _Archive(archive, stream.seek(0, 2), where).program()
 
 
 class _Archive:
@@ -149,14 +151,15 @@ def _array(data: bytes, meta: Any, order: str, where: str) -> np.ndarray:
     sizes: list[int] = [int(s["as_int"]) for s in meta["sizes"]]
     strides: list[int] = [int(s["as_int"]) for s in meta["strides"]]
     start = int(meta["storage_offset"]["as_int"])
+    count = math.prod(sizes)
     stored = np.dtype(order + ("u2" if dtype == "bfloat16" else np.dtype(dtype).str[1:]))
     storage = np.frombuffer(data[: len(data) // stored.itemsize * stored.itemsize], stored)
-    fits = len(sizes) == len(strides) and min([start, *sizes, *strides]) >= 0 and math.prod(sizes) <= max(storage.size, 1)
+    fits = len(sizes) == len(strides) and min([start, *sizes, *strides]) >= 0 and count <= max(storage.size, 1)
     last = start + sum((n - 1) * s for n, s in zip(sizes, strides, strict=False))
-    if not fits or (math.prod(sizes) and last >= storage.size):
+    if not fits or (count and last >= storage.size):
         raise ModelError(f"Its size {sizes} does not fit the {len(data)} bytes stored.", where=where, fix=AGAIN)
     steps = [s * stored.itemsize for s in strides]
-    view = np.ndarray(sizes, stored, data, start * stored.itemsize, steps) if math.prod(sizes) else np.empty(sizes)
+    view = np.ndarray(sizes, stored, data, start * stored.itemsize, steps) if count else np.empty(sizes)
     array = view.astype(stored.newbyteorder("="))
     if dtype == "bfloat16":
         array = (array.astype(np.uint32) << 16).view(np.float32)

@@ -131,6 +131,8 @@ def _program(module: Any, weights: Mapping[str, np.ndarray]) -> Program:
     constants = {name: weights[title] for name, title in titles.items()}
     outputs = tuple(o for spec in module["signature"]["output_specs"] for o in _output(spec))
     metas = {k: _meta(v) for k, v in graph["tensor_values"].items()}
+    if not metas.keys() >= set(inputs):
+        raise ValueError("an input without a shape")
     return Program(tuple(inputs), constants, titles, tuple(_call(n) for n in graph["nodes"]), outputs, metas)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nn2hls.converters.pt2_file import read_file, read_stream
 from nn2hls.converters.pytorch_lower import lower
@@ -31,7 +34,7 @@ def load_live(module: Any, example_inputs: Any = None, input_shape: Sequence[Any
 
     Args:
         module: The module, on any device.
-        example_inputs: A tensor or a tuple of tensors with the batch as first axis.
+        example_inputs: A tensor or array, or a tuple of them, with the batch as first axis.
         input_shape: Instead of example inputs: the shape without batch axis (a leading None is taken for the batch), or a
             list of such shapes for several inputs.
 
@@ -49,9 +52,14 @@ def load_live(module: Any, example_inputs: Any = None, input_shape: Sequence[Any
         )
     if example_inputs is None:
         example_inputs = _zeros(module, input_shape or ())
-    examples = tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
+    given = tuple(example_inputs) if isinstance(example_inputs, (tuple, list)) else (example_inputs,)
+    like = _parameter(module)
+    examples = tuple(torch.as_tensor(x).to(like) if isinstance(x, np.ndarray) else x for x in given)
     stream = io.BytesIO()
-    with _evaluating(module), torch.no_grad():
+    with _evaluating(module), torch.no_grad(), warnings.catch_warnings():
+        # A pruned module sets its masked weight before every call; that, and PyTorch's own deprecations, concern nobody here.
+        warnings.filterwarnings("ignore", "The tensor attribute", UserWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning)
         try:
             torch.export.save(torch.export.export(module, examples), stream)
         except (RuntimeError, TypeError, ValueError, AssertionError, torch._dynamo.exc.Unsupported) as error:
@@ -69,9 +77,16 @@ def _zeros(module: Any, shape: Sequence[Any]) -> tuple[Any, ...]:
     import torch
 
     shapes = list(shape) if shape and isinstance(shape[0], (tuple, list)) else [tuple(shape)]
-    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    like = _parameter(module)
     sizes = [tuple(s[1:] if s and s[0] is None else s) for s in shapes]
     return tuple(torch.zeros(2, *s, dtype=like.dtype, device=like.device) for s in sizes)
+
+
+def _parameter(module: Any) -> Any:
+    """The first floating-point parameter: inputs get its element type and device."""
+    import torch
+
+    return next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
 
 
 @contextmanager

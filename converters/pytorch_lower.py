@@ -27,47 +27,54 @@ def lower(program: Program) -> Graph:
         ModelError: The program has no inputs or outputs that a design can have, or contradicts itself.
     """
     problems: dict[str, None] = {}
+    context = Lowering(_batch(program))
 
     def report(call: Call, reason: str) -> None:
         context.start(call, None)
         operator = call.target if call.target.startswith(("torch.", "_operator.")) else f"aten.{call.target}"
         problems[f"{context.layer} ({operator}): {reason}"] = None
 
-    batch = _batch(program)
-    context = Lowering(batch)
     program = without_unused(with_biases(with_activations(without_in_place(program, report))))
     values: dict[str, Any] = dict(program.constants)
     for name in program.inputs:
         values[name] = Tensor(context.builder.add(name, Input(_sizes(program, name)), (), Origin(name, "Input")))
     for call in program.calls:
-        meta = program.metas.get(call.outputs[0])
-        context.start(call, meta)
         try:
-            results = _results(context, call, Args(call, values))
-            _check(context, call, results[0], meta)
+            results = _results(context, program, call, values)
         except Refusal as reason:
             if not isinstance(reason, Unknown):
                 report(call, str(reason))
             constant = not any(isinstance(values.get(r), Tensor) for r in call.refs())
             results = [_stand_in(context, program, o, constant) for o in call.outputs]
         values.update(zip(call.outputs, results, strict=False))  # a lowering may give only the first result
+    missing = [o for o in program.outputs if o not in values]
+    if missing or not program.outputs:
+        what = f"The output '{missing[0]}' is not computed." if missing else "The model has no output that is a tensor."
+        raise ModelError(what, fix="Export it again.")
     outputs = [_output(context, o, values[o], problems) for o in program.outputs if values[o] is not None]
     if problems:
         what = f"{len(problems)} operators are not supported:" if len(problems) > 1 else "An operator is not supported:"
         raise UnsupportedError("\n  ".join([what, *problems]))
-    if not outputs:
-        raise ModelError("The model has no output that is a tensor.")
     return context.graph(outputs)
 
 
-def _results(context: Lowering, call: Call, args: Args) -> list[Value]:
-    if not args.tensors() and call.target in FOLD:
-        return [fold(context, call, args)]
-    if call.target not in LOWER:
-        near = suggest(call.target, LOWER)
-        raise Refusal(f"no lowering for it yet. {near or 'Write it with other operators or leave it out of the module.'}")
-    result = LOWER[call.target](context, args)
-    return result if isinstance(result, list) else [result]
+def _results(context: Lowering, program: Program, call: Call, values: dict[str, Any]) -> list[Value]:
+    """What a call computes, its shape compared with the file's."""
+    meta = program.metas.get(call.outputs[0])
+    context.start(call, meta)
+    args = Args(call, values)
+    try:
+        if not args.tensors() and call.target in FOLD:
+            return [fold(context, call, args)]
+        if call.target not in LOWER:
+            near = suggest(call.target, LOWER)
+            raise Refusal(f"no lowering for it yet. {near or 'Write it with other operators or leave it out of the module.'}")
+        result = LOWER[call.target](context, args)
+    except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
+        what = f"The operands of aten.{call.target} do not fit together ({error})."
+        raise ModelError(what, where=context.layer, fix="Export the model again.") from None
+    _check(context, call, result, meta)
+    return [result]
 
 
 def _batch(program: Program) -> int | None:

@@ -30,7 +30,7 @@ from nn2hls.ops import (
     Unary,
 )
 
-Lower = Callable[[Lowering, Args], Value | list[Value]]
+Lower = Callable[[Lowering, Args], Value]
 _SELU = (1.6732632423543772, 1.0507009873554805)
 
 
@@ -107,7 +107,8 @@ def _sum(c: Lowering, x: Value, y: Value, p: float, q: float) -> Value:
     """p * x + q * y, where p or q is 1 or -1 and at least one of x, y depends on the input."""
     if not isinstance(x, Tensor):
         x, y, p, q = y, x, q, p
-    assert isinstance(x, Tensor)
+    if not isinstance(x, Tensor):
+        raise Refusal("neither of its operands depends on the input")
     if not isinstance(y, Tensor):
         return _scaled(c, x, np.asarray(p), _number(y) * q)
     if abs(q) != 1:
@@ -220,18 +221,23 @@ def _softplus(c: Lowering, a: Args) -> Value:
     return c.emit(Scale(Const(np.asarray(1 / beta)), Const(_ZERO)), [plus])
 
 
+def _given(a: Args, name: str) -> np.ndarray:
+    value = a.const(name)
+    if value is None:
+        raise Refusal(f"its operand '{name}' is missing")
+    return value
+
+
 def _prelu(c: Lowering, a: Args) -> Value:
     """One slope, or one per entry of the second torch axis."""
-    x, slope = a.tensor(), a.const("weight")
-    assert slope is not None
-    column = (1,) if slope.size == 1 and c.shape(x) else (-1,) + (1,) * (len(c.shape(x)) - 1 - c.axis(x, 1))
+    x, slope = a.tensor(), _given(a, "weight")
+    column = () if slope.size == 1 else (-1,) + (1,) * (len(c.shape(x)) - 1 - c.axis(x, 1))
     return c.emit(LeakyRelu(Const(slope.reshape(column))), [x])
 
 
 def _leaky_broadcast(c: Lowering, a: Args) -> Value:
-    slope = a.const("slope")
-    assert slope is not None
-    return c.emit(LeakyRelu(Const(c.without_batch(slope, c.rank(a.tensor())))), [a.tensor()])
+    slope = c.without_batch(_given(a, "slope"), c.rank(a.tensor()))
+    return c.emit(LeakyRelu(Const(slope.reshape(()) if slope.size == 1 else slope)), [a.tensor()])
 
 
 def _gelu(a: Args) -> Op:

@@ -40,7 +40,7 @@ def without_in_place(program: Program, report: Report) -> Program:
         new = dataclasses.replace(call, args={k: _renamed(v, now) for k, v in call.args.items()})
         first = next(call.refs(), None)
         base, _, overload = call.target.partition(".")
-        in_place = base.endswith("_") and not base.startswith("_") and first is not None
+        in_place = base.endswith("_") and not base.startswith("_") and first is not None and bool(call.outputs)
         if in_place:
             new = dataclasses.replace(new, target=f"{base[:-1]}.{overload}")
         shares = first is not None and (in_place or base in _VIEWS)

@@ -168,7 +168,7 @@ def _filled(value: Callable[[Args], float]) -> Callable[[Lowering, Args], Value]
 
 _SAME = ("clone", "detach", "alias", "contiguous", "lift_fresh_copy", "_to_copy", "requires_grad", "positive")
 
-SHAPE: Mapping[str, Callable[[Lowering, Args], Value | list[Value]]] = {
+SHAPE: Mapping[str, Callable[[Lowering, Args], Value]] = {
     **dict.fromkeys((*(f"{n}.default" for n in _SAME), "to.dtype", "to.dtype_layout", "to.device", "to.other"), _same),
     **dict.fromkeys(("dropout.default", "alpha_dropout.default", "feature_dropout.default"), _dropout),
     "native_dropout.default": _dropout,

@@ -114,7 +114,7 @@ FUNCTIONS = {
     "square": lambda m, x: torch.square(x),
     "power": lambda m, x: x**2 + x**3,
     "sign": lambda m, x: torch.sign(x),
-    "relu": lambda m, x: F.relu(F.relu6(F.leaky_relu(x))),
+    "relu_chain": lambda m, x: F.relu(F.relu6(F.leaky_relu(x))),
     "exp": lambda m, x: torch.exp(x),
     "erf": lambda m, x: torch.erf(x),
     "root": lambda m, x: torch.sqrt(x * x + 1) + torch.rsqrt(x * x + 2) + torch.log(x * x + 1.5) + 1 / (x * x + 1),
@@ -148,3 +148,31 @@ def modules() -> dict[str, nn.Module]:
     zoo = {k: make() for k, make in LAYERS.items()}
     zoo.update({k: Functional(f) for k, f in FUNCTIONS.items()})
     return {k: m.eval() for k, m in zoo.items()}
+
+
+class Everything(nn.Module):
+    """All of them side by side, so that one export serves them all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.zoo = nn.ModuleDict(modules())
+
+    def forward(self, x):
+        return tuple(m(x.clone()) for m in self.zoo.values())
+
+
+def jet_tagger() -> nn.Module:
+    """A small classifier with a name for every layer."""
+    torch.manual_seed(3)
+    layers = {
+        "fc1": nn.Linear(16, 8),
+        "bn1": trained_norm(nn.BatchNorm1d(8)),
+        "relu1": nn.ReLU(),
+        "drop": nn.Dropout(),
+        "fc2": nn.Linear(8, 5),
+        "softmax": nn.Softmax(dim=1),
+    }
+    model = nn.Sequential()
+    for name, layer in layers.items():
+        model.add_module(name, layer)
+    return model.eval()
