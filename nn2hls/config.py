@@ -43,6 +43,7 @@ class LayerSettings:
         max_width: No derived type is wider.
         target_sqnr: Signal to rounding noise that derived types keep, in dB.
         sources: Where each of these was set, by field or word; ``default`` when nowhere.
+        own: What LayerType or LayerName name for this layer word by word, and where; a bare type names no word.
         own_type: True when LayerType or LayerName names a type of this layer: it is not folded into another one.
     """
 
@@ -53,6 +54,7 @@ class LayerSettings:
     max_width: int = 24
     target_sqnr: float = 60.0
     sources: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
     own_type: bool = False
 
 
@@ -111,9 +113,11 @@ class Config:
             levels = [*(_of_input(level, level.precision.get("result")) for level in own), _of_input(self.model_level, None)]
         settings = _first(level.settings for level in levels)
         precision = _first(level.precision for level in levels)
+        named = _first(mapping for level in own for mapping in (level.settings, level.precision))
         return LayerSettings(
             precision=MappingProxyType({w: s.value for w, s in precision.items() if s.value is not None}),
             sources=MappingProxyType({k: s.where for k, s in {**settings, **precision}.items()}),
+            own=MappingProxyType({k: s.where for k, s in named.items() if s.value is not None and not s.bare}),
             own_type=any(s.value is not None for level in own for s in level.precision.values()),
             **{k: s.value for k, s in settings.items() if k in _FIELDS},
         )
@@ -164,7 +168,7 @@ class Config:
         )
 
 
-_FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own_type"}
+_FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own", "own_type"}
 
 
 def _is_inline(layer: str, node: str, op_name: str) -> bool:
