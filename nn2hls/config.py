@@ -108,9 +108,10 @@ class Config:
             op_name: The class of the op (``Dense``, ``Relu``).
         """
         own = list(self._own_levels(origin_layer, node_name, kind, op_name))
-        levels = [*own, self.model_level]
         if op_name == "Input":
             levels = [*(_of_input(level, level.precision.get("result")) for level in own), _of_input(self.model_level, None)]
+        else:
+            levels = [*own, _without_input(self.model_level)]
         settings = _first(level.settings for level in levels)
         precision = _first(level.precision for level in levels)
         named = _first(mapping for level in own for mapping in (level.settings, level.precision))
@@ -192,6 +193,11 @@ def _of_input(level: Level, otherwise: Setting | None) -> Level:
     """A level as an input of the design sees it: its result is what ``input`` names."""
     named = level.precision.get("input", otherwise)
     return dataclasses.replace(level, precision={"result": named} if named else {})
+
+
+def _without_input(level: Level) -> Level:
+    """The level of Model as other layers see it."""
+    return dataclasses.replace(level, precision={w: s for w, s in level.precision.items() if w != "input"})
 
 
 def _first(levels: Iterable[Mapping[str, Setting]]) -> dict[str, Setting]:
