@@ -14,6 +14,7 @@ from nn2hls import __version__
 from nn2hls.commands import COMMANDS
 from nn2hls.commands.base import Result, UsageError
 from nn2hls.errors import Nn2hlsError, suggest
+from nn2hls.text import finite
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -101,7 +102,7 @@ def _write(result: Result, as_json: bool) -> None:
     for note in result.notes:
         print(f"note: {note}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"ok": result.ok, **result.document, "notes": list(result.notes)}, indent=1, allow_nan=False))
+        print(json.dumps(finite({"ok": result.ok, **result.document, "notes": result.notes}), indent=1, allow_nan=False))
     else:
         print(result.text, end="" if result.text.endswith("\n") else "\n")
     sys.stdout.flush()

@@ -96,7 +96,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {name: _finite(value) for name, value in dataclasses.asdict(self).items()}
+        return {name: text.finite(value) for name, value in dataclasses.asdict(self).items()}
 
     def text(self) -> str:
         """For people."""
@@ -219,15 +219,6 @@ def _with_overflow(layer: LayerComparison, found: OverflowCount | None) -> Layer
     if found is None:
         return layer
     return dataclasses.replace(layer, overflows=found.count, values=found.total, missing_bits=found.bits)
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for what JSON cannot say."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _db(value: float | None, max_error: float | None) -> str | None:

@@ -43,6 +43,7 @@ class LayerSettings:
         max_width: No derived type is wider.
         target_sqnr: Signal to rounding noise that derived types keep, in dB.
         sources: Where each of these was set, by field or word; ``default`` when nowhere.
+        own: What LayerType or LayerName name for this layer word by word, and where; a bare type names no word.
         own_type: True when LayerType or LayerName names a type of this layer: it is not folded into another one.
     """
 
@@ -53,6 +54,7 @@ class LayerSettings:
     max_width: int = 24
     target_sqnr: float = 60.0
     sources: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
     own_type: bool = False
 
 
@@ -106,14 +108,17 @@ class Config:
             op_name: The class of the op (``Dense``, ``Relu``).
         """
         own = list(self._own_levels(origin_layer, node_name, kind, op_name))
-        levels = [*own, self.model_level]
         if op_name == "Input":
             levels = [*(_of_input(level, level.precision.get("result")) for level in own), _of_input(self.model_level, None)]
+        else:
+            levels = [*own, _without_input(self.model_level)]
         settings = _first(level.settings for level in levels)
         precision = _first(level.precision for level in levels)
+        named = _first(mapping for level in own for mapping in (level.settings, level.precision))
         return LayerSettings(
             precision=MappingProxyType({w: s.value for w, s in precision.items() if s.value is not None}),
             sources=MappingProxyType({k: s.where for k, s in {**settings, **precision}.items()}),
+            own=MappingProxyType({k: s.where for k, s in named.items() if s.value is not None and not s.bare}),
             own_type=any(s.value is not None for level in own for s in level.precision.values()),
             **{k: s.value for k, s in settings.items() if k in _FIELDS},
         )
@@ -164,7 +169,7 @@ class Config:
         )
 
 
-_FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own_type"}
+_FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own", "own_type"}
 
 
 def _is_inline(layer: str, node: str, op_name: str) -> bool:
@@ -188,6 +193,11 @@ def _of_input(level: Level, otherwise: Setting | None) -> Level:
     """A level as an input of the design sees it: its result is what ``input`` names."""
     named = level.precision.get("input", otherwise)
     return dataclasses.replace(level, precision={"result": named} if named else {})
+
+
+def _without_input(level: Level) -> Level:
+    """The level of Model as other layers see it."""
+    return dataclasses.replace(level, precision={w: s for w, s in level.precision.items() if w != "input"})
 
 
 def _first(levels: Iterable[Mapping[str, Setting]]) -> dict[str, Setting]:

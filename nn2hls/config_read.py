@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class Setting:
 
     value: Any
     where: str
+    bare: bool = False  # a bare type set it, not its own word
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class BlockReader:
         bare = precision.pop("default", None)
         if bare is not None:
             words = BARE_WORDS if place is Place.MODEL else tuple(w for w in BARE_WORDS if w != "input")
-            precision = {**dict.fromkeys(words, bare), **precision}
+            precision = {**dict.fromkeys(words, replace(bare, bare=True)), **precision}
         return Level(item.where, settings, precision)
 
     def _precision(self, item: Item, found: dict[str, Setting]) -> None:

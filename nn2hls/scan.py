@@ -18,6 +18,7 @@ from nn2hls.compare import compare_output
 from nn2hls.config import Config, read_config
 from nn2hls.errors import ConfigError, Nn2hlsError
 from nn2hls.fixed import FixedType
+from nn2hls.frontends import load
 from nn2hls.ir import Graph
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ class Scan:
 
     def text(self) -> str:
         """For people: the points that are designs, then the reasons why others are none."""
-        head = ["precision", "reuse", "SQNR", "accuracy", "ratio", "DSP", "LUT", "FF", "BRAM", "cycles", "II", "ns"]
+        labelled = self.accuracy_float is not None
+        head = ["precision", "reuse", "SQNR", "accuracy" if labelled else "same answer", "ratio", "overflows"]
+        head += ["DSP", "LUT", "FF", "BRAM", "clocks", "II", "ns"]
         rows = [_row(p) for p in self.points if not p.error]
         failed = [f"{p.precision} reuse {p.reuse}: {p.error}\n" for p in self.points if p.error]
         return text.table(head, rows) + "".join(failed)
@@ -97,17 +100,18 @@ def _row(p: Point) -> list[object]:
         "exact" if p.sqnr is None else f"{p.sqnr:.1f}",
         text.percent(accuracy),
         text.number(p.accuracy_ratio),
+        p.overflows,
         *(p.dsp, p.lut, p.ff, p.bram, p.latency_cycles, p.ii),
         text.number(p.latency_ns),
     ]
 
 
 def scan(
-    graph: Graph,
+    model: Any,
     config: Any = None,
     *,
-    inputs: Sequence[np.ndarray],
-    labels: np.ndarray | None = None,
+    x: np.ndarray | Sequence[np.ndarray],
+    y: np.ndarray | None = None,
     precisions: str | Iterable[str | FixedType] = (),
     reuses: str | Iterable[int] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -115,10 +119,9 @@ def scan(
     """Convert, run and size a network at each type and reuse factor; what layers have of their own in the config gives way.
 
     Args:
-        graph: A loaded network.
-        config: As for :func:`nn2hls.convert`.
-        inputs: One array (events, *shape) per input.
-        labels: For the first output.
+        model, config: As for :func:`nn2hls.convert`; the model is loaded once.
+        x: One array (events, *shape) per input.
+        y: Labels of the first output, class numbers or one-hot.
         precisions: See :func:`parse_precisions`; none: as the config says.
         reuses: See :func:`parse_reuses`; none: as the config says.
         progress: Called with the number of designs done and of all.
@@ -132,7 +135,11 @@ def scan(
     factors: list[int | None] = list(parse_reuses(reuses)) or [None]
     if len(types) * len(factors) > MAX_POINTS:
         raise ConfigError(f"These are {len(types) * len(factors)} designs; a scan takes at most {MAX_POINTS}.")
-    runner = _Runner(graph, base, list(inputs), labels)
+    if model is None and base.model is None:
+        raise ConfigError("The config names no model.", where=str(base.path or ""))
+    graph = load(base.model, weights=base.weights) if model is None else load(model)
+    inputs = list(x) if isinstance(x, (list, tuple)) else [np.asarray(x)]
+    runner = _Runner(graph, base, inputs, y)
     points = []
     for kind in types:
         points += runner.column(kind, factors)

@@ -1,9 +1,10 @@
-"""Aligned text tables and numbers for people."""
+"""Aligned tables and numbers for people, and what JSON takes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -43,3 +44,12 @@ def percent(share: float | None, digits: int = 2) -> str | None:
 def plural(count: int, word: str) -> str:
     """``1 event``, ``2 events``."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def finite(value: Any) -> Any:
+    """Plain data with None in place of the infinities that JSON cannot say."""
+    if isinstance(value, Mapping):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -153,6 +153,15 @@ def test_a_written_config_reads_back(folder):
         assert (first.reuse, first.table_size, first.own_type) == (second.reuse, second.table_size, second.own_type)
 
 
+def test_explain_says_where_each_setting_stands(capsys, folder):
+    code, out, _ = run(capsys, "config", "net.yml", "--explain", "--strategy", "Resource")
+    rows = [line.split() for line in out.splitlines()]
+    assert code == 0
+    assert ["fc1", "weight", "ap_fixed<16,6>", "net.yml:7"] in rows
+    assert ["fc1", "reuse", "1", "net.yml:8"] in rows
+    assert ["fc2", "strategy", "Resource", "--strategy"] in rows
+
+
 def test_scan_records_points_that_fail(capsys, folder):
     words = ["scan", "net.yml", "--precisions", "ap_fixed<{12,16,900},6>", "--reuses", "1..3", "--labels", "y.npy"]
     code, out, _ = run(capsys, *words, "-o", "scan.csv", "--plot", "scan.png", "--json")

@@ -98,6 +98,8 @@ def _held(config, key, place):
         return getattr(settings, key.field)
     if key.name == "default":
         return settings.precision["weight"]
+    if key.name == "input":
+        return config.settings_for("fc1", "fc1", "InputLayer", "Input").precision["result"]
     return settings.precision[key.field]
 
 
@@ -148,7 +150,7 @@ def test_precision_is_looked_up_word_by_word(model, kind, name):
 def test_a_bare_type_leaves_accumulators_and_tables_derived():
     for precision in ("ap_fixed<12,4>", {"default": "ap_fixed<12,4>"}):
         settings = read_config({"Model": {"Precision": precision}}).settings_for("fc1", "fc1", "Dense", "Dense")
-        assert settings.precision == dict.fromkeys(["input", "weight", "bias", "result"], T("ap_fixed<12,4>"))
+        assert settings.precision == dict.fromkeys(["weight", "bias", "result"], T("ap_fixed<12,4>"))
 
 
 def test_auto_asks_for_the_derived_type_below_a_named_one():
@@ -232,7 +234,7 @@ def test_uniform_replaces_what_layers_have_of_their_own():
     config = read_config({"Model": {"Precision": {"accum": "int30"}}, "LayerName": layers})
     settings = config.uniform(T("int9"), 2).settings_for("fc1", "fc1", "Dense", "Dense")
     assert (settings.reuse, settings.table_size) == (2, 8)
-    assert settings.precision == dict.fromkeys(["input", "weight", "bias", "result"], T("int9"))
+    assert settings.precision == dict.fromkeys(["weight", "bias", "result"], T("int9"))
     assert config.uniform(reuse=2).settings_for("fc1", "fc1", "Dense", "Dense").precision["weight"] == T("int4")
     assert config.uniform(T("int9")).settings_for("fc1", "fc1", "Dense", "Dense").reuse == 5
 

@@ -126,15 +126,15 @@ def make_design(args: Namespace) -> Design:
     return convert(load_graph(config), config)
 
 
-def input_data(args: Namespace, design: Design) -> list[np.ndarray]:
-    """The data of ``--input``, or of InputData.
+def input_data(args: Namespace, config: Config, graph: Graph) -> list[np.ndarray]:
+    """The data of ``--input``, or of InputData: one array per input of the design.
 
     Raises:
         UsageError: There is neither.
     """
     from nn2hls.data import load_inputs
 
-    paths = args.input or ([design.config.input_data] if design.config.input_data else [])
+    paths = args.input or ([config.input_data] if config.input_data else [])
     if not paths:
         raise UsageError("There is no data to run.", fix="Give --input FILE, or InputData in the config.")
-    return load_inputs(paths, {n.name: n.shape for n in design.graph.inputs})
+    return load_inputs(paths, {n.name: n.shape for n in graph.inputs})

@@ -18,9 +18,9 @@ def _run(args: Namespace) -> Result:
     from nn2hls.data import load_labels
 
     design = make_design(args)
-    data = input_data(args, design)
+    data = input_data(args, design.config, design.graph)
     labels = load_labels(args.labels, design.graph.outputs) if args.labels else None
-    result = design.compare(data if len(data) > 1 else data[0], labels if labels is None or len(labels) > 1 else labels[0])
+    result = design.compare(data, labels if labels is None or len(labels) > 1 else labels[0])
     return Result(result.to_dict(), result.text(), design.notes)
 
 

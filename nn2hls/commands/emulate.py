@@ -26,8 +26,8 @@ def _run(args: Namespace) -> Result:
     from nn2hls.text import plural
 
     design = make_design(args)
-    data = input_data(args, design)
-    found = design.predict(data if len(data) > 1 else data[0])
+    data = input_data(args, design.config, design.graph)
+    found = design.predict(data)
     answers = dict(zip(design.graph.outputs, found if isinstance(found, list) else [found], strict=True))
     events = len(data[0])
     document = {

@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, input_arguments, load_graph, read
+from nn2hls.commands.base import Command, Result, UsageError, config_arguments, input_arguments, input_data, load_graph, read
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.data import load_inputs, load_labels
+    from nn2hls.data import load_labels
     from nn2hls.scan import scan
 
     if not args.precisions and not args.reuses:
@@ -28,14 +28,9 @@ def _run(args: Namespace) -> Result:
         raise UsageError("There is nothing to scan.", fix=fix)
     config = read(args)
     graph = load_graph(config)
-    paths = args.input or ([config.input_data] if config.input_data else [])
-    if not paths:
-        raise UsageError("There is no data to run.", fix="Give --input FILE, or InputData in the config.")
-    inputs = load_inputs(paths, {n.name: n.shape for n in graph.inputs})
+    data = input_data(args, config, graph)
     labels = load_labels(args.labels, graph.outputs)[0] if args.labels else None
-    result = scan(
-        graph, config, inputs=inputs, labels=labels, precisions=args.precisions, reuses=args.reuses, progress=_progress
-    )
+    result = scan(graph, config, x=data, y=labels, precisions=args.precisions, reuses=args.reuses, progress=_progress)
     text = result.text() + f"\n{len(result.points)} designs in {result.seconds:.1f} s\n"
     if args.output:
         args.output.write_text(result.csv(), encoding="utf-8")

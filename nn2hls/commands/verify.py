@@ -14,8 +14,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     design = make_design(args)
-    data = input_data(args, design) if args.input else None
-    verdict = design.verify(data if data is None or len(data) > 1 else data[0])
+    data = input_data(args, design.config, design.graph) if args.input else None
+    verdict = design.verify(data)
     return Result(verdict.to_dict(), verdict.text(), design.notes, ok=verdict.equal)
 
 

@@ -14,6 +14,7 @@ from nn2hls.ir import Const, Graph, Node
 from nn2hls.ops import Constant, Dense, Input, Reshape, Strategy, Transpose
 from nn2hls.ops.base import Hints
 from nn2hls.passes.base import Context, LayerSettings
+from nn2hls.passes.unused import Words, unused
 from nn2hls.ranges import Range, constant_type, ints, round_constant
 from nn2hls.reference import run_float
 
@@ -80,7 +81,9 @@ def _resolve(
     if isinstance(node.op, Reshape | Transpose) and not settings.own_type:
         kind = operands[0].result_type
         return dataclasses.replace(node, type=kind), node.op.exact(xs)
-    op = node.op.resolve(xs, _hints(node, operands, settings, signals, noise / math.sqrt(2), given))
+    hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
+    op = node.op.resolve(xs, hints)
+    context.notes += unused(node, settings, hints.given)
     if isinstance(op, Dense):
         op = op.replace(reuse=settings.reuse, strategy=Strategy(settings.strategy))
     exact = op.exact(xs)
@@ -97,7 +100,7 @@ def _hints(
     given: FixedType | None,
 ) -> Hints:
     return Hints(
-        given=settings.precision,
+        given=Words(settings.precision),
         table_size=settings.table_size,
         max_width=settings.max_width,
         noise=noise,
