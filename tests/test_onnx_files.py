@@ -8,8 +8,9 @@ import warnings
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnx")
 
+import onnx
 from onnx_tools import TensorProto, evaluate, helper, model, reference
 
 from nn2hls.converters import onnx as frontend
@@ -151,7 +152,8 @@ def test_pytorch_exporters_agree_with_pytorch(name, dynamo, symbolic):
 
 def test_names_and_origins():
     nodes = [
-        N("MatMul", ["x", "w"], ["h"], name="fc1/MatMul"), N("Add", ["h", "b"], ["s"], name="fc1/Add"), N("Relu", ["s"], ["r"]),
+        N("MatMul", ["x", "w"], ["h"], name="fc1/MatMul"), N("Add", ["h", "b"], ["s"], name="fc1/Add"), N("Relu",
+        ["s"], ["r"]),
         N("Sigmoid", ["r"], ["g"], name="gate"), N("Mul", ["r", "g"], ["y"], name="swish"),
     ]  # fmt: skip
     graph = frontend.load_live(model(nodes, {"x": ["N", 3]}, {"w": draw(3, 4), "b": draw(4)}))
@@ -212,10 +214,15 @@ REFUSED = {
     "attribute": ([N("Elu", ["x"], ["y"], alpha="x")], {}, "breaks the operator's definition"),
     "newer operator": ([N("Gelu", ["x"], ["y"])], {}, "opset 17"),
     "wrong shape": ([N("MatMul", ["x", "w"], ["y"])], {"w": draw(3, 2)}, "weights take 3"),
-    "huge constant": ([N("ConstantOfShape", ["s"], ["c"]), N("Add", ["x", "c"], ["y"])], {"s": np.array([2**40])}, "is refused"),
-    "huge growth": ([N("Expand", ["w", "s"], ["c"]), N("Add", ["x", "c"], ["y"])], {"w": draw(1), "s": np.array([2**20, 2**20])}, "is refused"),
-    "integer overflow": ([N("Tile", ["w", "s"], ["c"]), N("Add", ["x", "c"], ["y"])], {"w": draw(1), "s": np.array([2**62])}, "is refused"),
-    "bad gather": ([N("Gather", ["w", "s"], ["c"]), N("Add", ["x", "c"], ["y"])], {"w": draw(2), "s": np.array([9])}, "cannot be evaluated"),
+    "huge constant": ([N("ConstantOfShape", ["s"], ["c"]), N("Add", ["x", "c"], ["y"])], {"s": np.array([2**40])},
+    "is refused"),
+    "huge growth": ([N("Expand", ["w", "s"], ["c"]), N("Add", ["x", "c"], ["y"])], {"w": draw(1),
+    "s": np.array([2**20, 2**20])}, "is refused"),
+    "integer overflow": ([N("Tile", ["w", "s"], ["c"]), N("Add", ["x", "c"], ["y"])], {"w": draw(1),
+    "s": np.array([2**62])}, "is refused"),
+    "bad gather": ([N("Gather", ["w", "s"], ["c"]), N("Add", ["x", "c"], ["y"])], {"w": draw(2), "s": np.array([9])},
+    "cannot be evaluated"),
+    "dropout mask": ([N("Dropout", ["x"], ["h", "y"])], {}, "further result 'y'"),
     "training": ([N("Dropout", ["x", "r", "t"], ["y"])], {"r": np.float32(0.5), "t": np.array(True)}, "training mode"),
     "constant output": ([N("Neg", ["w"], ["y"])], {"w": draw(2)}, "does not depend on any input"),
 }  # fmt: skip
@@ -300,6 +307,32 @@ def test_every_truncation_is_an_error_or_a_graph(tmp_path):
             frontend.load_file(path)
 
 
+def test_damaged_files_give_errors_of_ours_or_graphs():
+    """Flipped bits anywhere in a file: a graph, an error of ours, or no protobuf at all."""
+    from google.protobuf.message import DecodeError
+
+    nodes = [
+        N("Shape", ["x"], ["s"]), N("Slice", ["s", "0", "1"], ["n"]), N("Concat", ["n", "r"], ["t"], axis=0),
+        N("Reshape", ["x", "t"], ["f"]), N("Gemm", ["f", "w"], ["g"], alpha=0.5), N("Clip", ["g", "lo", ""], ["c"]),
+        N("Sigmoid", ["c"], ["q"]), N("Mul", ["c", "q"], ["m"]), N("Softmax", ["m"], ["y"], axis=1),
+    ]  # fmt: skip
+    constants = {"0": np.array([0]), "1": np.array([1]), "r": np.array([-1]), "w": draw(12, 2), "lo": np.float32(-1)}
+    data = model(nodes, {"x": ["N", 3, 4]}, constants).SerializeToString()
+    rng, seen = np.random.default_rng(1), set()
+    for _ in range(600):
+        damaged = bytearray(data)
+        for place in rng.integers(len(data), size=rng.integers(1, 4)):
+            damaged[place] ^= 1 << rng.integers(8)
+        made = onnx.ModelProto()
+        try:
+            made.ParseFromString(bytes(damaged))
+            frontend.load_live(made)
+            seen.add("graph")
+        except (ModelError, DecodeError) as error:
+            seen.add(type(error).__name__)
+    assert seen == {"graph", "ModelError", "UnsupportedError", "DecodeError"}
+
+
 # --- external data ---
 
 
@@ -335,7 +368,8 @@ def test_external_data_outside_the_folder_is_refused(tmp_path, location):
 
 
 @pytest.mark.parametrize(("entries", "reason"), [
-    ({"length": 8}, "8 bytes"), ({"offset": 4}, "ends at byte 16"), ({"offset": -4}, "offset -4"), ({"offset": "x"}, "must be numbers"),
+    ({"length": 8}, "8 bytes"), ({"offset": 4}, "ends at byte 16"), ({"offset": -4}, "offset -4"), ({"offset": "x"},
+    "must be numbers"),
     ({"offset": 2**70}, "ends at byte"),
 ])  # fmt: skip
 def test_external_data_of_a_wrong_size(tmp_path, entries, reason):

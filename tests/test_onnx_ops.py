@@ -44,12 +44,16 @@ def kinds(graph):
 
 UNARY = [
     ("Abs", {}, 17), ("Neg", {}, 17), ("Sign", {}, 17), ("Relu", {}, 6), ("Relu", {}, 17), ("LeakyRelu", {}, 17),
-    ("LeakyRelu", {"alpha": 0.3}, 6), ("Elu", {}, 17), ("Elu", {"alpha": 0.5}, 6), ("Selu", {}, 17), ("Selu", {"alpha": 1.5, "gamma": 1.1}, 17),
-    ("Celu", {}, 17), ("Celu", {"alpha": 0.7}, 17), ("Gelu", {}, 20), ("Gelu", {"approximate": "tanh"}, 20), ("Sigmoid", {}, 17),
+    ("LeakyRelu", {"alpha": 0.3}, 6), ("Elu", {}, 17), ("Elu", {"alpha": 0.5}, 6), ("Selu", {}, 17), ("Selu",
+    {"alpha": 1.5, "gamma": 1.1}, 17),
+    ("Celu", {}, 17), ("Celu", {"alpha": 0.7}, 17), ("Gelu", {}, 20), ("Gelu", {"approximate": "tanh"}, 20),
+    ("Sigmoid", {}, 17),
     ("HardSigmoid", {}, 17), ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}, 17), ("HardSwish", {}, 17), ("Tanh", {}, 17),
-    ("Softplus", {}, 17), ("Softsign", {}, 17), ("Exp", {}, 17), ("Erf", {}, 17), ("Mish", {}, 18), ("ThresholdedRelu", {}, 17),
+    ("Softplus", {}, 17), ("Softsign", {}, 17), ("Exp", {}, 17), ("Erf", {}, 17), ("Mish", {}, 18),
+    ("ThresholdedRelu", {}, 17),
     ("ThresholdedRelu", {"alpha": 0.25}, 17), ("ThresholdedRelu", {"alpha": 0.0}, 17), ("Sin", {}, 17), ("Cos", {}, 17),
-    ("Swish", {}, 24), ("Swish", {"alpha": 1.7}, 24), ("Identity", {}, 17), ("Softmax", {}, 7), ("Softmax", {}, 17), ("LogSoftmax", {}, 17),
+    ("Swish", {}, 24), ("Swish", {"alpha": 1.7}, 24), ("Identity", {}, 17), ("Softmax", {}, 7), ("Softmax", {}, 17),
+    ("LogSoftmax", {}, 17),
 ]  # fmt: skip
 
 
@@ -226,7 +230,8 @@ def test_softmax_axes(axis, opset, op):
 
 
 SHAPES = [
-    ("Flatten", {}, None), ("Flatten", {"axis": 1}, None), ("Flatten", {"axis": -2}, None), ("Reshape", {}, [0, -1]), ("Reshape", {}, [-1, 12]),
+    ("Flatten", {}, None), ("Flatten", {"axis": 1}, None), ("Flatten", {"axis": -2}, None), ("Reshape", {}, [0, -1]),
+    ("Reshape", {}, [-1, 12]),
     ("Reshape", {}, [0, 0, 2, 2]), ("Reshape", {}, [-1, 2, 6]), ("Transpose", {"perm": [0, 2, 1]}, None),
 ]  # fmt: skip
 
@@ -279,7 +284,8 @@ def test_shape_arithmetic_is_folded():
 def test_dense_on_more_axes_through_two(batch):
     """Keras' Tensordot: the batch and the first axis are merged around the product."""
     nodes = [
-        N("Reshape", ["x", "flat"], ["f"]), N("MatMul", ["f", "w"], ["p"]), N("Add", ["p", "b"], ["q"]), N("Relu", ["q"], ["r"]),
+        N("Reshape", ["x", "flat"], ["f"]), N("MatMul", ["f", "w"], ["p"]), N("Add", ["p", "b"], ["q"]), N("Relu",
+        ["q"], ["r"]),
         N("Reshape", ["r", "back"], ["y"]),
     ]  # fmt: skip
     constants = {"flat": np.array([-1, 4]), "back": np.array([-1, 3, 2]), "w": draw(4, 2), "b": draw(2)}
@@ -316,7 +322,8 @@ def test_dropout_cast_and_identity_leave_no_trace():
 S2 = np.float32(np.sqrt(2))
 DECOMPOSED = {
     "gelu": ([("Div", "x s2 a"), ("Erf", "a b"), ("Add", "b one c"), ("Mul", "x c d"), ("Mul", "d half y")], Table),
-    "gelu, half first": ([("Mul", "x half d"), ("Mul", "x r2 a"), ("Erf", "a b"), ("Add", "one b c"), ("Mul", "d c y")], Table),
+    "gelu, half first": ([("Mul", "x half d"), ("Mul", "x r2 a"), ("Erf", "a b"), ("Add", "one b c"), ("Mul",
+    "d c y")], Table),
     "gelu tanh": (
         [("Pow", "x three p"), ("Mul", "p k q"), ("Add", "x q r"), ("Mul", "r rp s"), ("Tanh", "s t"), ("Add", "t one u"),
          ("Mul", "x u v"), ("Mul", "v half y")], Table),
@@ -326,7 +333,8 @@ DECOMPOSED = {
     "silu": ([("Sigmoid", "x a"), ("Mul", "x a y")], Table),
     "silu, other way": ([("Sigmoid", "x a"), ("Mul", "a x y")], Table),
     "hard swish": ([("Add", "x three a"), ("Clip", "a zero six b"), ("Mul", "x b c"), ("Div", "c six y")], HardSwish),
-    "hard swish by hard sigmoid": ([("Add", "x three a"), ("Clip", "a zero six b"), ("Div", "b six c"), ("Mul", "x c y")], HardSwish),
+    "hard swish by hard sigmoid": ([("Add", "x three a"), ("Clip", "a zero six b"), ("Div", "b six c"), ("Mul",
+    "x c y")], HardSwish),
     "hard sigmoid": ([("Add", "x three a"), ("Clip", "a zero six b"), ("Mul", "b sixth y")], HardSigmoid),
     "softplus": ([("Exp", "x a"), ("Add", "a one b"), ("Log", "b y")], Table),
     "mish": ([("Softplus", "x a"), ("Tanh", "a b"), ("Mul", "x b y")], Table),
