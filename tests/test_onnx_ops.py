@@ -217,10 +217,12 @@ def test_prelu(slope):
     check(model([N("PRelu", ["x", "s"], ["y"])], {"x": ["N", 3, 4]}, {"s": draw(*slope)}), {"x": (3, 4)})
 
 
-@pytest.mark.parametrize("axis", [1, 2, 3, -1])
+@pytest.mark.parametrize("axis", [1, 2, 3, -1, None])
 @pytest.mark.parametrize(("opset", "op"), [(7, "Softmax"), (11, "LogSoftmax"), (13, "Softmax"), (17, "LogSoftmax")])
 def test_softmax_axes(axis, opset, op):
-    made = model([N(op, ["x"], ["y"], axis=axis)], {"x": ["N", 2, 3, 4]}, opset=opset)
+    attrs = {} if axis is None else {"axis": axis}
+    made = model([N(op, ["x"], ["y"], **attrs)], {"x": ["N", 2, 3, 4]}, opset=opset)
+    axis = (1 if opset < 13 else -1) if axis is None else axis
     feeds = {"x": draw(5, 2, 3, 4)}
     (got,) = evaluate(frontend.load_live(made), feeds)
     x = feeds["x"].astype(np.float64)
