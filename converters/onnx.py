@@ -68,31 +68,32 @@ def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, s
     if refused:
         listed = "".join(f"\n  {line}" for line in refused)
         raise UnsupportedError(f"{len(refused)} of its nodes cannot be converted:{listed}\n", where=where, fix=_WAY_OUT)
-    outputs = []
-    for name in graph.outputs:
-        value = context.values[name]
-        if isinstance(value, Known):
-            raise UnsupportedError(
-                f"Output '{name}' does not depend on any input.", where=where, fix="Remove it from the model."
-            )
-        if value.merged:
-            fix = "Give the output the batch as its first axis."
-            raise UnsupportedError(
-                f"The first axis of output '{name}' is the batch mixed with other axes.", where=where, fix=fix
-            )
-        outputs.append(value.name)
-    return _pruned(context.builder.build(outputs))
+    return _pruned(context.builder.build(_output(name, context, where) for name in graph.outputs))
+
+
+def _output(name: str, context: Context, where: str) -> str:
+    value = context.values[name]
+    if isinstance(value, Known):
+        fix = "Remove it from the model."
+        raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix=fix)
+    if value.merged:
+        fix = "Give the output the batch as its first axis."
+        raise UnsupportedError(f"The first axis of output '{name}' is the batch mixed with others.", where=where, fix=fix)
+    return value.name
 
 
 def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> Iterator[str]:
     """Lower every node, in order; yields a line for each that is refused, those that only depend on one excepted."""
     computed = set(graph.inputs)
+    read = {*graph.outputs, *(i for n in graph.nodes for i in n.inputs)}
     for node in graph.nodes:
         depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
         computed.update(node.outputs if depends else ())
         reason = node.trouble or problems.get(node.outputs[0], "")
         if not reason and node.op not in HANDLERS and (depends or not foldable(node)):
             reason = "this operator is not supported"
+        if not reason and (further := [o for o in node.outputs[1:] if o and o in read]):
+            reason = f"its further result '{further[0]}' is read, and only the first is computed"
         ready = all(i in context.values for i in node.inputs if i)
         if not reason and ready:
             try:

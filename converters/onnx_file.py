@@ -208,6 +208,9 @@ def _stored(tensor: TensorProto, kind: np.dtype[Any], onnx: Any) -> int:
 def file_node(proto: NodeProto, tensors: Tensors) -> FileNode:
     """A node as plain data; what cannot be used is noted in ``trouble`` and refused when the node is needed."""
     onnx = require_onnx()
+    for text in (proto.name, proto.op_type, proto.domain, *proto.input, *proto.output):
+        if not isinstance(text, str):
+            raise ModelError(f"A node holds the name {text!r}, which is no text.", fix="Export or copy the model again.")
     name = proto.name or next((o for o in proto.output if o), proto.op_type)
     domain = "" if proto.domain in ("", "ai.onnx") else proto.domain
     attrs: dict[str, Any] = {}

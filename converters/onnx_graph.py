@@ -135,7 +135,7 @@ def _checked(node: FileNode, proto: Any, opset: int, model: ModelProto, onnx: An
     context.opset_imports = {"": opset}
     try:
         onnx.checker.check_node(proto, context)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, ValueError) as error:
         first = str(error).splitlines()[0].strip()
         return dataclasses.replace(node, trouble=f"it breaks the operator's definition in opset {opset}: {first}")
     return node
@@ -149,9 +149,9 @@ def _sorted(nodes: Sequence[FileNode], given: set[str], outputs: Sequence[str], 
             if name and (name in maker or name in given):
                 raise ModelError(f"Tensor '{name}' is computed twice, by '{node.name}' the second time.", where=where)
             maker[name] = k
-    for user, names in [*((f"Node '{n.name}'", n.inputs) for n in nodes), ("The output list", tuple(outputs))]:
+    for user, names in [*((f"Node '{n.name}'", n.inputs) for n in nodes), ("The output list", outputs)]:
         for name in names:
-            if name and name not in maker and name not in given:
+            if (name or names is outputs) and name not in maker and name not in given:
                 raise ModelError(f"{user} reads tensor '{name}', which nothing computes.", where=where)
     users: list[list[int]] = [[] for _ in nodes]
     waiting = []

@@ -47,7 +47,7 @@ def matmul(c: Context, node: FileNode) -> Value:
 
 def _matrix(weight: np.ndarray, x: Live) -> np.ndarray:
     """A constant matrix; leading unit axes must not add axes to the result."""
-    if weight.ndim > x.rank or any(n != 1 for n in weight.shape[:-2]):
+    if not 2 <= weight.ndim <= x.rank or any(n != 1 for n in weight.shape[:-2]):
         raise RefusedError(f"its weight of shape {weight.shape} is not one matrix for every sample")
     matrix: np.ndarray = weight.reshape(weight.shape[-2:])
     return matrix
@@ -74,7 +74,7 @@ def gemm(c: Context, node: FileNode) -> Value:
         raise RefusedError("transA would transpose the batch axis; export the layer without it")
     if x.rank != 2:
         raise RefusedError(f"its operand must have two axes with the batch, not {x.rank}")
-    weight = c.array(node, 1, "weight")
+    weight = _matrix(c.array(node, 1, "weight"), x)
     weight = node.attrs.get("alpha", 1.0) * (weight.T if node.attrs.get("transB", 0) else weight)
     beta = node.attrs.get("beta", 1.0)
     if not c.has(node, 2) or beta == 0:
@@ -100,14 +100,15 @@ def batch_norm(c: Context, node: FileNode) -> Value:
         raise RefusedError("its operand has no channel axis")
     names = ("scale", "bias", "mean", "variance")
     gamma, beta, mean, variance = (c.array(node, k, what) for k, what in enumerate(names, start=1))
+    if any(a.shape != (x.free[0],) for a in (gamma, beta, mean, variance)):
+        raise RefusedError(f"its constants must hold one number for each of {x.free[0]} channels")
     root = variance + node.attrs.get("epsilon", 1e-5)
     if (root <= 0).any():
         raise RefusedError("its variance plus epsilon is not positive")
     scale = gamma / np.sqrt(root)
     bias = beta - mean * scale
-    if scale.ndim == 1:
-        spread = (-1, *(1,) * (x.rank - 2))
-        scale, bias = scale.reshape(spread), bias.reshape(spread)
+    spread = (-1, *(1,) * (x.rank - 2))
+    scale, bias = scale.reshape(spread), bias.reshape(spread)
     return c.emit(node, Scale(Const(scale), Const(bias)), x)
 
 

@@ -166,10 +166,11 @@ class Graph:
         return Graph(kept, tuple(target(o) for o in self.outputs))
 
     def text(self, *, names: bool = True) -> str:
-        """The graph as text, a line a node; without names the nodes are numbered."""
-        label = {n.name: n.name if names else f"%{i}" for i, n in enumerate(self.nodes)}
+        """The graph as text, a line a node; without names the nodes are numbered, and independent ones stand in a fixed order."""
+        nodes = self.nodes if names else _depth_first(self)
+        label = {n.name: n.name if names else f"%{i}" for i, n in enumerate(nodes)}
         lines = []
-        for n in self.nodes:
+        for n in nodes:
             args = ", ".join(label[i] for i in n.inputs)
             size = "x".join(map(str, n.shape)) or "scalar"
             fields = _fields(n.op)
@@ -180,6 +181,21 @@ class Graph:
 
     def __str__(self) -> str:
         return self.text()
+
+
+def _depth_first(graph: Graph) -> tuple[Node, ...]:
+    """Inputs, then what each output needs, operands in their order, then the rest: whatever order a file has its nodes in."""
+    order = {n.name: n for n in graph.inputs}
+    for root in (*graph.outputs, *graph.by_name):
+        stack = [root]
+        while stack:
+            node = graph[stack[-1]]
+            missing = [i for i in node.inputs if i not in order]
+            if missing:
+                stack.append(missing[0])
+            else:
+                order.setdefault(stack.pop(), node)
+    return tuple(order.values())
 
 
 def _fields(op: Op) -> str:

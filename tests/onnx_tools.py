@@ -3,12 +3,13 @@
 import math
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from nn2hls.converters import onnx as frontend
 from nn2hls.ops import Constant, Function, Input, Table
 
+RNG = np.random.default_rng(5)
 ERF = np.vectorize(math.erf, otypes=[float])
 
 
@@ -73,9 +74,31 @@ def evaluate(graph, feeds):
     return [values[o] for o in graph.outputs]
 
 
-def attribute_nodes(graph):
-    """All operator types of an ONNX graph, for asserting that an exporter wrote what a test is about."""
-    return [n.op_type for n in graph.graph.node]
+def draw(*shape):
+    return RNG.normal(0, 1.5, shape).astype(np.float32)
 
 
-__all__ = ["TensorProto", "evaluate", "helper", "model", "onnx", "reference"]
+def check(made, shapes, batch=5, low=None, wanted=reference):
+    """Convert, compare with the reference on random inputs, and return the graph."""
+    graph = frontend.load_live(made)
+    feeds = {
+        k: draw(batch, *s) if low is None else RNG.uniform(low, 3, (batch, *s)).astype(np.float32) for k, s in shapes.items()
+    }
+    for got, right in zip(evaluate(graph, feeds), wanted(made, feeds), strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-5, atol=1e-5)
+    return graph
+
+
+def mean(made, feeds):
+    """Of all operands of the first node; onnx's own evaluator adds in place, which fails where operands broadcast."""
+    constants = {t.name: numpy_helper.to_array(t) for t in made.graph.initializer}
+    values = [{**constants, **feeds}[n] for n in made.graph.node[0].input]
+    total = sum(v.astype(np.float64) for v in values) / len(values)
+    return [-total if len(made.graph.node) == 2 else total]
+
+
+def kinds(graph):
+    return [type(n.op).__name__ for n in graph][1:]
+
+
+__all__ = ["RNG", "TensorProto", "check", "draw", "evaluate", "helper", "kinds", "mean", "model", "reference"]
