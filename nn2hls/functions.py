@@ -1,0 +1,369 @@
+"""Functions of one variable: exact linear parts, table parts, and table entries that are correctly rounded on every machine.
+
+Every function is split as f(x) = linear(x) + table(fold(x)), where the table part is constant at both ends wherever that is
+possible, so that an address which saturates does little harm:
+
+=========== =================== ================= =====================================================
+function    linear              fold              table part
+=========== =================== ================= =====================================================
+softplus    max(x, 0)           a = abs(x)        ln(1 + exp(-a))
+log_sigmoid min(x, 0)           a = abs(x)        -ln(1 + exp(-a))
+silu        max(x, 0)           a = abs(x)        -a / (1 + exp(a))
+gelu        max(x, 0)           a = abs(x)        -a * (1 - Phi(a)), Phi the normal distribution, by erf
+gelu_tanh   max(x, 0)           a = abs(x)        -a / (1 + exp(2 u)), u = sqrt(2 / pi) (a + 0.044715 a**3)
+mish        max(x, 0)           none              x * tanh(softplus(x)) - max(x, 0)
+elu         max(x, 0)           a = max(-x, 0)    alpha * (exp(-a) - 1)
+celu        max(x, 0)           a = max(-x, 0)    alpha * (exp(-a / alpha) - 1)
+selu        scale * max(x, 0)   a = max(-x, 0)    scale * alpha * (exp(-a) - 1), constants of Klambauer et al. 2017
+tanh_shrink x                   none              -tanh(x)
+all others  none                none              the function itself
+=========== =================== ================= =====================================================
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, getcontext, localcontext
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543773
+TINY = 2.0**-64  # log, rsqrt and reciprocal of floats nearer to their pole count as those of this
+
+
+class Function(enum.Enum):
+    """The functions a table offers. ``alpha`` is the parameter of ELU and CELU (1 otherwise)."""
+
+    SIGMOID = "sigmoid"
+    TANH = "tanh"
+    SOFTPLUS = "softplus"
+    SOFTSIGN = "softsign"
+    ELU = "elu"
+    SELU = "selu"
+    CELU = "celu"
+    GELU = "gelu"  # exact: x * Phi(x), by erf
+    GELU_TANH = "gelu_tanh"  # the tanh approximation
+    SILU = "silu"
+    EXP = "exp"
+    MISH = "mish"
+    LOG = "log"
+    SQRT = "sqrt"
+    RSQRT = "rsqrt"
+    RECIPROCAL = "reciprocal"
+    ERF = "erf"
+    SIN = "sin"
+    COS = "cos"
+    LOG_SIGMOID = "log_sigmoid"
+    TANH_SHRINK = "tanh_shrink"
+
+
+class Linear(enum.IntEnum):
+    """The exact part. The numbers are shared with the C++."""
+
+    NONE = 0
+    RELU = 1  # max(x, 0)
+    MIN = 2  # min(x, 0)
+    IDENTITY = 3
+
+
+class Fold(enum.IntEnum):
+    """What the address is made of. The numbers are shared with the C++."""
+
+    NONE = 0
+    ABS = 1
+    NEG = 2  # max(-x, 0)
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a function is computed.
+
+    Args:
+        linear, fold: See the module's table.
+        part: The table part of a Decimal, in the current decimal context, with parameter alpha; None where entries are algebraic.
+        at_zero: The exact table part at 0, where it is rational.
+        curvature: A bound on the second derivative of a table part that is not monotonic; 0 for monotonic ones.
+        domain: ``all``; ``positive`` or ``nonzero``: where the function is undefined.
+    """
+
+    part: Callable[[Decimal, Decimal], Decimal] | None = None
+    linear: Linear = Linear.NONE
+    fold: Fold = Fold.NONE
+    at_zero: Fraction | None = None
+    curvature: float = 0.0
+    domain: str = "all"
+
+
+def _log1p(z: Decimal) -> Decimal:
+    """ln(1 + z) for 0 <= z <= 1, by 2 artanh(z / (2 + z))."""
+    w = z / (2 + z)
+    square, power, total, k, least = w * w, w, w, 1, Decimal(10) ** -(_precision() + 1)
+    while power > least:
+        power *= square
+        k += 2
+        total += power / k
+    return 2 * total
+
+
+@lru_cache(maxsize=64)
+def _ln2(digits: int) -> Decimal:
+    with localcontext(Context(prec=digits)):
+        return _log1p(Decimal(1))
+
+
+def _log(x: Decimal) -> Decimal:
+    k = math.frexp(x)[1] - 1
+    m = x / (1 << k) if k >= 0 else x * (1 << -k)
+    return k * _ln2(_precision()) + _log1p(m - 1)
+
+
+def _tanh(x: Decimal) -> Decimal:
+    e = (-2 * abs(x)).exp()
+    return ((1 - e) / (1 + e)).copy_sign(x)
+
+
+def _mish(x: Decimal, _: Decimal) -> Decimal:
+    e = x.exp()
+    n = e * (e + 2)  # tanh(ln(1 + e)) = n / (n + 2)
+    return -2 * x / (n + 2) if x > 0 else x * n / (n + 2)
+
+
+def _gelu_tanh(a: Decimal, _: Decimal) -> Decimal:
+    u = (2 / _pi()).sqrt() * (a + Decimal("0.044715") * a * a * a)
+    return -a / (1 + (2 * u).exp())
+
+
+def _erf(x: Decimal, scale: int) -> Decimal:
+    """erf(x / sqrt(scale)), scale 1 or 2, by 2 y / sqrt(pi) * exp(-y**2) * sum of (2 y**2)**n / (2n+1)!! (Abramowitz 7.1.6).
+
+    All terms are positive, so nothing cancels. The sum runs on integers with more bits than the decimal context has digits.
+    """
+    q = x * x * 2 / scale
+    decay = (-q / 2).exp()
+    digits = _precision()
+    if decay.adjusted() < -digits - 2:
+        return Decimal(1).copy_sign(x)  # 1 - erf(y) < exp(-y**2)
+    bits = 4 * digits + 32
+    step = int((q * (1 << bits)).to_integral_value())
+    term = total = 1 << bits
+    n = 3
+    while term:
+        term = (term * step >> bits) // n
+        total += term
+        n += 2
+    return 2 * x / (_pi() * scale).sqrt() * decay * (Decimal(total) / (1 << bits))
+
+
+def _cos_sin(x: Decimal, phase: int) -> Decimal:
+    """Taylor's series of sin (phase 1) or cos (phase 0), after subtracting multiples of 2 pi."""
+    turn = 2 * _pi()
+    x -= turn * (x / turn).to_integral_value()
+    term = total = x if phase else Decimal(1)
+    k, square, least = phase, x * x, Decimal(10) ** -(_precision() + 2)
+    while abs(term) > least:
+        term *= -square / ((k + 1) * (k + 2))
+        total += term
+        k += 2
+    return total
+
+
+def _precision() -> int:
+    return getcontext().prec
+
+
+@lru_cache(maxsize=64)
+def _pi_digits(digits: int) -> Decimal:
+    """Machin 1706: pi = 16 arctan(1/5) - 4 arctan(1/239)."""
+
+    def arctan_inverse(n: int, one: int) -> int:
+        power = total = one // n
+        k, sign = 3, -1
+        while power:
+            power //= n * n
+            total += sign * (power // k)
+            k, sign = k + 2, -sign
+        return total
+
+    one = 10 ** (digits + 10)
+    with localcontext(Context(prec=digits + 10)):
+        return Decimal(16 * arctan_inverse(5, one) - 4 * arctan_inverse(239, one)).scaleb(-digits - 10)
+
+
+def _pi() -> Decimal:
+    return _pi_digits(_precision())
+
+
+_ZERO = Fraction(0)
+SPLITS = {
+    Function.SIGMOID: Split(lambda x, _: 1 / (1 + (-x).exp()), at_zero=Fraction(1, 2)),
+    Function.TANH: Split(lambda x, _: _tanh(x), at_zero=_ZERO),
+    Function.SOFTPLUS: Split(lambda a, _: _log1p((-a).exp()), Linear.RELU, Fold.ABS),
+    Function.LOG_SIGMOID: Split(lambda a, _: -_log1p((-a).exp()), Linear.MIN, Fold.ABS),
+    Function.SOFTSIGN: Split(),
+    Function.ELU: Split(lambda a, alpha: alpha * ((-a).exp() - 1), Linear.RELU, Fold.NEG, _ZERO),
+    Function.SELU: Split(
+        lambda a, _: Decimal(SELU_SCALE) * Decimal(SELU_ALPHA) * ((-a).exp() - 1), Linear.RELU, Fold.NEG, _ZERO
+    ),
+    Function.CELU: Split(lambda a, alpha: alpha * ((-a / alpha).exp() - 1), Linear.RELU, Fold.NEG, _ZERO),
+    Function.GELU: Split(lambda a, _: -a * (1 - _erf(a, 2)) / 2, Linear.RELU, Fold.ABS, _ZERO, 1.0),
+    Function.GELU_TANH: Split(_gelu_tanh, Linear.RELU, Fold.ABS, _ZERO, 1.0),
+    Function.SILU: Split(lambda a, _: -a / (1 + a.exp()), Linear.RELU, Fold.ABS, _ZERO, 0.6),
+    Function.MISH: Split(_mish, Linear.RELU, Fold.NONE, _ZERO, 1.0),
+    Function.EXP: Split(lambda x, _: x.exp(), at_zero=Fraction(1)),
+    Function.LOG: Split(lambda x, _: _log(x), domain="positive"),
+    Function.SQRT: Split(),
+    Function.RSQRT: Split(domain="positive"),
+    Function.RECIPROCAL: Split(domain="nonzero"),
+    Function.ERF: Split(lambda x, _: _erf(x, 1), at_zero=_ZERO),
+    Function.SIN: Split(lambda x, _: _cos_sin(x, 1), at_zero=_ZERO, curvature=1.0),
+    Function.COS: Split(lambda x, _: _cos_sin(x, 0), at_zero=Fraction(1), curvature=1.0),
+    Function.TANH_SHRINK: Split(lambda x, _: -_tanh(x), Linear.IDENTITY, at_zero=_ZERO),
+}
+
+
+def entries(
+    function: Function, alpha: float, addresses: Sequence[int], address_fraction: int, fraction: int, low: int, high: int
+) -> list[int]:
+    """Correctly rounded mantissas of the table part, half to even, within ``low`` to ``high``.
+
+    Where a logarithm, reciprocal or root is undefined (x <= 0, or x = 0) the entry is that of half an address step.
+
+    Args:
+        function, alpha: What to tabulate.
+        addresses, address_fraction: The points are addresses / 2**address_fraction.
+        fraction: Fraction bits of the mantissas.
+        low, high: Values beyond are saturated.
+    """
+    split = SPLITS[function]
+    least = 0 if split.domain == "positive" else None
+    doubled = [1 if a == 0 and split.domain != "all" else 1 if least == 0 and a < 0 else 2 * a for a in addresses]
+    if split.part is None:
+        return [min(max(_algebraic(function, a, address_fraction + 1, fraction), low), high) for a in doubled]
+    found: dict[int, int] = {}
+    if split.at_zero is not None:
+        found[0] = min(max(round(split.at_zero * Fraction(2) ** fraction), low), high)
+    digits = max(0, math.ceil(0.302 * fraction)) + 9
+    todo = [a for a in doubled if a not in found]
+    while todo:
+        found.update(_round_certain(split.part, todo, Fraction(2) ** -(address_fraction + 1), alpha, fraction, (low, high), digits))
+        todo = [a for a in todo if a not in found]
+        digits = digits * 3 // 2
+    return [found[a] for a in doubled]
+
+
+def _round_certain(
+    part: Callable[[Decimal, Decimal], Decimal],
+    points: Sequence[int],
+    step: Fraction,
+    alpha: float,
+    fraction: int,
+    limits: tuple[int, int],
+    digits: int,
+) -> dict[int, int]:
+    """Round by Ziv's strategy: the points whose whole error interval rounds to one mantissa; the others want more digits.
+
+    A table part takes at most twenty roundings, each with a relative error below 10**(1 - digits), on numbers below
+    (1 + |x|)(1 + |value|)(1 + |alpha|); the interval is five times as wide. Transcendental values are never halfway.
+    """
+    found = {}
+    low, high = limits
+    with localcontext(Context(prec=digits, rounding=ROUND_HALF_EVEN, Emax=10**12, Emin=-(10**12))):
+        unit, scale = Decimal(step.numerator) / step.denominator, Decimal(2) ** fraction
+        parameter = +Decimal(alpha)
+        share = scale * Decimal(100).scaleb(1 - digits) * (1 + abs(parameter))
+        for a in points:
+            x = a * unit
+            value = part(x, parameter)
+            error = share * (1 + abs(x)) * (1 + abs(value))
+            value *= scale
+            first, last = value - error, value + error
+            if last <= low or first >= high:
+                found[a] = low if last <= low else high
+            elif first.to_integral_value() == last.to_integral_value():
+                found[a] = min(max(int(value.to_integral_value()), low), high)
+    return found
+
+
+def _algebraic(function: Function, point: int, point_fraction: int, fraction: int) -> int:
+    """Rounded half to even, exactly: quotients by their remainder, roots by comparing squares."""
+    up = 1 << max(point_fraction, 0)
+    x, one = point << max(-point_fraction, 0), up  # the point is x / one
+    scale, down = 1 << max(fraction, 0), 1 << max(-fraction, 0)
+    if function is Function.SOFTSIGN:
+        return _half_even(scale * x, down * (one + abs(x)))
+    if function is Function.RECIPROCAL:
+        return _half_even(scale * one, down * x)
+    over, under = (max(x, 0), one) if function is Function.SQRT else (one, x)
+    over, under = over * scale * scale, under * down * down
+    below = math.isqrt(over // under)
+    beyond = 4 * over - (2 * below + 1) ** 2 * under  # above or below the square halfway to the next mantissa
+    return below + (beyond > 0 or (beyond == 0 and below % 2 == 1))
+
+
+def _half_even(over: int, under: int) -> int:
+    if under < 0:
+        over, under = -over, -under
+    below, rest = divmod(over, under)
+    return below + (2 * rest > under or (2 * rest == under and below % 2 == 1))
+
+
+_ERF = np.frompyfunc(math.erf, 1, 1)
+
+
+def erf(x: Any) -> Any:
+    """The error function of float64 arrays."""
+    return np.asarray(_ERF(x), dtype=np.float64)
+
+
+def _sigmoid(x: Any) -> Any:
+    return 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+def _softplus(x: Any) -> Any:
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+_FLOAT: dict[Function, Callable[[Any, float], Any]] = {
+    Function.SIGMOID: lambda x, _: _sigmoid(x),
+    Function.TANH: lambda x, _: np.tanh(x),
+    Function.SOFTPLUS: lambda x, _: _softplus(x),
+    Function.SOFTSIGN: lambda x, _: x / (1 + np.abs(x)),
+    Function.ELU: lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    Function.SELU: lambda x, _: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+    Function.CELU: lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)),
+    Function.GELU: lambda x, _: x * 0.5 * (1 + erf(x * math.sqrt(0.5))),
+    Function.GELU_TANH: lambda x, _: x * _sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)),
+    Function.SILU: lambda x, _: x * _sigmoid(x),
+    Function.EXP: lambda x, _: np.exp(np.minimum(x, 700.0)),
+    Function.MISH: lambda x, _: x * np.tanh(_softplus(x)),
+    Function.LOG: lambda x, _: np.log(np.maximum(x, TINY)),
+    Function.SQRT: lambda x, _: np.sqrt(np.maximum(x, 0)),
+    Function.RSQRT: lambda x, _: 1 / np.sqrt(np.maximum(x, TINY)),
+    Function.RECIPROCAL: lambda x, _: 1 / np.where(np.abs(x) < TINY, TINY, x),
+    Function.ERF: lambda x, _: erf(x),
+    Function.SIN: lambda x, _: np.sin(x),
+    Function.COS: lambda x, _: np.cos(x),
+    Function.LOG_SIGMOID: lambda x, _: -_softplus(-x),
+    Function.TANH_SHRINK: lambda x, _: x - np.tanh(x),
+}
+
+
+def evaluate_float(function: Function, x: Any, alpha: float) -> Any:
+    """The function of float64 arrays, finite everywhere: log, rsqrt and reciprocal stop at ``TINY``, exp at exp(700)."""
+    return _FLOAT[function](np.asarray(x, dtype=np.float64), alpha)
+
+
+def part_float(function: Function, folded: Any, alpha: float) -> Any:
+    """The table part of folded float64 values."""
+    split = SPLITS[function]
+    x = -folded if split.fold is Fold.NEG else folded
+    scale = SELU_SCALE if function is Function.SELU else 1.0
+    exact = {Linear.RELU: np.maximum(x, 0), Linear.MIN: np.minimum(x, 0), Linear.IDENTITY: x}.get(split.linear, 0.0)
+    return evaluate_float(function, x, alpha) - scale * exact
