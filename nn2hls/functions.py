@@ -252,7 +252,9 @@ def entries(
     digits = max(0, math.ceil(0.302 * fraction)) + 9
     todo = [a for a in doubled if a not in found]
     while todo:
-        found.update(_round_certain(split.part, todo, Fraction(2) ** -(address_fraction + 1), alpha, fraction, (low, high), digits))
+        found.update(
+            _round_certain(split.part, todo, Fraction(2) ** -(address_fraction + 1), alpha, fraction, (low, high), digits)
+        )
         todo = [a for a in todo if a not in found]
         digits = digits * 3 // 2
     return [found[a] for a in doubled]
@@ -312,6 +314,11 @@ def _half_even(over: int, under: int) -> int:
         over, under = -over, -under
     below, rest = divmod(over, under)
     return below + (2 * rest > under or (2 * rest == under and below % 2 == 1))
+
+
+def defined_float(domain: str, x: Any) -> Any:
+    """Where a function of this domain is defined, as booleans."""
+    return x > 0 if domain == "positive" else x != 0 if domain == "nonzero" else np.ones(x.shape, dtype=bool)
 
 
 _ERF = np.frompyfunc(math.erf, 1, 1)

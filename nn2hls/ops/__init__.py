@@ -7,7 +7,8 @@ from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Constant, Input, Reshape, Transpose
-from nn2hls.ops.table import Function, Softmax, Table
+from nn2hls.ops.softmax import Softmax
+from nn2hls.ops.table import Function, Table
 
 __all__ = [
     "Clip",
