@@ -190,5 +190,3 @@ class Lowering:
         return graph.map(
             lambda n: dataclasses.replace(n, origin=dataclasses.replace(n.origin, is_result=False)) if n.name in inner else n
         )
-
-

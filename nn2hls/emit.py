@@ -14,19 +14,101 @@ from nn2hls.analysis import graph_ranges
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Graph, Node
-from nn2hls.ops import Constant, Input, Reshape
+from nn2hls.ops import Input, Reshape
 from nn2hls.ops.base import Call, Code, Pragma, Rom
 from nn2hls.ops.dense_code import literal
 from nn2hls.project import Project, data_folder
-from nn2hls.ranges import Range
 
 MAX_PORT_WIDTH = 64  # bits of a port's mantissa, which test data holds as C++ long long
 RESERVED = frozenset(
-    """alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl const constexpr const_cast continue
-    decltype default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int
-    long main mutable namespace new noexcept not not_eq nullptr nn2hls operator or or_eq private protected public register
-    reinterpret_cast return short signed sizeof static static_assert static_cast std struct switch template this thread_local
-    throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq y""".split()
+    [
+        "alignas",
+        "alignof",
+        "and",
+        "and_eq",
+        "asm",
+        "auto",
+        "bitand",
+        "bitor",
+        "bool",
+        "break",
+        "case",
+        "catch",
+        "char",
+        "class",
+        "compl",
+        "const",
+        "constexpr",
+        "const_cast",
+        "continue",
+        "decltype",
+        "default",
+        "delete",
+        "do",
+        "double",
+        "dynamic_cast",
+        "else",
+        "enum",
+        "explicit",
+        "export",
+        "extern",
+        "false",
+        "float",
+        "for",
+        "friend",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "main",
+        "mutable",
+        "namespace",
+        "new",
+        "noexcept",
+        "not",
+        "not_eq",
+        "nullptr",
+        "nn2hls",
+        "operator",
+        "or",
+        "or_eq",
+        "private",
+        "protected",
+        "public",
+        "register",
+        "reinterpret_cast",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "static_assert",
+        "static_cast",
+        "std",
+        "struct",
+        "switch",
+        "template",
+        "this",
+        "thread_local",
+        "throw",
+        "true",
+        "try",
+        "typedef",
+        "typeid",
+        "typename",
+        "union",
+        "unsigned",
+        "using",
+        "virtual",
+        "void",
+        "volatile",
+        "wchar_t",
+        "while",
+        "xor",
+        "xor_eq",
+        "y",
+    ]
 )
 
 

@@ -29,6 +29,3 @@ def _vectors(kind: FixedType, shape: Shape, count: int, rng: np.random.Generator
     for k, corner in enumerate(corners[:count]):
         values[k] = corner
     return values
-
-
-

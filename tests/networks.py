@@ -48,7 +48,10 @@ def side_by_side(graphs) -> Graph:
         for n in graph:
             nodes.append(
                 dataclasses.replace(
-                    n, name=rename[n.name], inputs=tuple(rename[i] for i in n.inputs), origin=Origin(rename[n.name], n.origin.kind)
+                    n,
+                    name=rename[n.name],
+                    inputs=tuple(rename[i] for i in n.inputs),
+                    origin=Origin(rename[n.name], n.origin.kind),
                 )
             )
         outputs += [rename[o] for o in graph.outputs]

@@ -23,7 +23,13 @@ def design(**layers):
 
 def test_the_project_has_the_shape_users_know():
     files = set(design().project.files)
-    assert {"build_prj.tcl", "myproject_test.cpp", "firmware/myproject.cpp", "firmware/myproject.h", "firmware/defines.h"} <= files
+    assert {
+        "build_prj.tcl",
+        "myproject_test.cpp",
+        "firmware/myproject.cpp",
+        "firmware/myproject.h",
+        "firmware/defines.h",
+    } <= files
     assert {"tb_data/tb_input_features.dat", "tb_data/tb_output_predictions.dat", "firmware/layers/fc0.h"} <= files
     assert not any("ap_types" in f for f in files)  # vendor tools bring their own
 
@@ -81,8 +87,17 @@ def test_the_tcl_is_valid_and_runs_the_chosen_steps(tmp_path, backend):
         pytest.skip("tclsh is not installed")
     config = {"Backend": backend, "HLSConfig": {"Model": {}}}
     text = convert(mlp(np.random.default_rng(0), (2, 2)), config).project.files["build_prj.tcl"]
-    commands = "open_project open_solution set_top add_files set_part create_clock set_clock_uncertainty config_compile".split()
-    steps = "csim_design csynth_design cosim_design export_design".split()
+    commands = [
+        "open_project",
+        "open_solution",
+        "set_top",
+        "add_files",
+        "set_part",
+        "create_clock",
+        "set_clock_uncertainty",
+        "config_compile",
+    ]
+    steps = ["csim_design", "csynth_design", "cosim_design", "export_design"]
     stubs = "".join(f"proc {c} args {{ puts [list {c} {{*}}$args] }}\n" for c in commands + steps)
     (tmp_path / "run.tcl").write_text(stubs + text)
     run = subprocess.run([tclsh, "run.tcl", "csim=0 cosim=1"], cwd=tmp_path, capture_output=True, text=True, check=True)

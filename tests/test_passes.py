@@ -39,7 +39,9 @@ def test_the_trace_names_the_layer_that_was_folded_in():
     design = convert(with_batch_norm(np.random.default_rng(0)))
     x = np.random.default_rng(1).normal(size=(10, 4, 2))
     assert set(design.trace(x)) == set(design.trace_float(x)) == {"x", "flatten", "bn", "relu"}
-    np.testing.assert_allclose(design.trace_float(x)["bn"], run_float(with_batch_norm(np.random.default_rng(0)), [x], ["bn"])["bn"])
+    np.testing.assert_allclose(
+        design.trace_float(x)["bn"], run_float(with_batch_norm(np.random.default_rng(0)), [x], ["bn"])["bn"]
+    )
 
 
 def test_a_batch_norm_with_a_type_of_its_own_is_not_folded_and_says_so():
@@ -66,7 +68,12 @@ def sparse_design(accum=None):
     weight[:, :3] = 0  # three constant neurons, one of them negative before the ReLU
     bias = graph["fc0"].op.bias.array.copy()
     bias[:3] = [0.5, -0.5, 0.25]
-    nodes = [n if n.name != "fc0" else Node("fc0", n.op.replace(weight=Const(weight), bias=Const(bias)), n.inputs, n.shape, None, n.origin) for n in graph]
+    nodes = [
+        n
+        if n.name != "fc0"
+        else Node("fc0", n.op.replace(weight=Const(weight), bias=Const(bias)), n.inputs, n.shape, None, n.origin)
+        for n in graph
+    ]
     if accum:
         layers = {"fc1": {"Precision": {"accum": accum}}}
     return Graph(tuple(nodes), graph.outputs), hls_config({"Precision": "ap_fixed<12,5>"}, **layers)

@@ -220,5 +220,3 @@ def _sum_bounds(x: Range, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of any subset of the products: each one's negative and positive parts alone."""
     around = Range(np.minimum(x.lo, 0), np.maximum(x.hi, 0), x.fraction)
     return _interval(around, weight)
-
-

@@ -266,9 +266,7 @@ def _block(weight: np.ndarray, x: Range, pieces: Sequence[tuple[int, np.ndarray]
     return Block(tuple(terms), tuple(sums))
 
 
-def _product(
-    i: int, w: int, x: Range, terms: list[Term], shared: dict[tuple[int, int], tuple[int, bool]]
-) -> tuple[int, bool]:
+def _product(i: int, w: int, x: Range, terms: list[Term], shared: dict[tuple[int, int], tuple[int, bool]]) -> tuple[int, bool]:
     """The term of x[i] * w and whether it is to be subtracted; a new term unless the same product is there."""
     if (i, w) in shared:
         return shared[i, w]

@@ -119,9 +119,7 @@ def _input_type(signal: Signal, settings: LayerSettings) -> FixedType:
     return FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
 
 
-def _result_type(
-    node: Node, exact: Range, signal: Signal, step: float, settings: LayerSettings, context: Context
-) -> FixedType:
+def _result_type(node: Node, exact: Range, signal: Signal, step: float, settings: LayerSettings, context: Context) -> FixedType:
     """The sound interval, or with calibration data the range seen plus one bit; the fewest fraction bits below ``step``."""
     fraction = min(math.ceil(-math.log2(step)), exact.fraction)
     width, signed = _sound_width(exact, fraction), exact.signed
