@@ -76,7 +76,7 @@ def test_every_small_cast_agrees_with_systemc(tmp_path, python_bytes):
 @pytest.mark.parametrize("cases", [cpp_cases.cast_cases, cpp_cases.arithmetic_cases])
 def test_typed_casts_and_arithmetic_of_any_width(cases, tool, compiler, standard, tmp_path):
     require_tool(tool, shutil.which(compiler))
-    pairs, count = (196, 16) if cases is cpp_cases.cast_cases else (60, 16)
+    pairs, count = (112, 16) if cases is cpp_cases.cast_cases else (60, 16)
     text, expected = cpp_cases.program(f"{tool} 1", cases, pairs, count)
     source = tmp_path / "typed.cpp"
     source.write_text(text)

@@ -1,8 +1,8 @@
 // ap_int<W>, ap_uint<W>: a light stand-in for compiling generated code without a vendor tool.
 //
 // Written from the public description (AMD UG1399, "Arbitrary Precision Integer Library"); it offers only what generated code
-// uses, so that a translation unit compiles fast. HLS tools use their own ap_int.h. Up to 64 bits the value sits in a long long,
-// up to 128 in an __int128, beyond that in words (ap_words.h); a negative value is sign extended, so a word is the value.
+// uses, so that a translation unit compiles fast. HLS tools use their own ap_int.h. Up to 64 bits the value sits in a long
+// long, up to 128 in an __int128, beyond that in words (ap_words.h); a negative value is sign extended, so a word is the value.
 #ifndef NN2HLS_AP_INT_H_
 #define NN2HLS_AP_INT_H_
 
@@ -123,7 +123,7 @@ struct ap_int_base {
     ap_int_base& operator<<=(int n) { return *this = *this << n; }
     ap_int_base& operator>>=(int n) { return *this = *this >> n; }
 
-   private:
+  private:
     constexpr ap_int_base(const word& v, int, int) : V(v) {}
 };
 
@@ -197,33 +197,33 @@ struct ap_uint : ap_int_base<W, false> {
 // Results are wide enough for every value: W1 + W2 for a product, the wider one plus one for a sum. C integers count as 32 or
 // 64 bits. & | ^ take the wider width. Comparisons are by value; the vendor's headers for simulation compare an ap_uint of 32
 // and more bits with an ap_int as if both were unsigned, so that is refused here.
-#define NN2HLS_AP_BINARY(OP, WIDTH, SIGN)                                                              \
-    template <int W1, bool S1, int W2, bool S2>                                                        \
+#define NN2HLS_AP_BINARY(OP, WIDTH, SIGN)                                                                        \
+    template <int W1, bool S1, int W2, bool S2>                                                                  \
     constexpr ap_int_base<WIDTH, SIGN> operator OP(const ap_int_base<W1, S1>& a, const ap_int_base<W2, S2>& b) { \
-        return ap_int_base<WIDTH, SIGN>::of(typename ap_int_base<WIDTH, SIGN>::word(a.V)               \
-                                                OP typename ap_int_base<WIDTH, SIGN>::word(b.V));      \
-    }                                                                                                  \
-    NN2HLS_AP_WITH_C(OP, int, 32)                                                                      \
+        return ap_int_base<WIDTH, SIGN>::of(typename ap_int_base<WIDTH, SIGN>::word(a.V) OP                      \
+                                            typename ap_int_base<WIDTH, SIGN>::word(b.V));                       \
+    }                                                                                                            \
+    NN2HLS_AP_WITH_C(OP, int, 32)                                                                                \
     NN2HLS_AP_WITH_C(OP, long long, 64)
 
-#define NN2HLS_AP_COMPARE(OP)                                                                          \
-    template <int W1, bool S1, int W2, bool S2>                                                        \
-    constexpr bool operator OP(const ap_int_base<W1, S1>& a, const ap_int_base<W2, S2>& b) {           \
+#define NN2HLS_AP_COMPARE(OP)                                                                                              \
+    template <int W1, bool S1, int W2, bool S2>                                                                            \
+    constexpr bool operator OP(const ap_int_base<W1, S1>& a, const ap_int_base<W2, S2>& b) {                               \
         static_assert(S1 == S2 || (S1 ? W2 : W1) < 32, "compare numbers of one sign: the vendor's headers go wrong here"); \
-        return typename ap_int_base<ap_detail::common(W1, S1, W2, S2), S1 || S2>::word(a.V)            \
-            OP typename ap_int_base<ap_detail::common(W1, S1, W2, S2), S1 || S2>::word(b.V);           \
-    }                                                                                                  \
-    NN2HLS_AP_WITH_C(OP, int, 32)                                                                      \
+        return typename ap_int_base < ap_detail::common(W1, S1, W2, S2),                                                   \
+               S1 || S2 > ::word(a.V) OP typename ap_int_base < ap_detail::common(W1, S1, W2, S2), S1 || S2 > ::word(b.V); \
+    }                                                                                                                      \
+    NN2HLS_AP_WITH_C(OP, int, 32)                                                                                          \
     NN2HLS_AP_WITH_C(OP, long long, 64)
 
-#define NN2HLS_AP_WITH_C(OP, CTYPE, BITS)                                                              \
-    template <int W, bool S>                                                                           \
+#define NN2HLS_AP_WITH_C(OP, CTYPE, BITS)                                                                        \
+    template <int W, bool S>                                                                                     \
     constexpr auto operator OP(const ap_int_base<W, S>& a, CTYPE b)->decltype(a OP ap_int_base<BITS, true>(b)) { \
-        return a OP ap_int_base<BITS, true>(b);                                                        \
-    }                                                                                                  \
-    template <int W, bool S>                                                                           \
+        return a OP ap_int_base<BITS, true>(b);                                                                  \
+    }                                                                                                            \
+    template <int W, bool S>                                                                                     \
     constexpr auto operator OP(CTYPE a, const ap_int_base<W, S>& b)->decltype(ap_int_base<BITS, true>(a) OP b) { \
-        return ap_int_base<BITS, true>(a) OP b;                                                        \
+        return ap_int_base<BITS, true>(a) OP b;                                                                  \
     }
 
 NN2HLS_AP_BINARY(*, W1 + W2, (S1 || S2))

@@ -27,9 +27,7 @@ struct ap_words {
     limb sign() const { return negative() ? ~limb(0) : 0; }
     limb word(int i) const { return i < 0 ? 0 : i < N ? w[i < N ? i : 0] : sign(); }
     explicit operator long long() const { return static_cast<long long>(w[0]); }
-    explicit operator __int128() const {
-        return static_cast<__int128>((static_cast<unsigned __int128>(word(1)) << 64) | w[0]);
-    }
+    explicit operator __int128() const { return static_cast<__int128>((static_cast<unsigned __int128>(word(1)) << 64) | w[0]); }
     explicit operator double() const {
         double v = negative() ? -1.0 : 0.0;  // the words above w, all ones or zero
         for (int i = N - 1; i >= 0; i--) v = v * 18446744073709551616.0 + static_cast<double>(w[i]);
@@ -101,7 +99,7 @@ struct ap_words {
     bool operator<=(const ap_words& b) const { return !(b < *this); }
     bool operator>=(const ap_words& b) const { return !(*this < b); }
 
-   private:
+  private:
     void extend(limb low, bool minus) {
         for (int i = 1; i < N; i++) w[i] = minus ? ~limb(0) : 0;
         w[0] = low;

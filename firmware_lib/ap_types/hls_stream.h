@@ -9,7 +9,7 @@ namespace hls {
 
 template <class T>
 class stream {
-   public:
+  public:
     stream() = default;
     stream(const stream&) = delete;
     stream& operator=(const stream&) = delete;
@@ -24,7 +24,7 @@ class stream {
     }
     void read(T& word) { word = read(); }
 
-   private:
+  private:
     std::deque<T> words_;
 };
 

@@ -45,9 +45,11 @@ inline ap_int<T> cast(ap_int<T> m, int shift, int width, bool is_signed, int rou
     const bool odd = odd_bit != zero;
     const bool half = down > 0 ? half_bit != zero : false;
     const bool more = low_bits != zero;
-    const bool tie_up = rounding == RND ? true : rounding == RND_ZERO ? minus : rounding == RND_INF ? !minus
-                        : rounding == RND_CONV                        ? odd
-                                                                      : false;
+    const bool tie_up = rounding == RND        ? true
+                        : rounding == RND_ZERO ? minus
+                        : rounding == RND_INF  ? !minus
+                        : rounding == RND_CONV ? odd
+                                               : false;
     const bool inexact = half ? true : more;
     const bool toward_zero = minus ? inexact : false;
     const bool nearest = half ? (more ? true : tie_up) : false;

@@ -40,7 +40,7 @@ template <bool OFFERED>
 struct comparisons {
     template <class A, class B>
     static void print(const A& a, const B& b) {
-        std::printf("%d%d%d%d%d%d\n", a < b, a <= b, a > b, a >= b, a == b, a != b);
+        std::printf("%d%d%d%d%d%d\n", a<b, a <= b, a> b, a >= b, a == b, a != b);
     }
 };
 template <>
