@@ -297,10 +297,10 @@ class Design:
     def project(self) -> Project:
         """The generated project, with test vectors and the emulator's answers to them."""
         from nn2hls.emit import Options, emit
+        from nn2hls.emit_tool import TOOLS
 
         config = self.config
-        default = 12.5 if config.backend == "Vivado" else 27.0
-        uncertainty = default if config.clock_uncertainty is None else 100 * config.clock_uncertainty
+        uncertainty = TOOLS[config.backend].uncertainty if config.clock_uncertainty is None else 100 * config.clock_uncertainty
         options = Options(config.project_name, config.part, config.clock_period, uncertainty, config.backend)
         inputs = test_vectors(self.graph, 100)
         answers, _ = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)

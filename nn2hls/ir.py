@@ -166,7 +166,7 @@ class Graph:
         return Graph(kept, tuple(target(o) for o in self.outputs))
 
     def text(self, *, names: bool = True) -> str:
-        """The graph as text, a line a node; without names the nodes are numbered, and independent ones stand in a fixed order."""
+        """The graph as text, a line a node; without names nodes are numbered, and independent ones stand in a fixed order."""
         nodes = self.nodes if names else _depth_first(self)
         label = {n.name: n.name if names else f"%{i}" for i, n in enumerate(nodes)}
         lines = []

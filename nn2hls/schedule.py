@@ -36,7 +36,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Memory:
-    """A read-only memory of ``words`` words of ``width`` bits, ``copies`` times, each read by up to ``ports`` lookups a step."""
+    """A read-only memory of ``words`` words of ``width`` bits, ``copies`` times, each read by ``ports`` lookups a step."""
 
     words: int
     width: int

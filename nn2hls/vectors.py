@@ -13,8 +13,8 @@ SEED = 2026
 def test_vectors(graph: Graph, count: int) -> list[np.ndarray]:
     """Mantissas for every input of a fixed graph, (count, *shape) int64 each.
 
-    The first events hold one corner everywhere (smallest, largest, zero, plus and minus one step), then random mixes of corners,
-    then uniform values; the same seed gives the same vectors everywhere.
+    The first events hold one corner everywhere (smallest, largest, zero, plus and minus one step), then come random mixes of
+    corners, then uniform values; the same seed gives the same vectors everywhere.
     """
     rng = np.random.default_rng(SEED)
     return [_vectors(n.result_type, n.shape, count, rng) for n in graph.inputs]

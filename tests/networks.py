@@ -1,6 +1,7 @@
 """Small random networks for tests: floats, types and settings drawn from a seed."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,7 +15,7 @@ def mlp(rng, sizes=(16, 64, 32, 32, 5), density=1.0, scale=1.0, relu=True) -> Gr
     """Dense layers fc0, fc1 .. with ReLU between them."""
     builder = Builder()
     name = builder.add("x", Input((sizes[0],)))
-    for k, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k, (n_in, n_out) in enumerate(pairwise(sizes)):
         weight = rng.normal(size=(n_in, n_out)) * scale / np.sqrt(n_in * density)
         weight *= rng.random((n_in, n_out)) < density
         name = builder.add(f"fc{k}", Dense(Const(weight), Const(rng.normal(size=n_out) * 0.2)), [name])
@@ -46,13 +47,8 @@ def side_by_side(graphs) -> Graph:
     for k, graph in enumerate(graphs):
         rename = {n.name: f"g{k}_{n.name}" for n in graph}
         for n in graph:
-            nodes.append(
-                dataclasses.replace(
-                    n,
-                    name=rename[n.name],
-                    inputs=tuple(rename[i] for i in n.inputs),
-                    origin=Origin(rename[n.name], n.origin.kind),
-                )
-            )
+            name = rename[n.name]
+            inputs = tuple(rename[i] for i in n.inputs)
+            nodes.append(dataclasses.replace(n, name=name, inputs=inputs, origin=Origin(name, n.origin.kind)))
         outputs += [rename[o] for o in graph.outputs]
     return Graph(tuple(nodes), tuple(outputs))

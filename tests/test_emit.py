@@ -9,7 +9,7 @@ import pytest
 from networks import hls_config, mlp
 
 from nn2hls.design import convert
-from nn2hls.emit import RESERVED, identifiers
+from nn2hls.emit_names import RESERVED, identifiers
 from nn2hls.errors import LimitError, Nn2hlsError
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Dense, Input, Relu
@@ -30,7 +30,12 @@ def test_the_project_has_the_shape_users_know():
         "firmware/myproject.h",
         "firmware/defines.h",
     } <= files
-    assert {"tb_data/tb_input_features.dat", "tb_data/tb_output_predictions.dat", "firmware/layers/fc0.h"} <= files
+    assert {
+        "firmware/defines.h",
+        "tb_data/tb_input_features.dat",
+        "tb_data/tb_output_predictions.dat",
+        "firmware/layers/fc0.h",
+    } <= files
     assert not any("ap_types" in f for f in files)  # vendor tools bring their own
 
 
@@ -53,7 +58,7 @@ def hostile():
 def test_names_never_reach_the_code_unescaped():
     graph = hostile()
     found = identifiers(graph, ["myproject"])
-    assert len(set(n.lower() for n in found.values())) == len(graph.nodes)
+    assert len({n.lower() for n in found.values()}) == len(graph.nodes)
     for ident in found.values():
         assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", ident)
         assert "__" not in ident
@@ -139,7 +144,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 def test_ports_wider_than_the_test_data_are_refused():
-    with pytest.raises(LimitError, match="fc1: Its type .* wider"):
+    with pytest.raises(LimitError, match=r"fc1: Its type .* wider"):
         design(fc1={"Precision": {"result": "ap_fixed<70,20>"}}).project  # noqa: B018
 
 

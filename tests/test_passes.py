@@ -168,7 +168,7 @@ def test_verify_finds_what_a_bad_pass_leaves():
 
 GOLDEN = """\
 %0 = Input() [size=(3)] -> 3 ap_fixed<16,6>
-%1 = Dense(%0) [weight=3x2:{w}, bias=2:{b}, weight_t=ap_fixed<16,6>, bias_t=ap_fixed<16,6>, accum_t=ap_fixed<29,9>] -> 2 ap_fixed<16,6>
+%1 = Dense(%0) [weight=3x2:{w}, bias=2:{b}, weight_t={t}, bias_t={t}, accum_t=ap_fixed<29,9>] -> 2 {t}
 return %1
 """
 
@@ -179,4 +179,4 @@ def test_the_text_of_a_graph():
     fc = b.add("fc", Dense(Const(np.full((3, 2), 1.5)), Const(np.array([0.5, -0.5]))), [x])
     design = convert(b.build([fc]), hls_config({"Precision": "ap_fixed<16,6>"}))
     op = design.graph["fc"].op
-    assert design.graph.text(names=False) == GOLDEN.format(w=op.weight.digest, b=op.bias.digest)
+    assert design.graph.text(names=False) == GOLDEN.format(t="ap_fixed<16,6>", w=op.weight.digest, b=op.bias.digest)

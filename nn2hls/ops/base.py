@@ -71,11 +71,17 @@ class Call:
     roms: Mapping[str, Rom] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
 class Pragma:
-    """A hint for HLS tools in the code of a layer; each tool's description says how it is written, or that it is left out."""
+    """A hint for HLS tools in the code of a layer; each tool's description (``nn2hls.emit_tool``) says how it is written.
 
-    text: str
+    Args:
+        word: ``partition`` (array), ``banks`` (array, number), ``block_rom`` (array), ``ports`` (names), ``pipeline``
+            (interval), ``unroll`` or ``dataflow``.
+        arguments: What the word asks for.
+    """
+
+    def __init__(self, word: str, *arguments: str) -> None:
+        self.word, self.arguments = word, arguments
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,8 @@ class Code:
 
     Args:
         body: Lines of a function with operands ``x0``, ``x1`` .. and result ``y``, flat arrays of ap_[u]fixed.
-        helpers: Whole functions before it, as lines. ``@T0``, ``@T1`` .. and ``@TY`` stand for the types of the operands and the
-            result, any other ``@`` for the layer's identifier.
+        helpers: Whole functions before it, as lines. ``@T0``, ``@T1`` .. and ``@TY`` stand for the types of the operands and
+            the result, any other ``@`` for the layer's identifier.
         headers: File names of the headers it needs.
         roms: Constant arrays, by the name the code uses after ``@_``.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType, Overflow, cast_to
 from nn2hls.ops.base import Code, Pragma, Rom
-from nn2hls.ops.dense import ORDER_FREE, Dense
-from nn2hls.ops.dense_plan import Block, ParallelPlan, ReusedPlan, Term, input_bounds, plan
-from nn2hls.ranges import Range, ints, width_of
+from nn2hls.ops.dense import ORDER_FREE, Dense, Strategy
+from nn2hls.ops.dense_plan import MAX_BLOCK, Block, ParallelPlan, ReusedPlan, Term, input_bounds, plan
+from nn2hls.ops.literals import constant, int_type
+from nn2hls.ranges import Range, ints
 from nn2hls.schedule import Kind
 
 MAX_ROM_WORD = 64  # bits: words are written as C++ integer literals
@@ -25,29 +27,6 @@ def dense_code(op: Dense, x: Range, result: FixedType) -> Code:
     layout = plan(op, x)
     code = _reused(layout, result) if isinstance(layout, ReusedPlan) else _parallel(layout, result)
     return _over_positions(code, layout.positions, *op.weight.shape)
-
-
-def int_type(low: int, high: int) -> str:
-    """The C++ type of the narrowest integer that holds ``low`` to ``high``."""
-    return f"ap_{'int' if low < 0 else 'uint'}<{width_of(low, high)}>"
-
-
-def literal(value: int) -> str:
-    """An integer literal of C++, with the suffix its size asks for."""
-    if -(1 << 31) < value < 1 << 31:
-        return str(value)
-    if value == -(1 << 63):
-        return "(-9223372036854775807LL - 1)"
-    return f"{value}{'ULL' if value >= 1 << 63 else 'LL'}"
-
-
-def constant(value: int) -> str:
-    """An ap_[u]int that holds exactly ``value``; wider than 64 bits in two halves."""
-    if -(1 << 63) <= value < 1 << 63:
-        return f"{int_type(min(value, 0), max(value, 0))}({literal(value)})"
-    high, low = value >> 32, value & 0xFFFFFFFF
-    kind = int_type(min(value, 0), max(value, 0))
-    return f"{kind}(({kind}({constant(high)}) << 32) + {constant(low)})"
 
 
 # ---- straight-line sums --------------------------------------------------------------------------------------------------
@@ -130,6 +109,7 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
             f"A ROM word of {word} bits (weight, index, segment) is wider than {MAX_ROM_WORD}.",
             fix="Give its weights a narrower type.",
         )
+    _check_arrays(layout)
     m, segments, accum = layout.multipliers, layout.segments, _accumulator(op)
     low, high = x.low, x.high
     exact = op.exact([x])
@@ -148,15 +128,16 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
         f"{int_type(low, high)} x[{wires}];",
         f"{accum} acc[{m}];",
         f"{accum} part[{m * segments}];",
-        *(Pragma(f"ARRAY_PARTITION variable={v} complete") for v in ("x", "acc", "part")),
-        Pragma(f"ARRAY_PARTITION variable=@_rom cyclic factor={m}"),
+        *(Pragma("partition", v) for v in ("x", "acc", "part")),
+        Pragma("banks", "@_rom", str(m)),
+        *([Pragma("block_rom", "@_rom")] if op.strategy is Strategy.RESOURCE else []),
         "NN2HLS_UNROLL",
         f"for (int i = 0; i < {wires}; i++) {{",
-        Pragma("UNROLL"),
+        Pragma("unroll"),
         f"x[i] = nn2hls::raw(x0[{'i' if layout.wiring is None else '@_wires[i]'}]);",
         "}",
         f"for (int step = 0; step < {layout.steps}; step++) {{",
-        Pragma("PIPELINE II=1"),
+        Pragma("pipeline", "1"),
         "nn2hls::dense_step<@_config>(x, @_rom, step, acc, part);",
         "}",
     ]
@@ -169,6 +150,21 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
     if layout.wiring is not None:
         roms["wires"] = Rom(layout.wiring.reshape(-1), 0, True)
     return Code(body, helpers, headers=("cast.h", "dense.h"), roms=roms)
+
+
+def _check_arrays(layout: ReusedPlan) -> None:
+    """The tools keep at most MAX_BLOCK elements of one array in registers, and unroll at most as many products."""
+    nnz = int(np.count_nonzero(layout.op.weight.array))
+    if layout.multipliers * layout.segments <= MAX_BLOCK:
+        return
+    works = math.ceil(nnz / (MAX_BLOCK // layout.segments))
+    while (more := plan(layout.op.replace(reuse=works), layout.x)).multipliers * more.segments > MAX_BLOCK:  # type: ignore[union-attr]
+        works += 1 + works // 8
+    raise LimitError(
+        f"Its {layout.multipliers:,} multipliers with {layout.segments} sums each are more than the {MAX_BLOCK:,} registers "
+        "that HLS tools take in one array.",
+        fix=f"Set ReuseFactor: {works} for this layer, which leaves {math.ceil(nnz / works):,} multipliers.",
+    )
 
 
 def _product_fraction(op: Dense, x: Range) -> int:
@@ -202,7 +198,6 @@ def _narrowed(op: Dense, x: Range, result: FixedType) -> Code:
         raise LimitError(f"Its accumulator {accum} rounds {order}.", fix=way)
     weight, bias, f = op.aligned(x)
     n_in, n_out = weight.shape
-    exact = Range.of_type(accum)
     positions = int(np.prod(np.shape(x.lo)[:-1])) if np.ndim(x.lo) else 1
     used = np.flatnonzero(weight.any(axis=1))
     body = [f"const {int_type(*input_bounds(x, int(i)))} x_{i} = nn2hls::raw(x0[{i}]);" for i in used]

@@ -13,9 +13,7 @@ from nn2hls.passes.resolve_types import resolve_types
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("fold-constants", fold_constants, False, "first, so that later passes see constants where the user wrote expressions"),
-    Pass(
-        "drop-identities", drop_identities, False, "before folding, so that a no-op between two layers does not keep them apart"
-    ),
+    Pass("drop-identities", drop_identities, False, "before folding: a no-op between two layers must not keep them apart"),
     Pass("fold-scale", fold_scale, False, "before types, so that BatchNormalization costs no rounding of its own"),
     Pass("drop-unused", drop_unused, False, "last of the float graph: what no output needs gets no type"),
     Pass("resolve-types", resolve_types, True, "the float graph becomes the fixed graph"),

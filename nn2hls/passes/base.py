@@ -16,21 +16,36 @@ class LayerSettings(Protocol):
     """What passes read of a layer's settings; ``nn2hls.config`` provides it."""
 
     @property
-    def precision(self) -> Mapping[str, FixedType]: ...
+    def precision(self) -> Mapping[str, FixedType]:
+        """Types the user named, by word."""
+
     @property
-    def own(self) -> Mapping[str, str]: ...
+    def own(self) -> Mapping[str, str]:
+        """Words of types named for this layer alone, and where."""
+
     @property
-    def own_type(self) -> bool: ...
+    def own_type(self) -> bool:
+        """Whether the user gave this very layer a type."""
+
     @property
-    def reuse(self) -> int: ...
+    def reuse(self) -> int:
+        """Reuse factor."""
+
     @property
-    def strategy(self) -> str: ...
+    def strategy(self) -> str:
+        """``Latency`` or ``Resource``."""
+
     @property
-    def table_size(self) -> int | None: ...
+    def table_size(self) -> int | None:
+        """Entries of each table; None: derived."""
+
     @property
-    def max_width(self) -> int: ...
+    def max_width(self) -> int:
+        """No derived type is wider."""
+
     @property
-    def target_sqnr(self) -> float: ...
+    def target_sqnr(self) -> float:
+        """Signal to rounding noise that derived types keep, in dB."""
 
 
 @dataclass

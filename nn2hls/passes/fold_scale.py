@@ -42,9 +42,8 @@ def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) ->
         return None
     for layer in (before, node):
         if context.settings(layer).own_type:
-            context.notes.append(
-                f"{node.origin.layer}: not folded into '{before.origin.layer}', because '{layer.origin.layer}' has a type of its own."
-            )
+            why = f"'{layer.origin.layer}' has a type of its own"
+            context.notes.append(f"{node.origin.layer}: not folded into '{before.origin.layer}', because {why}.")
             return None
     origin = dataclasses.replace(before.origin, shows=node.origin.trace_key)
     return dataclasses.replace(before, op=op, origin=origin)

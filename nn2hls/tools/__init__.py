@@ -1,0 +1,1 @@
+"""External tools: finding, running and reading them."""

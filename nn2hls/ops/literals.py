@@ -1,0 +1,28 @@
+"""Integers as C++ writes them."""
+
+from __future__ import annotations
+
+from nn2hls.ranges import width_of
+
+
+def int_type(low: int, high: int) -> str:
+    """The C++ type of the narrowest integer that holds ``low`` to ``high``."""
+    return f"ap_{'int' if low < 0 else 'uint'}<{width_of(low, high)}>"
+
+
+def literal(value: int) -> str:
+    """An integer literal of C++, with the suffix its size asks for."""
+    if -(1 << 31) < value < 1 << 31:
+        return str(value)
+    if value == -(1 << 63):
+        return "(-9223372036854775807LL - 1)"
+    return f"{value}{'ULL' if value >= 1 << 63 else 'LL'}"
+
+
+def constant(value: int) -> str:
+    """An ap_[u]int that holds exactly ``value``; wider than 64 bits in parts."""
+    kind = int_type(min(value, 0), max(value, 0))
+    if -(1 << 63) <= value < 1 << 63:
+        return f"{kind}({literal(value)})"
+    high, low = value >> 32, value & 0xFFFFFFFF
+    return f"{kind}(({kind}({constant(high)}) << 32) + {constant(low)})"
