@@ -42,18 +42,24 @@ def fastest(*runs: Callable[[], object], times: int = 5) -> list[float]:
     return best
 
 
+def children_cpu() -> float:
+    """CPU seconds of all child processes so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def python(*arguments: str, cwd: Path = ROOT) -> tuple[str, float, float]:
     """Run ``python ARGUMENTS`` to its end: (standard output, wall seconds, CPU seconds).
 
     Raises:
         SystemExit: It failed; its own message is printed.
     """
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    before, start = children_cpu(), time.perf_counter()
     done = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall, cpu = time.perf_counter() - start, children_cpu() - before
     if done.returncode:
         raise SystemExit(f"python {' '.join(arguments)}\n{done.stdout}{done.stderr}")
-    return done.stdout, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout, wall, cpu
 
 
 def measured_apart(function: str, *arguments: object) -> float:
