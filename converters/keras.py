@@ -42,11 +42,6 @@ def load_live(model: Any) -> Graph:
     return convert(live.config, live.weights, live.version, live.where)
 
 
-def is_live(model: object) -> bool:
-    """True for a Keras model or layer in memory, recognised without importing Keras."""
-    return keras_live.is_model(model)
-
-
 def convert(config: dict[str, Any], weights: Weights, version: int, where: str) -> Graph:
     """Lower a config with its weights; ``where`` is the place for messages about the whole model."""
     model = parse(config, version, where)

@@ -28,18 +28,9 @@ class Live:
     where: str
 
 
-def is_model(model: object) -> bool:
-    """True when a class ``Model`` or ``Layer`` of Keras is among the object's classes."""
-    return _root(model) is not None
-
-
-def _root(model: object) -> str | None:
+def _root(model: object) -> str:
     """The package that the object's Keras class comes from."""
-    for cls in type(model).__mro__:
-        root = cls.__module__.partition(".")[0]
-        if root in _ROOTS and cls.__name__ in ("Model", "Layer"):
-            return root
-    return None
+    return next(r for cls in type(model).__mro__ if (r := cls.__module__.partition(".")[0]) in _ROOTS)
 
 
 def read(model: Any) -> Live:
@@ -59,7 +50,7 @@ def read(model: Any) -> Live:
     config = {"class_name": kind, "config": _plain(model.get_config())}
     if kind == "Sequential" and getattr(model, "input_shape", None):
         config["build_config"] = {"input_shape": _plain(model.input_shape)}
-    package = sys.modules[str(_root(model))]
+    package = sys.modules[_root(model)]
     version = str(getattr(package, "__version__", "") if package.__name__ != "tensorflow" else "2")
     return Live(config, Weights(dict(_groups(model, "")), "live", version, name), major(version, name), name)
 

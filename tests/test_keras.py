@@ -1,8 +1,10 @@
 """Keras files in every format and live models give the graph that computes what Keras computes."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,11 +96,11 @@ def test_public_jet_tagger(shared):
 
 
 @pytest.mark.long
-def test_torch_back_end(tmp_path, saved, model):
+def test_torch_back_end(tmp_path):
     """A live model on the torch back end, in a process of its own, and the files it writes."""
     pytest.importorskip("torch")
     code = f"""
-import sys; sys.path.insert(0, {str(__import__("pathlib").Path(__file__).parent)!r})
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import keras, keras_zoo
 from nn2hls.converters.keras import load_live, load_file
 assert keras.backend.backend() == "torch"
@@ -109,8 +111,6 @@ for make in (keras_zoo.sequential, keras_zoo.functional):
     model.save({str(tmp_path)!r} + "/m.keras"); model.save({str(tmp_path)!r} + "/m.h5")
     assert load_file({str(tmp_path)!r} + "/m.keras").text() == load_file({str(tmp_path)!r} + "/m.h5").text() == graph.text()
 """
-    import os
-
     env = {**os.environ, "KERAS_BACKEND": "torch"}
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, env=env)
 
@@ -119,3 +119,39 @@ def test_config_of_the_json_is_not_needed_twice(saved):
     path, weights = saved["json and legacy h5"]
     assert "inbound_nodes" in path.read_text() or json.loads(path.read_text())["class_name"] == "Sequential"
     assert load_file(weights).text() == load_file(path, weights).text()
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_the_same_network_from_three_frameworks_is_the_same_graph(keras, tmp_path):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    from nn2hls.converters import onnx, pytorch
+
+    layers, nn = keras.layers, torch.nn
+    model = keras.Sequential(
+        [
+            keras.Input((16,)),
+            layers.Dense(8, activation="relu"),
+            layers.BatchNormalization(epsilon=1e-5),
+            layers.LeakyReLU(negative_slope=0.1),
+            layers.Dense(6, activation="gelu"),
+            layers.Dense(5, activation="hard_sigmoid"),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+    weighted = [nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Linear(8, 6), nn.Linear(6, 5), nn.Linear(5, 5)]
+    one, norm, two, three, four = weighted
+    others = [nn.ReLU(), nn.LeakyReLU(0.1), nn.GELU(), nn.Hardsigmoid(), nn.Softmax(-1)]
+    twin = nn.Sequential(one, others[0], norm, others[1], two, others[2], three, others[3], four, others[4]).eval()
+    arrays = [layer.get_weights() for layer in randomise(model).layers if layer.weights]
+    with torch.no_grad():
+        for module, values in zip(weighted, arrays, strict=True):
+            names = ("weight", "bias", "running_mean", "running_var")
+            for name, value in zip(names, values, strict=False):
+                getattr(module, name).copy_(torch.tensor(value.T))
+    example = torch.zeros(2, 16)
+    batch = ({0: torch.export.Dim("batch")},)
+    torch.onnx.export(twin, (example,), tmp_path / "m.onnx", dynamo=True, dynamic_shapes=batch, verbose=False)
+    texts = [load_live(model), pytorch.load_live(twin, (example,)), onnx.load_file(tmp_path / "m.onnx")]
+    assert len({graph.text(names=False) for graph in texts}) == 1
