@@ -46,7 +46,7 @@ def read_yaml(path: Path) -> Item:
     try:
         loader = yaml.SafeLoader(data.decode("utf-8-sig"))
         root = loader.get_single_node()
-        return _Tree(path, loader).item(root, ()) if root is not None else Item({}, f"{path}:1")
+        return _Tree(path, loader).item(root) if root is not None else Item({}, f"{path}:1")
     except UnicodeDecodeError as error:
         raise ConfigError("The config is not UTF-8 text.", where=str(path), fix="Is it a YAML file?") from error
     except yaml.YAMLError as error:
@@ -70,18 +70,18 @@ class _Tree:
     def __init__(self, path: Path, loader: yaml.SafeLoader) -> None:
         self._path, self._loader, self._count = path, loader, 0
 
-    def item(self, node: yaml.Node, above: tuple[int, ...]) -> Item:
+    def item(self, node: yaml.Node, depth: int = 0) -> Item:
         where = f"{self._path}:{node.start_mark.line + 1}"
         self._count += 1
-        if self._count > MAX_ITEMS or len(above) > MAX_DEPTH or id(node) in above:
+        if self._count > MAX_ITEMS or depth > MAX_DEPTH:
             raise ConfigError("The config grows without end through its aliases.", where=where, fix="Write the values out.")
         if node.tag not in _PLAIN_TAGS and not node.tag.endswith((":timestamp", ":merge")):
             fix = "Configs hold plain values only; nothing in them is executed."
             raise ConfigError(f"The tag {node.tag!r} is not accepted.", where=where, fix=fix)
         if isinstance(node, yaml.MappingNode):
-            return Item(self._mapping(node, (*above, id(node))), where)
+            return Item(self._mapping(node, depth + 1), where)
         if isinstance(node, yaml.SequenceNode):
-            return Item([self.item(n, (*above, id(node))) for n in node.value], where)
+            return Item([self.item(n, depth + 1) for n in node.value], where)
         if node.tag.endswith((":timestamp", ":merge")):
             return Item(node.value, where)
         try:
@@ -89,7 +89,7 @@ class _Tree:
         except ValueError as error:  # such as `!!int abc`
             raise ConfigError(f"{node.value!r} is not what its tag says.", where=where) from error
 
-    def _mapping(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, Item]:
+    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Item]:
         result: dict[str, Item] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
@@ -101,7 +101,7 @@ class _Tree:
                 first = result[name].where.rsplit(":", 1)[-1]
                 fix = f"It stands on line {first} already; keep one."
                 raise ConfigError(f"The key '{name}' is repeated.", where=where, fix=fix)
-            result[name] = Item(self.item(value, above).value, where)
+            result[name] = Item(self.item(value, depth).value, where)
         return result
 
 

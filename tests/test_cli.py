@@ -14,6 +14,9 @@ from nn2hls.cli import main
 from nn2hls.commands import COMMANDS
 from nn2hls.config import read_config
 from nn2hls.config_write import to_yaml
+from nn2hls.design import Verdict
+from nn2hls.project import data_folder
+from nn2hls.tools.testbench import run_test_bench
 
 N_IN, HIDDEN, N_OUT = 4, 6, 3
 
@@ -177,6 +180,26 @@ def test_scan_records_points_that_fail(capsys, folder):
     assert (folder / "scan.png").read_bytes().startswith(b"\x89PNG")
     assert run(capsys, "scan", "net.yml", "--precisions", "ap_fixed<900,6>")[0] == 1
     assert run(capsys, "scan", "net.yml")[0] == 2
+
+
+def test_a_test_bench_that_differs_is_a_failure(capsys, folder):
+    written = nn2hls.convert("net.onnx", "net.yml").write("out")
+    answers = written / "tb_data" / "tb_output_predictions.dat"
+    lines = answers.read_text().splitlines()
+    first, rest = lines[5].split(" ", 1)
+    lines[5] = f"{int(first) + 1} {rest}"
+    answers.write_text("\n".join(lines) + "\n")
+    report = run_test_bench(written, "net", data_folder("firmware_lib") / "ap_types")
+    assert (report.ok, report.events, report.differ) == (False, 100, 1)
+    assert "1 DIFFERENT" in report.text()
+
+
+def test_what_does_not_hold_ends_with_one(capsys, folder, monkeypatch):
+    verdict = Verdict("csim", 10, 30, {"fc2": 4})
+    monkeypatch.setattr(nn2hls.Design, "verify", lambda self, x=None, tool="csim": verdict)
+    code, out, _ = run(capsys, "verify", "net.yml", "--json")
+    assert (code, json.loads(out)["ok"], json.loads(out)["equal"]) == (1, False, False)
+    assert run(capsys, "verify", "net.yml")[0] == 1
 
 
 def test_overflows_are_told_on_the_standard_error(capsys, folder):

@@ -174,6 +174,25 @@ def test_layer_types_are_the_words_of_the_framework_or_of_the_ops(word):
     assert settings.reuse == 7
 
 
+def test_a_type_of_its_own_is_a_type_in_a_block_of_the_layer():
+    config = read_config(
+        {
+            "Model": {"Precision": "int8"},
+            "LayerType": {"Gemm": {"Precision": "int7"}},
+            "LayerName": {
+                "fc1": {"ReuseFactor": 2, "Precision": {"weight": "int4", "bias": "auto"}},
+                "fc2": {"Precision": "auto"},
+            },
+        }
+    )
+    own = {
+        name: config.settings_for(name, name, kind, "Dense")
+        for name, kind in (("fc1", ""), ("fc2", ""), ("fc3", "Gemm"), ("fc4", ""))
+    }
+    assert [s.own_type for s in own.values()] == [True, False, True, False]
+    assert [sorted(s.own) for s in own.values()] == [["reuse", "weight"], [], [], []]
+
+
 def test_each_value_remembers_its_place(tmp_path):
     path = tmp_path / "c.yml"
     path.write_text(
