@@ -87,7 +87,7 @@ class Split:
 
     Args:
         linear, fold: See the module's table.
-        part: The table part of a Decimal, in the current decimal context, with parameter alpha; None where entries are algebraic.
+        part: The table part of a Decimal with parameter alpha, in the current context; None where entries are algebraic.
         at_zero: The exact table part at 0, where it is rational.
         curvature: A bound on the second derivative of a table part that is not monotonic; 0 for monotonic ones.
         domain: ``all``; ``positive`` or ``nonzero``: where the function is undefined.
@@ -250,11 +250,10 @@ def entries(
     if split.at_zero is not None:
         found[0] = min(max(round(split.at_zero * Fraction(2) ** fraction), low), high)
     digits = max(0, math.ceil(0.302 * fraction)) + 9
+    half_step = Fraction(2) ** -(address_fraction + 1)
     todo = [a for a in doubled if a not in found]
     while todo:
-        found.update(
-            _round_certain(split.part, todo, Fraction(2) ** -(address_fraction + 1), alpha, fraction, (low, high), digits)
-        )
+        found |= _round_certain(split.part, todo, half_step, alpha, fraction, (low, high), digits)
         todo = [a for a in todo if a not in found]
         digits = digits * 3 // 2
     return [found[a] for a in doubled]

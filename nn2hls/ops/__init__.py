@@ -1,5 +1,6 @@
 """The closed set of ops: one module per family, one line per op."""
 
+from nn2hls.functions import Function
 from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
 from nn2hls.ops.base import Op
 from nn2hls.ops.dense import Dense, Strategy
@@ -8,7 +9,7 @@ from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Constant, Input, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax
-from nn2hls.ops.table import Function, Table
+from nn2hls.ops.table import Table
 
 __all__ = [
     "Clip",

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.errors import ModelError
-from nn2hls.fixed import FixedType, cast_to
+from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.functions import (
     SELU_SCALE,
     SPLITS,
@@ -36,10 +36,10 @@ WHOLE = 1 << 16  # operands of at most this many values are emulated by one look
 
 @dataclass(frozen=True, eq=False)
 class Table(Op):
-    """y = cast(slope * linear(x) + table[a]) with a = cast(fold(x) to address_t), where f(x) = slope * linear(x) + part(fold(x)).
+    """y = cast(slope * linear(x) + table[a]) with a = cast(fold(x) to address_t).
 
-    The splits into ``linear``, ``fold`` and ``part`` are listed in :mod:`nn2hls.functions`; ``slope`` is 1 except for SELU. The
-    mantissa a, as the bits of its two's complement, is the address; ``address_t`` rounds to nearest and saturates, so every
+    The splits f(x) = slope * linear(x) + part(fold(x)) are listed in :mod:`nn2hls.functions`; ``slope`` is 1 except for SELU.
+    The mantissa a, as the bits of its two's complement, is the address; ``address_t`` rounds to nearest and saturates, so every
     entry stands in the middle of the inputs it serves, and f(0) is as exact as the entries. An entry is part(a), rounded half
     to even to ``table_t`` and saturated to it: exp, log and the like stop at the ends of that type. The sum is exact.
 
@@ -78,6 +78,7 @@ class Table(Op):
         slope_t = given_or_derived(hints, ("slope",), slope, hints.noise / max(1.0, x.bound * 2.0**-x.fraction))
         folded = fold(self.split.fold, x)
         table_t = hints.given.get("table") or choose_entry(self.function, self.alpha, folded, hints)
+        table_t = table_t.with_modes(Rounding.RND_CONV, Overflow.SAT)  # as all constants
         address_t = choose_address(self.function, self.alpha, folded, table_t, hints)
         words = _table(self.function, self.alpha, address_t, table_t)
         resolved: Table = self.replace(address_t=address_t, table_t=table_t, slope_t=slope_t, table=Const(np.array(words)))
@@ -152,12 +153,12 @@ class Table(Op):
         return lambda ops, watch: self._compute(ops[0], x)
 
     def _compute(self, values: Any, x: Range) -> Any:
-        address_t, table_t, _, words = self._types()
-        fraction, slope, up = self._sum(x)
+        address_t, _, _, words = self._types()
+        _, slope, up = self._sum(x)
         down = x.fraction - address_t.fraction
-        wide = lift(
-            values, max(self.exact([x]).bound, x.bound * max(1, slope), x.bound << max(-down, 0), x.bound + (1 << max(down, 0)))
-        )
+        # the operand, rounded to the address, and the sum with the linear part must be exact
+        bound = max(self.exact([x]).bound, x.bound * max(1, slope), x.bound + (1 << max(down, 0)))
+        wide = lift(values, bound)
         address = cast_to(_folded(self.split.fold, wide), x.fraction, address_t)
         entry = scaled(words.astype(wide.dtype), up)[np.asarray(address, dtype=np.intp)]
         return entry + _linear(self.split.linear, wide) * slope if slope else entry
