@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from nn2hls.analysis import node_range
 from nn2hls.errors import DataError
-from nn2hls.fixed import FixedType, Rounding, cast_to
+from nn2hls.fixed import FixedType, Rounding, cast, cast_to
 from nn2hls.ir import Graph, Node
 from nn2hls.ops.base import Kernel
 from nn2hls.ops.parts import lift
@@ -199,21 +200,29 @@ def _as_mantissas(x: np.ndarray, node: Node) -> np.ndarray:
 def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
     """Floats to mantissas of the input's type, rounded by its mode, exactly; values that do not fit are noted."""
     kind = node.result_type
-    scaled = np.ldexp(x.astype(np.float64), kind.fraction)
-    rounded = round_exact(scaled, kind.rounding)
-    if not np.isfinite(rounded).all():
-        raise DataError(
-            "The input holds NaN or Inf.", where=node.name, fix="Clean the data first: fixed point has no such values."
-        )
-    fits = not log.see(node.name, rounded, kind.fraction, kind)
-    if not fits and np.abs(rounded).max() > FLOAT64_EXACT:
-        flat = np.array([int(v) for v in rounded.ravel()], dtype=object).reshape(rounded.shape)
-        return np.asarray(cast_to(flat, kind.fraction, kind)).astype(np.float64 if kind.width <= 53 else np.int64)
-    if kind.width > 53:
-        rounded = rounded.astype(np.int64)
-    cast: np.ndarray = rounded if fits else cast_to(rounded, kind.fraction, kind)
-    out = carrier(max(kind.max_mantissa, -kind.min_mantissa))
-    return cast.astype(out, copy=False) if out is not None else cast
+    values = x.astype(np.float64)
+    if not np.isfinite(values).all():
+        fix = "Clean the data first: fixed point has no such values."
+        raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
+    rounded = round_exact(np.ldexp(values, kind.fraction), kind.rounding)
+    if rounded.size and np.abs(rounded).max() > FLOAT64_EXACT:
+        whole = ints_of(values, kind)
+        log.see(node.name, whole, kind.fraction, kind)
+        mantissas: np.ndarray = cast_to(whole, kind.fraction, kind)
+    else:
+        fits = not log.see(node.name, rounded, kind.fraction, kind)
+        mantissas = rounded if fits else cast_to(rounded, kind.fraction, kind)
+    out = carrier(max(kind.max_mantissa, -kind.min_mantissa)) or np.dtype(np.int64)
+    return mantissas.astype(out, copy=False)
+
+
+def ints_of(values: np.ndarray, kind: FixedType) -> np.ndarray:
+    """The same as Python integers, for values so large that float64 does not hold all of their mantissas."""
+    exact = [Fraction(float(v)) * Fraction(2) ** kind.fraction for v in values.ravel()]
+    mantissas = [cast(v.numerator, v.denominator.bit_length() - 1, 1, True, kind.rounding, kind.overflow, fits=True) for v in exact]
+    out = np.empty(len(mantissas), dtype=object)
+    out[:] = mantissas
+    return out.reshape(values.shape)
 
 
 def round_exact(q: np.ndarray, rounding: Rounding) -> np.ndarray:
@@ -226,7 +235,8 @@ def round_exact(q: np.ndarray, rounding: Rounding) -> np.ndarray:
         return np.asarray(np.rint(q))
     nearest = np.rint(q)  # half to even; only ties differ between the other modes
     below = np.floor(q)
-    tie = q - below == 0.5
+    size = np.abs(q)
+    tie = size - np.trunc(size) == 0.5  # exact, unlike q - floor(q) just above -1/2
     up = {
         Rounding.RND: np.ones_like(tie),
         Rounding.RND_MIN_INF: np.zeros_like(tie),
