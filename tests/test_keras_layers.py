@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from keras_zoo import agrees, randomise
 
-from nn2hls.converters.keras import load_file, load_live
+from nn2hls.converters import keras_live
+from nn2hls.converters.keras import convert, load_file, load_live
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.ops import Clip, HardSigmoid, LeakyRelu, Relu, Reshape, Scale
 
@@ -258,3 +259,18 @@ def test_hard_sigmoid_of_keras_3():
     op = load_live(build(L.Activation("hard_sigmoid"))).nodes[-1].op
     assert isinstance(op, HardSigmoid)
     assert (op.slope, op.offset) == (1 / 6, 0.5)
+
+
+def test_flatten_channels_first_of_a_picture():
+    model = build(L.Flatten(data_format="channels_first"), (2, 3, 4))
+    agrees(load_live(model), model)
+
+
+def test_defaults_stand_in_for_absent_arguments():
+    for layer in (L.LeakyReLU(), L.ELU(), L.Softmax(), L.ReLU(), L.BatchNormalization(), L.Concatenate(), L.Rescaling(2.0)):
+        model = build(lambda x, layer=layer: layer([x, x]) if isinstance(layer, L.Concatenate) else layer(x))
+        config = {"name": layer.name, "trainable": True}
+        given = keras_live.read(model)
+        (spec,) = (s for s in given.config["config"]["layers"] if s["name"] == layer.name)
+        spec["config"] = config | ({"scale": 2.0} if isinstance(layer, L.Rescaling) else {})
+        assert convert(given.config, given.weights, 3, "").text() == load_live(model).text()
