@@ -92,9 +92,9 @@ def _unsqueeze(c: Lowering, a: Args) -> Value:
 def _permuted(c: Lowering, x: Tensor, dims: Sequence[int]) -> Value:
     _plain(c, x)
     rank = c.rank(x)
-    if len(dims) != rank or dims[0] % rank:
-        raise Refusal("it moves the first axis, the batch, which must stay the first")
-    axes = tuple(c.axis(x, d) for d in dims[1:])
+    if len(dims) != rank:
+        raise Refusal(f"its order of axes {list(dims)} is not one of a tensor of rank {rank}")
+    axes = tuple(c.axis(x, d) for d in dims[1:])  # refuses the batch, which must stay the first
     return x if axes == tuple(range(rank - 1)) else c.emit(Transpose(axes), [x])
 
 

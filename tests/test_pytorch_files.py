@@ -230,6 +230,14 @@ DAMAGED = {
     "deep JSON": (_set(GRAPH, b"[" * 100000), "not readable JSON"),
     "other JSON": (_set(GRAPH, b"[]"), "not laid out"),
     "node without target": (_json(GRAPH, lambda m: m["graph_module"]["graph"]["nodes"][0].pop("target")), "not laid out"),
+    "result of another shape": (
+        _json(GRAPH, lambda m: m["graph_module"]["graph"]["tensor_values"]["relu"].update(sizes=[{"as_int": 2}, {"as_int": 9}])),
+        "by the file",
+    ),
+    "result of another batch": (
+        _json(GRAPH, lambda m: m["graph_module"]["graph"]["tensor_values"]["relu"].update(sizes=[{"as_int": 6}, {"as_int": 8}])),
+        "by the file",
+    ),
     "outside offset": (_meta("storage_offset", {"as_int": 1}), "does not fit"),
     "negative offset": (_meta("storage_offset", {"as_int": -4}), "does not fit"),
     "huge size": (_meta("sizes", [{"as_int": 1 << 40}, {"as_int": 16}]), "does not fit"),

@@ -11,6 +11,7 @@ from torch import nn
 from torch_zoo import FUNCTIONS, LAYERS, Everything, Functional
 
 from nn2hls.converters.pt2_file import read_stream
+from nn2hls.converters.pt2_program import Call, Meta, Program, Ref
 from nn2hls.converters.pytorch import load_live
 from nn2hls.converters.pytorch_lower import lower
 from nn2hls.errors import ModelError, UnsupportedError
@@ -134,6 +135,21 @@ def test_stale_view_is_refused():
 
     with pytest.raises(UnsupportedError, match="changed in place"):
         load_live(Functional(function), torch.zeros(3, 8))
+
+
+def test_names_written_in_place_mean_the_new_value():
+    """Export mostly names the result itself; a file may still read the old name, which then holds the new value."""
+    x = Ref("x")
+    calls = (
+        Call("mul.Tensor", {"self": x, "other": 2}, ("y",), "y", "mul"),
+        Call("relu_.default", {"self": Ref("y")}, ("r",), "r", "relu"),
+        Call("add_.Tensor", {"self": Ref("r"), "other": 1}, ("a",), "a", "add"),
+        Call("sub.Tensor", {"self": Ref("y"), "other": x}, ("z",), "z", "sub"),
+    )
+    metas = {name: Meta("float32", (3, 4)) for name in ("x", "y", "r", "a", "z")}
+    values = np.linspace(-2, 2, 8).reshape(2, 4).astype(np.float32)
+    (got,) = evaluate(lower(Program(("x",), {}, {}, calls, ("z",), metas)), {"x": values})
+    np.testing.assert_allclose(got, np.maximum(values * 2, 0) + 1 - values)
 
 
 def test_all_unsupported_operators_are_listed_at_once():

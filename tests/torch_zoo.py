@@ -133,6 +133,7 @@ FUNCTIONS = {
     "hand_hard_swish": lambda m, x: x * F.relu6(x + 3) / 6,
     "hand_hard_sigmoid": lambda m, x: F.hardtanh(x + 3, 0, 6) / 6,
     "hand_swish": lambda m, x: x * torch.sigmoid(x) + x * torch.tanh(F.softplus(x)),
+    "steeper_mish": lambda m, x: x * torch.tanh(F.softplus(x, beta=2)),
     "merged_batch": lambda m, x: F.relu(F.linear(x.view(-1, 4), m.w[:3, :].view(3, 3)[:, :1].expand(3, 4) * 1.0)).view(
         -1, 2, 3
     ),
