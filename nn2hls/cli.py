@@ -45,6 +45,7 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, _Parser]]:
     lines = "\n".join(f"  {c.name:10} {c.help}" for c in COMMANDS)
     top = _Parser(
         prog="nn2hls",
+        usage="nn2hls COMMAND [CONFIG] [options]",
         description="Trained neural networks to verified, sized FPGA designs.",
         epilog=f"commands:\n{lines}\n\nnn2hls COMMAND --help explains a command. CONFIG is a YAML file or a model file.",
     )

@@ -154,7 +154,7 @@ class Config:
 
         def cleared(level: Level) -> Level:
             kept = {k: s for k, s in level.settings.items() if k != "reuse" or reuse is None}
-            return Level(level.where, kept, level.precision if precision is None else {})
+            return Level(level.where, level.name, kept, level.precision if precision is None else {})
 
         model = cleared(self.model_level)
         if precision is not None:

@@ -34,7 +34,7 @@ def bind(config: Config, graph: Graph) -> Config:
     for name, level in config.layer_types.items():
         with problems.at(level.where, ""):
             if name not in kinds:
-                raise _unknown("layer type", name, kinds.values(), kinds.values())
+                raise _unknown("layer type", level.name, kinds.values(), kinds.values())
     problems.raise_all()
     return dataclasses.replace(config, layer_names=names)
 
@@ -60,7 +60,7 @@ def _joined(node: str, first: Level | None, second: Level) -> Level:
             if a[key].value != b[key].value:
                 what = f"Two names address '{node}', and its {key} is {a[key].value} at {a[key].where} and {b[key].value} here."
                 raise ConfigError(what, where=b[key].where, fix="Keep one of them.")
-    return Level(first.where, {**first.settings, **second.settings}, {**first.precision, **second.precision})
+    return Level(first.where, first.name, {**first.settings, **second.settings}, {**first.precision, **second.precision})
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], listed: Iterable[str]) -> ConfigError:

@@ -30,11 +30,13 @@ class Level:
 
     Args:
         where: Where the block stands.
+        name: The layer or the type, as it is written.
         settings: By field: ``reuse``, ``strategy``, ``table_size``, ``max_width``, ``target_sqnr``, ``calibration``.
         precision: By word; a value of None means that the type is derived (``auto``).
     """
 
     where: str = ""
+    name: str = ""
     settings: Mapping[str, Setting] = field(default_factory=dict)
     precision: Mapping[str, Setting] = field(default_factory=dict)
 
@@ -161,7 +163,7 @@ class BlockReader:
         if bare is not None:
             words = BARE_WORDS if place is Place.MODEL else tuple(w for w in BARE_WORDS if w != "input")
             precision = {**dict.fromkeys(words, replace(bare, bare=True)), **precision}
-        return Level(item.where, settings, precision)
+        return Level(item.where, name, settings, precision)
 
     def _precision(self, item: Item, found: dict[str, Setting]) -> None:
         if not isinstance(item.value, dict):

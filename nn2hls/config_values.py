@@ -133,6 +133,9 @@ def fixed_type(value: Any) -> FixedType | None:
     if not isinstance(value, str):
         fix = "Write it like ap_fixed<16,6>, or auto."
         raise ConfigError(f"This must be a fixed-point type, not {_show(value)}.", fix=fix)
+    if "<" in value and ">" not in value:
+        fix = "Inside braces a comma ends the value: quote the type, {weight: 'ap_fixed<16,6>'}."
+        raise ConfigError(f"{value!r} is a type cut short.", fix=fix)
     return FixedType.parse(value)
 
 

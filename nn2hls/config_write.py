@@ -50,7 +50,7 @@ def to_yaml(config: Config, graph: Graph, folder: Path) -> str:
     hls: dict[str, Any] = {"Model": model}
     for name, levels in (("LayerType", config.layer_types), ("LayerName", config.layer_names)):
         if levels:
-            hls[name] = {key: _level(level) for key, level in levels.items()}
+            hls[name] = {level.name if name == "LayerType" else key: _level(level) for key, level in levels.items()}
     document = {**{k: v for k, v in top.items() if v is not None}, "HLSConfig": hls}
     return yaml.safe_dump(document, sort_keys=False, width=120) + _layers(graph)
 

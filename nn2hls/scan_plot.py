@@ -1,16 +1,18 @@
-"""The picture of a scan: accuracy against bits, size and latency against the reuse factor."""
+"""The picture of a scan: accuracy and multipliers against bits, multipliers and latency against the reuse factor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nn2hls.errors import ToolError
+from nn2hls.errors import DataError, ToolError
 from nn2hls.fixed import FixedType
 from nn2hls.scan import Point, Scan
 
-_CURVES = 8  # reuse curves drawn: of the widest types
+_CURVES = 8  # at most, against the reuse factor: those of the last types
+
+Curves = dict[str, list[tuple[int, Any]]]
 
 
 def plot(result: Scan, path: Path) -> None:
@@ -18,6 +20,7 @@ def plot(result: Scan, path: Path) -> None:
 
     Raises:
         ToolError: matplotlib is not installed.
+        DataError: There is no such format.
     """
     try:
         from matplotlib.figure import Figure
@@ -25,37 +28,43 @@ def plot(result: Scan, path: Path) -> None:
         fix = "Install it with: pip install 'nn2hls[plot]'."
         raise ToolError("matplotlib, which draws the plot, is not here.", fix=fix) from error
     points = [p for p in result.points if not p.error]
-    figure = Figure(figsize=(13, 4), layout="constrained")
-    accuracy, size, latency = figure.subplots(1, 3)
-    _accuracy(accuracy, points, "accuracy / float" if result.accuracy_float else "same answer as float")
-    for axes, name, label in ((size, "dsp", "DSP"), (latency, "latency_cycles", "latency [clocks]")):
-        _by_reuse(axes, points, name, label)
-    figure.savefig(path, dpi=120)
+    share = "accuracy / float" if result.accuracy_float else "same answer as float"
+    panels: list[tuple[str, str, str, Curves]] = []
+    if len({p.precision for p in points}) > 1:
+        first = points[0].reuse
+        shown = [p for p in points if p.reuse == first]
+        panels += [("bits", share, "integer bits", _by_bits(shown, lambda p: p.accuracy_ratio))]
+        panels += [("bits", "DSP", "integer bits", _by_bits(shown, lambda p: p.dsp))]
+    if len({p.reuse for p in points}) > 1 or not panels:
+        panels += [("reuse factor", "DSP", "", _by_reuse(points, lambda p: p.dsp))]
+        panels += [("reuse factor", "latency [clocks]", "", _by_reuse(points, lambda p: p.latency_cycles))]
+    figure = Figure(figsize=(4.5 * len(panels), 4), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        _draw(axes, *panel)
+    try:
+        figure.savefig(path, dpi=120)
+    except ValueError as error:
+        raise DataError(f"A plot is not written as '{path.suffix}'.", where=str(path), fix="Use .png, .pdf or .svg.") from error
 
 
-def _accuracy(axes: Any, points: list[Point], label: str) -> None:
-    types = {p.precision: FixedType.parse(p.precision) for p in points if p.precision}
-    reuse = points[0].reuse
-    for integer in sorted({t.integer for t in types.values()}):
-        shown = [p for p in points if p.reuse == reuse and p.precision and types[p.precision].integer == integer]
-        shown.sort(key=lambda p: types[p.precision].width)
-        axes.plot([types[p.precision].width for p in shown], [p.accuracy_ratio for p in shown], marker="o", label=str(integer))
-    axes.set(xlabel="bits", ylabel=label)
-    _legend(axes, "integer bits", bool(types))
+def _by_bits(points: Sequence[Point], value: Callable[[Point], Any]) -> Curves:
+    curves: Curves = {}
+    for kind, p in sorted(((FixedType.parse(p.precision), p) for p in points), key=lambda x: (x[0].integer, x[0].width)):
+        curves.setdefault(str(kind.integer), []).append((kind.width, value(p)))
+    return curves
 
 
-def _by_reuse(axes: Any, points: Iterable[Point], name: str, label: str) -> None:
-    curves: dict[str, list[Point]] = {}
+def _by_reuse(points: Sequence[Point], value: Callable[[Point], Any]) -> Curves:
+    curves: Curves = {}
     for p in points:
-        if p.reuse is not None:
-            curves.setdefault(p.precision, []).append(p)
-    for precision, shown in list(curves.items())[-_CURVES:]:
-        axes.plot([p.reuse for p in shown], [getattr(p, name) for p in shown], marker="o", label=precision or "config")
-    axes.set(xlabel="reuse factor", ylabel=label)
-    _legend(axes, "", bool(curves))
+        curves.setdefault(p.precision, []).append((p.reuse or 1, value(p)))
+    return dict(list(curves.items())[-_CURVES:])
 
 
-def _legend(axes: Any, title: str, shown: bool) -> None:
+def _draw(axes: Any, xlabel: str, ylabel: str, title: str, curves: Curves) -> None:
+    for label, pairs in curves.items():
+        axes.plot(*zip(*pairs, strict=True), marker="o", markersize=4, label=label)
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
     axes.grid(alpha=0.3)
-    if shown:
+    if any(curves):
         axes.legend(title=title, fontsize="small")

@@ -166,6 +166,7 @@ def test_explain_says_where_each_setting_stands(capsys, folder):
 
 
 def test_scan_records_points_that_fail(capsys, folder):
+    assert run(capsys, "scan", "net.yml", "--reuses", "1,2", "--plot", "scan.xyz")[0] == 1
     words = ["scan", "net.yml", "--precisions", "ap_fixed<{12,16,900},6>", "--reuses", "1..3", "--labels", "y.npy"]
     code, out, _ = run(capsys, *words, "-o", "scan.csv", "--plot", "scan.png", "--json")
     points = json.loads(out)["points"]
