@@ -7,8 +7,10 @@ data=examples/jet_tagging/jets_test.npy
 labels=examples/jet_tagging/jets_test_labels.npy
 out=nn2hls-projects/jet_tagger
 
+bold='' plain=''
+if [[ -t 1 ]]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 step() {
-    printf '\n\033[1m$ nn2hls %s\033[0m\n' "$*"
+    printf '\n%s$ nn2hls %s%s\n' "$bold" "$*" "$plain"
     nn2hls "$@"
 }
 
