@@ -44,8 +44,9 @@ class Layer:
 
 def layer(ident: str, node: Node, operands: tuple[Value, ...], result: Value, code: Call | Code, tool: Tool) -> Layer:
     """The layer that an op's ``call`` facet describes."""
+    headers: tuple[str, ...]
     if isinstance(code, Call):
-        text, headers = _call(ident, operands, code, tool), (code.header,)
+        text, headers = _call(ident, code, tool), (code.header,)
         arguments = ", ".join([*(f"x{k}" for k in range(len(operands))), "y", *(f"{ident}_{r}" for r in code.roms)])
         body: Sequence[str | Pragma] = [f"nn2hls::{code.function}<{ident}_config>({arguments});"]
     else:
@@ -58,7 +59,7 @@ def layer(ident: str, node: Node, operands: tuple[Value, ...], result: Value, co
     return Layer(ident, node, operands, result, f"{text}{head}{lines(body, 4, tool)}}}\n", headers)
 
 
-def _call(ident: str, operands: Sequence[Value], code: Call, tool: Tool) -> str:
+def _call(ident: str, code: Call, tool: Tool) -> str:
     members = [f"static const {_c_type(v)} {k} = {literal(v)};" for k, v in code.config.items()]
     return lines([f"struct {ident}_config {{", *members, "};"], 0, tool) + "\n" + _roms(code.roms, ident)
 

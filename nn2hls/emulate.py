@@ -13,7 +13,7 @@ from nn2hls.analysis import node_range
 from nn2hls.errors import DataError
 from nn2hls.fixed import FixedType, Rounding, cast, cast_to
 from nn2hls.ir import Graph, Node
-from nn2hls.ops.base import Kernel
+from nn2hls.ops.base import Kernel, Watch
 from nn2hls.ops.parts import lift
 from nn2hls.ops.shape import Constant, Input
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier
@@ -70,6 +70,14 @@ class OverflowLog:
         span = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + (kind.signed or low < 0)
         entry.bits = max(entry.bits, span - kind.width, 1)
         return True
+
+    def watch(self, layer: str) -> Watch:
+        """What a kernel of ``layer`` calls before the casts inside it."""
+
+        def see(what: str, values: Any, fraction: int, kind: FixedType) -> None:
+            self.see(f"{layer}.{what}", values, fraction, kind)
+
+        return see
 
     def overflows(self) -> list[Overflow]:
         """What was found, in the order of the layers."""
@@ -156,7 +164,7 @@ class Emulator:
         for k, step in enumerate(self._steps):
             node = step.node
             operands = [values[i] for i in node.inputs]
-            exact = step.kernel(operands, lambda what, v, f, t, n=node.name: log.see(f"{n}.{what}", v, f, t))  # type: ignore[misc]
+            exact = step.kernel(operands, log.watch(node.name))
             values[node.name] = _finish(step, exact, log)
             if node.name in wanted:
                 take(node.name, start, values[node.name])
@@ -219,7 +227,9 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
 def ints_of(values: np.ndarray, kind: FixedType) -> np.ndarray:
     """The same as Python integers, for values so large that float64 does not hold all of their mantissas."""
     exact = [Fraction(float(v)) * Fraction(2) ** kind.fraction for v in values.ravel()]
-    mantissas = [cast(v.numerator, v.denominator.bit_length() - 1, 1, True, kind.rounding, kind.overflow, fits=True) for v in exact]
+    mantissas = [
+        cast(v.numerator, v.denominator.bit_length() - 1, 1, True, kind.rounding, kind.overflow, fits=True) for v in exact
+    ]
     out = np.empty(len(mantissas), dtype=object)
     out[:] = mantissas
     return out.reshape(values.shape)
@@ -236,11 +246,11 @@ def round_exact(q: np.ndarray, rounding: Rounding) -> np.ndarray:
     nearest = np.rint(q)  # half to even; only ties differ between the other modes
     below = np.floor(q)
     size = np.abs(q)
-    tie = size - np.trunc(size) == 0.5  # exact, unlike q - floor(q) just above -1/2
+    tie = np.asarray(size - np.trunc(size) == 0.5)  # exact, unlike q - floor(q) just above -1/2
     up = {
         Rounding.RND: np.ones_like(tie),
         Rounding.RND_MIN_INF: np.zeros_like(tie),
         Rounding.RND_INF: q > 0,
         Rounding.RND_ZERO: q < 0,
     }[rounding]
-    return np.where(tie, below + up, nearest)
+    return np.asarray(np.where(tie, below + up, nearest))

@@ -45,11 +45,18 @@ def test_rounding_of_single_floats_is_exact(rounding):
     assert [int(v) for v in round_exact(q, rounding)] == [cast_slow(Fraction(float(v)), kind) for v in q]
 
 
-@pytest.mark.parametrize(("x_t", "w_t"), [("<6,3>", "<5,2>"), ("<16,6>", "<16,6>"), ("<30,9>", "<26,4>"), ("<48,20>", "<40,4>")])
+@pytest.mark.parametrize(
+    ("x_t", "w_t"), [("<6,3>", "<5,2>"), ("<16,6>", "<16,6>"), ("<30,9>", "<26,4>"), ("<48,20>", "<40,4>")]
+)
 def test_every_carrier_gives_the_slow_answer(x_t, w_t):
     """float32, float64, int64 and limbs, by the width of the types."""
     rng = np.random.default_rng(0)
-    types = {"input": f"ap_fixed{x_t}", "weight": f"ap_fixed{w_t}", "bias": "ap_fixed<12,4>", "result": "ap_fixed<24,10,AP_RND>"}
+    types = {
+        "input": f"ap_fixed{x_t}",
+        "weight": f"ap_fixed{w_t}",
+        "bias": "ap_fixed<12,4>",
+        "result": "ap_fixed<24,10,AP_RND>",
+    }
     design = convert(mlp(rng, (7, 4)), hls_config({"Precision": types}))
     x = rng.normal(size=(40, 7)) * 3
     op = design.graph["fc0"].op
@@ -83,7 +90,9 @@ def test_overflows_are_counted_and_named_with_the_missing_bits():
     assert (found.layer, found.count, found.total) == ("fc0", np.count_nonzero(beyond), 1500)
     needed = next(b for b in range(20) if np.all((wide >= -(1 << (15 + b))) & (wide < 1 << (15 + b))))
     assert found.bits == needed
-    with pytest.warns(OverflowWarning, match=rf"fc0: {found.count} of 1500 values beyond ap_fixed<16,4>, {needed} more") as seen:
+    with pytest.warns(
+        OverflowWarning, match=rf"fc0: {found.count} of 1500 values beyond ap_fixed<16,4>, {needed} more"
+    ) as seen:
         design.predict(x)
     assert len(seen) == 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from nn2hls.schedule import Schedule
 Watch = Callable[[str, Any, int, FixedType], None]
 # Operand arrays with a leading batch axis in, the exact result out, both as mantissas in float32, float64, int64 or Wide.
 Kernel = Callable[[Sequence[Any], Watch], Any]
+
+
+OpT = TypeVar("OpT", bound="Op")
 
 
 @dataclass(frozen=True)
@@ -161,13 +164,13 @@ class Op:
         """The generated C++ of the layer, the cast to ``result`` included."""
         raise NotImplementedError
 
-    def replace(self, **changes: Any) -> Any:
+    def replace(self: OpT, **changes: Any) -> OpT:
         """A copy with other fields."""
         return dataclasses.replace(self, **changes)
 
 
 def _unbroadcast(needed: np.ndarray, shape: Shape) -> np.ndarray:
     extra = needed.ndim - len(shape)
-    kept = needed.any(axis=tuple(range(extra)))
+    kept = np.asarray(np.any(needed, axis=tuple(range(extra))))
     stretched = tuple(k for k, n in enumerate(shape) if n == 1)
-    return np.broadcast_to(kept.any(axis=stretched, keepdims=True), shape)
+    return np.broadcast_to(np.any(kept, axis=stretched, keepdims=True), shape)

@@ -347,9 +347,9 @@ def _reused(op: Dense, x: Range, positions: int) -> ReusedPlan:
     for m, t in np.argwhere((grid == 1) & used):
         parts[owner[m * steps + t]].append((int(m), int(segment[m, t])))
     _, bias, _ = op.aligned(x)
-    w, i = w.reshape(multipliers, steps), i.reshape(multipliers, steps)
-    index, wiring = _wire(i, weight.shape[0])
-    return ReusedPlan(op, x, steps, w, index, grid, segment, wiring, tuple(map(tuple, parts)), ints(bias), positions)
+    index, wiring = _wire(i.reshape(multipliers, steps), weight.shape[0])
+    weights = w.reshape(multipliers, steps)
+    return ReusedPlan(op, x, steps, weights, index, grid, segment, wiring, tuple(map(tuple, parts)), ints(bias), positions)
 
 
 def _wire(inputs: np.ndarray, n_in: int) -> tuple[np.ndarray, np.ndarray | None]:

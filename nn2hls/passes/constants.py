@@ -32,7 +32,7 @@ def _fold(node: Node, ranges: Mapping[str, Range], context: Context) -> Node:
         return node
     x = ranges[node.inputs[0]]
     lo, hi = (np.broadcast_to(a, (*node.shape[:-1], op.weight.shape[0])).reshape(-1, op.weight.shape[0]) for a in (x.lo, x.hi))
-    constant = np.all((lo == hi) & (lo == lo[:1]), axis=0) & np.any(op.weight.array != 0, axis=1)
+    constant = np.asarray(np.all((lo == hi) & (lo == lo[:1]), axis=0)) & np.any(op.weight.array != 0, axis=1)
     if not constant.any():
         return node
     weight, bias, fraction = op.aligned(x)
@@ -63,7 +63,7 @@ def _clear_dead(graph: Graph, ranges: Mapping[str, Range], context: Context) -> 
 def _clear(node: Node, needed: np.ndarray, ranges: Mapping[str, Range], context: Context) -> Node:
     op = node.op
     assert isinstance(op, Dense)
-    dead = ~needed.reshape(-1, node.shape[-1]).any(axis=0)
+    dead = np.asarray(~np.any(needed.reshape(-1, node.shape[-1]), axis=0))
     busy = dead & (np.any(op.weight.array != 0, axis=0) | (op.bias.array != 0))
     if not busy.any():
         return node

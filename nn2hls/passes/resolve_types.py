@@ -73,10 +73,7 @@ def _resolve(
         return dataclasses.replace(node, type=kind), Range.of_type(kind).broadcast(node.shape)
     noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
     if isinstance(node.op, Constant):
-        kind = given or constant_type(node.op.value.array, noise, settings.max_width)
-        op = node.op.replace(value=Const(round_constant(node.op.value.array, kind)))
-        values = Range.of_mantissas(op.value.array, kind.fraction)
-        return dataclasses.replace(node, op=op, type=kind), values
+        return _constant(node, given or constant_type(node.op.value.array, noise, settings.max_width))
     xs = [ranges[o.name] for o in operands]
     if isinstance(node.op, Reshape | Transpose) and not settings.own_type:
         kind = operands[0].result_type
@@ -89,6 +86,13 @@ def _resolve(
     exact = op.exact(xs)
     kind = given or _result_type(node, exact, signal, noise * math.sqrt(6), settings, context)
     return dataclasses.replace(node, op=op, type=kind), exact.cast(kind).broadcast(node.shape)
+
+
+def _constant(node: Node, kind: FixedType) -> tuple[Node, Range]:
+    assert isinstance(node.op, Constant)
+    mantissas = round_constant(node.op.value.array, kind)
+    op = node.op.replace(value=Const(mantissas))
+    return dataclasses.replace(node, op=op, type=kind), Range.of_mantissas(mantissas, kind.fraction)
 
 
 def _hints(
