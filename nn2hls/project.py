@@ -72,7 +72,7 @@ class Project:
             place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8")
-        (folder / MARK).write_text(self.digest + "\n", encoding="utf-8")
+        (folder / MARK).write_text("\n".join([self.digest, *sorted(self.files)]) + "\n", encoding="utf-8")
         folder.chmod(0o755)
 
 
@@ -81,10 +81,18 @@ def _replaceable(folder: Path) -> bool:
 
 
 def _swap(fresh: Path, target: Path) -> None:
+    """Put ``fresh`` in the place of ``target``; files there that nn2hls did not generate move along."""
     if not target.exists():
         fresh.rename(target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    target.rename(old / "project")
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent)) / "project"
+    target.rename(old)
     fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    mark = old / MARK
+    generated = {MARK, *(mark.read_text(encoding="utf-8").splitlines()[1:] if mark.is_file() else ())}
+    for place in [p for p in old.rglob("*") if not p.is_dir() and str(p.relative_to(old)) not in generated]:
+        kept = target / place.relative_to(old)
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            place.rename(kept)
+    shutil.rmtree(old.parent, ignore_errors=True)

@@ -124,11 +124,16 @@ def test_a_folder_with_other_files_is_not_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_writing_again_replaces_the_project_whole(tmp_path):
-    target = design().write(tmp_path / "out" / "project")
-    (target / "firmware" / "layers" / "stale.h").write_text("")
+def test_writing_again_replaces_what_was_generated_and_keeps_the_rest(tmp_path):
+    target = convert(mlp(np.random.default_rng(0), (4, 6, 6, 3))).write(tmp_path / "out" / "project")
+    assert (target / "firmware" / "layers" / "fc2.h").exists()
+    (target / "predictions.npy").write_text("mine")
+    (target / "myproject_prj").mkdir()
+    (target / "myproject_prj" / "vendor.log").write_text("theirs")
     assert design().write(target) == target
-    assert not (target / "firmware" / "layers" / "stale.h").exists()
+    assert not (target / "firmware" / "layers" / "fc2.h").exists()
+    assert (target / "predictions.npy").read_text() == "mine"
+    assert (target / "myproject_prj" / "vendor.log").read_text() == "theirs"
     assert [p.name for p in target.parent.iterdir()] == ["project"]
 
 

@@ -83,7 +83,8 @@ def test_overflows_are_counted_and_named_with_the_missing_bits():
     graph = mlp(rng, (4, 3), scale=8.0)
     x = rng.normal(size=(500, 4)) * 2
     wide = convert(graph, hls_config({"Precision": "ap_fixed<24,12>"})).predict_raw(x).mantissas
-    design = convert(graph, hls_config({"Precision": "ap_fixed<24,12>"}, fc0={"Precision": {"result": "ap_fixed<16,4>"}}))
+    narrow = {"Precision": {"result": "ap_fixed<16,4>"}}
+    design = convert(graph, hls_config({"Precision": "ap_fixed<24,12>"}, fc0=narrow))
     _, log = design.run(x)
     (found,) = log.overflows()
     beyond = (wide < -(1 << 15)) | (wide > (1 << 15) - 1)
