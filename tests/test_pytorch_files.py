@@ -217,6 +217,11 @@ def _meta(key, value):
     return _json(WEIGHTS, lambda c: c["config"]["fc1.weight"]["tensor_meta"].update({key: value}))
 
 
+def _sized(value, *sizes):
+    listed = [{"as_int": n} for n in sizes]
+    return _json(GRAPH, lambda m: m["graph_module"]["graph"]["tensor_values"][value].update(sizes=listed))
+
+
 DAMAGED = {
     "archive version": (_set("archive_version", b"1"), "archive_version is '1'"),
     "archive format": (_set("archive_format", b"pt3"), "archive_format is 'pt3'"),
@@ -231,11 +236,11 @@ DAMAGED = {
     "other JSON": (_set(GRAPH, b"[]"), "not laid out"),
     "node without target": (_json(GRAPH, lambda m: m["graph_module"]["graph"]["nodes"][0].pop("target")), "not laid out"),
     "result of another shape": (
-        _json(GRAPH, lambda m: m["graph_module"]["graph"]["tensor_values"]["relu"].update(sizes=[{"as_int": 2}, {"as_int": 9}])),
+        _sized("relu", 2, 9),
         "by the file",
     ),
     "result of another batch": (
-        _json(GRAPH, lambda m: m["graph_module"]["graph"]["tensor_values"]["relu"].update(sizes=[{"as_int": 6}, {"as_int": 8}])),
+        _sized("relu", 6, 8),
         "by the file",
     ),
     "outside offset": (_meta("storage_offset", {"as_int": 1}), "does not fit"),
