@@ -115,10 +115,18 @@ def convert(
 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
     data = None if calibration is None else check_inputs(model, calibration)
-    context = Context(settings.settings_of, data, list(settings.notes))
+    context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
     return Design(fixed_graph, float_graph, settings, tuple(context.notes))
+
+
+def _part_notes(config: Config) -> list[str]:
+    from nn2hls.targets import find_part
+
+    if config.part.lower() != find_part(config.part).name:
+        return []
+    return [f"Part: {config.part} names no package; Vivado and Vitis want the whole name, like xcvu13p-flga2577-2-e."]
 
 
 def check_inputs(graph: Graph, data: Data) -> list[np.ndarray]:

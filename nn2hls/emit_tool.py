@@ -10,6 +10,7 @@ from nn2hls.ops.base import Pragma
 _COMMON = {
     "partition": "ARRAY_PARTITION variable={0} complete dim=0",
     "banks": "ARRAY_PARTITION variable={0} cyclic factor={1}",
+    "wide": "ARRAY_RESHAPE variable={0} cyclic factor={1}",
     "ports": "INTERFACE ap_vld port={0}",
     "pipeline": "PIPELINE II={0}",
     "unroll": "UNROLL",

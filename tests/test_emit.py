@@ -166,3 +166,19 @@ def test_several_inputs_and_outputs_and_shared_values():
         assert converted.verify().equal
         outputs = converted.predict([np.ones((5, 3)), np.ones((5, 2))])
         assert [o.shape for o in outputs] == [(5, 2), (5, 2), (5, 4), (5, 3)]
+
+
+def test_strategy_resource_puts_deep_schedules_into_block_ram():
+    graph = mlp(np.random.default_rng(0), (20, 40, 3))
+    texts = {}
+    for strategy in ("Latency", "Resource"):
+        for reuse in (4, 100):
+            config = hls_config({"Precision": "ap_fixed<16,6>"}, fc0={"Strategy": strategy, "ReuseFactor": reuse})
+            converted = convert(graph, config)
+            text = converted.project.files["firmware/layers/fc0.h"]
+            texts[strategy, reuse] = ("impl=bram" in text, "ARRAY_RESHAPE variable=fc0_rom cyclic factor=8" in text)
+            blocks = converted.estimate().layers[0].report.bram
+            assert (blocks > 0) == (strategy == "Resource" and reuse == 100)
+    deep = texts.pop(("Resource", 100))
+    assert deep == (True, True)
+    assert not any(any(t) for t in texts.values())

@@ -78,8 +78,8 @@ class Pragma:
     """A hint for HLS tools in the code of a layer; each tool's description (``nn2hls.emit_tool``) says how it is written.
 
     Args:
-        word: ``partition`` (array), ``banks`` (array, number), ``block_rom`` (array), ``ports`` (names), ``pipeline``
-            (interval), ``unroll`` or ``dataflow``.
+        word: ``partition`` (array), ``banks`` and ``wide`` (array, number of elements side by side), ``block_rom`` (array),
+            ``ports`` (names), ``pipeline`` (interval), ``unroll`` or ``dataflow``.
         arguments: What the word asks for.
     """
 

@@ -11,7 +11,7 @@ import numpy as np
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType, Overflow, cast_to
 from nn2hls.ops.base import Code, Pragma, Rom
-from nn2hls.ops.dense import ORDER_FREE, Dense, Strategy
+from nn2hls.ops.dense import ORDER_FREE, Dense
 from nn2hls.ops.dense_plan import MAX_BLOCK, Block, ParallelPlan, ReusedPlan, Term, input_bounds, plan
 from nn2hls.ops.literals import constant, int_type
 from nn2hls.ranges import Range, ints
@@ -129,8 +129,8 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
         f"{accum} acc[{m}];",
         f"{accum} part[{m * segments}];",
         *(Pragma("partition", v) for v in ("x", "acc", "part")),
-        Pragma("banks", "@_rom", str(m)),
-        *([Pragma("block_rom", "@_rom")] if op.strategy is Strategy.RESOURCE else []),
+        Pragma("wide" if layout.block_rom else "banks", "@_rom", str(m)),
+        *([Pragma("block_rom", "@_rom")] if layout.block_rom else []),
         "NN2HLS_UNROLL",
         f"for (int i = 0; i < {wires}; i++) {{",
         Pragma("unroll"),

@@ -17,12 +17,13 @@ import numpy as np
 from nn2hls.csd import digits
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType
-from nn2hls.ops.dense import Dense
+from nn2hls.ops.dense import Dense, Strategy
 from nn2hls.ops.parts import cast_operators
 from nn2hls.ranges import Range, ints, width_of
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
 
 MAX_PRODUCTS = 65_536  # straight-line products of one layer
+SHALLOW = 64  # words: what one LUT holds per bit; a block RAM would stay almost empty
 MAX_BLOCK = 4_096  # straight-line products of one function; also the tools' limit on one unrolled loop or partitioned array
 
 
@@ -160,6 +161,11 @@ class ReusedPlan:
         return len(self.weight)
 
     @property
+    def block_rom(self) -> bool:
+        """Strategy Resource keeps the words of a step side by side in block RAM, unless they are too few to fill it."""
+        return self.op.strategy is Strategy.RESOURCE and self.steps > SHALLOW
+
+    @property
     def choices(self) -> int:
         """Ways of each multiplier's input multiplexer."""
         return self.op.weight.shape[0] if self.wiring is None else self.wiring.shape[1]
@@ -204,7 +210,7 @@ class ReusedPlan:
         return Schedule(
             ii=self.steps * self.positions,
             operators=(*step, Operator(Kind.ADD, (accum,), joins), *(Operator(o.kind, o.widths, len(used)) for o in cast)),
-            memories=(Memory(self.steps, word_bits, m, 1),),
+            memories=(Memory(self.steps, word_bits * m, 1, 1) if self.block_rom else Memory(self.steps, word_bits, m, 1),),
             path=(*(Operator(o.kind, o.widths) for o in step), *after, *cast),
             results=result.width * len(used),
             products=int(np.count_nonzero(self.op.weight.array)) * self.positions,
