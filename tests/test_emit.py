@@ -170,15 +170,16 @@ def test_several_inputs_and_outputs_and_shared_values():
 
 def test_strategy_resource_puts_deep_schedules_into_block_ram():
     graph = mlp(np.random.default_rng(0), (20, 40, 3))
-    texts = {}
+    texts, blocks = {}, {}
     for strategy in ("Latency", "Resource"):
         for reuse in (4, 100):
             config = hls_config({"Precision": "ap_fixed<16,6>"}, fc0={"Strategy": strategy, "ReuseFactor": reuse})
             converted = convert(graph, config)
             text = converted.project.files["firmware/layers/fc0.h"]
             texts[strategy, reuse] = ("impl=bram" in text, "ARRAY_RESHAPE variable=fc0_rom cyclic factor=8" in text)
-            blocks = converted.estimate().layers[0].report.bram
-            assert (blocks > 0) == (strategy == "Resource" and reuse == 100)
+            blocks[strategy, reuse] = converted.estimate().layers[0].report.bram
     deep = texts.pop(("Resource", 100))
     assert deep == (True, True)
     assert not any(any(t) for t in texts.values())
+    assert blocks["Resource", 4] == blocks["Latency", 4] == 0
+    assert 0 < blocks["Resource", 100] < blocks["Latency", 100]  # side by side, not one memory for each multiplier
