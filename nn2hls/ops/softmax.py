@@ -15,7 +15,7 @@ from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
 from nn2hls.ops.parts import cast_operators, lift, scaled, signed_width
 from nn2hls.ops.softmax_size import Plan, exp_tables, inverse_tables, log_of_powers, plan, slope_fraction
-from nn2hls.ranges import FLOAT64_EXACT, INT64_EXACT, Range, ints
+from nn2hls.ranges import Range, ints
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
 
 WHOLE = 1 << 17  # with at most so many distances, the emulator looks exp up in one table of all of them
@@ -33,11 +33,12 @@ class Softmax(Op):
     4. r = inverse[j] - floor(slope[j] * (s - middle of segment j)), near 1 / s.
     5. y[i] = cast(min(round(e[i] * r / 2**k), top)), rounded to nearest at ``share_t``; top is 1, or the largest result below.
 
-    The logarithm: 4. L = power[k] + inverse[j] + floor(slope[j] * (s - middle)), near ln S, at least 0. 5. y[i] = cast(-d[i] - L).
+    The logarithm: 4. L = max(power[k] + inverse[j] + floor(slope[j] * (s - middle)), 0), near ln S. 5. y[i] = cast(-d[i] - L).
 
     Guarantees: y[i] >= y[j] whenever x[i] > x[j], because every step is monotonic in x[i] and r is common. With derived tables
-    the sum of y differs from 1 by at most n/2 + 1 steps of share_t (if the result type reaches 1 but for a step): the sum of e * r / 2**k is S * r / 2**k, within
-    ``inverse_error`` < 1 step of 1 whatever errors e has, and each rounding adds half a step. ``bound`` is the error of each y.
+    and a result type that reaches 1, or 1 but for a step, the sum of y differs from 1 by at most n/2 + 1 steps of share_t: the
+    sum of e * r / 2**k is S * r / 2**k, within ``inverse_error`` < 1 step of 1 whatever errors e has, and each rounding adds
+    half a step. ``bound`` is the error of each y.
 
     Config: TableSize, ``exp_table`` and ``inv_table`` choose one table each for exp and 1/s, without slopes.
     """
@@ -119,11 +120,9 @@ class Softmax(Op):
     def _tables(self) -> tuple[Const | None, ...]:
         return self.exp_high, self.exp_low, self.inverse, self.slope, self.power
 
-    def exponentials(self) -> np.ndarray:
-        """exp(-a) of every address, by the tables."""
+    def exponentials(self, a: np.ndarray) -> np.ndarray:
+        """exp(-a) of addresses, by the tables."""
         high, low, *_ = self.words()
-        bits = self.plan().distance_t.width
-        a = np.arange(1 << bits)
         coarse, fine = high[a >> self.low_bits], low[a & ((1 << self.low_bits) - 1)]
         limb = min(self.drop, 16)  # the product of two 30 bit numbers in two parts, so that int64 holds them
         part = coarse * (fine & ((1 << limb) - 1)) >> limb
@@ -166,14 +165,11 @@ class Softmax(Op):
 
     def _exp_lookup(self, x: Range, kind: Any) -> Any:
         """A function from distances to exp(-d) as mantissas in arrays of ``kind``."""
-        t, words = self.plan().distance_t, self.exponentials()
-        span = x.high - x.low
+        t, span = self.plan().distance_t, x.high - x.low
         if span < WHOLE:
-            words = words[cast_to(np.arange(span + 1), x.fraction, t)]
-            whole = words.astype(kind)
+            whole = self.exponentials(cast_to(np.arange(span + 1), x.fraction, t)).astype(kind)
             return lambda d: whole.take(d.astype(np.intp))
-        table = words.astype(kind)
-        return lambda d: table.take(np.asarray(cast_to(lift(d, 4 * span), x.fraction, t), dtype=np.intp))
+        return lambda d: self.exponentials(np.asarray(cast_to(lift(d, 4 * span), x.fraction, t), dtype=np.int64)).astype(kind)
 
     def _normalised(self, e: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(shift K - k to the left, segment, distance from the segment's middle) of the sums, int64."""
@@ -226,8 +222,9 @@ class Softmax(Op):
     def bound(self, xs: Sequence[Range]) -> float:
         """The largest error of any result over all values of ``xs``, in units of the result, before the cast to its type.
 
-        With |error of e| <= rel * e + abs, e = 1 exact for the maximum, and S >= 1: numerator and denominator together move y by
-        at most rel * 2 y (1 - y) + abs * (n - 1), to first order; ln S by rel + abs * (n - 1). The second order is 1 / (1 - that).
+        With |error of e| <= rel * e + abs, e = 1 exact for the maximum, and S >= 1: numerator and denominator together move
+        y by at most rel * 2 y (1 - y) + abs * (n - 1), to first order, and ln S by rel + abs * (n - 1); the second order is a
+        factor of 1 / (1 - that).
         """
         (x,) = xs
         n = x.lo.shape[self.axis]
@@ -243,19 +240,32 @@ class Softmax(Op):
 
     def _exp_errors(self, x: Range) -> tuple[float, float]:
         """(relative, absolute) error of exp(-d) over all distances: rounding the address, and the rest."""
-        t, words = self.plan().distance_t, self.exponentials() * self.plan().exp_t.step
+        t, unit = self.plan().distance_t, self.plan().exp_t.step
         half = t.step / 2 if t.fraction < x.fraction else 0.0
-        relative = math.expm1(half)
+        relative = float(math.expm1(half))
+        if t.width > 18:
+            return relative, self._product_error() + math.exp(-t.max)
+        words = self.exponentials(np.arange(1 << t.width)) * unit
         a = np.arange(len(words)) * t.step
         last = max((x.high - x.low) * 2.0**-x.fraction, float(a[-1]))
         ends = (np.exp(-np.maximum(a - half, 0)), np.exp(-np.append(a[:-1] + half, last)))
         rest = [np.abs(words - e) - relative * e for e in ends]
         return relative, max(0.0, float(np.max(rest)))
 
-    def inverse_error(self, n: int) -> float:
-        """The largest |r * s - 1|, or error of L, over all sums: at the ends and the middle of a segment, plus what floor drops."""
+    def _product_error(self) -> float:
+        """Absolute error of exp(-a) from the errors of both tables, where the addresses are too many to try."""
         p = self.plan()
-        _, _, inverse, slope, power = self.words()
+        high, low, *_ = self.words()
+        scales = (2.0 ** (p.exp_t.fraction + 2), 2.0 ** (p.exp_t.fraction + 1))
+        steps = (p.distance_t.step * 2**self.low_bits, p.distance_t.step)
+        both = zip((high, low), scales, steps, strict=True)
+        coarse, fine = (float(np.max(np.abs(w / scale - np.exp(-np.arange(len(w)) * step)))) for w, scale, step in both)
+        return coarse + fine + coarse * fine + p.exp_t.step
+
+    def inverse_error(self, n: int) -> float:
+        """The largest |r * s - 1|, or error of L, at the ends and middle of the segments, plus what floor drops."""
+        p = self.plan()
+        _, _, inverse, slope, _ = self.words()
         lows = 1 + np.arange(len(inverse)) * 2.0**-p.segments
         worst = 0.0
         for off in (-0.5, 0.0, 0.5):
@@ -295,7 +305,12 @@ class Softmax(Op):
         if not self.log:
             last = [Operator(Kind.MUL, (e_width, r_width)), Operator(Kind.ROUND, (e_width + r_width, p.fraction + 1))]
         last += cast_operators(exact, result)
-        each = [*address, *lookup, *([Operator(Kind.ROM, (self.low_bits, int(low[0]).bit_length()))] if self.low_bits else []), *last]
+        each = [
+            *address,
+            *lookup,
+            *([Operator(Kind.ROM, (self.low_bits, int(low[0]).bit_length()))] if self.low_bits else []),
+            *last,
+        ]
         counted = [(each, n), (largest, n - 1), ([add], n - 1), (common, 1)]
         return Schedule(
             operators=tuple(Operator(o.kind, o.widths, k * rows) for group, k in counted for o in group if k),
@@ -332,7 +347,7 @@ class Softmax(Op):
             "address_width": p.distance_t.width,
             "low_bits": self.low_bits,
             "exp_drop": self.drop,
-            "exp_width": int(self.exponentials()[0]).bit_length(),
+            "exp_width": int(self.exponentials(np.zeros(1, dtype=np.int64))[0]).bit_length(),
             "exp_fraction": p.exp_t.fraction,
             "sum_width": p.exp_t.fraction + n.bit_length(),
             "most": most,

@@ -3,8 +3,8 @@
 Derived, for a result of f fraction bits and n classes:
 
 * ``distance_t`` has f + 2 fraction bits, or all of x's if they are fewer, and reaches to where exp(-d) vanishes;
-* exp(-d) has f + 3 + ceil(log2 n) fraction bits, as the product of two tables of half the address bits each (one table where 2**8
-  words hold all distances);
+* exp(-d) has f + 3 + ceil(log2 n) fraction bits, as the product of two tables of half the address bits each (one table
+  where 2**8 words hold all distances);
 * the reciprocal of the sum, shifted to 1 <= s < 2, is a tangent in 2**ceil((f + 3) / 2) segments, f + 5 fraction bits.
 """
 
@@ -25,7 +25,7 @@ from nn2hls.ops.parts import SQRT12
 from nn2hls.ops.table_size import asked_bits
 from nn2hls.ranges import Range
 
-MAX_FRACTION = 20  # of a derived result; beyond it the tables would grow without use
+MAX_FRACTION = 18  # of a derived result; beyond it the tables would grow without use
 ONE_TABLE = 8  # address bits up to which exp needs no product
 DIRECT_SIZE = 1024  # entries where the user names a type of the tables but no size, as in hls4ml
 
@@ -61,10 +61,13 @@ def plan(x: Range, n: int, hints: Hints, log: bool) -> Plan:
     """
     fraction = math.ceil(-math.log2(hints.noise * SQRT12)) if hints.result is None else hints.result.fraction
     fraction = min(max(fraction, 0), MAX_FRACTION)
-    asked = {k: hints.given[k].with_modes(Rounding.RND_CONV, Overflow.SAT) for k in ("exp_table", "inv_table") if k in hints.given}
+    asked = {
+        k: hints.given[k].with_modes(Rounding.RND_CONV, Overflow.SAT) for k in ("exp_table", "inv_table") if k in hints.given
+    }
     direct = bool(asked) or hints.table_size is not None
     exp_t = asked.get("exp_table", _unsigned(fraction + 3 + (n - 1).bit_length(), 1))
-    inverse_t = asked.get("inv_table", _unsigned(fraction + 5, max(1, math.ceil(math.log2(max(math.log(n), 0.5)))) + 1 if log else 1))
+    largest = max(math.log(n), 0.5) if log else 1.0
+    inverse_t = asked.get("inv_table", _unsigned(fraction + 5, math.frexp(largest)[1]))
     _check(asked, log)
     if not log:
         fraction = min(fraction, exp_t.fraction + inverse_t.fraction)

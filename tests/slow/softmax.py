@@ -20,25 +20,26 @@ def nearest(value, kind):
 
 @lru_cache(maxsize=64)
 def exp_table(distance_t, low_bits, exp_t):
-    """exp(-a) of every address, mantissas of exp_t."""
+    """The tables of the high and the low address bits, and the bits to drop from their product."""
     step = mpf(2) ** -distance_t.fraction
     if not low_bits:
-        return [nearest(mpmath.exp(-a * step), exp_t) for a in range(2**distance_t.width)]
+        return [nearest(mpmath.exp(-a * step), exp_t) for a in range(2**distance_t.width)], [1], 0
     high_t, low_t = (FixedType(exp_t.fraction + more + 1, 1, False) for more in (2, 1))
     low = [nearest(mpmath.exp(-a * step), low_t) for a in range(2**low_bits)]
     high = [nearest(mpmath.exp(-a * step * 2**low_bits), high_t) for a in range(2 ** (distance_t.width - low_bits))]
     for k in range(1, len(high)):
         high[k] = min(high[k], high[k - 1] * low[-1] // 2**low_t.fraction)
-    drop = high_t.fraction + low_t.fraction - exp_t.fraction
-    return [high[a // 2**low_bits] * low[a % 2**low_bits] // 2**drop for a in range(2**distance_t.width)]
+    return high, low, high_t.fraction + low_t.fraction - exp_t.fraction
 
 
 def row(op, x):
     """One row of fractions in, the exact results before the cast out."""
     nearest_up = FixedType(op.distance_t.width, op.distance_t.integer, False, Rounding.RND, Overflow.SAT)
     d = [max(x) - v for v in x]
-    table = exp_table(op.distance_t, op.low_bits, op.exp_t)
-    e = [Fraction(table[cast_slow(v, nearest_up)]) / Fraction(2) ** op.exp_t.fraction for v in d]
+    high, low, drop = exp_table(op.distance_t, op.low_bits, op.exp_t)
+    a = [cast_slow(v, nearest_up) for v in d]
+    words = [high[v // 2**op.low_bits] * low[v % 2**op.low_bits] // 2**drop for v in a]
+    e = [Fraction(w) / Fraction(2) ** op.exp_t.fraction for w in words]
     total = sum(e)
     k = math.floor(math.log2(total))
     while 2**k > total:
