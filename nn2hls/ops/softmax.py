@@ -1,24 +1,366 @@
-"""Softmax."""
+"""Softmax and LogSoftmax, on integers, with guarantees."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nn2hls.ops.base import Op
+from nn2hls.errors import ModelError
+from nn2hls.fixed import FixedType, cast_to
+from nn2hls.ir import Const, Shape
+from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
+from nn2hls.ops.parts import cast_operators, lift, scaled, signed_width
+from nn2hls.ops.softmax_size import Plan, exp_tables, inverse_tables, log_of_powers, plan, slope_fraction
+from nn2hls.ranges import Range, ints
+from nn2hls.schedule import Kind, Memory, Operator, Schedule
+
+WHOLE = 1 << 17  # with at most so many distances, the emulator looks exp up in one table of all of them
 
 
 @dataclass(frozen=True, eq=False)
 class Softmax(Op):
-    """y[i] = exp(x[i]) / sum over j of exp(x[j]) along ``axis`` (without batch axis, not negative); ``log`` gives its logarithm."""
+    """y[i] = exp(x[i]) / sum over j of exp(x[j]) along ``axis`` (without batch axis, not negative), or its logarithm.
+
+    On integers, for n values along the axis:
+
+    1. d[i] = max over j of x[j] - x[i], exact; a[i] = cast(d[i] to distance_t), which rounds to nearest and saturates.
+    2. e[i] = (exp_high[a[i] >> low_bits] * exp_low[a[i] % 2**low_bits]) >> drop, in exp_t; a = 0 gives exactly 1.
+    3. S = sum of e, exact, 1 <= S <= n; S = s * 2**k with 1 <= s < 2; j = the ``segments`` bits of s below its first.
+    4. r = inverse[j] - floor(slope[j] * (s - middle of segment j)), near 1 / s.
+    5. y[i] = cast(min(round(e[i] * r / 2**k), top)), rounded to nearest at ``share_t``; top is 1, or the largest result below.
+
+    The logarithm: 4. L = max(power[k] + inverse[j] + floor(slope[j] * (s - middle)), 0), near ln S. 5. y[i] = cast(-d[i] - L).
+
+    Guarantees: y[i] >= y[j] whenever x[i] > x[j], because every step is monotonic in x[i] and r is common. With derived tables
+    and a result type that reaches 1, or 1 but for a step, the sum of y differs from 1 by at most n/2 + 1 steps of share_t: the
+    sum of e * r / 2**k is S * r / 2**k, within ``inverse_error`` < 1 step of 1 whatever errors e has, and each rounding adds
+    half a step. ``bound`` is the error of each y.
+
+    Config: TableSize, ``exp_table`` and ``inv_table`` choose one table each for exp and 1/s, without slopes.
+    """
 
     axis: int
     log: bool = False
+    distance_t: FixedType | None = None
+    exp_t: FixedType | None = None
+    inverse_t: FixedType | None = None
+    share_t: FixedType | None = None
+    low_bits: int = 0
+    drop: int = 0
+    segments: int = 0
+    tangent: bool = False
+    top: int = 0
+    exp_high: Const | None = None
+    exp_low: Const | None = None
+    inverse: Const | None = None
+    slope: Const | None = None
+    power: Const | None = None
+
+    def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
+        if not 0 <= self.axis < len(shapes[0]):
+            raise ModelError(f"Axis {self.axis} is not one of a tensor of shape {shapes[0]}.", where=where)
+        return shapes[0]
 
     def evaluate_float(self, x: Any) -> Any:
         shifted = x - x.max(axis=self.axis + 1, keepdims=True)
         e = np.exp(shifted)
         total = e.sum(axis=self.axis + 1, keepdims=True)
         return shifted - np.log(total) if self.log else e / total
+
+    def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
+        return [np.broadcast_to(needed.any(axis=self.axis, keepdims=True), needed.shape)]
+
+    # ---- types -----------------------------------------------------------------------------------------------------------
+
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Softmax:
+        (x,) = xs
+        n = x.lo.shape[self.axis]
+        p = plan(x, n, hints, self.log)
+        high, low, drop = exp_tables(p)
+        inverse, slope = inverse_tables(p, self.log)
+        top = 1 << p.fraction
+        if hints.result is not None:
+            top = min(top, max(0, math.floor(hints.result.max * top)))
+        resolved: Softmax = self.replace(
+            distance_t=p.distance_t,
+            exp_t=p.exp_t,
+            inverse_t=p.inverse_t,
+            share_t=FixedType(p.fraction + 1, 1, False),
+            low_bits=p.low_bits,
+            drop=drop,
+            segments=p.segments,
+            tangent=p.tangent,
+            top=top,
+            exp_high=Const(high),
+            exp_low=Const(low),
+            inverse=Const(inverse),
+            slope=Const(slope),
+            power=Const(log_of_powers(p, n)) if self.log else None,
+        )
+        return resolved
+
+    def plan(self) -> Plan:
+        """The sizes again."""
+        assert self.share_t is not None
+        assert self.distance_t is not None
+        assert self.exp_t is not None
+        assert self.inverse_t is not None
+        fraction = self.share_t.fraction
+        return Plan(fraction, self.distance_t, self.low_bits, self.exp_t, self.segments, self.inverse_t, self.tangent)
+
+    def words(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The tables exp_high, exp_low, inverse, slope and power."""
+        tables = [c.array if c is not None else np.zeros(1, dtype=np.int64) for c in self._tables()]
+        return tables[0], tables[1], tables[2], tables[3], tables[4]
+
+    def _tables(self) -> tuple[Const | None, ...]:
+        return self.exp_high, self.exp_low, self.inverse, self.slope, self.power
+
+    def exponentials(self, a: np.ndarray) -> np.ndarray:
+        """exp(-a) of addresses, by the tables."""
+        high, low, *_ = self.words()
+        coarse, fine = high[a >> self.low_bits], low[a & ((1 << self.low_bits) - 1)]
+        limb = min(self.drop, 16)  # the product of two 30 bit numbers in two parts, so that int64 holds them
+        part = coarse * (fine & ((1 << limb) - 1)) >> limb
+        return np.asarray((coarse * (fine >> limb) + part) >> (self.drop - limb))
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        (x,) = xs
+        p, shape = self.plan(), x.lo.shape
+        if not self.log:
+            return Range(ints(0), ints(self.top), p.fraction).broadcast(shape)
+        fraction = max(x.fraction, p.inverse_t.fraction)
+        *_, inverse, slope, power = self.words()
+        n = shape[self.axis]
+        most = int(power.max()) + int(inverse.max()) + int(slope.max() << max(0, p.inverse_t.fraction - slope_fraction(p)))
+        far = (ints(x.hi.max(axis=self.axis, keepdims=True)) - x.lo) << (fraction - x.fraction)
+        low = -ints(np.maximum(far, 0)) - (most << (fraction - p.inverse_t.fraction))
+        return Range(ints(low), ints(0), fraction).broadcast(shape) if n else x
+
+    # ---- emulation -------------------------------------------------------------------------------------------------------
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        (x,) = xs
+        n, bits = x.lo.shape[self.axis], self._product_bits(x.lo.shape[self.axis])
+        kind: Any = np.float64 if bits <= 52 else np.int64 if bits <= 62 else object
+        exp = self._exp_lookup(x, kind)
+
+        def run(ops: Sequence[Any], watch: Any) -> Any:
+            moved = np.moveaxis(lift(ops[0], 2 * x.bound), self.axis + 1, 0)  # classes first: NumPy reduces whole rows
+            rows = np.ascontiguousarray(moved.reshape(n, -1))
+            d = rows.max(axis=0) - rows
+            e = exp(d)
+            y = self._log_share(d, e, x) if self.log else self._share(e, n)
+            return np.ascontiguousarray(np.moveaxis(y.reshape(moved.shape), 0, self.axis + 1))
+
+        return run
+
+    def _product_bits(self, n: int) -> int:
+        p = self.plan()
+        return p.exp_t.fraction + p.inverse_t.fraction + n.bit_length() + 2
+
+    def _exp_lookup(self, x: Range, kind: Any) -> Any:
+        """A function from distances to exp(-d) as mantissas in arrays of ``kind``."""
+        t, span = self.plan().distance_t, x.high - x.low
+        if span < WHOLE:
+            whole = self.exponentials(cast_to(np.arange(span + 1), x.fraction, t)).astype(kind)
+            return lambda d: whole.take(d.astype(np.intp))
+        return lambda d: self.exponentials(np.asarray(cast_to(lift(d, 4 * span), x.fraction, t), dtype=np.int64)).astype(kind)
+
+    def _normalised(self, e: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(shift K - k to the left, segment, distance from the segment's middle) of the sums, int64."""
+        p, n = self.plan(), len(e)
+        total = e.sum(axis=0).astype(np.int64)
+        most = n.bit_length() - 1
+        up = most + p.exp_t.fraction + 1 - np.frexp(total.astype(np.float64))[1]
+        bits = p.exp_t.fraction + most  # s = (total << up) / 2**bits
+        s = total << up.astype(np.int64)
+        below = bits - p.segments
+        return up, (s >> below) - (1 << p.segments), (s & ((1 << below) - 1)) - ((1 << below) >> 1)
+
+    def _corrections(self, segment: np.ndarray, off: np.ndarray, n: int) -> Any:
+        """floor(slope * (s - middle)) at the fraction of ``inverse_t``."""
+        p = self.plan()
+        drop = slope_fraction(p) + p.exp_t.fraction + n.bit_length() - 1 - p.inverse_t.fraction
+        product = self.words()[3][segment] * off
+        return product >> drop if drop >= 0 else product << -drop
+
+    def _share(self, e: Any, n: int) -> Any:
+        p = self.plan()
+        up, segment, off = self._normalised(e)
+        r = self.words()[2][segment]
+        if self.tangent:
+            r = r - self._corrections(segment, off, n)
+        drop = p.exp_t.fraction + p.inverse_t.fraction + n.bit_length() - 1 - p.fraction
+        if e.dtype == np.float64:
+            y = e * np.ldexp(r.astype(np.float64), up - drop)
+            y += 0.5
+            np.floor(y, out=y)
+            narrow = y.astype(np.float32) if self.top <= 1 << 24 else y
+            return np.minimum(narrow, self.top, out=narrow)
+        product = e * (r << up).astype(e.dtype)
+        return np.minimum((product + (1 << drop >> 1)) >> drop, self.top)
+
+    def _log_share(self, d: Any, e: Any, x: Range) -> Any:
+        p, n = self.plan(), len(e)
+        up, segment, off = self._normalised(e)
+        _, _, inverse, _, power = self.words()
+        total = power[n.bit_length() - 1 - up] + inverse[segment]
+        if self.tangent:
+            total = total + self._corrections(segment, off, n)
+        fraction = max(x.fraction, p.inverse_t.fraction)
+        total = np.maximum(total, 0) << (fraction - p.inverse_t.fraction)
+        wide = scaled(lift(d, self.exact([x]).bound), fraction - x.fraction)
+        return -wide - total.astype(wide.dtype)
+
+    # ---- errors ----------------------------------------------------------------------------------------------------------
+
+    def bound(self, xs: Sequence[Range]) -> float:
+        """The largest error of any result over all values of ``xs``, in units of the result, before the cast to its type.
+
+        With |error of e| <= rel * e + abs, e = 1 exact for the maximum, and S >= 1: numerator and denominator together move
+        y by at most rel * 2 y (1 - y) + abs * (n - 1), to first order, and ln S by rel + abs * (n - 1); the second order is a
+        factor of 1 / (1 - that).
+        """
+        (x,) = xs
+        n = x.lo.shape[self.axis]
+        relative, absolute = self._exp_errors(x)
+        total = relative + (n - 1) * absolute
+        if total >= 0.5:
+            return 1.0 if not self.log else math.inf
+        if self.log:
+            return total / (1 - total) + self.inverse_error(n)
+        step = 2.0 ** -self.plan().fraction
+        moved = (relative / 2 + (n - 1) * absolute) / (1 - total) + self.inverse_error(n)
+        return step / 2 + moved + max(0.0, 1 - self.top * step)
+
+    def _exp_errors(self, x: Range) -> tuple[float, float]:
+        """(relative, absolute) error of exp(-d) over all distances: rounding the address, and the rest."""
+        t, unit = self.plan().distance_t, self.plan().exp_t.step
+        half = t.step / 2 if t.fraction < x.fraction else 0.0
+        relative = float(math.expm1(half))
+        if t.width > 18:
+            return relative, self._product_error() + math.exp(-t.max)
+        words = self.exponentials(np.arange(1 << t.width)) * unit
+        a = np.arange(len(words)) * t.step
+        last = max((x.high - x.low) * 2.0**-x.fraction, float(a[-1]))
+        ends = (np.exp(-np.maximum(a - half, 0)), np.exp(-np.append(a[:-1] + half, last)))
+        rest = [np.abs(words - e) - relative * e for e in ends]
+        return relative, max(0.0, float(np.max(rest)))
+
+    def _product_error(self) -> float:
+        """Absolute error of exp(-a) from the errors of both tables, where the addresses are too many to try."""
+        p = self.plan()
+        high, low, *_ = self.words()
+        scales = (2.0 ** (p.exp_t.fraction + 2), 2.0 ** (p.exp_t.fraction + 1))
+        steps = (p.distance_t.step * 2**self.low_bits, p.distance_t.step)
+        both = zip((high, low), scales, steps, strict=True)
+        coarse, fine = (float(np.max(np.abs(w / scale - np.exp(-np.arange(len(w)) * step)))) for w, scale, step in both)
+        return coarse + fine + coarse * fine + p.exp_t.step
+
+    def inverse_error(self, n: int) -> float:
+        """The largest |r * s - 1|, or error of L, at the ends and middle of the segments, plus what floor drops."""
+        p = self.plan()
+        _, _, inverse, slope, _ = self.words()
+        lows = 1 + np.arange(len(inverse)) * 2.0**-p.segments
+        worst = 0.0
+        for off in (-0.5, 0.0, 0.5):
+            s = lows + (0.5 + off) * 2.0**-p.segments
+            change = slope * 2.0 ** -slope_fraction(p) * off * 2.0**-p.segments
+            value = inverse * p.inverse_t.step + (change if self.log else -change)
+            worst = max(worst, float(np.max(np.abs(value - np.log(s) if self.log else value * s - 1))))
+        steps = (2.0 if self.tangent else 0.0) + (0.5 if self.log and n > 1 else 0.0)
+        return worst + steps * p.inverse_t.step
+
+    # ---- hardware --------------------------------------------------------------------------------------------------------
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        (x,) = xs
+        n, p, exact = x.lo.shape[self.axis], self.plan(), self.exact(xs)
+        rows, levels = x.lo.size // n, (n - 1).bit_length()
+        high, low, *_ = self.words()
+        t, e_width, total = p.distance_t, p.exp_t.fraction + 1, p.exp_t.fraction + n.bit_length()
+        largest = (Operator(Kind.COMPARE, (x.width,)), Operator(Kind.SELECT, (x.width, 2)))
+        distance = x.width + 1
+        address = [Operator(Kind.ADD, (distance,))]
+        if t.fraction < x.fraction:
+            address.append(Operator(Kind.ROUND, (distance, distance - x.fraction + t.fraction + 1)))
+        if (x.high - x.low) >> max(x.fraction - t.fraction, 0) > t.max_mantissa:
+            address.append(Operator(Kind.SATURATE, (distance, t.width)))
+        lookup = [Operator(Kind.ROM, (t.width - self.low_bits, int(high[0]).bit_length()))]
+        if self.low_bits:
+            lookup.append(Operator(Kind.MUL, (int(high[0]).bit_length(), int(low[0]).bit_length())))
+        add = Operator(Kind.ADD, (total,))
+        common = [Operator(Kind.SHIFT, (total, n.bit_length() - 1))] if n > 1 else []
+        common.append(Operator(Kind.ROM, (p.segments, p.inverse_t.width)))
+        if self.tangent:
+            off = total - p.segments
+            common += [Operator(Kind.MUL, (slope_fraction(p) + 1, off)), Operator(Kind.ADD, (p.inverse_t.width,))]
+        r_width = p.inverse_t.fraction + n.bit_length()
+        last = [Operator(Kind.ADD, (exact.width,))]
+        if not self.log:
+            last = [Operator(Kind.MUL, (e_width, r_width)), Operator(Kind.ROUND, (e_width + r_width, p.fraction + 1))]
+        last += cast_operators(exact, result)
+        each = [
+            *address,
+            *lookup,
+            *([Operator(Kind.ROM, (self.low_bits, int(low[0]).bit_length()))] if self.low_bits else []),
+            *last,
+        ]
+        counted = [(each, n), (largest, n - 1), ([add], n - 1), (common, 1)]
+        return Schedule(
+            operators=tuple(Operator(o.kind, o.widths, k * rows) for group, k in counted for o in group if k),
+            memories=self._memories(n, rows),
+            path=(*(largest * levels), *address, *lookup, *((add,) * levels), *common, *last),
+            results=x.lo.size * result.width,
+            products=x.lo.size,
+        )
+
+    def _memories(self, n: int, rows: int) -> tuple[Memory, ...]:
+        found = []
+        for name, rom in self._roms().items():
+            if len(rom.values) > 1:
+                lookups = rows * (n if name.startswith("exp") else 1)
+                found.append(Memory(len(rom.values), rom.width, copies=math.ceil(lookups / 2)))
+        return tuple(found)
+
+    def _roms(self) -> dict[str, Rom]:
+        names = ("exp_high", "exp_low", "inverse", "slope", *(["power"] if self.log else []))
+        return {k: Rom(w, max(1, int(w.max()).bit_length()), False) for k, w in zip(names, self.words(), strict=False)}
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
+        (x,) = xs
+        shape, p, exact = x.lo.shape, self.plan(), self.exact(xs)
+        n = shape[self.axis]
+        most = n.bit_length() - 1
+        members = {
+            "outer": math.prod(shape[: self.axis]),
+            "n": n,
+            "inner": math.prod(shape[self.axis + 1 :]),
+            "x_width": signed_width(x.low, x.high),
+            "distance_width": max(1, (x.high - x.low).bit_length()),
+            "distance_shift": x.fraction - p.distance_t.fraction,
+            "address_width": p.distance_t.width,
+            "low_bits": self.low_bits,
+            "exp_drop": self.drop,
+            "exp_width": int(self.exponentials(np.zeros(1, dtype=np.int64))[0]).bit_length(),
+            "exp_fraction": p.exp_t.fraction,
+            "sum_width": p.exp_t.fraction + n.bit_length(),
+            "most": most,
+            "segments": p.segments,
+            "tangent": int(self.tangent),
+            "slope_width": int(self.words()[3].max(initial=1)).bit_length() + 1,
+            "slope_drop": slope_fraction(p) + p.exp_t.fraction + most - p.inverse_t.fraction,
+            "inverse_width": p.inverse_t.width + 2,
+            "shift": exact.fraction - result.fraction,
+        }
+        if self.log:
+            up = exact.fraction - p.inverse_t.fraction
+            members |= {"width": signed_width(exact.low), "distance_up": exact.fraction - x.fraction, "sum_up": up}
+        else:
+            members |= {"drop": p.exp_t.fraction + p.inverse_t.fraction + most - p.fraction, "top": self.top}
+        return Call("softmax.h", "log_softmax" if self.log else "softmax", members, self._roms())

@@ -58,7 +58,7 @@ def choose_address(function: Function, alpha: float, x: Range, table_t: FixedTyp
         found = np.clip(part_float(function, half, alpha), table_t.min, table_t.max)
         return np.asarray(np.abs(found - wanted[k])[inside[k]])
 
-    most = _asked_bits(hints.table_size)
+    most = asked_bits(hints.table_size)
     best = None
     for bits in range(2, MAX_ADDRESS + 1) if most is None else [most]:
         kinds = list(_candidates(x, bits))
@@ -70,7 +70,8 @@ def choose_address(function: Function, alpha: float, x: Range, table_t: FixedTyp
     return best
 
 
-def _asked_bits(size: int | None) -> int | None:
+def asked_bits(size: int | None) -> int | None:
+    """Address bits of a table of ``size`` entries."""
     if size is None:
         return None
     bits = size.bit_length() - 1
