@@ -62,7 +62,8 @@ constexpr __int128 right(__int128 v, int n) { return v >> (n > 127 ? 127 : n); }
 
 }  // namespace ap_detail
 
-// Base of ap_int and ap_uint, and the type of every result, as in the vendor's headers.
+// Base of ap_int and ap_uint, and the type of every result, as in the vendor's headers. It has no constructors: compile time
+// goes into calls, and an aggregate is built without any.
 template <int W, bool S>
 struct ap_int_base {
     static_assert(W >= 1 && W <= 4096, "ap_int: the width is out of range");
@@ -70,21 +71,17 @@ struct ap_int_base {
     static const int width = W;
     word V;
 
-    ap_int_base() = default;
-    constexpr ap_int_base(int v) : V(ap_detail::wrap(word(v), W, S)) {}
-    constexpr ap_int_base(unsigned v) : V(ap_detail::wrap(word(v), W, S)) {}
-    constexpr ap_int_base(long v) : V(ap_detail::wrap(word(v), W, S)) {}
-    constexpr ap_int_base(unsigned long v) : V(ap_detail::wrap(word(v), W, S)) {}
-    constexpr ap_int_base(long long v) : V(ap_detail::wrap(word(v), W, S)) {}
-    constexpr ap_int_base(unsigned long long v) : V(ap_detail::wrap(word(v), W, S)) {}
+    // The word of this type for another number: its low W bits.
     template <int W2, bool S2>
-    constexpr ap_int_base(const ap_int_base<W2, S2>& v)
-        : V((S == S2 ? W >= W2 : S && W > W2) ? word(v.V) : ap_detail::wrap(word(v.V), W, S)) {}
-    template <int W2, bool S2>
-    ap_int_base(const ap_range_ref<W2, S2>& v);
-
-    // A word that is known to fit.
-    static constexpr ap_int_base of(const word& v) { return ap_int_base(v, 0, 0); }
+    static constexpr word fit(const ap_int_base<W2, S2>& v) {
+        return (S == S2 ? W >= W2 : S && W > W2) ? word(v.V) : ap_detail::wrap(word(v.V), W, S);
+    }
+    static constexpr word fit(int v) { return ap_detail::wrap(word(v), W, S); }
+    static constexpr word fit(unsigned v) { return ap_detail::wrap(word(v), W, S); }
+    static constexpr word fit(long v) { return ap_detail::wrap(word(v), W, S); }
+    static constexpr word fit(unsigned long v) { return ap_detail::wrap(word(v), W, S); }
+    static constexpr word fit(long long v) { return ap_detail::wrap(word(v), W, S); }
+    static constexpr word fit(unsigned long long v) { return ap_detail::wrap(word(v), W, S); }
 
     constexpr int to_int() const { return static_cast<int>(static_cast<long long>(V)); }
     constexpr unsigned to_uint() const { return static_cast<unsigned>(static_cast<long long>(V)); }
@@ -100,31 +97,30 @@ struct ap_int_base {
     ap_range_ref<W, S> range(int high, int low);
     ap_int_base<W, false> range(int high, int low) const {
         typedef typename ap_int_base<W, false>::word bits;
-        return ap_int_base<W, false>::of(ap_detail::wrap(bits(ap_detail::right(V, low)), high - low + 1, false));
+        return ap_int_base<W, false>{ap_detail::wrap(bits(ap_detail::right(V, low)), high - low + 1, false)};
     }
     bool operator[](int i) const { return (ap_detail::right(V, i) & word(1)) != word(0); }
 
-    ap_int_base operator<<(int n) const { return of(ap_detail::wrap(ap_detail::left(V, n), W, S)); }
-    ap_int_base operator>>(int n) const { return of(ap_detail::right(V, n)); }
-    ap_int_base operator~() const { return of(ap_detail::wrap(word(~V), W, S)); }
+    ap_int_base operator<<(int n) const { return ap_int_base{ap_detail::wrap(ap_detail::left(V, n), W, S)}; }
+    ap_int_base operator>>(int n) const { return ap_int_base{ap_detail::right(V, n)}; }
+    ap_int_base operator~() const { return ap_int_base{ap_detail::wrap(word(~V), W, S)}; }
     bool operator!() const { return V == word(0); }
     ap_int_base<ap_detail::max(W, 1 + S) + 1, true> operator-() const {
         typedef ap_int_base<ap_detail::max(W, 1 + S) + 1, true> result;
-        return result::of(-typename result::word(V));
+        return result{-typename result::word(V)};
     }
     template <class T>
     ap_int_base& operator+=(const T& b) {
-        return *this = ap_int_base(*this + b);
+        V = fit(*this + b);
+        return *this;
     }
     template <class T>
     ap_int_base& operator-=(const T& b) {
-        return *this = ap_int_base(*this - b);
+        V = fit(*this - b);
+        return *this;
     }
     ap_int_base& operator<<=(int n) { return *this = *this << n; }
     ap_int_base& operator>>=(int n) { return *this = *this >> n; }
-
-  private:
-    constexpr ap_int_base(const word& v, int, int) : V(v) {}
 };
 
 // Part of an ap_[u]int; reads as an unsigned number, writes its bits.
@@ -138,23 +134,19 @@ struct ap_range_ref {
     const ap_range_ref& operator=(const T& v) const {
         typedef typename ap_int_base<W, S>::word word;
         if (low == 0 && high == W - 1) {  // all bits: the old value, which may be unset, is not read
-            d_bv.V = ap_int_base<W, S>(v).V;
+            d_bv.V = ap_int_base<W, S>::fit(v);
             return *this;
         }
-        const word ones = ap_detail::left(ap_int_base<W, S>(-1).V, low);
+        const word ones = ap_detail::left(word(-1), low);
         const word above = high == W - 1 ? word(0) : ap_detail::left(word(-1), high + 1);
         const word mask = ones & ~above;
-        const word bits = ap_detail::left(ap_int_base<W, S>(v).V, low);
+        const word bits = ap_detail::left(ap_int_base<W, S>::fit(v), low);
         d_bv.V = ap_detail::wrap(word((d_bv.V & ~mask) | (bits & mask)), W, S);
         return *this;
     }
     unsigned to_uint() const { return get().to_uint(); }
     unsigned long long to_uint64() const { return get().to_uint64(); }
 };
-
-template <int W, bool S>
-template <int W2, bool S2>
-ap_int_base<W, S>::ap_int_base(const ap_range_ref<W2, S2>& v) : V(ap_int_base(v.get()).V) {}
 
 template <int W, bool S>
 ap_range_ref<W, S> ap_int_base<W, S>::range(int high, int low) {
@@ -166,32 +158,32 @@ template <int W>
 struct ap_int : ap_int_base<W, true> {
     typedef ap_int_base<W, true> base;
     ap_int() = default;
-    constexpr ap_int(int v) : base(v) {}
-    constexpr ap_int(unsigned v) : base(v) {}
-    constexpr ap_int(long v) : base(v) {}
-    constexpr ap_int(unsigned long v) : base(v) {}
-    constexpr ap_int(long long v) : base(v) {}
-    constexpr ap_int(unsigned long long v) : base(v) {}
+    constexpr ap_int(int v) : base{base::fit(v)} {}
+    constexpr ap_int(unsigned v) : base{base::fit(v)} {}
+    constexpr ap_int(long v) : base{base::fit(v)} {}
+    constexpr ap_int(unsigned long v) : base{base::fit(v)} {}
+    constexpr ap_int(long long v) : base{base::fit(v)} {}
+    constexpr ap_int(unsigned long long v) : base{base::fit(v)} {}
     template <int W2, bool S2>
-    constexpr ap_int(const ap_int_base<W2, S2>& v) : base(v) {}
+    constexpr ap_int(const ap_int_base<W2, S2>& v) : base{base::fit(v)} {}
     template <int W2, bool S2>
-    ap_int(const ap_range_ref<W2, S2>& v) : base(v) {}
+    ap_int(const ap_range_ref<W2, S2>& v) : base{base::fit(v.get())} {}
 };
 
 template <int W>
 struct ap_uint : ap_int_base<W, false> {
     typedef ap_int_base<W, false> base;
     ap_uint() = default;
-    constexpr ap_uint(int v) : base(v) {}
-    constexpr ap_uint(unsigned v) : base(v) {}
-    constexpr ap_uint(long v) : base(v) {}
-    constexpr ap_uint(unsigned long v) : base(v) {}
-    constexpr ap_uint(long long v) : base(v) {}
-    constexpr ap_uint(unsigned long long v) : base(v) {}
+    constexpr ap_uint(int v) : base{base::fit(v)} {}
+    constexpr ap_uint(unsigned v) : base{base::fit(v)} {}
+    constexpr ap_uint(long v) : base{base::fit(v)} {}
+    constexpr ap_uint(unsigned long v) : base{base::fit(v)} {}
+    constexpr ap_uint(long long v) : base{base::fit(v)} {}
+    constexpr ap_uint(unsigned long long v) : base{base::fit(v)} {}
     template <int W2, bool S2>
-    constexpr ap_uint(const ap_int_base<W2, S2>& v) : base(v) {}
+    constexpr ap_uint(const ap_int_base<W2, S2>& v) : base{base::fit(v)} {}
     template <int W2, bool S2>
-    ap_uint(const ap_range_ref<W2, S2>& v) : base(v) {}
+    ap_uint(const ap_range_ref<W2, S2>& v) : base{base::fit(v.get())} {}
 };
 
 // Results are wide enough for every value: W1 + W2 for a product, the wider one plus one for a sum. C integers count as 32 or
@@ -200,8 +192,8 @@ struct ap_uint : ap_int_base<W, false> {
 #define NN2HLS_AP_BINARY(OP, WIDTH, SIGN)                                                                        \
     template <int W1, bool S1, int W2, bool S2>                                                                  \
     constexpr ap_int_base<WIDTH, SIGN> operator OP(const ap_int_base<W1, S1>& a, const ap_int_base<W2, S2>& b) { \
-        return ap_int_base<WIDTH, SIGN>::of(typename ap_int_base<WIDTH, SIGN>::word(a.V) OP                      \
-                                            typename ap_int_base<WIDTH, SIGN>::word(b.V));                       \
+        typedef typename ap_int_base<WIDTH, SIGN>::word word;                                                    \
+        return ap_int_base<WIDTH, SIGN>{word(a.V) OP word(b.V)};                                                 \
     }                                                                                                            \
     NN2HLS_AP_WITH_C(OP, int, 32)                                                                                \
     NN2HLS_AP_WITH_C(OP, long long, 64)
@@ -218,12 +210,12 @@ struct ap_uint : ap_int_base<W, false> {
 
 #define NN2HLS_AP_WITH_C(OP, CTYPE, BITS)                                                                        \
     template <int W, bool S>                                                                                     \
-    constexpr auto operator OP(const ap_int_base<W, S>& a, CTYPE b)->decltype(a OP ap_int_base<BITS, true>(b)) { \
-        return a OP ap_int_base<BITS, true>(b);                                                                  \
+    constexpr auto operator OP(const ap_int_base<W, S>& a, CTYPE b)->decltype(a OP ap_int_base<BITS, true>{b}) { \
+        return a OP ap_int_base<BITS, true>{b};                                                                  \
     }                                                                                                            \
     template <int W, bool S>                                                                                     \
-    constexpr auto operator OP(CTYPE a, const ap_int_base<W, S>& b)->decltype(ap_int_base<BITS, true>(a) OP b) { \
-        return ap_int_base<BITS, true>(a) OP b;                                                                  \
+    constexpr auto operator OP(CTYPE a, const ap_int_base<W, S>& b)->decltype(ap_int_base<BITS, true>{a} OP b) { \
+        return ap_int_base<BITS, true>{a} OP b;                                                                  \
     }
 
 NN2HLS_AP_BINARY(*, W1 + W2, (S1 || S2))
