@@ -119,7 +119,7 @@ def test_settings_are_obeyed_or_refused():
     asked = Hints(table_size=2048, given={"table": FixedType(18, 8)})
     case = Case(Table(Function.TANH), [kind], [(1,)], kind, asked)
     assert len(case.op.table.array) == 2048
-    assert case.op.table_t == FixedType(18, 8)
+    assert (case.op.table_t.width, case.op.table_t.integer) == (18, 8)
     with pytest.raises(TypeResolutionError, match="1024 or 2048"):
         Case(Table(Function.TANH), [kind], [(1,)], kind, Hints(table_size=1500))
     with pytest.raises(ModelError, match="above zero"):

@@ -78,7 +78,7 @@ class Softmax(Op):
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Softmax:
         (x,) = xs
-        n = x.lo.shape[self.axis]
+        n = int(x.lo.shape[self.axis])
         p = plan(x, n, hints, self.log)
         high, low, drop = exp_tables(p)
         inverse, slope = inverse_tables(p, self.log)
@@ -227,14 +227,14 @@ class Softmax(Op):
         factor of 1 / (1 - that).
         """
         (x,) = xs
-        n = x.lo.shape[self.axis]
+        n = int(x.lo.shape[self.axis])
         relative, absolute = self._exp_errors(x)
         total = relative + (n - 1) * absolute
         if total >= 0.5:
             return 1.0 if not self.log else math.inf
         if self.log:
             return total / (1 - total) + self.inverse_error(n)
-        step = 2.0 ** -self.plan().fraction
+        step = float(2.0 ** -self.plan().fraction)
         moved = (relative / 2 + (n - 1) * absolute) / (1 - total) + self.inverse_error(n)
         return step / 2 + moved + max(0.0, 1 - self.top * step)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nn2hls.fixed import FixedType, Overflow, Rounding
 from nn2hls.ir import Const, Graph, Node
-from nn2hls.ops import Constant, Dense, Input, Reshape, Strategy, Transpose
+from nn2hls.ops import Constant, Dense, Input, Reshape, Softmax, Strategy, Table, Transpose
 from nn2hls.ops.base import Hints
 from nn2hls.passes.base import Context, LayerSettings
 from nn2hls.passes.unused import Words, unused
@@ -83,6 +83,8 @@ def _resolve(
     context.notes += unused(node, settings, hints.given)
     if isinstance(op, Dense):
         op = op.replace(reuse=settings.reuse, strategy=Strategy(settings.strategy))
+    if isinstance(op, Table | Softmax):
+        context.notes.append(f"{node.name}: within {op.bound(xs):.2g} of the function for every input, before rounding.")
     exact = op.exact(xs)
     kind = given or _result_type(node, exact, signal, noise * math.sqrt(6), settings, context)
     return dataclasses.replace(node, op=op, type=kind), exact.cast(kind).broadcast(node.shape)
