@@ -197,7 +197,7 @@ def test_the_readme_names_commands_that_exist():
     from nn2hls.commands import COMMANDS
 
     text = "".join(f.read_text(encoding="utf-8") for f in git_files("README.md", "examples/demo.sh", "docs/*.md"))
-    named = set(re.findall(r"(?:^ *|\$ |`)nn2hls ([a-z]+)\b", text, re.M)) | set(re.findall(r"^step ([a-z]+)", text, re.M))
+    named = set(re.findall(r"(?:^ {4}|\$ |`)nn2hls ([a-z]+)\b", text, re.M)) | set(re.findall(r"^step ([a-z]+)", text, re.M))
     assert len(named) >= 7
     assert named <= {command.name for command in COMMANDS}
 
@@ -211,10 +211,6 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
 
 
 def test_links_between_documents_lead_somewhere():
-    links = {
-        (f, link)
-        for f in git_files("*.md")
-        for link in re.findall(r"\]\(([^)#:]+)\)", f.read_text(encoding="utf-8"))
-    }
+    links = {(f, link) for f in git_files("*.md") for link in re.findall(r"\]\(([^)#:]+)\)", f.read_text(encoding="utf-8"))}
     assert len(links) > 8
     assert [f"{f.name}: {link}" for f, link in links if not (f.parent / link).exists()] == []
