@@ -1,7 +1,7 @@
 // Activations that are exact in fixed point; see nn2hls/ops/activation.py and hard.py for the equations.
 //
-// Every config C has n (elements) and shift (fraction bits of the exact result minus those of y). width is the width of the signed
-// integer that holds the operand and every value computed from it.
+// Every config C has n (elements) and shift (fraction bits of the exact result minus those of y). width is the width of the
+// signed integer that holds the operand and every value computed from it.
 #ifndef NN2HLS_ACTIVATION_H_
 #define NN2HLS_ACTIVATION_H_
 

@@ -29,6 +29,7 @@ struct operand;
         static constexpr int size() { return C::size##K; }       \
         static constexpr int shift() { return C::shift##K; }     \
     };
+// clang-format off
 #define NN2HLS_OPERANDS(D)                                                                  \
     NN2HLS_OPERAND(D##0) NN2HLS_OPERAND(D##1) NN2HLS_OPERAND(D##2) NN2HLS_OPERAND(D##3) \
     NN2HLS_OPERAND(D##4) NN2HLS_OPERAND(D##5) NN2HLS_OPERAND(D##6) NN2HLS_OPERAND(D##7) \
@@ -40,6 +41,7 @@ NN2HLS_OPERANDS(3)
 NN2HLS_OPERANDS(4)
 NN2HLS_OPERANDS(5)
 NN2HLS_OPERAND(60) NN2HLS_OPERAND(61) NN2HLS_OPERAND(62) NN2HLS_OPERAND(63)
+// clang-format on
 #undef NN2HLS_OPERANDS
 #undef NN2HLS_OPERAND
 

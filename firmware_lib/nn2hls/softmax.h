@@ -8,8 +8,8 @@ namespace nn2hls {
 
 // exp of minus the distances from the maximum, and their sum, as trees over the classes. `stride` elements lie between classes.
 template <class C, class X, class H, class L>
-ap_uint<C::sum_width> exponentials(const X x[], int stride, const H high[], const L low[], ap_uint<C::distance_width> distance[],
-                                   ap_uint<C::exp_width> e[]) {
+ap_uint<C::sum_width> exponentials(const X x[], int stride, const H high[], const L low[],
+                                   ap_uint<C::distance_width> distance[], ap_uint<C::exp_width> e[]) {
     ap_int<C::x_width> largest[C::n];
     NN2HLS_UNROLL
     for (int i = 0; i < C::n; i++) {
@@ -90,7 +90,8 @@ void softmax(const X x[], Y y[], const H high[], const L low[], const V inverse[
         NN2HLS_UNROLL
         for (int i = 0; i < C::n; i++) {
             const ap_int<C::exp_width + C::inverse_width + C::most + 2> product = e[i] * factor;
-            const ap_int<C::exp_width + C::inverse_width + C::most + 2> share = cast_to<C::drop, C::exp_width + C::inverse_width + C::most + 2, true, RND, WRAP>(product);
+            const ap_int<C::exp_width + C::inverse_width + C::most + 2> share =
+                cast_to<C::drop, C::exp_width + C::inverse_width + C::most + 2, true, RND, WRAP>(product);
             const ap_int<C::exp_width + C::inverse_width + C::most + 2> top = C::top;
             const ap_int<C::exp_width + C::inverse_width + C::most + 2> r = share > top ? top : share;
             store<C::shift>(y[start + i * C::inner], r);
