@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from nn2hls.errors import DataError
 from nn2hls.fixed import FixedType, Rounding, cast, cast_to
 from nn2hls.ir import Graph, Node
 from nn2hls.ops.base import Kernel, Watch
+from nn2hls.ops.dense import Dense
 from nn2hls.ops.parts import lift
 from nn2hls.ops.shape import Constant, Input
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier
 
-CHUNK_BYTES = 512 << 10  # of the widest value, so that a chunk stays in the second-level cache
+CHUNK_BYTES = 1 << 20  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
 
 
 @dataclass
@@ -44,6 +46,24 @@ class Overflow:
         return f"{self.layer}: {share} beyond {self.type}, {self.bits} more integer bits needed"
 
 
+@cache
+def safe_range(fraction: int, kind: FixedType) -> tuple[int, int]:
+    """The smallest and the largest mantissa with ``fraction`` fraction bits that round into the range of ``kind``."""
+    shift = fraction - kind.fraction
+    if shift <= 0:
+        return -(-kind.min_mantissa >> -shift), kind.max_mantissa >> -shift
+    step = 1 << shift
+    ends = []
+    for end, away in ((kind.min_mantissa, -1), (kind.max_mantissa, 1)):
+        inside, outside = end * step, (end + away) * step  # the last value that fits lies between
+        while abs(outside - inside) > 1:
+            middle = (inside + outside) // 2
+            rounded = cast_to(middle, fraction, kind, fits=True)
+            inside, outside = (middle, outside) if rounded == end else (inside, middle)
+        ends.append(inside)
+    return ends[0], ends[1]
+
+
 @dataclass
 class OverflowLog:
     """All overflows of one run, by layer."""
@@ -60,10 +80,11 @@ class OverflowLog:
         self.seen[layer] = self.seen.get(layer, 0) + size
         if not size:
             return False
-        low, high = int(values.min()), int(values.max())
-        low, high = (cast_to(v, fraction, kind, fits=True) for v in (low, high))
-        if kind.min_mantissa <= low and high <= kind.max_mantissa:
+        low, high = values.min(), values.max()
+        first, last = safe_range(fraction, kind)
+        if first <= low and high <= last:
             return False
+        low, high = (cast_to(int(v), fraction, kind, fits=True) for v in (low, high))
         rounded = cast_to(values, fraction, kind, fits=True)
         entry = self.found.setdefault(layer, Overflow(layer, kind))
         entry.count += int(np.count_nonzero((rounded < kind.min_mantissa) | (rounded > kind.max_mantissa)))
@@ -93,6 +114,7 @@ class _Step:
     fraction: int
     proven: bool  # the exact result fits the result type for every input
     exact: bool  # no bits are dropped
+    in_place: bool  # the operand is a fresh array that nobody else reads
     bound: int  # the largest magnitude before and after rounding
 
 
@@ -107,7 +129,7 @@ class Emulator:
             xs = [ranges[i] for i in node.inputs]
             ranges[node.name] = node_range(node, xs)
             if not isinstance(node.op, Input | Constant):
-                self._steps.append(_prepare(node, xs))
+                self._steps.append(_prepare(graph, node, xs))
         self.ranges = ranges
         self._constants = {n.name: _constant(n) for n in graph if isinstance(n.op, Constant)}
         widest = max((int(np.prod(n.shape)) for n in graph), default=1)
@@ -164,7 +186,10 @@ class Emulator:
         for k, step in enumerate(self._steps):
             node = step.node
             operands = [values[i] for i in node.inputs]
-            exact = step.kernel(operands, log.watch(node.name))
+            if step.in_place:
+                exact = step.kernel(operands, log.watch(node.name), operands[0])
+            else:
+                exact = step.kernel(operands, log.watch(node.name))
             values[node.name] = _finish(step, exact, log)
             if node.name in wanted:
                 take(node.name, start, values[node.name])
@@ -173,12 +198,14 @@ class Emulator:
                     values.pop(name, None)
 
 
-def _prepare(node: Node, xs: list[Range]) -> _Step:
+def _prepare(graph: Graph, node: Node, xs: list[Range]) -> _Step:
     exact, kind = node.op.exact(xs), node.result_type
     rounded = exact.rounded(kind)
     proven = kind.min_mantissa <= rounded.low and rounded.high <= kind.max_mantissa
     bound = max(exact.bound, rounded.bound)
-    return _Step(node, node.op.kernel(xs), exact.fraction, proven, exact.fraction == kind.fraction, bound)
+    (first, *rest) = graph.operands(node)
+    in_place = node.op.overwrites and not rest and isinstance(first.op, Dense) and len(graph.users[first.name]) == 1
+    return _Step(node, node.op.kernel(xs), exact.fraction, proven, exact.fraction == kind.fraction, in_place, bound)
 
 
 def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
@@ -208,20 +235,28 @@ def _as_mantissas(x: np.ndarray, node: Node) -> np.ndarray:
 def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
     """Floats to mantissas of the input's type, rounded by its mode, exactly; values that do not fit are noted."""
     kind = node.result_type
-    values = x.astype(np.float64)
-    if not np.isfinite(values).all():
-        fix = "Clean the data first: fixed point has no such values."
-        raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
-    rounded = round_exact(np.ldexp(values, kind.fraction), kind.rounding)
-    if rounded.size and np.abs(rounded).max() > FLOAT64_EXACT:
-        whole = ints_of(values, kind)
-        log.see(node.name, whole, kind.fraction, kind)
-        mantissas: np.ndarray = cast_to(whole, kind.fraction, kind)
+    scaled = _scaled(x, kind.fraction)
+    if scaled.size and not (np.isfinite(scaled.min()) and np.isfinite(scaled.max())):
+        if not np.isfinite(x).all():
+            fix = "Clean the data first: fixed point has no such values."
+            raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
+        rounded = ints_of(x, kind)
+    elif scaled.size and max(-scaled.min(), scaled.max()) > FLOAT64_EXACT:
+        rounded = ints_of(x, kind)
     else:
-        fits = not log.see(node.name, rounded, kind.fraction, kind)
-        mantissas = rounded if fits else cast_to(rounded, kind.fraction, kind)
+        rounded = round_exact(scaled, kind.rounding)
+    fits = not log.see(node.name, rounded, kind.fraction, kind)
+    mantissas: np.ndarray = rounded if fits else cast_to(rounded, kind.fraction, kind)
     out = carrier(max(kind.max_mantissa, -kind.min_mantissa)) or np.dtype(np.int64)
     return mantissas.astype(out, copy=False)
+
+
+def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:
+    """x * 2**fraction, exact unless it becomes infinite or smaller than any normal number, which then rounds as zero does."""
+    kind = np.float32 if x.dtype == np.float32 and abs(fraction) <= 64 else np.float64
+    if abs(fraction) > 1000:
+        return np.asarray(np.ldexp(x.astype(np.float64), fraction))
+    return np.asarray(np.multiply(x, kind(2.0**fraction), dtype=kind))
 
 
 def ints_of(values: np.ndarray, kind: FixedType) -> np.ndarray:
@@ -236,21 +271,30 @@ def ints_of(values: np.ndarray, kind: FixedType) -> np.ndarray:
 
 
 def round_exact(q: np.ndarray, rounding: Rounding) -> np.ndarray:
-    """Round float64 values to whole numbers by ``rounding``; unlike adding a half, right for every float64."""
+    """Round floats to whole numbers by ``rounding``; unlike adding a half, right for every float."""
     if rounding is Rounding.TRN:
         return np.asarray(np.floor(q))
     if rounding is Rounding.TRN_ZERO:
         return np.asarray(np.trunc(q))
-    if rounding is Rounding.RND_CONV:
-        return np.asarray(np.rint(q))
     nearest = np.rint(q)  # half to even; only ties differ between the other modes
-    below = np.floor(q)
-    size = np.abs(q)
-    tie = np.asarray(size - np.trunc(size) == 0.5)  # exact, unlike q - floor(q) just above -1/2
-    up = {
-        Rounding.RND: np.ones_like(tie),
-        Rounding.RND_MIN_INF: np.zeros_like(tie),
-        Rounding.RND_INF: q > 0,
-        Rounding.RND_ZERO: q < 0,
-    }[rounding]
-    return np.asarray(np.where(tie, below + up, nearest))
+    if rounding is not Rounding.RND_CONV:
+        rest = np.subtract(q, nearest)  # exact
+        up, down = _TIES[rounding]
+        if up is not None:
+            nearest += np.logical_and(rest == 0.5, up(q, 0)) if up is not _always else rest == 0.5
+        if down is not None:
+            nearest -= np.logical_and(rest == -0.5, down(q, 0)) if down is not _always else rest == -0.5
+    return nearest
+
+
+def _always(q: np.ndarray, zero: int) -> bool:
+    return True
+
+
+# Which ties move up from the even number below them, and down from the one above: always, never, or by the sign.
+_TIES: dict[Rounding, tuple[Any, Any]] = {
+    Rounding.RND: (_always, None),
+    Rounding.RND_MIN_INF: (None, _always),
+    Rounding.RND_INF: (np.greater, np.less),
+    Rounding.RND_ZERO: (np.less, np.greater),
+}

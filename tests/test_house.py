@@ -191,3 +191,26 @@ def test_scripts_stop_at_the_first_error(script):
     assert os.access(path, os.X_OK)
     assert "set -euo pipefail" in path.read_text(encoding="utf-8")
     subprocess.run(["bash", "-n", path], check=True)
+
+
+def test_the_readme_names_commands_that_exist():
+    from nn2hls.commands import COMMANDS
+
+    text = "".join(f.read_text(encoding="utf-8") for f in git_files("README.md", "examples/demo.sh", "docs/*.md"))
+    named = set(re.findall(r"(?:^ {4}|\$ |`)nn2hls ([a-z]+)\b", text, re.M)) | set(re.findall(r"^step ([a-z]+)", text, re.M))
+    assert len(named) >= 7
+    assert named <= {command.name for command in COMMANDS}
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert '"my-hls-test"' in code
+    exec(compile(code.replace('"my-hls-test"', repr(str(tmp_path / "project"))), "README.md", "exec"), {})
+    assert (tmp_path / "project" / "build_prj.tcl").is_file()
+
+
+def test_links_between_documents_lead_somewhere():
+    links = {(f, link) for f in git_files("*.md") for link in re.findall(r"\]\(([^)#:]+)\)", f.read_text(encoding="utf-8"))}
+    assert len(links) > 8
+    assert [f"{f.name}: {link}" for f, link in links if not (f.parent / link).exists()] == []

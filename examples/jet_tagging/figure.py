@@ -53,7 +53,8 @@ def precision(axes, scan, reference: float) -> None:
         shown = sorted((types[p.precision].width, p.accuracy) for p in points if types[p.precision].integer == integer)
         axes.plot(*zip(*((w, 100 * a) for w, a in shown), strict=True), marker="o", ms=4, color=colour, label=f"{integer}")
     axes.axhline(100 * reference, color="black", lw=0.8, ls="--")
-    axes.annotate("float", (4, 100 * reference), textcoords="offset points", xytext=(0, 4), fontsize="small")
+    axes.annotate("float", (5, 100 * reference), textcoords="offset points", xytext=(0, -11), fontsize="small")
+    axes.set_xticks(range(4, 19, 2))
     axes.set(xlabel="bits of ap_fixed<W, I>", ylabel="accuracy [%]", title="one type for everything")
     axes.legend(title="integer bits I", fontsize="small", loc="center right")
 
@@ -75,7 +76,7 @@ def reuse(axes, scan) -> None:
 def main() -> None:
     """Run two scans and draw."""
     graph = nn2hls.load(HERE / "jet_tagger_pruned.keras")
-    data = {"inputs": [np.load(HERE / "jets_test.npy")], "labels": np.load(HERE / "jets_test_labels.npy")}
+    data = {"x": np.load(HERE / "jets_test.npy"), "y": np.load(HERE / "jets_test_labels.npy")}
     bits = nn2hls.scan(graph, CONFIG, precisions="ap_fixed<{4..18},{4..7}>", **data)
     steps = nn2hls.scan(graph, CONFIG, precisions="ap_fixed<16,6>", reuses="1..6", **data)
     figure = Figure(figsize=(12, 3.6), layout="constrained")

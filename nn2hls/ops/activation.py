@@ -33,6 +33,7 @@ from nn2hls.schedule import Kind, Operator, Schedule
 class Relu(Op):
     """y = cast(max(x, 0))."""
 
+    overwrites: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
@@ -43,7 +44,7 @@ class Relu(Op):
         return Range(ints(np.maximum(x.lo, 0)), ints(np.maximum(x.hi, 0)), x.fraction)
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
-        return lambda ops, watch: np.maximum(ops[0], 0)
+        return lambda ops, watch, out=None: np.maximum(ops[0], 0, out=out)
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         select = (Operator(Kind.SELECT, (xs[0].width, 2)),) if xs[0].signed else ()

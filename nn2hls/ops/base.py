@@ -17,8 +17,9 @@ from nn2hls.schedule import Schedule
 
 # Sees the values before a cast inside an op: (what, values, fraction bits of the values, type they are cast to).
 Watch = Callable[[str, Any, int, FixedType], None]
-# Operand arrays with a leading batch axis in, the exact result out, both as mantissas in float32, float64, int64 or Wide.
-Kernel = Callable[[Sequence[Any], Watch], Any]
+# Called with the operands (arrays with a leading batch axis) and a Watch; returns the exact result. All are mantissas, in
+# float32, float64, int64 or Wide.
+Kernel = Callable[..., Any]
 
 
 OpT = TypeVar("OpT", bound="Op")
@@ -113,6 +114,7 @@ class Op:
     """
 
     arity: ClassVar[int | None] = 1  # number of operands; None: any number from one
+    overwrites: ClassVar[bool] = False  # its kernel takes a third argument, the array for the result, which may be its operand
     pointwise: ClassVar[bool] = False  # each element of the result depends on the operands' elements at its place alone
 
     def infer(self, shapes: Sequence[Shape], where: str) -> Shape:
