@@ -276,7 +276,7 @@ def round_exact(q: np.ndarray, rounding: Rounding) -> np.ndarray:
         return np.asarray(np.floor(q))
     if rounding is Rounding.TRN_ZERO:
         return np.asarray(np.trunc(q))
-    nearest = np.rint(q)  # half to even; only ties differ between the other modes
+    nearest: np.ndarray = np.rint(q)  # half to even; only ties differ between the other modes
     if rounding is not Rounding.RND_CONV:
         rest = np.subtract(q, nearest)  # exact
         up, down = _TIES[rounding]

@@ -29,18 +29,11 @@ struct operand;
         static constexpr int size() { return C::size##K; }       \
         static constexpr int shift() { return C::shift##K; }     \
     };
-<<<<<<< HEAD
-#define NN2HLS_OPERANDS(D)                                                                                   \
-    NN2HLS_OPERAND(D##0)                                                                                     \
-    NN2HLS_OPERAND(D##1) NN2HLS_OPERAND(D##2) NN2HLS_OPERAND(D##3) NN2HLS_OPERAND(D##4) NN2HLS_OPERAND(D##5) \
-        NN2HLS_OPERAND(D##6) NN2HLS_OPERAND(D##7) NN2HLS_OPERAND(D##8) NN2HLS_OPERAND(D##9)
-=======
 // clang-format off
 #define NN2HLS_OPERANDS(D)                                                                  \
     NN2HLS_OPERAND(D##0) NN2HLS_OPERAND(D##1) NN2HLS_OPERAND(D##2) NN2HLS_OPERAND(D##3) \
     NN2HLS_OPERAND(D##4) NN2HLS_OPERAND(D##5) NN2HLS_OPERAND(D##6) NN2HLS_OPERAND(D##7) \
     NN2HLS_OPERAND(D##8) NN2HLS_OPERAND(D##9)
->>>>>>> example
 NN2HLS_OPERANDS()
 NN2HLS_OPERANDS(1)
 NN2HLS_OPERANDS(2)
