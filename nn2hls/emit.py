@@ -104,7 +104,7 @@ class _Emitter:
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
         operands = tuple(self.values[i] for i in node.inputs)
-        return layer(self.ids[node.name], node, operands, self.values[node.name], code, self.tool)
+        return layer(self.ids[node.name], node, operands, self.values[node.name], code, self.tool, dataflow=self.dataflow)
 
     def project(self) -> Project:
         name = self.options.name

@@ -42,8 +42,14 @@ class Layer:
     headers: tuple[str, ...]
 
 
-def layer(ident: str, node: Node, operands: tuple[Value, ...], result: Value, code: Call | Code, tool: Tool) -> Layer:
-    """The layer that an op's ``call`` facet describes."""
+def layer(
+    ident: str, node: Node, operands: tuple[Value, ...], result: Value, code: Call | Code, tool: Tool, *, dataflow: bool
+) -> Layer:
+    """The layer that an op's ``call`` facet describes.
+
+    In one pipeline the top function unrolls every loop; with dataflow each layer is a process, which must do so itself unless
+    it has loops of its own.
+    """
     headers: tuple[str, ...]
     if isinstance(code, Call):
         text, headers = _call(ident, code, tool), (code.header,)
@@ -54,9 +60,17 @@ def layer(ident: str, node: Node, operands: tuple[Value, ...], result: Value, co
         helpers = _named(code.helpers, ident, types)
         text, headers = _roms(code.roms, ident) + (lines(helpers, 0, tool) + "\n" if helpers else ""), tuple(code.headers)
         body = _named(code.body, ident, types)
+    if dataflow and not _has_loops(code):
+        body = [Pragma("pipeline", "1"), *body]
     parameters = [f"const {v.type} x{k}[{v.size}]" for k, v in enumerate(operands)]
     head = f"static void {ident}({', '.join([*parameters, f'{result.type} y[{result.size}]'])}) {{\n"
     return Layer(ident, node, operands, result, f"{text}{head}{lines(body, 4, tool)}}}\n", headers)
+
+
+def _has_loops(code: Call | Code) -> bool:
+    """Whether the code pipelines loops of its own."""
+    parts = (*code.body, *code.helpers) if isinstance(code, Code) else ()
+    return any(isinstance(p, Pragma) and p.word == "pipeline" for p in parts)
 
 
 def _call(ident: str, code: Call, tool: Tool) -> str:

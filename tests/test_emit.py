@@ -183,3 +183,14 @@ def test_strategy_resource_puts_deep_schedules_into_block_ram():
     assert not any(any(t) for t in texts.values())
     assert blocks["Resource", 4] == blocks["Latency", 4] == 0
     assert 0 < blocks["Resource", 100] < blocks["Latency", 100]  # side by side, not one memory for each multiplier
+
+
+def test_with_dataflow_every_process_pipelines_itself_or_its_loop():
+    graph = mlp(np.random.default_rng(0), (6, 8, 3))
+    files = convert(graph, hls_config(fc0={"ReuseFactor": 4})).project.files
+    assert "#pragma HLS DATAFLOW" in files["firmware/myproject.cpp"]
+    for layer in ("fc0", "fc0_relu", "fc1"):
+        assert files[f"firmware/layers/{layer}.h"].count("#pragma HLS PIPELINE II=1") == 1
+    one = convert(graph).project.files
+    assert one["firmware/myproject.cpp"].count("#pragma HLS PIPELINE II=1") == 1
+    assert not any("PIPELINE" in text for path, text in one.items() if path.startswith("firmware/layers"))
