@@ -91,7 +91,7 @@ def find_part(text: str, where: str = "Part") -> Part:
             return _part(name, match["a"] or match["b"], where)
     known = [*_rows(), *boards()]
     close = suggest(asked, known) or suggest(re.split(r"-", asked)[0], known)
-    raise ConfigError(f"The part {text!r} is not known.", where=where, fix=f"{close} Known are {', '.join(known)}.".strip())
+    raise ConfigError(f"The part {text!r} is not known.", where=where, fix=close or f"Known are {', '.join(known)}.")
 
 
 def _part(name: str, grade: str | None, where: str) -> Part:
