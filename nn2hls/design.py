@@ -209,7 +209,7 @@ class Design:
         keys = self._trace_nodes()
         values, log = self._emulate(check_inputs(self.graph, x), list(keys.values()), raw=False)
         self._warn(log)
-        return {key: values[name] for key, name in keys.items()}
+        return {key: self.graph[name].whole(values[name]) for key, name in keys.items()}
 
     def trace_float(self, x: Data) -> dict[str, np.ndarray]:
         """The same of the float reference, with the same keys."""
@@ -271,10 +271,10 @@ class Design:
             for fixed, name, label in zip(self.graph.outputs, self.float_graph.outputs, labels, strict=True)
         )
         # What nothing reads is not computed, so it says nothing about precision.
-        read = {k: np.broadcast_to(needed[n], values[n].shape[1:]) for k, n in keys.items()}
+        read = {k: self.graph[n].whole(needed[n][None], False)[0] for k, n in keys.items()}
         layers = compare_layers(
             {k: reference[n][:, read[k]] for k, n in keys.items()},
-            {k: values[n][:, read[k]] for k, n in keys.items()},
+            {k: self.graph[n].whole(values[n])[:, read[k]] for k, n in keys.items()},
             log.overflows(),
         )
         return Comparison(outputs, layers)

@@ -79,6 +79,24 @@ class Origin:
         return self.shows or (self.layer if self.is_result else "")
 
 
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How the value of a layer is read from a node that computes fewer channels (elements of the last axis) of it.
+
+    Args:
+        source: For each channel of the layer the node's channel that holds it; -1 where it is not computed.
+        constant: Mantissas of the layer's whole value where it is known without computing, else zeros; read where source is -1.
+    """
+
+    source: np.ndarray
+    constant: Const
+
+    def expand(self, values: np.ndarray, constant: Any) -> np.ndarray:
+        """Values (events, *shape of the node) as (events, *shape of the layer), ``constant`` where nothing is computed."""
+        taken = values[..., self.source]
+        return np.where(self.source < 0, np.asarray(constant, dtype=taken.dtype), taken)
+
+
 @dataclass(frozen=True)
 class Node:
     """One value of the network.
@@ -90,6 +108,7 @@ class Node:
         shape: Shape without the batch axis.
         type: Result type; None until types are resolved.
         origin: The user's layer.
+        spread: Where the user's own channels are, when some are not computed.
     """
 
     name: str
@@ -98,6 +117,7 @@ class Node:
     shape: Shape
     type: FixedType | None = None
     origin: Origin = field(default_factory=lambda: Origin(""))
+    spread: Spread | None = None
 
     @property
     def result_type(self) -> FixedType:
@@ -105,6 +125,14 @@ class Node:
         if self.type is None:
             raise GraphError("Its type is not resolved yet.", where=self.name)
         return self.type
+
+    def whole(self, values: np.ndarray, constant: Any = None) -> np.ndarray:
+        """Values (events, *shape) in the layer's own shape; what is not computed is ``constant``, by default what it is known to be."""
+        if self.spread is None:
+            return values
+        if constant is None:
+            constant = self.spread.constant.array.astype(np.float64) * self.result_type.step
+        return self.spread.expand(values, constant)
 
 
 @dataclass(frozen=True)
@@ -173,6 +201,7 @@ class Graph:
         for n in nodes:
             args = ", ".join(label[i] for i in n.inputs)
             size = "x".join(map(str, n.shape)) or "scalar"
+            size += f" of {'x'.join(map(str, n.spread.constant.shape))}" if n.spread else ""
             fields = _fields(n.op)
             kind = f" {n.type}" if n.type else ""
             lines.append(f"{label[n.name]} = {type(n.op).__name__}({args}){fields} -> {size}{kind}")
@@ -269,10 +298,20 @@ def verify(graph: Graph, *, typed: bool = False) -> None:
         if shape != node.shape:
             raise GraphError(f"Its shape is {node.shape}, its op infers {shape}.", where=node.name)
         _verify_stage(node, typed)
+        if node.spread is not None:
+            _verify_spread(node, node.spread)
         seen[node.name] = node
     for name in graph.outputs:
         if name not in seen:
             raise GraphError(f"The output '{name}' is not a node.")
+
+
+def _verify_spread(node: Node, spread: Spread) -> None:
+    whole = spread.constant.shape
+    if spread.source.shape != whole[-1:] or len(whole) != len(node.shape) or whole[:-1] != node.shape[:-1]:
+        raise GraphError(f"Its shape {node.shape} does not spread to {whole}.", where=node.name)
+    if not np.array_equal(np.unique(spread.source[spread.source >= 0]), np.arange(node.shape[-1])):
+        raise GraphError("Some of its channels stand for no channel of its layer.", where=node.name)
 
 
 def _verify_stage(node: Node, typed: bool) -> None:

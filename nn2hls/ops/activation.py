@@ -64,6 +64,7 @@ class LeakyRelu(Op):
     slope: Const
     slope_t: FixedType | None = None
     pointwise: ClassVar[bool] = True
+    per_channel: ClassVar[tuple[str, ...]] = ("slope",)
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         try:

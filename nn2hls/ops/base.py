@@ -11,7 +11,7 @@ import numpy as np
 
 from nn2hls.errors import ModelError
 from nn2hls.fixed import FixedType
-from nn2hls.ir import Shape
+from nn2hls.ir import Const, Shape
 from nn2hls.ranges import Range
 from nn2hls.schedule import Schedule
 
@@ -116,6 +116,9 @@ class Op:
     arity: ClassVar[int | None] = 1  # number of operands; None: any number from one
     overwrites: ClassVar[bool] = False  # its kernel takes a third argument, the array for the result, which may be its operand
     pointwise: ClassVar[bool] = False  # each element of the result depends on the operands' elements at its place alone
+    per_channel: ClassVar[
+        tuple[str, ...]
+    ] = ()  # Const fields that broadcast to the result: one value per channel, or one for all
 
     def infer(self, shapes: Sequence[Shape], where: str) -> Shape:
         """The result's shape from the operands' shapes, both without batch axis.
@@ -157,6 +160,23 @@ class Op:
         if not self.pointwise:
             return [np.full(s, bool(needed.any())) for s in shapes]
         return [_unbroadcast(needed, s) for s in shapes]
+
+    def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
+        """Where the operands' channels, the elements of their last axis, stand in the result.
+
+        Returns:
+            For each operand an array (positions, channels) of channels of the result, or None when all of its channels are read
+            for any channel of the result. None in place of the list: the op takes and gives all channels, always.
+        """
+        if not self.pointwise:
+            return None
+        full = np.broadcast_shapes(*shapes)
+        return [np.arange(full[-1])[None] if s and s[-1] == full[-1] else None for s in shapes]
+
+    def take(self, kept: np.ndarray) -> Op:
+        """The op for operands of which only the channels remain that end in the channels ``kept`` of the result."""
+        constants = {name: getattr(self, name).array for name in self.per_channel}
+        return self.replace(**{k: Const(a[..., kept]) for k, a in constants.items() if a.ndim and a.shape[-1] > 1})  # type: ignore[no-any-return]
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         """Hardware of the layer, the cast to ``result`` included."""

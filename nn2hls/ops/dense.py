@@ -152,6 +152,9 @@ class Dense(Op):
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
         return [(needed @ (self.weight.array != 0).T.astype(np.int64)) > 0]
 
+    def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
+        return [None]
+
     def exact_bound(self, x: Range) -> int:
         """The largest magnitude that any partial sum in any order can have: the sum of absolute products and the bias."""
         weight, bias, _ = self.aligned(x)

@@ -41,6 +41,7 @@ class Scale(Op):
     scale_t: FixedType | None = None
     bias_t: FixedType | None = None
     pointwise: ClassVar[bool] = True
+    per_channel: ClassVar[tuple[str, ...]] = ("scale", "bias")
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         for const in (self.scale, self.bias):

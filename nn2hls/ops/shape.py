@@ -40,9 +40,13 @@ class Constant(Op):
 
     value: Const
     arity: ClassVar[int | None] = 0
+    per_channel: ClassVar[tuple[str, ...]] = ("value",)
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         return self.value.shape
+
+    def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
+        return []
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         return Schedule()
@@ -77,6 +81,15 @@ class Reshape(Op):
 
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
         return [needed.reshape(shapes[0])]
+
+    def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
+        (shape,) = shapes
+        if shape and self.size and shape[-1] == self.size[-1]:
+            return [np.arange(shape[-1])[None]]
+        return [np.arange(self.size[0]).reshape(-1, shape[-1])] if shape and len(self.size) == 1 else None
+
+    def take(self, kept: np.ndarray) -> Op:
+        return Reshape((*self.size[:-1], len(kept)))
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         return _moves(self.exact(xs), result)
@@ -127,6 +140,11 @@ class Concatenate(Op):
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
         ends = np.cumsum([s[self.axis] for s in shapes])[:-1]
         return np.split(needed, ends, axis=self.axis)
+
+    def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
+        last = self.axis == len(shapes[0]) - 1
+        ends = np.cumsum([s[-1] for s in shapes]) if last else [shapes[0][-1]] * len(shapes)
+        return [np.arange(end - s[-1], end)[None] for s, end in zip(shapes, ends, strict=True)]
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         parts = [_moves(x, result) for x in xs]

@@ -56,6 +56,7 @@ class Table(Op):
     slope_t: FixedType | None = None
     table: Const | None = None
     pointwise: ClassVar[bool] = True
+    per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the table
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if self.function is Function.CELU and not self.alpha > 0:

@@ -10,6 +10,7 @@ from nn2hls.passes.constants import propagate_constants
 from nn2hls.passes.fold_scale import fold_scale
 from nn2hls.passes.identities import drop_identities, drop_unused, fold_constants
 from nn2hls.passes.resolve_types import resolve_types
+from nn2hls.passes.shrink import shrink
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("fold-constants", fold_constants, False, "first, so that later passes see constants where the user wrote expressions"),
@@ -18,6 +19,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("drop-unused", drop_unused, False, "last of the float graph: what no output needs gets no type"),
     Pass("resolve-types", resolve_types, True, "the float graph becomes the fixed graph"),
     Pass("propagate-constants", propagate_constants, True, "after rounding, which makes more zeros and constants"),
+    Pass("shrink", shrink, True, "last: neurons whose readers took them as constants are read by nobody any more"),
 )
 
 

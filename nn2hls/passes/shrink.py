@@ -1,0 +1,241 @@
+"""Shrink tensors to the channels that are read and different: what pruning leaves over of whole neurons."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nn2hls.analysis import graph_ranges, node_range
+from nn2hls.fixed import FixedType
+from nn2hls.ir import Const, Graph, Node, Spread
+from nn2hls.ops import Dense
+from nn2hls.passes.base import Context
+from nn2hls.ranges import Range, ints, width_of
+
+Channels = dict[str, np.ndarray]  # by node, one entry per channel, which is an element of the last axis
+# Operands whose channels are channels of the result, each with an array (positions, channels) of where they stand there.
+Links = Sequence[tuple[str, np.ndarray]]
+Flow = Mapping[str, Links | None]  # by node; None: the op keeps all channels of its operands and of its result
+_SAFE = 1 << 62  # sums below it are exact in int64
+
+
+def shrink(graph: Graph, context: Context) -> Graph:
+    """Remove channels that nothing reads, and compute equal ones once.
+
+    No answer changes: the weights of equal inputs are added exactly, in a type that holds the sum, and never in a layer with a
+    narrowed accumulator, whose answer depends on every addition. A channel goes only where every op up to the Dense layers that
+    read it can do without (the op's facets ``channels`` and ``take``); inputs and outputs of the design keep their shape, and
+    so does at least one channel of each value. What is left of a removed neuron in a layer that must keep it is its bias.
+    """
+    ranges = graph_ranges(graph)
+    flow = {n.name: _links(graph, n) for n in graph}
+    same = _same(graph, flow, ranges)
+    wanted = _wanted(graph, flow, same)
+    places = {name: _place(kept, wanted[name], same[name]) for name, kept in _kept(graph, flow, wanted).items()}
+    done: dict[str, Node] = {}
+    left: dict[str, Range] = {}
+    for node in graph:
+        xs = [left[i] for i in node.inputs]
+        changed = _shrunk(node, places, ranges, xs, context)
+        done[node.name], left[node.name] = changed, node_range(changed, xs)
+    return Graph(tuple(done.values()), graph.outputs)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the channels of a value go.
+
+    Args:
+        chosen: The channels that stay, in order.
+        source: For each channel its place, or that of its equal, among them; -1: nowhere.
+        wanted: Which channels some output depends on.
+    """
+
+    chosen: np.ndarray
+    source: np.ndarray
+    wanted: np.ndarray
+
+    @property
+    def whole(self) -> bool:
+        """True when every channel stays."""
+        return len(self.chosen) == len(self.source)
+
+
+# ---- which channels are equal, read, and kept ----------------------------------------------------------------------------
+
+
+def _links(graph: Graph, node: Node) -> Links | None:
+    found = node.op.channels([graph[i].shape for i in node.inputs])
+    return None if found is None else [(name, at) for name, at in zip(node.inputs, found, strict=True) if at is not None]
+
+
+def _whole_operands(node: Node, flow: Flow) -> list[str]:
+    """The operands that the op reads with all their channels, whatever channels of the result are asked for."""
+    links = flow[node.name]
+    linked = node.inputs if isinstance(node.op, Dense) else [name for name, _ in links or ()]
+    return [name for name in node.inputs if name not in linked]
+
+
+def _size(node: Node) -> int:
+    return node.shape[-1] if node.shape else 1
+
+
+def _same(graph: Graph, flow: Flow, ranges: Mapping[str, Range]) -> Channels:
+    """For each channel the first one of its value that has the same value, for every input, and that all readers take for it.
+
+    The largest such relation: begin with what the ops that read or write a value must tell apart, and refine until all agree.
+    """
+    apart = {n.name: np.zeros(_size(n), dtype=np.int64) for n in graph}
+    for node in graph:
+        held = _whole_operands(node, flow)
+        if flow[node.name] is None or node.name in graph.outputs:
+            held.append(node.name)
+        if isinstance(node.op, Dense) and node.op.narrowed(ranges[node.inputs[0]]):
+            held += node.inputs
+        apart |= {name: np.arange(_size(graph[name])) for name in held}
+    while True:
+        same: dict[str, np.ndarray] = {}
+        for node in graph:
+            same[node.name] = _first(np.vstack([*_keys(node, flow[node.name] or (), same), apart[node.name]]))
+        before = dict(apart)
+        for node in reversed(graph.nodes):
+            for name, at in flow[node.name] or ():
+                apart[name] = _first(np.vstack([same[node.name][at], apart[name]]))
+        if all(np.array_equal(apart[n], before[n]) for n in apart):
+            return same
+
+
+def _keys(node: Node, links: Links, same: Channels) -> Iterator[np.ndarray]:
+    """Arrays (any, channels) that are equal where two channels of the result are."""
+    op, n = node.op, _size(node)
+    if isinstance(op, Dense):
+        yield _summed(op, same[node.inputs[0]])
+        yield op.bias.array
+    for name, at in links:
+        key = np.full(n, -1)
+        key[at] = np.arange(len(at))[:, None] * at.shape[1] + same[name]
+        yield key
+    for name in op.per_channel:
+        array = getattr(op, name).array
+        if array.ndim:
+            yield np.broadcast_to(array, (*array.shape[:-1], n)).reshape(-1, n)
+
+
+def _first(keys: np.ndarray) -> np.ndarray:
+    """For each column the first column that is equal to it."""
+    columns = np.ascontiguousarray(keys.T)
+    seen: dict[object, int] = {}
+    if keys.dtype == object:
+        return np.array([seen.setdefault(tuple(c), j) for j, c in enumerate(columns)])
+    return np.array([seen.setdefault(c.tobytes(), j) for j, c in enumerate(columns)])
+
+
+def _summed(op: Dense, same: np.ndarray, rows: int | None = None) -> np.ndarray:
+    """The weights with row i added to row ``same[i]`` of ``rows``; rows with a negative place are left out."""
+    weight = op.weight.array
+    if rows is None and np.array_equal(same, np.arange(len(same))):
+        return weight
+    largest = int(np.abs(ints(weight) if weight.dtype == object else weight).max(initial=0))
+    weight = weight if largest * len(same) < _SAFE else ints(weight)
+    total = np.zeros((len(same) if rows is None else rows, weight.shape[1]), dtype=weight.dtype)
+    np.add.at(total, same[same >= 0], weight[same >= 0])
+    return total
+
+
+def _wanted(graph: Graph, flow: Flow, same: Channels) -> Channels:
+    """Which channels some output depends on, once equal ones are computed once."""
+    wanted = {n.name: np.full(_size(n), n.name in graph.outputs) for n in graph}
+    for node in reversed(graph.nodes):
+        if isinstance(node.op, Dense):
+            (name,) = node.inputs
+            read = np.any(_summed(node.op, same[name])[:, wanted[node.name]] != 0, axis=1)
+            wanted[name] |= read[same[name]]
+        for name in _whole_operands(node, flow):
+            wanted[name] |= wanted[node.name].any()
+        for name, at in flow[node.name] or ():
+            wanted[name] |= wanted[node.name][at].any(axis=0)
+    return wanted
+
+
+def _kept(graph: Graph, flow: Flow, wanted: Channels) -> Channels:
+    """The channels that stay: the wanted ones, those that stand beside a wanted one, and at least one."""
+    whole = {name for n in graph for name in _whole_operands(n, flow)} | {n for n, links in flow.items() if links is None}
+    kept = {name: here | (name in whole) for name, here in wanted.items()}
+    while True:
+        count = sum(int(k.sum()) for k in kept.values())
+        for node in graph:
+            here = kept[node.name]
+            here[0] |= not here.any()
+            for name, at in flow[node.name] or ():
+                kept[name] |= here[at].any(axis=0)
+                here[at[:, kept[name]]] = True
+        if count == sum(int(k.sum()) for k in kept.values()):
+            return kept
+
+
+def _place(kept: np.ndarray, wanted: np.ndarray, same: np.ndarray) -> _Place:
+    n = len(kept)
+    first = np.full(n, n)
+    np.minimum.at(first, same[kept], np.flatnonzero(kept))
+    chosen = np.unique(first[same[kept]])
+    return _Place(chosen, np.where(kept, np.searchsorted(chosen, first[same]), -1), wanted)
+
+
+# ---- the smaller graph ---------------------------------------------------------------------------------------------------
+
+
+def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range], xs: list[Range], context: Context) -> Node:
+    """The node with the channels that stay; ``xs`` are the ranges of its shrunk operands."""
+    place, op = places[node.name], node.op
+    if isinstance(op, Dense):
+        x = node.inputs[0]
+        _tell(node, place, context)
+        op = _dense(node, op, places[x], place, op.narrowed(before[x]), xs[0], context)
+    elif not place.whole:
+        op = op.take(place.chosen)
+    if place.whole:
+        return dataclasses.replace(node, op=op)
+    known = before[node.name]
+    values = np.broadcast_to(np.where(known.lo == known.hi, known.lo, 0), node.shape)
+    spread = Spread(place.source, Const(values if known.bound >= _SAFE else values.astype(np.int64)))
+    return dataclasses.replace(node, op=op, shape=(*node.shape[:-1], len(place.chosen)), spread=spread)
+
+
+def _dense(node: Node, op: Dense, x: _Place, y: _Place, narrowed: bool, bounds: Range, context: Context) -> Dense:
+    idle = ~y.wanted & np.any(op.weight.array != 0, axis=0)
+    if x.whole and y.whole and not idle.any():
+        return op
+    assert op.weight_t is not None
+    weight, bias = _summed(op, x.source, len(x.chosen)), op.bias.array.copy()
+    weight[:, idle], bias[idle] = 0, 0
+    weight, bias = weight[:, y.chosen], bias[y.chosen]
+    kind = _holding(op.weight_t, weight)
+    if kind != op.weight_t:
+        context.notes.append(
+            f"{node.name}: the weights of equal inputs are added exactly, which takes {kind} for {op.weight_t}."
+        )
+    changed = op.replace(weight=Const(weight), bias=Const(bias), weight_t=kind)
+    return changed if narrowed else changed.replace(accum_t=changed.exact_accumulator(bounds))
+
+
+def _holding(kind: FixedType, mantissas: np.ndarray) -> FixedType:
+    """``kind`` with as many integer bits more as the mantissas need."""
+    low, high = (int(f(mantissas)) if mantissas.size else 0 for f in (np.min, np.max))
+    signed = kind.signed or low < 0
+    width = max(kind.width + (signed and not kind.signed), width_of(min(low, -1), high) if signed else width_of(0, high))
+    return dataclasses.replace(kind, width=width, integer=width - kind.fraction, signed=signed)
+
+
+def _tell(node: Node, place: _Place, context: Context) -> None:
+    n, dead = len(place.source), int(np.count_nonzero(~place.wanted))
+    copies = int(np.count_nonzero(place.wanted)) - len(np.unique(place.source[place.wanted]))
+    if not dead + copies:
+        return
+    parts = [f"{dead} of {n} neurons are read by nobody"] if dead else []
+    parts += [f"{copies} {'' if dead else f'of {n} neurons '}are copies of others"] if copies else []
+    idle = len(place.chosen) - (n - dead - copies)
+    kept = f"{len(place.chosen)} remain" + (f", {idle} of them idle, to keep the shape" if idle else "")
+    context.notes.append(f"{node.name}: {', '.join(parts)}: {kept}.")
