@@ -127,7 +127,7 @@ class Node:
         return self.type
 
     def whole(self, values: np.ndarray, constant: Any = None) -> np.ndarray:
-        """Values (events, *shape) in the layer's own shape; what is not computed is ``constant``, by default what it is known to be."""
+        """Values (events, *shape) in the layer's own shape; what is not computed is ``constant``, or what it is known to be."""
         if self.spread is None:
             return values
         if constant is None:
@@ -310,8 +310,8 @@ def _verify_spread(node: Node, spread: Spread) -> None:
     whole = spread.constant.shape
     if spread.source.shape != whole[-1:] or len(whole) != len(node.shape) or whole[:-1] != node.shape[:-1]:
         raise GraphError(f"Its shape {node.shape} does not spread to {whole}.", where=node.name)
-    if not np.array_equal(np.unique(spread.source[spread.source >= 0]), np.arange(node.shape[-1])):
-        raise GraphError("Some of its channels stand for no channel of its layer.", where=node.name)
+    if spread.source.max() >= node.shape[-1]:
+        raise GraphError(f"Its layer reads channel {spread.source.max()} of {node.shape[-1]}.", where=node.name)
 
 
 def _verify_stage(node: Node, typed: bool) -> None:

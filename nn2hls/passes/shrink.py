@@ -34,7 +34,8 @@ def shrink(graph: Graph, context: Context) -> Graph:
     flow = {n.name: _links(graph, n) for n in graph}
     same = _same(graph, flow, ranges)
     wanted = _wanted(graph, flow, same)
-    places = {name: _place(kept, wanted[name], same[name]) for name, kept in _kept(graph, flow, wanted).items()}
+    kept = _kept(graph, flow, wanted)
+    places = {n.name: _place(kept[n.name], wanted[n.name], same[n.name], _constant(n, ranges)) for n in graph}
     done: dict[str, Node] = {}
     left: dict[str, Range] = {}
     for node in graph:
@@ -50,7 +51,7 @@ class _Place:
 
     Args:
         chosen: The channels that stay, in order.
-        source: For each channel its place, or that of its equal, among them; -1: nowhere.
+        source: For each channel its place, or that of its equal, among them; -1: not computed, or a constant nobody reads.
         wanted: Which channels some output depends on.
     """
 
@@ -60,8 +61,8 @@ class _Place:
 
     @property
     def whole(self) -> bool:
-        """True when every channel stays."""
-        return len(self.chosen) == len(self.source)
+        """True when every channel stays and is computed."""
+        return np.array_equal(self.source, np.arange(len(self.source)))
 
 
 # ---- which channels are equal, read, and kept ----------------------------------------------------------------------------
@@ -140,7 +141,7 @@ def _summed(op: Dense, same: np.ndarray, rows: int | None = None) -> np.ndarray:
         return weight
     largest = int(np.abs(ints(weight) if weight.dtype == object else weight).max(initial=0))
     weight = weight if largest * len(same) < _SAFE else ints(weight)
-    total = np.zeros((len(same) if rows is None else rows, weight.shape[1]), dtype=weight.dtype)
+    total: np.ndarray = np.zeros((len(same) if rows is None else rows, weight.shape[1]), dtype=weight.dtype)
     np.add.at(total, same[same >= 0], weight[same >= 0])
     return total
 
@@ -176,12 +177,18 @@ def _kept(graph: Graph, flow: Flow, wanted: Channels) -> Channels:
             return kept
 
 
-def _place(kept: np.ndarray, wanted: np.ndarray, same: np.ndarray) -> _Place:
+def _constant(node: Node, ranges: Mapping[str, Range]) -> np.ndarray:
+    """Which channels have one value for every input."""
+    known = ranges[node.name]
+    return np.all((known.lo == known.hi).reshape(-1, _size(node)), axis=0)
+
+
+def _place(kept: np.ndarray, wanted: np.ndarray, same: np.ndarray, constant: np.ndarray) -> _Place:
     n = len(kept)
     first = np.full(n, n)
     np.minimum.at(first, same[kept], np.flatnonzero(kept))
     chosen = np.unique(first[same[kept]])
-    return _Place(chosen, np.where(kept, np.searchsorted(chosen, first[same]), -1), wanted)
+    return _Place(chosen, np.where(kept & (wanted | ~constant), np.searchsorted(chosen, first[same]), -1), wanted)
 
 
 # ---- the smaller graph ---------------------------------------------------------------------------------------------------
