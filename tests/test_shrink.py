@@ -263,6 +263,15 @@ def test_weights_that_cancel_free_the_neuron():
     np.testing.assert_array_equal(design.predict(x), unshrunk(*example(last=last)).predict(x))
 
 
+def test_the_one_neuron_that_stays_when_all_cancel_does_not_answer():
+    last = np.zeros((10, 1))
+    last[[0, 2, 3], 0] = [1.5, -0.5, -1.0]
+    design = convert(*example(last=last, act=Clip(0.5, 1.0)))
+    assert [n.shape for n in design.graph] == [(4,), (1,), (1,), (1,)]
+    assert (design.predict(np.random.default_rng(0).normal(size=(20, 4))) == 1.0).all()
+    assert products(design) == 0
+
+
 @pytest.mark.parametrize("reuse", [1, 3])
 def test_an_answer_that_is_constant(reuse):
     graph, _ = example(last=np.zeros((10, 2)))

@@ -216,7 +216,9 @@ def _dense(node: Node, op: Dense, x: _Place, y: _Place, narrowed: bool, bounds: 
     if x.whole and y.whole and not idle.any():
         return op
     assert op.weight_t is not None
-    weight, bias = _summed(op, x.source, len(x.chosen)), op.bias.array.copy()
+    # A channel may stay although nobody wants it, because its equals' weights cancel its own: then none of them may count.
+    rows = np.where(x.wanted, x.source, -1)
+    weight, bias = _summed(op, rows, len(x.chosen)), op.bias.array.copy()
     weight[:, idle], bias[idle] = 0, 0
     weight, bias = weight[:, y.chosen], bias[y.chosen]
     kind = _holding(op.weight_t, weight)
