@@ -11,21 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nn2hls.cpp_words import names_top
 from nn2hls.errors import ConfigError, suggest
 from nn2hls.fixed import FixedType
 
 Reader = Callable[[Any], Any]
 
 MAX_ACCUMULATOR = 53  # the widest mantissa that float64 holds exactly
-
-# Words of C++ that a file or a function cannot be called; `main` and the namespaces of the generated code come with them.
-_WORDS = """
-alignas alignof and asm auto bool break case catch char class compl const constexpr continue decltype default delete do
-double else enum explicit export extern float for friend goto if inline int long main mutable namespace new nn2hls noexcept
-not nullptr operator or private protected public register return short signed sizeof static std struct switch template this
-throw true false try typedef typeid typename union unsigned using virtual void volatile while xor
-"""
-_RESERVED = frozenset(_WORDS.split())
 
 
 def text(value: Any) -> str:
@@ -59,9 +51,9 @@ def part(value: Any) -> str:
 def identifier(value: Any) -> str:
     """A C identifier: it names files, the top function and its C++ header guard."""
     name = text(value)
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is None or "__" in name or name in _RESERVED or len(name) > 64:
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is None or "__" in name or not names_top(name) or len(name) > 64:
         better = re.sub(r"[\W_]+", "_", name, flags=re.ASCII).lstrip("_0123456789").rstrip("_")[:60]
-        better = better if better and better not in _RESERVED else "myproject"
+        better = better if better and names_top(better) else "myproject"
         fix = f"Use letters, digits and single underscores, such as '{better}'."
         raise ConfigError(f"{name!r} cannot name a C++ function.", fix=fix)
     return name

@@ -20,6 +20,7 @@ from nn2hls.fixed import FixedType
 from nn2hls.ir import Graph, Node
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context
+from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
 from nn2hls.vectors import test_vectors
 
@@ -35,7 +36,7 @@ Data = np.ndarray | Sequence[np.ndarray]
 
 @dataclass(frozen=True)
 class Raw:
-    """Mantissas, int64 of shape (events, *shape), and the type that gives them their value."""
+    """Mantissas of shape (events, *shape), and the type that gives them their value; int64, Python integers beyond 63 bits."""
 
     mantissas: np.ndarray
     type: FixedType
@@ -229,8 +230,8 @@ class Design:
     ) -> tuple[dict[str, np.ndarray], OverflowLog]:
         events = len(inputs[0]) if inputs else 1
         wanted = {n: self.graph[n] for n in names}
-        kind = np.int64 if mantissas else np.float64
-        values = {name: np.empty((events, *node.shape), dtype=kind) for name, node in wanted.items()}
+        kinds = {n: (_integers(node.result_type) if mantissas else np.dtype(np.float64)) for n, node in wanted.items()}
+        values = {name: np.empty((events, *node.shape), dtype=kinds[name]) for name, node in wanted.items()}
         steps = {name: node.result_type.step for name, node in wanted.items()}
 
         def take(name: str, start: int, part: Any) -> None:
@@ -240,7 +241,7 @@ class Design:
             if mantissas:
                 place[...] = part
             else:
-                np.multiply(part, steps[name], out=place, dtype=np.float64)
+                np.multiply(part.astype(np.float64, copy=False), steps[name], out=place)
 
         return values, self.emulator.run(inputs, take, wanted, raw=raw)
 
@@ -397,6 +398,10 @@ class Design:
     def layer(self, name: str) -> Node:
         """The node of this name in the fixed graph."""
         return self.graph[name]
+
+
+def _integers(kind: FixedType) -> np.dtype[Any]:
+    return np.dtype(np.int64 if max(kind.max_mantissa, -kind.min_mantissa) <= INT64_EXACT else object)
 
 
 def _one_or_list(values: list[Any]) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from nn2hls.analysis import graph_ranges
 from nn2hls.emit_layer import Layer, Value, layer
-from nn2hls.emit_names import identifiers
+from nn2hls.emit_names import RESULT, TYPE, identifiers
 from nn2hls.emit_tool import TOOLS, lines
 from nn2hls.errors import LimitError
 from nn2hls.ir import Graph, Node
@@ -86,9 +86,9 @@ class _Emitter:
             _check_limits(self.graph, node)
             ident = self.ids[node.name]
             if self._computes(node):
-                values[node.name] = Value(node, f"{ident}_out", f"{ident}_t")
+                values[node.name] = Value(node, f"{ident}{RESULT}", f"{ident}{TYPE}")
             elif isinstance(node.op, Input):
-                values[node.name] = Value(node, ident, f"{ident}_t")
+                values[node.name] = Value(node, ident, f"{ident}{TYPE}")
             else:  # a reshape is the same flat array
                 values[node.name] = values[node.inputs[0]]
         return values
@@ -161,7 +161,7 @@ class _Emitter:
 
         def read(value: Value) -> str:
             taken[value.array] += 1
-            return f"{value.array}_{taken[value.array]}" if value.array in copied else value.array
+            return f"copy{taken[value.array]}_{value.array}" if value.array in copied else value.array
 
         inputs = [self.values[n.name] for n in self.graph.inputs]
         names = [v.array for v in inputs] + list(self.ports)
@@ -211,7 +211,7 @@ def _declare(value: Value, array: str) -> Iterator[str | Pragma]:
 def _copy(copied: tuple[Value, int] | None) -> Iterator[str | Pragma]:
     if copied is not None:
         value, count = copied
-        names = [f"{value.array}_{k}" for k in range(1, count + 1)]
+        names = [f"copy{k}_{value.array}" for k in range(1, count + 1)]
         for name in names:
             yield from _declare(value, name)
         yield f"copy_{value.array}({', '.join([value.array, *names])});"

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nn2hls.emit_names import PARTS
 from nn2hls.emit_tool import Tool, lines
+from nn2hls.errors import GraphError
 from nn2hls.ir import Node
 from nn2hls.ops.base import Call, Code, Pragma, Rom
 from nn2hls.ops.literals import literal
@@ -94,6 +96,8 @@ def _named(parts: Sequence[str | Pragma], ident: str, types: Mapping[str, str]) 
 def _roms(roms: Mapping[str, Rom], ident: str) -> str:
     text = ""
     for name, rom in roms.items():
+        if name not in PARTS:
+            raise GraphError(f"Its constants '{name}' are not in nn2hls.emit_names.PARTS.", where=ident)
         kind = f"ap_{'int' if rom.signed else 'uint'}<{rom.width}>" if rom.width else "int"
         values = [literal(int(v)) for v in np.ravel(rom.values)]
         rows = [", ".join(values[k : k + PER_LINE]) for k in range(0, len(values), PER_LINE)]

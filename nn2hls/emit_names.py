@@ -5,32 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from nn2hls.cpp_words import names_layer
 from nn2hls.ir import Graph
 
-_KEYWORDS = """
-alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl const constexpr const_cast
-continue decltype default delete do double dynamic_cast else enum explicit export extern false float for friend goto if
-inline int long main mutable namespace new noexcept not not_eq nullptr nn2hls operator or or_eq private protected public
-register reinterpret_cast return short signed sizeof static static_assert static_cast std struct switch template this
-thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
-y
-"""
-RESERVED = frozenset(_KEYWORDS.split())
 LONGEST = 60  # characters: HLS tools build file names from them
-SUFFIXES = ("", "_t", "_out")  # what the code calls a layer, its type and its result
+TYPE, RESULT = "_result_t", "_out"  # of a layer's result: its type and its array; POSIX has a size_t, a time_t, a key_t
+# What else the code names after a layer: constant arrays, a struct, functions of its own (parts are numbered).
+_PARTS = "bias config exp_high exp_low inverse order part position power rom scale slope table value wires"
+PARTS = frozenset(_PARTS.split())
+_SUFFIXES = ("", TYPE, RESULT, *(f"_{p}" for p in sorted(PARTS)))
 
 
 def identifiers(graph: Graph, taken: Iterable[str] = ()) -> Mapping[str, str]:
-    """A C++ identifier for every node: its name with other characters replaced, unique without regard to case."""
-    used = {t.lower() for t in taken} | RESERVED
+    """A C++ identifier for every node: its name with other characters replaced, unique without regard to case.
+
+    What the code names after one node (see PARTS) is no other node's name either.
+    """
+    used = {t.lower() for t in taken}
     found = {}
     for node in graph:
         base = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", node.name)).strip("_")[:LONGEST].strip("_") or "layer"
-        base = f"layer_{base}" if base[0].isdigit() else base
+        base = f"layer_{base}" if base[0].isdigit() or not names_layer(base) else base
         name, n = base, 1
-        while used & {name.lower() + s for s in SUFFIXES}:
+        while used & _names(name):
             n += 1
             name = f"{base}_{n}"
-        used.update(name.lower() + s for s in SUFFIXES)
+        used |= _names(name)
         found[node.name] = name
     return found
+
+
+def _names(ident: str) -> set[str]:
+    """What the code makes of an identifier; numbered parts count as one."""
+    small = re.sub(r"(?<=_part)\d+\Z", "", ident.lower())
+    return {small + s for s in _SUFFIXES}

@@ -18,7 +18,7 @@ from nn2hls.ops.base import Kernel, Watch
 from nn2hls.ops.dense import Dense
 from nn2hls.ops.parts import lift
 from nn2hls.ops.shape import Constant, Input
-from nn2hls.ranges import FLOAT64_EXACT, Range, carrier
+from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, ints
 
 CHUNK_BYTES = 1 << 20  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
 
@@ -247,8 +247,8 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
         rounded = round_exact(scaled, kind.rounding)
     fits = not log.see(node.name, rounded, kind.fraction, kind)
     mantissas: np.ndarray = rounded if fits else cast_to(rounded, kind.fraction, kind)
-    out = carrier(max(kind.max_mantissa, -kind.min_mantissa)) or np.dtype(np.int64)
-    return mantissas.astype(out, copy=False)
+    out = carrier(max(kind.max_mantissa, -kind.min_mantissa))
+    return mantissas.astype(out, copy=False) if out is not None else ints(mantissas)
 
 
 def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:

@@ -6,12 +6,14 @@ import numpy as np
 
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Graph, Shape
+from nn2hls.ranges import INT64_EXACT
 
 SEED = 2026
 
 
 def test_vectors(graph: Graph, count: int) -> list[np.ndarray]:
-    """Mantissas for every input of a fixed graph, (count, *shape) int64 each.
+    """Mantissas for every input of a fixed graph, (count, *shape) int64 each; of wider types
+    the part that int64 holds.
 
     The first events hold one corner everywhere (smallest, largest, zero, plus and minus one step), then come random mixes of
     corners, then uniform values; the same seed gives the same vectors everywhere.
@@ -21,7 +23,7 @@ def test_vectors(graph: Graph, count: int) -> list[np.ndarray]:
 
 
 def _vectors(kind: FixedType, shape: Shape, count: int, rng: np.random.Generator) -> np.ndarray:
-    low, high = kind.min_mantissa, kind.max_mantissa
+    low, high = max(kind.min_mantissa, -INT64_EXACT), min(kind.max_mantissa, INT64_EXACT)
     corners = np.array([c for c in dict.fromkeys((low, high, 0, 1, -1)) if low <= c <= high], dtype=np.int64)
     values = rng.integers(low, high, size=(count, *shape), dtype=np.int64, endpoint=True)
     mixed = min(count, max(count // 5, len(corners)))

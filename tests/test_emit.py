@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from networks import hls_config, mlp
 
+from nn2hls.cpp_words import RESERVED
 from nn2hls.design import convert
-from nn2hls.emit_names import RESERVED, identifiers
+from nn2hls.emit_names import identifiers
 from nn2hls.errors import LimitError, Nn2hlsError
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Dense, Input, Relu
@@ -67,6 +68,29 @@ def test_names_never_reach_the_code_unescaped():
     text = "".join(converted.project.files.values())
     assert "system" not in text.replace("a_system_x", "")
     assert converted.verify().equal
+
+
+PORTS = ["i", "n", "bits", "events", "in_0", "to_0", "out", "out0", "y", "x", "x_1", "EOF", "ap_int", "read_port", "raw"]
+LAYERS = ["size", "time", "div", "key", "int8", "write_out0", "AP_SAT", "errno", "a", "a_rom", "a_config", "a_part3", "exp"]
+
+
+@pytest.mark.parametrize("reuse", [1, 2])
+def test_names_mean_nothing_to_the_libraries_the_test_bench_or_other_layers(tmp_path, reuse):
+    b = Builder()
+    ports = [b.add(name, Input((2,))) for name in PORTS]
+    outputs = [ports[0]]
+    for port, name in zip(ports, LAYERS, strict=False):
+        layer = b.add(name, Dense(Const(np.arange(4.0).reshape(2, 2) - 1.3), Const(np.ones(2))), [port])
+        outputs.append(b.add(f"{name}_relu", Relu(), [layer]))
+    converted = convert(b.build([*outputs, *ports]), {"Model": {"Precision": "ap_fixed<8,4>", "ReuseFactor": reuse}})
+    assert converted.verify().equal
+    assert converted.build("csim", tmp_path / "project").ok
+
+
+@pytest.mark.parametrize("name", ["defines", "errno", "ap_int", "copy_x", "write_out"])
+def test_a_project_is_not_called_as_something_it_contains(name):
+    with pytest.raises(Nn2hlsError, match="cannot name"):
+        convert(mlp(np.random.default_rng(0), (2, 2)), {"ProjectName": name, "HLSConfig": {"Model": {}}})
 
 
 def test_the_test_bench_runs_and_finds_a_wrong_answer(tmp_path):

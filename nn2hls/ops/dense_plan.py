@@ -338,7 +338,7 @@ def _reused(op: Dense, x: Range, positions: int) -> ReusedPlan:
     multipliers = max(1, math.ceil(nnz / op.reuse))
     steps = max(1, math.ceil(nnz / multipliers))
     slots = multipliers * steps
-    w, i = np.zeros(slots, dtype=np.int64), np.zeros(slots, dtype=np.int64)
+    w, i = np.zeros(slots, dtype=weight.dtype), np.zeros(slots, dtype=np.int64)
     w[:nnz], i[:nnz] = weight[inputs, outputs], inputs
     i[nnz:] = inputs[-1] if nnz else 0
     owner = np.full(slots, outputs[-1] if nnz else 0)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn2hls.fixed import FixedType, Overflow, Rounding
+from nn2hls.errors import TypeResolutionError
+from nn2hls.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.ir import Const, Graph, Node
 from nn2hls.ops import Constant, Dense, Input, Reshape, Softmax, Strategy, Table, Transpose
 from nn2hls.ops.base import Hints
@@ -38,7 +39,13 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
     done: dict[str, Node] = {}
     ranges: dict[str, Range] = {}
     for node in graph:
-        typed, values = _resolve(node, [done[i] for i in node.inputs], ranges, signals, context)
+        try:
+            typed, values = _resolve(node, [done[i] for i in node.inputs], ranges, signals, context)
+        except TypeSyntaxError as error:
+            what = f"With the types it is given, a type derived from them is out of reach. {error.what}"
+            raise TypeResolutionError(
+                what, where=node.origin.layer or node.name, fix="Give it types of another size."
+            ) from error
         done[node.name], ranges[node.name] = typed, values
     return Graph(tuple(done.values()), graph.outputs)
 

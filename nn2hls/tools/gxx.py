@@ -56,7 +56,7 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
         command = [program, *flags, "-I", str(stand_ins), "-I", str(folder), str(unity), "-o", str(library)]
         run = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
         if run.returncode:
-            raise ToolError(f"{Path(program).name} refuses the generated C++:\n{run.stderr[-4000:]}", where=project.name)
+            raise ToolError(f"{Path(program).name} refuses the generated C++:\n{run.stderr[:4000]}", where=project.name)
         return CompiledDesign(library)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -79,5 +79,5 @@ def _call(command: list[str], folder: Path, failure: str, accepted: tuple[int, .
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{Path(command[0]).name} took longer than {TIME_LIMIT} s.", where=str(folder)) from error
     if run.returncode not in accepted:
-        raise ToolError(f"{Path(command[0]).name} {failure}:\n{(run.stderr or run.stdout)[-4000:]}", where=str(folder))
+        raise ToolError(f"{Path(command[0]).name} {failure}:\n{(run.stderr or run.stdout)[:4000]}", where=str(folder))
     return run.stdout
