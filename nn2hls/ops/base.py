@@ -158,6 +158,13 @@ class Op:
             return [np.full(s, bool(needed.any())) for s in shapes]
         return [_unbroadcast(needed, s) for s in shapes]
 
+    def products(self, *, zeros: bool = False) -> int:
+        """Non-zero products that a reuse factor shares out among multipliers, with ``zeros`` all of them; 0 without any.
+
+        An op that answers more has a field ``reuse``.
+        """
+        return 0
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         """Hardware of the layer, the cast to ``result`` included."""
         raise NotImplementedError

@@ -184,6 +184,9 @@ class Dense(Op):
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
+    def products(self, *, zeros: bool = False) -> int:
+        return self.weight.array.size if zeros else int(column_counts(self.weight).sum())
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         from nn2hls.ops.dense_plan import plan
 

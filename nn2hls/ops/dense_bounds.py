@@ -67,7 +67,7 @@ def product_bounds(weight: Const, x: Range) -> Bounds:
 @_remembered
 def column_counts(weight: Const) -> np.ndarray:
     """Non-zero weights of each output."""
-    return np.count_nonzero(weight.array, axis=0)
+    return np.asarray(np.count_nonzero(weight.array, axis=0))
 
 
 def _matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
