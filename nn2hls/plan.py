@@ -56,7 +56,11 @@ class Choice:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         own = {"reuse": self.reuse, "multipliers": self.multipliers, "rom_bits": self.rom_bits}
-        return {**own, "latency_cycles": self.layer.latency_cycles, **{k: v for k, v in self.measures().items() if k != "latency"}}
+        return {
+            **own,
+            "latency_cycles": self.layer.latency_cycles,
+            **{k: v for k, v in self.measures().items() if k != "latency"},
+        }
 
 
 @dataclass(frozen=True)
