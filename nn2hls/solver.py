@@ -21,6 +21,7 @@ SEARCH_PER_OCTAVE = 12  # reuse factors tried between one and its double
 MAX_STATES = 20_000  # partial solutions looked at per layer; of more, those that need alike shares of the limits are one
 ROUNDS = 8  # times that the difference between sum and whole is given back
 RESOURCES = MEASURES[2:]
+FASTEST, SMALLEST = "fastest", "smallest"
 NAMES = {"ii": "II", "latency": "latency", "dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM"}
 
 
@@ -103,45 +104,46 @@ class Solver:
             LimitError: There is none; the message names the limits at fault and the nearest that can be met.
         """
         asked = limits.given()
-        fastest = "ii" not in asked and "latency" not in asked
+        goal = SMALLEST if "ii" in asked or "latency" in asked else FASTEST
         bounds = {**self.part, **asked}
-        best = self._best(bounds, fastest)
+        best = self._best(bounds, goal)
         if best is None:
             raise self._refusal(bounds, tuple(asked))
         reuses, found = best
         binding = {}
         for measure in bounds:
-            without = self._best({m: v for m, v in bounds.items() if m != measure}, fastest)
-            if without is not None and self._key(without[1], fastest) < self._key(found, fastest):
+            without = self._best({m: v for m, v in bounds.items() if m != measure}, goal)
+            if without is not None and self._key(without[1], goal) < self._key(found, goal):
                 binding[measure] = measures(without[1])
         steps = tuple(self._steps(reuses, found, bounds))
-        return Solution(reuses, found, bounds, tuple(asked), fastest, binding, steps)
+        return Solution(reuses, found, bounds, tuple(asked), goal == FASTEST, binding, steps)
 
     # ---- the whole design ------------------------------------------------------------------------------------------------
 
-    def _key(self, found: Estimate, fastest: bool) -> tuple[float, ...]:
+    def _key(self, found: Estimate, goal: str) -> tuple[float, ...]:
+        """What is to be least: by FASTEST, SMALLEST or a measure."""
         amounts = measures(found)
-        if fastest:
+        if goal == FASTEST:
             return (amounts["ii"], amounts["latency"], self.cost(amounts))
-        return (self.cost(amounts), amounts["latency"])
+        return (self.cost(amounts) if goal == SMALLEST else amounts[goal], amounts["latency"], self.cost(amounts))
 
-    def _best(self, bounds: Mapping[str, int], fastest: bool) -> tuple[dict[str, int], Estimate] | None:
+    def _best(self, bounds: Mapping[str, int], goal: str) -> tuple[dict[str, int], Estimate] | None:
         """Reuse factors and estimate of the best design within ``bounds``."""
-        if fastest:
+        if goal in (FASTEST, "ii"):
             factors = sorted({max(c.ii, self.least_ii) for choices in self.lists.values() for c in choices} or {self.least_ii})
             low, high = 0, len(factors)
             while low < high:  # a larger interval never makes a design impossible
                 middle = (low + high) // 2
-                met = self._within({**bounds, "ii": min(factors[middle], bounds.get("ii", factors[middle]))}, True) is not None
-                low, high = (low, middle) if met else (middle + 1, high)
+                met = self._within({**bounds, "ii": min(factors[middle], bounds.get("ii", factors[middle]))}, FASTEST)
+                low, high = (low, middle) if met is not None else (middle + 1, high)
             if low == len(factors):
                 return None
             bounds = {**bounds, "ii": factors[low]}
-        return self._within(bounds, fastest)
+        return self._within(bounds, goal)
 
-    def _within(self, bounds: Mapping[str, int], fastest: bool) -> tuple[dict[str, int], Estimate] | None:
+    def _within(self, bounds: Mapping[str, int], goal: str) -> tuple[dict[str, int], Estimate] | None:
         found: dict[tuple[int, ...], tuple[tuple[float, ...], dict[str, int], Estimate]] = {}
-        wanted, slack = "latency" if fastest else "cost", dict.fromkeys(bounds, 0)
+        wanted = {FASTEST: "latency", "ii": "latency", SMALLEST: "cost"}.get(goal, goal)
         starts = [self.pick(bounds, wanted), self.pick({m: v for m, v in bounds.items() if m == "ii"}, "latency")]
         for start in starts:
             picked = start
@@ -151,15 +153,15 @@ class Solver:
                 reuses = {name: c.reuse for name, c in picked.items()}
                 whole = self.sizer.estimate(reuses)
                 real, summed = measures(whole), self.sums(picked)
-                key = self._key(whole, fastest) if _meets(real, bounds) else (math.inf,)
+                key = self._key(whole, goal) if _meets(real, bounds) else (math.inf,)
                 found[tuple(reuses.values())] = (key, reuses, whole)
                 slack = {m: summed[m] - real[m] for m in bounds if m != "ii"}
                 picked = self.pick({m: v + slack.get(m, 0) for m, v in bounds.items()}, wanted)
         best = min(found.values(), key=lambda f: f[0], default=None)
-        return None if best is None or best[0] == (math.inf,) else self._climb(best, bounds, fastest)
+        return None if best is None or best[0] == (math.inf,) else self._climb(best, bounds, goal)
 
     def _climb(
-        self, best: tuple[tuple[float, ...], dict[str, int], Estimate], bounds: Mapping[str, int], fastest: bool
+        self, best: tuple[tuple[float, ...], dict[str, int], Estimate], bounds: Mapping[str, int], goal: str
     ) -> tuple[dict[str, int], Estimate]:
         """Single steps that the estimate of the whole finds better, until there is none."""
         key, reuses, found = best
@@ -169,8 +171,8 @@ class Solver:
             for name, other in list(self._neighbours(reuses)):
                 tried = {**reuses, name: other}
                 whole = self.sizer.estimate(tried)
-                if _meets(measures(whole), bounds) and self._key(whole, fastest) < key:
-                    key, reuses, found, better = self._key(whole, fastest), tried, whole, True
+                if _meets(measures(whole), bounds) and self._key(whole, goal) < key:
+                    key, reuses, found, better = self._key(whole, goal), tried, whole, True
                     break
         return reuses, found
 
@@ -210,7 +212,7 @@ class Solver:
         low, high, nearest = 1.0, 1024.0, None
         while high > low * 1.01:
             middle = math.sqrt(low * high)
-            found = self._within({m: math.floor(v * middle) if m in loose else v for m, v in bounds.items()}, False)
+            found = self._within({m: math.floor(v * middle) if m in loose else v for m, v in bounds.items()}, SMALLEST)
             low, high, nearest = (low, middle, found) if found else (middle, high, nearest)
         if nearest is None:
             return "Take a larger part."
@@ -220,13 +222,8 @@ class Solver:
 
     def _least(self, measure: str, bounds: Mapping[str, int]) -> float:
         """The least of one measure within bounds on others, of whole designs."""
-        if measure == "ii":
-            best = self._best(bounds, True)
-            return math.inf if best is None else best[1].ii
-        picked = self.pick(bounds, measure)
-        if picked is None:
-            return math.inf
-        return measures(self.sizer.estimate({name: c.reuse for name, c in picked.items()}))[measure]
+        found = self._best(bounds, measure)
+        return math.inf if found is None else measures(found[1])[measure]
 
     # ---- dynamic programming ---------------------------------------------------------------------------------------------
 

@@ -120,5 +120,5 @@ COMMAND = Command(
     "list each layer's reuse factors, or pick the ones that meet limits",
     _arguments,
     _run,
-    "With a limit on II or latency the smallest design is picked, else the fastest; the part's own resources always are limits.",
+    "With a limit on II or latency the smallest design is picked, else the fastest. The part is a limit, too.",
 )
