@@ -168,6 +168,14 @@ class Config:
             layer_names={k: cleared(level) for k, level in self.layer_names.items()},
         )
 
+    def with_reuses(self, reuses: Mapping[str, int], where: str) -> Config:
+        """A copy with a reuse factor under LayerName for each layer; ``where`` stands for the place they were set at."""
+        names = dict(self.layer_names)
+        for name, reuse in reuses.items():
+            level = names.get(name, Level(where))
+            names[name] = dataclasses.replace(level, settings={**level.settings, "reuse": Setting(reuse, where)})
+        return dataclasses.replace(self, layer_names=names)
+
 
 _FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own", "own_type"}
 

@@ -27,6 +27,7 @@ from nn2hls.vectors import test_vectors
 if TYPE_CHECKING:
     from nn2hls.compare import Comparison
     from nn2hls.estimate import Estimate
+    from nn2hls.plan import Sizer
     from nn2hls.project import Project
     from nn2hls.tools.gxx import CompiledDesign
     from nn2hls.tools.testbench import BuildReport
@@ -282,23 +283,20 @@ class Design:
 
     # ---- size ------------------------------------------------------------------------------------------------------------
 
-    def estimate(self) -> Estimate:
-        """Resources, latency and interval on the part and clock of the config."""
-        from nn2hls.estimate import estimate
-        from nn2hls.ops import Constant, Input
+    @cached_property
+    def sizer(self) -> Sizer:
+        """Sizes the design at any reuse factors, on the part and clock of the config."""
+        from nn2hls.plan import Sizer
         from nn2hls.targets import find_part
 
+        config = self.config
+        tool = "vivado" if config.backend == "Vivado" else "vitis"
         ranges = self.emulator.ranges
-        layers, operands = [], {}
-        for node in self.graph:
-            if isinstance(node.op, Input | Constant):
-                continue
-            layers.append((node.name, node.op.schedule([ranges[i] for i in node.inputs], node.result_type)))
-            operands[node.name] = node.inputs
-        bits = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in self.graph if isinstance(n.op, Input)}
-        tool = "vivado" if self.config.backend == "Vivado" else "vitis"
-        part, clock = find_part(self.config.part), self.config.clock_period
-        return estimate(layers, part, clock, tool, operands, bits, self.config.clock_uncertainty)
+        return Sizer(self.graph, ranges, find_part(config.part), config.clock_period, tool, config.clock_uncertainty)
+
+    def estimate(self) -> Estimate:
+        """Resources, latency and interval on the part and clock of the config."""
+        return self.sizer.estimate()
 
     # ---- C++ -------------------------------------------------------------------------------------------------------------
 

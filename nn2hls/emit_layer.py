@@ -13,7 +13,7 @@ from nn2hls.emit_tool import Tool, lines
 from nn2hls.errors import GraphError
 from nn2hls.ir import Node
 from nn2hls.ops.base import Call, Code, Pragma, Rom
-from nn2hls.ops.literals import literal
+from nn2hls.ops.literals import literal, literals
 
 PER_LINE = 16  # numbers of a constant array
 
@@ -99,7 +99,7 @@ def _roms(roms: Mapping[str, Rom], ident: str) -> str:
         if name not in PARTS:
             raise GraphError(f"Its constants '{name}' are not in nn2hls.emit_names.PARTS.", where=ident)
         kind = f"ap_{'int' if rom.signed else 'uint'}<{rom.width}>" if rom.width else "int"
-        values = [literal(int(v)) for v in np.ravel(rom.values)]
+        values = literals(rom.values)
         rows = [", ".join(values[k : k + PER_LINE]) for k in range(0, len(values), PER_LINE)]
         text += f"static const {kind} {ident}_{name}[{len(values)}] = {{\n    " + ",\n    ".join(rows) + "};\n\n"
     return text

@@ -21,6 +21,8 @@ from nn2hls.ops.shape import Constant, Input
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, ints
 
 CHUNK_BYTES = 1 << 20  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
+# The same where the largest matrix alone leaves that cache: it is read once per chunk, and needs rows to spread the cost.
+WIDE_CHUNK_BYTES = 8 << 20
 
 
 @dataclass
@@ -133,7 +135,8 @@ class Emulator:
         self.ranges = ranges
         self._constants = {n.name: _constant(n) for n in graph if isinstance(n.op, Constant)}
         widest = max((int(np.prod(n.shape)) for n in graph), default=1)
-        self.chunk = max(16, CHUNK_BYTES // (8 * max(widest, 1)))
+        matrix = max((n.op.weight.array.nbytes for n in graph if isinstance(n.op, Dense)), default=0)
+        self.chunk = max(16, (CHUNK_BYTES if matrix <= CHUNK_BYTES else WIDE_CHUNK_BYTES) // (8 * max(widest, 1)))
         last: dict[str, int] = {}
         for k, step in enumerate(self._steps):
             for name in step.node.inputs:

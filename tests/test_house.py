@@ -25,9 +25,10 @@ LEVELS = (
     ("analysis", "reference", "vectors"),
     ("passes",),
     ("emulate", "estimate", "emit", "compare", "registers", "timing"),
+    ("plan", "savings"),
     ("converters", "frontends", "config"),
     ("design",),
-    ("scan", "search", "report"),
+    ("scan", "search", "solver", "report"),
     ("commands",),
     ("cli", "__main__"),
     ("",),  # nn2hls/__init__.py

@@ -1,6 +1,6 @@
 """One module per command; importing them loads nothing heavy."""
 
-from nn2hls.commands import build, compare, config, convert, doctor, emulate, estimate, passes, scan, verify
+from nn2hls.commands import build, compare, config, convert, doctor, emulate, estimate, passes, plan, scan, verify
 from nn2hls.commands.base import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -9,6 +9,7 @@ COMMANDS: tuple[Command, ...] = (
     emulate.COMMAND,
     compare.COMMAND,
     estimate.COMMAND,
+    plan.COMMAND,
     build.COMMAND,
     verify.COMMAND,
     scan.COMMAND,

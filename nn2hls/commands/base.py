@@ -60,8 +60,8 @@ class Command:
     more: str = field(default="")
 
 
-def config_arguments(parser: ArgumentParser, *, optional: bool = False) -> None:
-    """CONFIG and the options that come before what it says."""
+def config_arguments(parser: ArgumentParser, *, optional: bool = False, reuse: bool = True) -> None:
+    """CONFIG and the options that come before what it says; a command with a ``--reuse`` of its own leaves that out."""
     count = "?" if optional else None
     text = "a YAML config, or a model file (.keras .h5 .json .onnx .pt2)"
     parser.add_argument("config", metavar="CONFIG", nargs=count, type=Path, help=text)
@@ -70,7 +70,8 @@ def config_arguments(parser: ArgumentParser, *, optional: bool = False) -> None:
     group.add_argument(
         "--precision", metavar="TYPE", help="type of inputs, weights, biases and results, such as 'ap_fixed<16,6>'"
     )
-    group.add_argument("--reuse", metavar="N", help="reuse factor of all layers without their own")
+    if reuse:
+        group.add_argument("--reuse", metavar="N", help="reuse factor of all layers without their own")
     group.add_argument("--strategy", metavar="WORD", help="Latency or Resource")
     group.add_argument("--part", metavar="PART", help="the device")
     group.add_argument("--clock", metavar="NS", help="clock period")

@@ -178,6 +178,13 @@ class Op:
         constants = {name: getattr(self, name).array for name in self.per_channel}
         return self.replace(**{k: Const(a[..., kept]) for k, a in constants.items() if a.ndim and a.shape[-1] > 1})  # type: ignore[no-any-return]
 
+    def products(self, *, zeros: bool = False) -> int:
+        """Non-zero products that a reuse factor shares out among multipliers, with ``zeros`` all of them; 0 without any.
+
+        An op that answers more has a field ``reuse``.
+        """
+        return 0
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         """Hardware of the layer, the cast to ``result`` included."""
         raise NotImplementedError

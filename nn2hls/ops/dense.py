@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from nn2hls.errors import ModelError
-from nn2hls.fixed import FixedType, Rounding, cast_to
+from nn2hls.fixed import FixedType, cast_to
 from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Code, Hints, Kernel, Op, Watch
+from nn2hls.ops.dense_bounds import column_counts, product_bounds
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
 from nn2hls.schedule import Schedule
 
 MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
-ORDER_FREE = (Rounding.TRN, Rounding.RND)  # with WRAP: rounding each product alone gives the same sum
 
 
 class Strategy(enum.Enum):
@@ -65,7 +65,7 @@ class Dense(Op):
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Dense:
         weight, bias = self.weight.array, self.bias.array
-        fan_in = max(1, int(np.count_nonzero(weight, axis=0).max(initial=0)))
+        fan_in = max(1, int(column_counts(self.weight).max(initial=0)))
         rms = hints.operand_rms[0] if hints.operand_rms else 1.0
         # Rounding a weight by a uniform error of one step has variance step**2 / 12 (Widrow); fan_in of them add up.
         weight_step = hints.noise / math.sqrt(2) * math.sqrt(12 / fan_in) / max(rms, 2.0**-20)
@@ -93,21 +93,27 @@ class Dense(Op):
 
     def aligned(self, x: Range) -> tuple[np.ndarray, np.ndarray, int]:
         """Weights and biases as mantissas such that x @ weights + biases has ``fraction(x)``: (weights, biases, fraction)."""
-        assert self.weight_t is not None
+        return _shift_left(self.weight.array, self._up(x)), self.aligned_bias(x), self.fraction(x)
+
+    def aligned_bias(self, x: Range) -> np.ndarray:
+        """Biases as mantissas of ``fraction(x)``."""
         assert self.bias_t is not None
-        f = self.fraction(x)
-        up_w, up_b = f - x.fraction - self.weight_t.fraction, f - self.bias_t.fraction
-        bias = self.bias.array if np.any(self.bias.array) else np.zeros_like(self.bias.array)
-        return _shift_left(self.weight.array, up_w), _shift_left(bias, max(up_b, 0)), f
+        if not np.any(self.bias.array):
+            return np.zeros_like(self.bias.array)
+        return _shift_left(self.bias.array, self.fraction(x) - self.bias_t.fraction)
+
+    def _up(self, x: Range) -> int:
+        """Bits that the products are moved up by to meet the biases."""
+        assert self.weight_t is not None
+        return self.fraction(x) - x.fraction - self.weight_t.fraction
 
     def exact_accumulator(self, x: Range) -> FixedType:
         """The narrowest type that holds every partial sum in any order, biases and single products included."""
-        weight, bias, f = self.aligned(x)
-        lo, hi = _sum_bounds(x, weight)
-        low = min(0, int((np.minimum(lo, 0) + np.minimum(ints(bias), 0)).min(initial=0)))
-        high = max(0, int((np.maximum(hi, 0) + np.maximum(ints(bias), 0)).max(initial=0)))
+        bounds, up, bias = product_bounds(self.weight, x), self._up(x), ints(self.aligned_bias(x))
+        low = min(0, int(((bounds.least << up) + np.minimum(bias, 0)).min(initial=0)))
+        high = max(0, int(((bounds.most << up) + np.maximum(bias, 0)).max(initial=0)))
         width = width_of(low, high)
-        return FixedType(width, width - f, low < 0)
+        return FixedType(width, width - self.fraction(x), low < 0)
 
     def narrowed(self, x: Range) -> bool:
         """True when ``accum_t`` does not hold the exact sum, so that every addition is cast."""
@@ -123,9 +129,8 @@ class Dense(Op):
         assert self.accum_t is not None
         if self.narrowed(x):
             return Range.of_type(self.accum_t)
-        weight, bias, f = self.aligned(x)
-        lo, hi = _interval(x, weight)
-        return Range(lo + ints(bias), hi + ints(bias), f)
+        bounds, up, bias = product_bounds(self.weight, x), self._up(x), ints(self.aligned_bias(x))
+        return Range((bounds.lo << up) + bias, (bounds.hi << up) + bias, self.fraction(x))
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         (x,) = xs
@@ -150,17 +155,16 @@ class Dense(Op):
         return run
 
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
-        return [(needed @ (self.weight.array != 0).T.astype(np.int64)) > 0]
+        # A sum of zeros and ones is positive in float32 whatever it rounds to.
+        return [(needed.astype(np.float32) @ (self.weight.array != 0).T.astype(np.float32)) > 0]
 
     def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
         return [None]
 
     def exact_bound(self, x: Range) -> int:
         """The largest magnitude that any partial sum in any order can have: the sum of absolute products and the bias."""
-        weight, bias, _ = self.aligned(x)
-        size = np.maximum(np.abs(x.lo), np.abs(x.hi))
-        total = _matmul(np.broadcast_to(size, (*np.shape(size)[:-1], weight.shape[0])), np.abs(weight))
-        return int((total + np.abs(ints(bias))).max(initial=0))
+        total = product_bounds(self.weight, x).size << self._up(x)
+        return int((total + np.abs(ints(self.aligned_bias(x)))).max(initial=0))
 
     def _narrow_kernel(self, x: Range) -> Kernel:
         accum = self.accum_t
@@ -183,6 +187,9 @@ class Dense(Op):
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
+    def products(self, *, zeros: bool = False) -> int:
+        return self.weight.array.size if zeros else int(column_counts(self.weight).sum())
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         from nn2hls.ops.dense_plan import plan
 
@@ -197,29 +204,5 @@ class Dense(Op):
 def _shift_left(values: np.ndarray, up: int) -> np.ndarray:
     if up == 0:
         return values
-    top = int(np.abs(ints(values)).max(initial=0))
-    return values << up if (top << up) < 1 << 62 else ints(values) << up
-
-
-def _matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Exact a @ b of integers as an object array: in float64 BLAS when the bound proves it exact, else in Python integers."""
-    a, bound_b = ints(a), int(np.abs(ints(b) if b.dtype == object else b).max(initial=0))
-    bound = int(np.abs(a).max(initial=0)) * bound_b * b.shape[0]
-    if bound <= FLOAT64_EXACT:
-        return ints((a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64))
-    return ints(np.dot(a, ints(b)))
-
-
-def _interval(x: Range, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Interval product x @ weight: (lo, hi) per output."""
-    n_in = weight.shape[0]
-    lo = np.broadcast_to(x.lo, (*np.shape(x.lo)[:-1], n_in))
-    hi = np.broadcast_to(x.hi, (*np.shape(x.hi)[:-1], n_in))
-    up, down = np.maximum(weight, 0), np.minimum(weight, 0)
-    return _matmul(lo, up) + _matmul(hi, down), _matmul(hi, up) + _matmul(lo, down)
-
-
-def _sum_bounds(x: Range, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of any subset of the products: each one's negative and positive parts alone."""
-    around = Range(np.minimum(x.lo, 0), np.maximum(x.hi, 0), x.fraction)
-    return _interval(around, weight)
+    top = int(np.abs(values).max(initial=0))
+    return values << up if values.dtype != object and (top << up) < 1 << 62 else ints(values) << up

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nn2hls.errors import LimitError
-from nn2hls.fixed import FixedType, Overflow, cast_to
+from nn2hls.fixed import FixedType, cast_to
 from nn2hls.ops.base import Code, Pragma, Rom
-from nn2hls.ops.dense import ORDER_FREE, Dense
-from nn2hls.ops.dense_plan import MAX_BLOCK, Block, ParallelPlan, ReusedPlan, Term, input_bounds, plan
+from nn2hls.ops.dense import Dense
+from nn2hls.ops.dense_plan import Block, ParallelPlan, Term, input_bounds, plan
+from nn2hls.ops.dense_reused import ReusedPlan
 from nn2hls.ops.literals import constant, int_type
 from nn2hls.ranges import Range, ints
 from nn2hls.schedule import Kind
-
-MAX_ROM_WORD = 64  # bits: words are written as C++ integer literals
 
 
 def dense_code(op: Dense, x: Range, result: FixedType) -> Code:
@@ -103,13 +100,6 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
     op, x = layout.op, layout.x
     n_in, n_out = op.weight.shape
     weight_bits, index_bits, segment_bits = layout.word
-    word = weight_bits + index_bits + 1 + segment_bits
-    if word > MAX_ROM_WORD:
-        raise LimitError(
-            f"A ROM word of {word} bits (weight, index, segment) is wider than {MAX_ROM_WORD}.",
-            fix="Give its weights a narrower type.",
-        )
-    _check_arrays(layout)
     m, segments, accum = layout.multipliers, layout.segments, _accumulator(op)
     low, high = x.low, x.high
     exact = op.exact([x])
@@ -146,25 +136,10 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
     for j in range(n_out):
         terms = [f"part[{a * segments + b}]" for a, b in layout.parts[j]]
         body += _store(j, _tree(terms, accum, own, int(layout.bias[j])), exact, shift)
-    roms = {"rom": Rom(layout.packed().reshape(-1), word, False)}
+    roms = {"rom": Rom(layout.packed().reshape(-1), layout.word_bits, False)}
     if layout.wiring is not None:
         roms["wires"] = Rom(layout.wiring.reshape(-1), 0, True)
     return Code(body, helpers, headers=("cast.h", "dense.h"), roms=roms)
-
-
-def _check_arrays(layout: ReusedPlan) -> None:
-    """The tools keep at most MAX_BLOCK elements of one array in registers, and unroll at most as many products."""
-    nnz = int(np.count_nonzero(layout.op.weight.array))
-    if layout.multipliers * layout.segments <= MAX_BLOCK:
-        return
-    works = math.ceil(nnz / (MAX_BLOCK // layout.segments))
-    while (more := plan(layout.op.replace(reuse=works), layout.x)).multipliers * more.segments > MAX_BLOCK:  # type: ignore[union-attr]
-        works += 1 + works // 8
-    raise LimitError(
-        f"Its {layout.multipliers:,} multipliers with {layout.segments} sums each are more than the {MAX_BLOCK:,} registers "
-        "that HLS tools take in one array.",
-        fix=f"Set ReuseFactor: {works} for this layer, which leaves {math.ceil(nnz / works):,} multipliers.",
-    )
 
 
 def _product_fraction(op: Dense, x: Range) -> int:
@@ -191,11 +166,7 @@ def _narrowed(op: Dense, x: Range, result: FixedType) -> Code:
     accum = op.accum_t
     assert accum is not None
     if op.reuse > 1:
-        way = "Set ReuseFactor: 1 for this layer, or leave its accum type to nn2hls, which then is exact."
-        order = "in an order that the reused schedule cannot keep"
-        if accum.rounding in ORDER_FREE and accum.overflow is Overflow.WRAP:
-            order = "product by product, which the reused schedule does not do yet"
-        raise LimitError(f"Its accumulator {accum} rounds {order}.", fix=way)
+        ReusedPlan(op, x, 1).check("")
     weight, bias, f = op.aligned(x)
     n_in, n_out = weight.shape
     positions = int(np.prod(np.shape(x.lo)[:-1])) if np.ndim(x.lo) else 1

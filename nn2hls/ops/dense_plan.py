@@ -6,25 +6,24 @@ The generated C++, the estimate and the savings that ``nn2hls convert`` prints a
 from __future__ import annotations
 
 import heapq
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from nn2hls.csd import digits
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType
-from nn2hls.ops.dense import Dense, Strategy
+from nn2hls.ops.dense import Dense
+from nn2hls.ops.dense_bounds import column_counts
+from nn2hls.ops.dense_reused import MAX_ARRAY, ReusedPlan, works
 from nn2hls.ops.parts import cast_operators
 from nn2hls.ranges import Range, ints, width_of
-from nn2hls.schedule import Kind, Memory, Operator, Schedule
+from nn2hls.schedule import Kind, Operator, Schedule
 
 MAX_PRODUCTS = 65_536  # straight-line products of one layer
-SHALLOW = 64  # words: what one LUT holds per bit; a block RAM would stay almost empty
-MAX_BLOCK = 4_096  # straight-line products of one function; also the tools' limit on one unrolled loop or partitioned array
+MAX_BLOCK = MAX_ARRAY  # straight-line products of one function
 
 
 @dataclass(frozen=True)
@@ -130,94 +129,6 @@ def _chain(block: Block, x: Range) -> tuple[Operator, ...]:
     return tuple(reversed(chain))
 
 
-@dataclass(frozen=True)
-class ReusedPlan:
-    """Reuse R: the non-zero products, in order of output and input, dealt in runs of ``steps`` to ``multipliers``.
-
-    Multiplier m does product m * steps + t in step t. A run of products of one output on one multiplier is a segment: it
-    starts from zero and ends in a register of its own, so no two multipliers ever feed one accumulator; the sum over an
-    output's segments and its bias follows after the last step. ``weight``, ``index``, ``first`` and ``segment`` are
-    (multipliers, steps) arrays; slots beyond the last product hold weight 0.
-
-    ``wiring`` (multipliers, choices) holds the inputs each multiplier ever reads, and ``index`` chooses among them, so that its
-    multiplexer has as many ways as it has different inputs, not as the layer has; None where ``index`` is the input itself.
-    """
-
-    op: Dense
-    x: Range
-    steps: int
-    weight: np.ndarray
-    index: np.ndarray
-    first: np.ndarray
-    segment: np.ndarray
-    wiring: np.ndarray | None
-    parts: tuple[tuple[tuple[int, int], ...], ...]  # per output its (multiplier, segment)
-    bias: np.ndarray
-    positions: int
-
-    @property
-    def multipliers(self) -> int:
-        """Multipliers of the layer."""
-        return len(self.weight)
-
-    @property
-    def block_rom(self) -> bool:
-        """Strategy Resource keeps the words of a step side by side in block RAM, unless they are too few to fill it."""
-        return self.op.strategy is Strategy.RESOURCE and self.steps > SHALLOW
-
-    @property
-    def choices(self) -> int:
-        """Ways of each multiplier's input multiplexer."""
-        return self.op.weight.shape[0] if self.wiring is None else self.wiring.shape[1]
-
-    @cached_property
-    def segments(self) -> int:
-        """Segment registers of each multiplier."""
-        return int(self.segment.max()) + 1
-
-    @cached_property
-    def word(self) -> tuple[int, int, int]:
-        """Bits of a ROM word's weight, input index and segment fields; one more bit says that a segment starts."""
-        weight_t = self.op.weight_t
-        assert weight_t is not None
-        index = max(1, (self.choices - 1).bit_length())
-        return weight_t.width + (not weight_t.signed), index, max(1, (self.segments - 1).bit_length())
-
-    def packed(self) -> np.ndarray:
-        """ROM words, (steps, multipliers), non-negative: weight, index, first, segment from the top bit down."""
-        weight_bits, index_bits, segment_bits = self.word
-        word = (self.weight.astype(object) & ((1 << weight_bits) - 1)) << index_bits | self.index.astype(object)
-        return ints(((word << 1 | self.first.astype(object)) << segment_bits | self.segment.astype(object)).T)
-
-    def schedule(self, result: FixedType) -> Schedule:
-        """Operators of one step, of the sums after it, and the packed ROM."""
-        weight_bits, index_bits, segment_bits = self.word
-        m, x_width = self.multipliers, self.x.width
-        assert self.op.accum_t is not None
-        accum = self.op.accum_t.width
-        used = [p for p in self.parts if p]
-        joins = sum(len(p) - 1 for p in used) + int(np.count_nonzero(self.bias[[j for j, p in enumerate(self.parts) if p]]))
-        depth = max((len(p) for p in used), default=1)
-        cast = cast_operators(self.op.exact([self.x]), result)
-        word_bits = weight_bits + index_bits + 1 + segment_bits
-        step = (
-            Operator(Kind.ROM, (max(1, (self.steps - 1).bit_length()), word_bits), m),
-            Operator(Kind.SELECT, (x_width, self.choices), m),
-            Operator(Kind.MUL, (x_width, weight_bits), m),
-            Operator(Kind.ADD, (accum,), m),
-        )
-        after = (Operator(Kind.ADD, (accum,)),) * (math.ceil(math.log2(depth)) + bool(self.bias.any()))
-        return Schedule(
-            ii=self.steps * self.positions,
-            operators=(*step, Operator(Kind.ADD, (accum,), joins), *(Operator(o.kind, o.widths, len(used)) for o in cast)),
-            memories=(Memory(self.steps, word_bits * m, 1, 1) if self.block_rom else Memory(self.steps, word_bits, m, 1),),
-            path=(*(Operator(o.kind, o.widths) for o in step), *after, *cast),
-            results=result.width * len(used),
-            products=int(np.count_nonzero(self.op.weight.array)) * self.positions,
-            state=accum * sum(map(len, used)),
-        )
-
-
 def input_bounds(x: Range, i: int) -> tuple[int, int]:
     """Smallest and largest mantissa of input i over all positions."""
     lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., i] for a in (x.lo, x.hi))
@@ -232,14 +143,15 @@ def plan(op: Dense, x: Range, where: str = "") -> ParallelPlan | ReusedPlan:
     """
     positions = int(np.prod(np.shape(x.lo)[:-1])) if np.ndim(x.lo) else 1
     if op.reuse > 1:
-        return _reused(op, x, positions)
-    nnz = int(np.count_nonzero(op.weight.array))
+        layout = ReusedPlan(op, x, positions)
+        layout.check(where)
+        return layout
+    nnz = int(column_counts(op.weight).sum())
     if nnz * positions > MAX_PRODUCTS:
-        works = math.ceil(nnz * positions / MAX_BLOCK)
         raise LimitError(
             f"Its {nnz * positions:,} products do not fit into straight-line code of at most {MAX_PRODUCTS:,}.",
             where=where,
-            fix=f"Set ReuseFactor: {works} for this layer, which leaves {math.ceil(nnz / works):,} multipliers.",
+            fix=works(op, x, positions),
         )
     weight, bias, _ = op.aligned(x)
     blocks = tuple(_block(weight, x, pieces) for pieces in _split(weight))
@@ -329,6 +241,7 @@ def _join(
         lo, hi = bounds
     terms.append(Term(Kind.ADD, ta, tb, lo, hi, level, minus))
     return len(terms) - 1, minus_a and minus_b
+<<<<<<< HEAD
 
 
 def _reused(op: Dense, x: Range, positions: int) -> ReusedPlan:
@@ -372,3 +285,5 @@ def _wire(inputs: np.ndarray, n_in: int) -> tuple[np.ndarray, np.ndarray | None]
     wiring[row[new], place[new]] = ordered[new]
     index = np.stack([np.searchsorted(own[: n + 1], x) for own, n, x in zip(wiring, place[:, -1], inputs, strict=True)])
     return index, wiring
+=======
+>>>>>>> solver

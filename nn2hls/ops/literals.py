@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from nn2hls.ranges import width_of
 
 
@@ -17,6 +19,14 @@ def literal(value: int) -> str:
     if value == -(1 << 63):
         return "(-9223372036854775807LL - 1)"
     return f"{value}{'ULL' if value >= 1 << 63 else 'LL'}"
+
+
+def literals(values: np.ndarray) -> list[str]:
+    """:func:`literal` of many values, flat."""
+    listed = values.ravel().tolist()
+    if not listed or (min(listed) > -(1 << 31) and max(listed) < 1 << 31):
+        return list(map(str, listed))
+    return list(map(literal, listed))
 
 
 def constant(value: int) -> str:

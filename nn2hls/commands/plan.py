@@ -1,0 +1,124 @@
+"""``nn2hls plan``: the reuse factors each layer can have; with limits, the ones that meet them."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nn2hls.commands.base import Command, Result, UsageError, config_arguments, load_graph, read
+
+if TYPE_CHECKING:
+    from nn2hls.design import Design
+    from nn2hls.ir import Graph
+    from nn2hls.plan import Sizer
+    from nn2hls.solver import Limits, Solution
+
+_LIMITS = {
+    "target_ii": ("ii", "CLOCKS", "clocks between two inputs, at most"),
+    "max_latency": ("latency", "CLOCKS", "clocks from input to output, or a time such as 75ns"),
+    "max_dsp": ("dsp", "N", "DSP slices, or a share of the part such as 50%%"),
+    "max_lut": ("lut", "N", "LUTs after synthesis, or a share"),
+    "max_ff": ("ff", "N", "flip-flops after synthesis, or a share"),
+    "max_bram": ("bram", "N", "block RAMs of 18 Kbit, or a share"),
+}
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    config_arguments(parser, reuse=False)
+    parser.add_argument("--reuse", metavar="RANGE", dest="shown", default="", help="reuse factors to show too, such as 1..64")
+    group = parser.add_argument_group("limits: with any of them, reuse factors are picked")
+    for name, (_, metavar, text) in _LIMITS.items():
+        group.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
+    group.add_argument("--fit", action="store_true", help="no limit but the part: the fastest design that fits")
+    group.add_argument("-o", "--output", metavar="FILE", type=Path, help="write the config with the reuse factors picked")
+    group.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def _run(args: Namespace) -> Result:
+    from nn2hls.design import convert
+    from nn2hls.scan import parse_reuses
+
+    config = read(args)
+    graph = load_graph(config)
+    named = parse_reuses(args.shown)
+    solving = args.fit or any(getattr(args, name) is not None for name in _LIMITS)
+    if args.output and not solving:
+        raise UsageError(
+            "There is nothing to write: no reuse factors are picked without a limit.", fix="Add --fit, or a limit."
+        )
+    if args.output and args.output.exists() and not args.force:
+        raise UsageError("The file is there already.", where=str(args.output), fix="Add --force to write over it.")
+    design = convert(graph, config)
+    if not solving:
+        return _list(design.sizer, named, design.notes)
+    limits = _limits(args, design.sizer)
+    return _solve(design, graph, limits, named, args.output)
+
+
+def _list(sizer: Sizer, named: list[int], notes: tuple[str, ...]) -> Result:
+    found = [sizer.choices(name, named) for name in sizer.reusable]
+    head = f"{sizer.part.name}, {sizer.clock_ns:g} ns. Each layer alone; LUT and FF after synthesis; latency in clocks.\n\n"
+    document = {"part": sizer.part.name, "clock_ns": sizer.clock_ns, "layers": [layer.to_dict() for layer in found]}
+    body = "\n".join(layer.text() for layer in found) or "No layer has a reuse factor.\n"
+    return Result(document, head + body, notes)
+
+
+def _limits(args: Namespace, sizer: Sizer) -> Limits:
+    from nn2hls.solver import Limits
+
+    part = {"dsp": sizer.part.dsp, "lut": sizer.part.lut, "ff": sizer.part.ff, "bram": sizer.part.bram18}
+    found: dict[str, int] = {}
+    for name, (measure, _, _) in _LIMITS.items():
+        text = getattr(args, name)
+        if text is None:
+            continue
+        match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*(ns|%)?", text)
+        unit = match[2] if match else None
+        if match is None or (unit == "ns" and measure != "latency") or (unit == "%" and measure not in part):
+            raise UsageError(
+                f"'{text}' is no limit.", where=f"--{name.replace('_', '-')}", fix="Write a whole number" + _units(measure)
+            )
+        value = float(match[1])
+        scale = {"ns": 1 / sizer.clock_ns, "%": part.get(measure, 0) / 100, None: 1.0}[unit]
+        found[measure] = int(value * scale + 1e-9)
+    return Limits(**found)
+
+
+def _units(measure: str) -> str:
+    if measure == "ii":
+        return "."
+    return ", or a time such as 75ns." if measure == "latency" else ", or a share of the part such as 50%."
+
+
+def _solve(design: Design, graph: Graph, limits: Limits, named: list[int], target: Path | None) -> Result:
+    from nn2hls.solver import Solver
+    from nn2hls.solver_text import document, text
+
+    found = Solver(design.sizer, named).solve(limits)
+    data: dict[str, Any] = {**document(found), "written": str(target) if target else None}
+    shown = text(found)
+    if target:
+        _write(design, graph, found, target)
+        shown += f"\nwrote {target}\nnext: nn2hls convert {target}\n"
+    return Result(data, shown, design.notes)
+
+
+def _write(design: Design, graph: Graph, found: Solution, target: Path) -> None:
+    from nn2hls.config_write import to_yaml
+
+    known = {n.name for n in graph}
+    names = {name: name if name in known else design.graph[name].origin.layer for name in found.reuses}
+    config = design.config.with_reuses({names[name]: reuse for name, reuse in found.reuses.items()}, str(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(to_yaml(config, graph, target.parent.absolute()), encoding="utf-8")
+
+
+COMMAND = Command(
+    "plan",
+    "list each layer's reuse factors, or pick the ones that meet limits",
+    _arguments,
+    _run,
+    "With a limit on II or latency the smallest design is picked, else the fastest. The part is a limit, too.",
+)
