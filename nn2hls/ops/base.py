@@ -176,7 +176,7 @@ class Op:
     def take(self, kept: np.ndarray) -> Op:
         """The op for operands of which only the channels remain that end in the channels ``kept`` of the result."""
         constants = {name: getattr(self, name).array for name in self.per_channel}
-        return self.replace(**{k: Const(a[..., kept]) for k, a in constants.items() if a.ndim and a.shape[-1] > 1})  # type: ignore[no-any-return]
+        return self.replace(**{k: Const(a[..., kept]) for k, a in constants.items() if a.ndim and a.shape[-1] > 1})
 
     def products(self, *, zeros: bool = False) -> int:
         """Non-zero products that a reuse factor shares out among multipliers, with ``zeros`` all of them; 0 without any.

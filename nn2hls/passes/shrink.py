@@ -180,7 +180,7 @@ def _kept(graph: Graph, flow: Flow, wanted: Channels) -> Channels:
 def _constant(node: Node, ranges: Mapping[str, Range]) -> np.ndarray:
     """Which channels have one value for every input."""
     known = ranges[node.name]
-    return np.all((known.lo == known.hi).reshape(-1, _size(node)), axis=0)
+    return np.asarray(np.all((known.lo == known.hi).reshape(-1, _size(node)), axis=0))
 
 
 def _place(kept: np.ndarray, wanted: np.ndarray, same: np.ndarray, constant: np.ndarray) -> _Place:
