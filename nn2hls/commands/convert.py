@@ -14,6 +14,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
+    from nn2hls import savings
     from nn2hls.text import plural, table
 
     design = make_design(args)
@@ -32,8 +33,10 @@ def _run(args: Namespace) -> Result:
         for layer, node in zip(layers, design.graph, strict=True)
     ]
     text = table(["layer", "op", "shape", "type"], rows)
+    saved = savings.savings(design.sizer)
+    text += "\n" + savings.text(saved) if saved else ""
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"
-    return Result({"output_dir": str(written), "layers": layers}, text, design.notes)
+    return Result({"output_dir": str(written), "layers": layers, "savings": savings.document(saved)}, text, design.notes)
 
 
 COMMAND = Command("convert", "turn a model into an HLS project", _arguments, _run)

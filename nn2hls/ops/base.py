@@ -185,6 +185,10 @@ class Op:
         """
         return 0
 
+    def idle(self) -> tuple[int, int]:
+        """Outputs that need no product, and inputs that none reads, of an op with :meth:`products`."""
+        return 0, 0
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         """Hardware of the layer, the cast to ``result`` included."""
         raise NotImplementedError

@@ -190,6 +190,10 @@ class Dense(Op):
     def products(self, *, zeros: bool = False) -> int:
         return self.weight.array.size if zeros else int(column_counts(self.weight).sum())
 
+    def idle(self) -> tuple[int, int]:
+        read = np.any(self.weight.array != 0, axis=1)
+        return int(np.count_nonzero(column_counts(self.weight) == 0)), int(np.count_nonzero(~read))
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         from nn2hls.ops.dense_plan import plan
 
