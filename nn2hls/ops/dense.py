@@ -15,6 +15,7 @@ from nn2hls.fixed import FixedType, cast_to
 from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Code, Hints, Kernel, Op, Watch
 from nn2hls.ops.dense_bounds import column_counts, product_bounds
+from nn2hls.ops.parts import operand_rms
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
 from nn2hls.schedule import Schedule
 
@@ -66,9 +67,9 @@ class Dense(Op):
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Dense:
         weight, bias = self.weight.array, self.bias.array
         fan_in = max(1, int(column_counts(self.weight).max(initial=0)))
-        rms = hints.operand_rms[0] if hints.operand_rms else 1.0
+        rms = operand_rms(xs[0], hints)
         # Rounding a weight by a uniform error of one step has variance step**2 / 12 (Widrow); fan_in of them add up.
-        weight_step = hints.noise / math.sqrt(2) * math.sqrt(12 / fan_in) / max(rms, 2.0**-20)
+        weight_step = hints.noise / math.sqrt(2) * math.sqrt(12 / fan_in) / rms
         weight_t = hints.given.get("weight") or constant_type(weight, weight_step, hints.max_width)
         bias_t = hints.given.get("bias") or constant_type(bias, hints.noise / math.sqrt(2) * math.sqrt(12), hints.max_width)
         op = self.replace(
