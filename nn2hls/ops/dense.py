@@ -16,7 +16,7 @@ from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Code, Hints, Kernel, Op, Watch
 from nn2hls.ops.dense_bounds import column_counts, product_bounds
 from nn2hls.ops.parts import operand_rms
-from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
+from nn2hls.ranges import FLOAT64_EXACT, INT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
 from nn2hls.schedule import Schedule
 
 MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
@@ -173,13 +173,16 @@ class Dense(Op):
         weight, bias, f = self.aligned(x)
         grid = max(f, accum.fraction)  # the accumulator and the products as mantissas of one fraction
         start = ints(cast_to(ints(bias), f, accum)) << (grid - accum.fraction)
-        rows = [(i, np.flatnonzero(weight[i]), weight[i][weight[i] != 0]) for i in range(weight.shape[0])]
+        rows = [(i, np.flatnonzero(weight[i]), ints(weight[i][weight[i] != 0])) for i in range(weight.shape[0])]
+        largest = max(accum.max_mantissa, -accum.min_mantissa) << (grid - accum.fraction)
+        largest += x.bound * int(np.abs(ints(weight)).max(initial=0)) << (grid - f)
+        kind = np.dtype(np.int64 if largest <= INT64_EXACT else object)
 
         def run(ops: Sequence[Any], watch: Watch) -> Any:
-            values = ops[0].astype(np.int64)
-            y = np.broadcast_to(start.astype(np.int64), (*values.shape[:-1], weight.shape[1])).copy()
+            values = ints(ops[0]) if kind.kind == "O" else ops[0].astype(np.int64)
+            y = np.broadcast_to(start.astype(kind), (*values.shape[:-1], weight.shape[1])).copy()
             for i, columns, w in rows:
-                total = y[..., columns] + ((values[..., i, None] * w) << (grid - f))
+                total = y[..., columns] + ((values[..., i, None] * w.astype(kind)) << (grid - f))
                 watch("accum", total, grid, accum)
                 y[..., columns] = cast_to(total, grid, accum) << (grid - accum.fraction)
             return y >> (grid - accum.fraction)
