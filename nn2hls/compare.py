@@ -154,6 +154,26 @@ def class_numbers(labels: np.ndarray, events: int, values: int, where: str = "la
     return column.astype(np.int64)
 
 
+def labels_of(y: Any, outputs: int) -> list[Any]:
+    """One entry per output, None where there are no labels.
+
+    Args:
+        y: The labels of the first output, or a list of arrays (or None), one per output.
+
+    Raises:
+        DataError: There are more than outputs.
+    """
+    several = isinstance(y, list | tuple) and len(y) > 0 and all(a is None or np.ndim(a) > 0 for a in y)
+    if several and outputs == 1 and not isinstance(y[0], np.ndarray):
+        several = False  # one-hot rows as lists
+    labels = list(y) if several else [y]
+    if len(labels) > outputs:
+        raise DataError(
+            f"There are labels for {text.plural(len(labels), 'output')}, the network has {outputs}.", where="labels"
+        )
+    return labels + [None] * (outputs - len(labels))
+
+
 def compare_output(name: str, reference: np.ndarray, fixed: np.ndarray, labels: np.ndarray | None = None) -> OutputComparison:
     """Compare one output.
 

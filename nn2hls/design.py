@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context
 from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
+from nn2hls.text import plural
 from nn2hls.vectors import test_vectors
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def convert(
         from nn2hls.data import load_inputs
 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
-    data = None if calibration is None else check_inputs(model, calibration)
+    data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
     context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
@@ -131,16 +132,17 @@ def _part_notes(config: Config) -> list[str]:
     return [f"Part: {config.part} names no package; Vivado and Vitis want the whole name, like xcvu13p-flga2577-2-e."]
 
 
-def check_inputs(graph: Graph, data: Data) -> list[np.ndarray]:
-    """One finite float array (events, *shape) per input of the graph.
+def check_inputs(graph: Graph, data: Data, *, events: bool = False) -> list[np.ndarray]:
+    """One array of numbers (events, *shape) per input of the graph; ``events``: at least one event.
 
     Raises:
         DataError: Names the input, its shape and the one it must have.
     """
     arrays = list(data) if isinstance(data, list | tuple) else [data]
     if len(arrays) != len(graph.inputs):
-        names = ", ".join(n.name for n in graph.inputs)
-        raise DataError(f"The network has {len(graph.inputs)} inputs ({names}), {len(arrays)} arrays were given.")
+        what = f"The network has {plural(len(graph.inputs), 'input')} ({', '.join(n.name for n in graph.inputs)})"
+        fix = "A list holds one array per input; the events of one input are one array: numpy.array(x)."
+        raise DataError(f"{what}, {plural(len(arrays), 'array')} came.", fix=fix)
     checked = []
     for node, array in zip(graph.inputs, arrays, strict=True):
         x = np.asarray(array)
@@ -153,7 +155,22 @@ def check_inputs(graph: Graph, data: Data) -> list[np.ndarray]:
         checked.append(x)
     if len({len(x) for x in checked}) > 1:
         raise DataError(f"The inputs hold {', '.join(str(len(x)) for x in checked)} events; they must be as many.")
+    if events and checked and not len(checked[0]):
+        raise DataError("The data holds no events.")
     return checked
+
+
+def check_finite(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """The arrays.
+
+    Raises:
+        DataError: One of them holds NaN or Inf; names the input.
+    """
+    for node, array in zip(graph.inputs, arrays, strict=True):
+        if not np.isfinite(array).all():
+            fix = "Clean the data first: fixed point has no such values."
+            raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
+    return arrays
 
 
 @dataclass
@@ -172,6 +189,10 @@ class Design:
     config: Config
     notes: tuple[str, ...] = ()
     _compiled: CompiledDesign | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: what is prepared from the graphs stays behind, and is prepared again when it is asked for."""
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"_compiled": None}
 
     @cached_property
     def emulator(self) -> Emulator:
@@ -203,7 +224,7 @@ class Design:
 
     def predict_float(self, x: Data) -> Any:
         """The float reference of the same network."""
-        values = run_float(self.float_graph, check_inputs(self.graph, x))
+        values = run_float(self.float_graph, check_finite(self.graph, check_inputs(self.graph, x)))
         return _one_or_list([values[name] for name in self.float_graph.outputs])
 
     def trace(self, x: Data) -> dict[str, np.ndarray]:
@@ -216,7 +237,7 @@ class Design:
     def trace_float(self, x: Data) -> dict[str, np.ndarray]:
         """The same of the float reference, with the same keys."""
         keys = self._trace_nodes()
-        values = run_float(self.float_graph, check_inputs(self.graph, x), keys.values())
+        values = run_float(self.float_graph, check_finite(self.graph, check_inputs(self.graph, x)), keys.values())
         return {key: values[name] for key, name in keys.items()}
 
     def _trace_nodes(self) -> dict[str, str]:
@@ -259,15 +280,14 @@ class Design:
             x: One array (events, *shape) per input.
             y: Labels of the first output, class numbers or one-hot; a list for several outputs.
         """
-        from nn2hls.compare import Comparison, compare_layers, compare_output
+        from nn2hls.compare import Comparison, compare_layers, compare_output, labels_of
 
-        inputs = check_inputs(self.graph, x)
+        inputs = check_inputs(self.graph, x, events=True)
         keys = self._trace_nodes()
         values, log = self._emulate(inputs, {*keys.values(), *self.graph.outputs}, raw=False)
         reference = run_float(self.float_graph, inputs, keys.values())
         needed = demanded(self.graph)
-        labels = list(y) if isinstance(y, list) else [y]
-        labels += [None] * (len(self.graph.outputs) - len(labels))
+        labels = labels_of(y, len(self.graph.outputs))
         outputs = tuple(
             compare_output(fixed, reference[name], values[fixed], label)
             for fixed, name, label in zip(self.graph.outputs, self.float_graph.outputs, labels, strict=True)
@@ -346,7 +366,7 @@ class Design:
             self.compile()
         assert self._compiled is not None
         nodes = [self.graph[o] for o in self.graph.outputs]
-        flat = [m.reshape(len(m), -1).astype(np.int64) for m in mantissas]
+        flat = [m.reshape(len(m), int(np.prod(m.shape[1:]))).astype(np.int64) for m in mantissas]
         results = self._compiled(flat, [int(np.prod(n.shape)) for n in nodes])
         return [Raw(r.reshape(-1, *n.shape), n.result_type) for r, n in zip(results, nodes, strict=True)]
 
@@ -382,7 +402,7 @@ class Design:
         else:
             from nn2hls.emulate import quantise
 
-            arrays = check_inputs(self.graph, x)
+            arrays = check_inputs(self.graph, x, events=True)
             mantissas = [quantise(a, n, OverflowLog()) for n, a in zip(self.graph.inputs, arrays, strict=True)]
         emulated, log = self._emulate(mantissas, self.graph.outputs, raw=True, mantissas=True)
         compiled = self._csim(mantissas)

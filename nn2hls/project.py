@@ -48,24 +48,33 @@ class Project:
         Raises:
             Nn2hlsError: The folder holds something that nn2hls did not write, or cannot be written.
         """
-        target = Path(folder)
-        if target.exists() and not _replaceable(target):
-            raise Nn2hlsError(
-                "This folder exists and holds files that nn2hls did not write.",
-                where=str(target),
-                fix="Choose another OutputDir, or remove the folder first.",
-            )
         try:
+            target = Path(folder).resolve()  # a link keeps its place, what it leads to is replaced
+            self._check(target, folder)
             target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+            fresh = Path(tempfile.mkdtemp(prefix=".nn2hls-", dir=target.parent))
             try:
-                self._fill(fresh)
-                _swap(fresh, target)
+                (fresh / "project").mkdir()
+                self._fill(fresh / "project")
+                _swap(fresh / "project", target)
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
         except OSError as error:
-            raise Nn2hlsError(f"The project cannot be written: {error.strerror}.", where=str(target)) from error
-        return target
+            raise Nn2hlsError(f"The project cannot be written: {error.strerror}.", where=str(folder)) from error
+        return Path(folder)
+
+    @staticmethod
+    def _check(target: Path, folder: str | os.PathLike[str]) -> None:
+        if target.exists() and not _replaceable(target):
+            raise Nn2hlsError(
+                "This folder exists and holds files that nn2hls did not write.",
+                where=str(folder),
+                fix="Choose another OutputDir, or remove the folder first.",
+            )
+        here = Path.cwd()
+        if target == here or target in here.parents:
+            fix = "Choose a folder inside it, such as my-hls-test, or work from another one."
+            raise Nn2hlsError("The current directory cannot be replaced by a project.", where=str(folder), fix=fix)
 
     def _fill(self, folder: Path) -> None:
         for path, text in self.files.items():
@@ -85,9 +94,13 @@ def _swap(fresh: Path, target: Path) -> None:
     if not target.exists():
         fresh.rename(target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent)) / "project"
+    old = fresh.with_name("old")
     target.rename(old)
-    fresh.rename(target)
+    try:
+        fresh.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
     mark = old / MARK
     generated = {MARK, *(mark.read_text(encoding="utf-8").splitlines()[1:] if mark.is_file() else ())}
     for place in [p for p in old.rglob("*") if not p.is_dir() and str(p.relative_to(old)) not in generated]:
@@ -95,4 +108,3 @@ def _swap(fresh: Path, target: Path) -> None:
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             place.rename(kept)
-    shutil.rmtree(old.parent, ignore_errors=True)

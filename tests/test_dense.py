@@ -163,3 +163,19 @@ def test_no_automatic_accumulator_exceeds_53_bits():
     x = Range.of_type(wide)
     op = Dense(Const(rng.normal(size=(500, 4))), Const(rng.normal(size=4))).resolve([x], Hints(noise=1e-9))
     assert op.accum_t.width <= 53
+
+
+@pytest.mark.parametrize(
+    "accum", ["ap_fixed<30,-20,AP_RND_CONV,AP_SAT_SYM>", "ap_fixed<8,200>", "ap_ufixed<12,60,AP_RND,AP_SAT>"]
+)
+def test_an_accumulator_far_from_its_products_is_exact(accum):
+    accum_t, x_t, result = FixedType.parse(accum), FixedType.parse("ap_fixed<40,20>"), FixedType.parse("ap_fixed<60,30>")
+    rng = np.random.default_rng(0)
+    given = {"weight": x_t, "bias": x_t, "accum": accum_t}
+    x = Range.of_type(x_t).broadcast((4,))
+    op = Dense(Const(rng.normal(size=(4, 3))), Const(rng.normal(size=3))).resolve([x], Hints(given=given))
+    events = rng.integers(x_t.min_mantissa, x_t.max_mantissa, size=(20, 4))
+    y = op.kernel([x])([events], ignore).tolist()
+    for row, event in zip(y, events, strict=True):
+        slow = dense_slow(event, x_t, op.weight.array, op.weight_t, op.bias.array, op.bias_t, result, accum_t)
+        assert [cast_to(v, accum_t.fraction, result) for v in row] == list(slow)

@@ -133,7 +133,7 @@ def test_bad_data_is_refused_with_the_shape_it_must_have():
         (np.full((2, 16), np.nan), "NaN or Inf"),
         (np.full((2, 16), np.inf), "NaN or Inf"),
         (np.array([["a"] * 16]), "not numbers"),
-        ([np.zeros((5, 16))] * 2, "1 inputs .* 2 arrays"),
+        ([np.zeros((5, 16))] * 2, "1 input .* 2 arrays"),
     ]:
         with pytest.raises(DataError, match=message):
             design.predict(x)

@@ -15,7 +15,8 @@ from nn2hls.fixed import FixedType, cast_to
 from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Code, Hints, Kernel, Op, Watch
 from nn2hls.ops.dense_bounds import column_counts, product_bounds
-from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
+from nn2hls.ops.parts import operand_rms
+from nn2hls.ranges import FLOAT64_EXACT, INT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
 from nn2hls.schedule import Schedule
 
 MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
@@ -66,9 +67,9 @@ class Dense(Op):
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Dense:
         weight, bias = self.weight.array, self.bias.array
         fan_in = max(1, int(column_counts(self.weight).max(initial=0)))
-        rms = hints.operand_rms[0] if hints.operand_rms else 1.0
+        rms = operand_rms(xs[0], hints)
         # Rounding a weight by a uniform error of one step has variance step**2 / 12 (Widrow); fan_in of them add up.
-        weight_step = hints.noise / math.sqrt(2) * math.sqrt(12 / fan_in) / max(rms, 2.0**-20)
+        weight_step = hints.noise / math.sqrt(2) * math.sqrt(12 / fan_in) / rms
         weight_t = hints.given.get("weight") or constant_type(weight, weight_step, hints.max_width)
         bias_t = hints.given.get("bias") or constant_type(bias, hints.noise / math.sqrt(2) * math.sqrt(12), hints.max_width)
         op = self.replace(
@@ -172,13 +173,16 @@ class Dense(Op):
         weight, bias, f = self.aligned(x)
         grid = max(f, accum.fraction)  # the accumulator and the products as mantissas of one fraction
         start = ints(cast_to(ints(bias), f, accum)) << (grid - accum.fraction)
-        rows = [(i, np.flatnonzero(weight[i]), weight[i][weight[i] != 0]) for i in range(weight.shape[0])]
+        rows = [(i, np.flatnonzero(weight[i]), ints(weight[i][weight[i] != 0])) for i in range(weight.shape[0])]
+        largest = max(accum.max_mantissa, -accum.min_mantissa) << (grid - accum.fraction)
+        largest += x.bound * int(np.abs(ints(weight)).max(initial=0)) << (grid - f)
+        kind = np.dtype(np.int64 if largest <= INT64_EXACT else object)
 
         def run(ops: Sequence[Any], watch: Watch) -> Any:
-            values = ops[0].astype(np.int64)
-            y = np.broadcast_to(start.astype(np.int64), (*values.shape[:-1], weight.shape[1])).copy()
+            values = ints(ops[0]) if kind.kind == "O" else ops[0].astype(np.int64)
+            y = np.broadcast_to(start.astype(kind), (*values.shape[:-1], weight.shape[1])).copy()
             for i, columns, w in rows:
-                total = y[..., columns] + ((values[..., i, None] * w) << (grid - f))
+                total = y[..., columns] + ((values[..., i, None] * w.astype(kind)) << (grid - f))
                 watch("accum", total, grid, accum)
                 y[..., columns] = cast_to(total, grid, accum) << (grid - accum.fraction)
             return y >> (grid - accum.fraction)

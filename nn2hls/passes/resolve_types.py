@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn2hls.errors import TypeResolutionError
+from nn2hls.errors import DataError, TypeResolutionError
 from nn2hls.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.ir import Const, Graph, Node
 from nn2hls.ops import Constant, Dense, Input, Reshape, Softmax, Strategy, Table, Transpose
@@ -31,6 +31,11 @@ class Signal:
     spread: float
     low: float
     high: float
+
+    @property
+    def integer(self) -> int:
+        """Integer bits, without sign, of the range seen and one more; of a value that was never zero alone."""
+        return math.frexp(max(abs(self.low), abs(self.high)))[1] + 1
 
 
 def resolve_types(graph: Graph, context: Context) -> Graph:
@@ -76,7 +81,7 @@ def _resolve(
     signal = signals[node.name]
     given = settings.precision.get("result")
     if isinstance(node.op, Input):
-        kind = given or (_input_type(signal, settings) if context.calibration is not None else DEFAULT_INPUT)
+        kind = given or _input_type(node, signal, settings, context)
         return dataclasses.replace(node, type=kind), Range.of_type(kind).broadcast(node.shape)
     noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
     if isinstance(node.op, Constant):
@@ -122,11 +127,16 @@ def _hints(
     )
 
 
-def _input_type(signal: Signal, settings: LayerSettings) -> FixedType:
+def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Context) -> FixedType:
     """The range seen plus one integer bit, and the fraction bits that keep rounding below the target share."""
+    if context.calibration is None:
+        return DEFAULT_INPUT
+    if not signal.rms:
+        fix = "Give data of real events, or name the type of this input."
+        raise DataError("Its calibration data is zero everywhere, which says nothing about its type.", where=node.name, fix=fix)
     signed = signal.low < 0
-    integer = math.frexp(max(abs(signal.low), abs(signal.high), 2.0**-30))[1] + 1 + signed
-    noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
+    integer = signal.integer + signed
+    noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms)
     fraction = math.ceil(-math.log2(noise * math.sqrt(12)))
     width = min(max(integer + fraction, 1 + signed), settings.max_width)
     return FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
@@ -137,8 +147,8 @@ def _result_type(node: Node, exact: Range, signal: Signal, step: float, settings
     fraction = min(math.ceil(-math.log2(step)), exact.fraction)
     width, signed = _sound_width(exact, fraction), exact.signed
     overflow = Overflow.WRAP
-    if context.calibration is not None:
-        seen = math.frexp(max(abs(signal.low), abs(signal.high), 2.0**-30))[1] + 1 + signed
+    if context.calibration is not None and signal.rms:
+        seen = signal.integer + signed
         if seen + fraction < width:
             width, overflow = max(seen + fraction, 1 + signed), Overflow.SAT
     integer = width - fraction
