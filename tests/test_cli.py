@@ -63,6 +63,7 @@ COMPLETE = {
     "emulate": ["net.yml", "-o", "answers.npy"],
     "compare": ["net.yml", "--labels", "y.npy"],
     "estimate": ["net.yml"],
+    "plan": ["net.yml"],
     "build": ["net.yml", "--tool", "csim"],
     "verify": ["net.yml"],
     "scan": ["net.yml", "--precisions", "ap_fixed<{8,16},6>", "--reuses", "1,2"],

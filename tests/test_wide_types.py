@@ -25,7 +25,9 @@ def test_wide_types_run_exactly(kind):
             total = sum(Fraction(v * weight[i][j]) for i, v in enumerate(row)) * step * step + bias[j] * step
             assert mantissa == cast_slow(total, target)
     assert design.predict(x).tolist() == [[float(m * step) for m in row] for row in raw.mantissas.tolist()]
-    assert design.estimate().dsp >= 0
+    assert convert(design.float_graph, hls_config({"Precision": kind})).estimate().dsp > 0
+    with pytest.raises(LimitError, match=r"fc0: A ROM word of \d+ bits .* wider than 64"):
+        design.estimate()
     with pytest.raises(LimitError, match="wider than 63 bits"):
         design.verify()
 
