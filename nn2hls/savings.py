@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nn2hls.ir import Graph, Node
 from nn2hls.plan import Sizer
 from nn2hls.text import table
 
@@ -17,13 +18,13 @@ class Saving:
     Args:
         layer: Its name.
         reuse: Its reuse factor.
-        products: Of the full matrix.
+        products: Of the user's full matrix.
         nonzero: Of the weights that are not zero.
         multipliers: What is left at the same time: without reuse the distinct products of an input with a constant of three
             or more signed digits, with reuse R the non-zero products of one position by R.
         rom_bits: Packed words of weight, input index and segment.
-        neurons: Outputs that need no product: constant, or read by nobody.
-        inputs: Operand elements that no product reads.
+        neurons: Of the user's outputs those that need no product: constant, read by nobody, or a copy of another.
+        inputs: Of the user's operand elements those that no product reads.
     """
 
     layer: str
@@ -36,21 +37,21 @@ class Saving:
     inputs: int
 
 
-def savings(sizer: Sizer) -> tuple[Saving, ...]:
-    """Every layer with weights.
+def savings(sizer: Sizer, network: Graph) -> tuple[Saving, ...]:
+    """Every layer with weights, against the same layer of the user's network (the float graph).
 
     Raises:
         LimitError: A layer cannot be built with its settings.
     """
     found = []
     for name, node in sizer.nodes.items():
-        full = node.op.products(zeros=True)
+        full = network[name].op.products(zeros=True)
         if not full:
             continue
         choice = sizer.choice(name)
         each = max(1, node.op.products())
         positions = choice.layer.products // each or 1
-        neurons, inputs = node.op.idle()
+        (gone_in, gone_out), idle = _removed(network, sizer.graph, node), node.op.idle()
         found.append(
             Saving(
                 name,
@@ -59,11 +60,18 @@ def savings(sizer: Sizer) -> tuple[Saving, ...]:
                 choice.layer.products,
                 choice.multipliers if choice.layer.products else 0,
                 choice.rom_bits,
-                neurons,
-                inputs,
+                gone_out + idle[0],
+                gone_in + idle[1],
             )
         )
     return tuple(found)
+
+
+def _removed(network: Graph, graph: Graph, node: Node) -> tuple[int, int]:
+    """Operand elements and outputs of a position that the fixed graph does not have any more."""
+    before, after = network[node.name], node
+    operands = [g[n.inputs[0]].shape[-1] for g, n in ((network, before), (graph, after))]
+    return operands[0] - operands[1], before.shape[-1] - after.shape[-1]
 
 
 def document(found: Sequence[Saving]) -> dict[str, Any]:

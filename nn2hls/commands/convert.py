@@ -33,7 +33,7 @@ def _run(args: Namespace) -> Result:
         for layer, node in zip(layers, design.graph, strict=True)
     ]
     text = table(["layer", "op", "shape", "type"], rows)
-    saved = savings.savings(design.sizer)
+    saved = savings.savings(design.sizer, design.float_graph)
     text += "\n" + savings.text(saved) if saved else ""
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"
     return Result({"output_dir": str(written), "layers": layers, "savings": savings.document(saved)}, text, design.notes)
