@@ -285,6 +285,21 @@ def test_an_answer_that_is_constant(reuse):
     assert design.estimate() is not None
 
 
+def test_unread_neurons_that_must_stay_are_not_computed():
+    rng = np.random.default_rng(0)
+    b = Builder()
+    x = b.add("x", Input((4,)))
+    fc = b.add("fc", Dense(Const(rng.uniform(0.5, 1, (4, 4))), Const(np.ones(4))), [x])
+    both = b.add("add", Elementwise(Merge.ADD), [fc, x])  # the input keeps its four elements, so do both others
+    last = np.array([[1.0], [0.0], [0.0], [0.5]])
+    graph = b.build([b.add("last", Dense(Const(last), Const(np.zeros(1))), [both])])
+    design = convert(graph)
+    assert products(design) == 2 * 4 + 2
+    assert "fc: 2 of 4 neurons are read by nobody: 4 remain, 2 of them idle, to keep the shape." in design.notes
+    values = rng.normal(size=(100, 4))
+    np.testing.assert_array_equal(design.predict(values), unshrunk(graph).predict(values))
+
+
 def test_overflows_of_merged_neurons_are_reported():
     graph, _ = example()
     design = convert(graph, hls_config({"Precision": "ap_fixed<16,8>"}, fc={"Precision": {"result": "ap_fixed<8,2>"}}))

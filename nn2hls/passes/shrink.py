@@ -36,6 +36,8 @@ def shrink(graph: Graph, context: Context) -> Graph:
     wanted = _wanted(graph, flow, same)
     kept = _kept(graph, flow, wanted)
     places = {n.name: _place(kept[n.name], wanted[n.name], same[n.name], _constant(n, ranges)) for n in graph}
+    if all(p.whole and p.wanted.all() for p in places.values()):
+        return graph
     done: dict[str, Node] = {}
     left: dict[str, Range] = {}
     for node in graph:
