@@ -170,6 +170,7 @@ def constant_type(values: np.ndarray, step: float, max_width: int) -> FixedType:
     fraction = exact_fraction(values, math.ceil(-math.log2(step)))
     fraction = max(min(fraction, max_width - integer - signed), 1 - integer - signed)
     for extra in (0, 1):  # rounding can carry the largest value into one more integer bit
+        fraction = min(fraction, max_width - integer - extra - signed)
         kind = FixedType(max(1, integer + extra + fraction + signed), integer + extra + signed, signed)
         worst = np.rint(np.ldexp(np.asarray(values), kind.fraction))
         if worst.max(initial=0) <= kind.max_mantissa and worst.min(initial=0) >= kind.min_mantissa:

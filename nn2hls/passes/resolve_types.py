@@ -15,6 +15,7 @@ from nn2hls.ir import Const, Graph, Node
 from nn2hls.ops import Constant, Dense, Input, Reshape, Softmax, Strategy, Table, Transpose
 from nn2hls.ops.base import Hints
 from nn2hls.passes.base import Context, LayerSettings
+from nn2hls.passes.rounded import rounded
 from nn2hls.passes.unused import Words, unused
 from nn2hls.ranges import Range, constant_type, ints, round_constant
 from nn2hls.reference import run_float
@@ -51,6 +52,7 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
             raise TypeResolutionError(
                 what, where=node.origin.layer or node.name, fix="Give it types of another size."
             ) from error
+        context.notes += rounded(node, typed)
         done[node.name], ranges[node.name] = typed, values
     return Graph(tuple(done.values()), graph.outputs)
 
@@ -139,6 +141,11 @@ def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Co
     noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms)
     fraction = math.ceil(-math.log2(noise * math.sqrt(12)))
     width = min(max(integer + fraction, 1 + signed), settings.max_width)
+    if width < integer + fraction:
+        context.notes.append(
+            f"{node.name}: {integer} integer bits leave {width - integer} of the {fraction} fraction bits wanted "
+            f"within {width} bits; a larger MaxWidth gives them back."
+        )
     return FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
 
 
@@ -151,18 +158,17 @@ def _result_type(node: Node, exact: Range, signal: Signal, step: float, settings
         seen = signal.integer + signed
         if seen + fraction < width:
             width, overflow = max(seen + fraction, 1 + signed), Overflow.SAT
-    integer = width - fraction
-    if width > settings.max_width:
-        lost = width - settings.max_width
+    wanted = fraction
+    while width > settings.max_width:  # rounding can carry the sound ends into one more bit
+        fraction -= width - settings.max_width
+        width = settings.max_width if overflow is Overflow.SAT else _sound_width(exact, fraction)
+    if fraction < wanted:
         context.notes.append(
-            f"{node.name}: {integer} integer bits leave {fraction - lost} of the {fraction} fraction bits wanted "
+            f"{node.name}: {width - fraction} integer bits leave {fraction} of the {wanted} fraction bits wanted "
             f"within {settings.max_width} bits; calibration data or a larger MaxWidth gives them back."
         )
-        fraction -= lost
-        width = settings.max_width if overflow is Overflow.SAT else _sound_width(exact, fraction)
-        integer = width - fraction
     rounding = Rounding.RND if fraction < exact.fraction else Rounding.TRN
-    return FixedType(width, integer, signed, rounding, overflow)
+    return FixedType(width, width - fraction, signed, rounding, overflow)
 
 
 def _sound_width(exact: Range, fraction: int) -> int:
