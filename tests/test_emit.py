@@ -218,3 +218,11 @@ def test_with_dataflow_every_process_pipelines_itself_or_its_loop():
     one = convert(graph).project.files
     assert one["firmware/myproject.cpp"].count("#pragma HLS PIPELINE II=1") == 1
     assert not any("PIPELINE" in text for path, text in one.items() if path.startswith("firmware/layers"))
+
+
+def test_one_multiplier_has_one_memory_and_no_factor():
+    text = convert(mlp(np.random.default_rng(0), (6, 8)), hls_config(fc0={"ReuseFactor": 48})).project.files[
+        "firmware/layers/fc0.h"
+    ]
+    assert "multipliers = 1;" in text
+    assert "factor=1" not in text

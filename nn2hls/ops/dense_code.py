@@ -119,7 +119,7 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
         f"{accum} acc[{m}];",
         f"{accum} part[{m * segments}];",
         *(Pragma("partition", v) for v in ("x", "acc", "part")),
-        Pragma("wide" if layout.block_rom else "banks", "@_rom", str(m)),
+        *([Pragma("wide" if layout.block_rom else "banks", "@_rom", str(m))] if m > 1 else []),  # a factor of 1 is refused
         *([Pragma("block_rom", "@_rom")] if layout.block_rom else []),
         "NN2HLS_UNROLL",
         f"for (int i = 0; i < {wires}; i++) {{",
