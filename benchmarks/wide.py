@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
 
@@ -44,6 +45,23 @@ def converted(width: int, reuse: int):
         return time.perf_counter() - start, design
 
 
+def ten_million() -> float:
+    """Seconds to convert and estimate a network of ten million weights at a stated reuse factor."""
+    import nn2hls
+    from nn2hls.ir import Builder, Const
+    from nn2hls.ops import Dense, Input, Relu
+
+    rng, builder = np.random.default_rng(4), Builder()
+    x, sizes = builder.add("x", Input((1000,))), (1000, 2500, 2500, 500, 5)
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+        kernel = Const(rng.normal(0, np.sqrt(2 / n_in), (n_in, n_out)).astype(np.float32))
+        x = builder.add(f"fc{i}", Dense(kernel, Const(np.zeros(n_out))), [x])
+        x = builder.add(f"relu{i}", Relu(), [x])
+    graph = builder.build([x])
+    (seconds,) = fastest(lambda: nn2hls.convert(graph, config=config(6500)).estimate(), times=1)
+    return seconds
+
+
 def rows() -> list[Row]:
     """Conversion, emulation, growth, and the refusal of reuse 1."""
     from nn2hls.errors import LimitError
@@ -62,6 +80,7 @@ def rows() -> list[Row]:
     return [
         Row(f"6 x {WIDTH} dense, reuse {REUSE}: convert and write", whole_time, 10, "s", note=f"{weights[1]:,} weights"),
         Row(f"6 x {WIDTH} dense: emulating {EVENTS:,} events", emulation, 3, "s"),
+        Row("10 M weights, reuse 6500: convert and estimate", ten_million(), 5, "s"),
         Row("time per weight, 500 wide / 250 wide", growth, 1.25, note=f"{half_time:.2f} s and {whole_time:.2f} s"),
         Row("6 x 500 dense at reuse 1 is refused", refused, 1, least=1, note=note),
     ]

@@ -18,7 +18,7 @@ from nn2hls.estimate import Estimate
 from nn2hls.plan import MEASURES, Choice, Sizer
 
 SEARCH_PER_OCTAVE = 12  # reuse factors tried between one and its double
-MAX_STATES = 20_000  # partial solutions looked at per layer; of more, those that need alike shares of the limits are one
+MAX_STATES = 3_000  # partial solutions looked at per layer; of more, those that need alike shares of the limits are one
 ROUNDS = 8  # times that the difference between sum and whole is given back
 RESOURCES = MEASURES[2:]
 FASTEST, SMALLEST = "fastest", "smallest"
@@ -134,17 +134,23 @@ class Solver:
             low, high = 0, len(factors)
             while low < high:  # a larger interval never makes a design impossible
                 middle = (low + high) // 2
-                met = self._within({**bounds, "ii": min(factors[middle], bounds.get("ii", factors[middle]))}, FASTEST)
+                met = self._within(
+                    {**bounds, "ii": min(factors[middle], bounds.get("ii", factors[middle]))}, FASTEST, first=True
+                )
                 low, high = (low, middle) if met is not None else (middle + 1, high)
             if low == len(factors):
                 return None
             bounds = {**bounds, "ii": factors[low]}
         return self._within(bounds, goal)
 
-    def _within(self, bounds: Mapping[str, int], goal: str) -> tuple[dict[str, int], Estimate] | None:
+    def _within(self, bounds: Mapping[str, int], goal: str, *, first: bool = False) -> tuple[dict[str, int], Estimate] | None:
+        """As :meth:`_best` within a limit on II; ``first``: any design that meets the bounds."""
         found: dict[tuple[int, ...], tuple[tuple[float, ...], dict[str, int], Estimate]] = {}
         wanted = {FASTEST: "latency", "ii": "latency", SMALLEST: "cost"}.get(goal, goal)
-        starts = [self.pick(bounds, wanted), self.pick({m: v for m, v in bounds.items() if m == "ii"}, "latency")]
+        starts = [self.pick({m: v for m, v in bounds.items() if m == "ii"}, "latency")]
+        # Every layer that shares a clock with the one before it makes the whole one clock shorter than the sum.
+        shared = min(len(self.sizer.nodes), ROUNDS) if "latency" in bounds else 0
+        starts += [self.pick({m: v + k * (m == "latency") for m, v in bounds.items()}, wanted) for k in range(shared + 1)]
         for start in starts:
             picked = start
             for _ in range(ROUNDS):
@@ -155,6 +161,8 @@ class Solver:
                 real, summed = measures(whole), self.sums(picked)
                 key = self._key(whole, goal) if _meets(real, bounds) else (math.inf,)
                 found[tuple(reuses.values())] = (key, reuses, whole)
+                if first and key != (math.inf,):
+                    return reuses, whole
                 slack = {m: summed[m] - real[m] for m in bounds if m != "ii"}
                 picked = self.pick({m: v + slack.get(m, 0) for m, v in bounds.items()}, wanted)
         best = min(found.values(), key=lambda f: f[0], default=None)
@@ -192,10 +200,11 @@ class Solver:
     def _refusal(self, bounds: Mapping[str, int], asked: tuple[str, ...]) -> LimitError:
         """Which limits cannot be met alone, else which one to move while the others hold."""
         lines, fixes = [], []
-        for measure in asked or RESOURCES:
+        for measure in bounds:
             least = self._least(measure, {})
             if least > bounds[measure]:
-                lines.append(f"{NAMES[measure]} cannot be {bounds[measure]:,}: the least is {least:,}.")
+                whose = "" if measure in asked else ", which the part has"
+                lines.append(f"{NAMES[measure]} cannot be {bounds[measure]:,}{whose}: the least is {least:,}.")
                 fixes.append(f"{NAMES[measure]} {least:,}")
         if lines:
             return LimitError(" ".join(lines), fix=f"The nearest that can be met: {', '.join(fixes)}.")
@@ -212,7 +221,9 @@ class Solver:
         low, high, nearest = 1.0, 1024.0, None
         while high > low * 1.01:
             middle = math.sqrt(low * high)
-            found = self._within({m: math.floor(v * middle) if m in loose else v for m, v in bounds.items()}, SMALLEST)
+            found = self._within(
+                {m: math.floor(v * middle) if m in loose else v for m, v in bounds.items()}, SMALLEST, first=True
+            )
             low, high, nearest = (low, middle, found) if found else (middle, high, nearest)
         if nearest is None:
             return "Take a larger part."
@@ -246,7 +257,8 @@ class Solver:
         limited = [m for m in bounds if m != "ii"]
         room = [bounds[m] - self.base[m] for m in limited]
         tables = [
-            np.array([[c.measures()[m] for m in limited] for c in cs], dtype=np.int64).reshape(len(cs), -1) for cs in lists
+            np.array([[c.measures()[m] for m in limited] for c in cs], dtype=np.int64).reshape(len(cs), len(limited))
+            for cs in lists
         ]
         found = _shortest(
             [np.array([self._weight(c, wanted) for c in cs]) for cs in lists], tables, np.array(room, dtype=np.int64)
@@ -261,11 +273,25 @@ class Solver:
 
 
 def _shortest(weights: Sequence[np.ndarray], tables: Sequence[np.ndarray], room: np.ndarray) -> list[int] | None:
-    """One row of each table: the least sum of weights with the sum of rows within ``room``."""
+    """One row of each table: the least sum of weights with the sum of rows within ``room``.
+
+    Limits are watched once an answer without them breaks them; an answer that meets the others too is the best of all.
+    """
+    watched = np.zeros(len(room), dtype=bool)
+    while True:
+        found = _within_room(weights, [t[:, watched] for t in tables], room[watched])
+        if found is None:
+            return None
+        need = np.sum([t[k] for t, k in zip(tables, found, strict=True)], axis=0, initial=0)
+        broken = need > room
+        if not broken.any():
+            return found
+        watched |= broken
+
+
+def _within_room(weights: Sequence[np.ndarray], tables: Sequence[np.ndarray], room: np.ndarray) -> list[int] | None:
     if any(not len(w) for w in weights):
         return None
-    tight = np.sum([t.max(axis=0) for t in tables], axis=0) > room if len(tables) else np.zeros(len(room), dtype=bool)
-    tables, room = [t[:, tight] for t in tables], room[tight]  # what never reaches its limit needs no watching
     least = [t.min(axis=0) for t in tables]
     ahead = [
         np.sum(least[k:], axis=0, initial=0) if k < len(tables) else np.zeros_like(room) for k in range(1, len(tables) + 1)
@@ -291,6 +317,9 @@ def _shortest(weights: Sequence[np.ndarray], tables: Sequence[np.ndarray], room:
 def _front(costs: np.ndarray, sums: np.ndarray, room: np.ndarray) -> np.ndarray:
     """Places of the states that no other one beats; of states alike in shares of the limits the cheapest if they are many."""
     order = np.lexsort((*sums.T, costs))
+    if sums.shape[1] < 2:
+        lowest = np.minimum.accumulate(sums[order].sum(axis=1)) if order.size else np.zeros(0, dtype=np.int64)
+        return order[np.flatnonzero(np.diff(lowest, prepend=lowest[:1] + 1) < 0)]
     shares = MAX_STATES
     while order.size > MAX_STATES:
         shares //= 2
