@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nn2hls.frontends import load
     from nn2hls.ir import Graph
     from nn2hls.scan import scan
+    from nn2hls.search import search
 
 __version__ = "0.1.0"
 
@@ -24,9 +25,10 @@ _LAZY = {
     "convert": "design",
     "load": "frontends",
     "scan": "scan",
+    "search": "search",
 }
 
-__all__ = ["Design", "FixedType", "Graph", "Nn2hlsError", "OverflowWarning", "__version__", "convert", "load", "scan"]
+__all__ = ["Design", "FixedType", "Graph", "Nn2hlsError", "OverflowWarning", "__version__", "convert", "load", "scan", "search"]
 
 
 def __getattr__(name: str) -> Any:
@@ -35,7 +37,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     value = getattr(import_module(f"nn2hls.{_LAZY[name]}"), name)
-    if name == "scan":  # the function stands in place of the module of the same name
+    if name in ("scan", "search"):  # the function stands in place of the module of the same name
         globals()[name] = value
     return value
 

@@ -25,6 +25,11 @@ _MODEL_KEYS = {
 
 def to_yaml(config: Config, graph: Graph, folder: Path) -> str:
     """The text of a YAML file that will stand in ``folder``, with the layers of ``graph`` named in comments."""
+    return yaml.safe_dump(to_dict(config, folder), sort_keys=False, width=120) + _layers(graph)
+
+
+def to_dict(config: Config, folder: Path) -> dict[str, Any]:
+    """The same as plain data, which :func:`nn2hls.config.read_config` takes; paths start at ``folder``."""
 
     def relative(path: Path | None) -> str | None:
         return None if path is None else Path(os.path.relpath(path, folder)).as_posix()
@@ -51,8 +56,7 @@ def to_yaml(config: Config, graph: Graph, folder: Path) -> str:
     for name, levels in (("LayerType", config.layer_types), ("LayerName", config.layer_names)):
         if levels:
             hls[name] = {level.name if name == "LayerType" else key: _level(level) for key, level in levels.items()}
-    document = {**{k: v for k, v in top.items() if v is not None}, "HLSConfig": hls}
-    return yaml.safe_dump(document, sort_keys=False, width=120) + _layers(graph)
+    return {**{k: v for k, v in top.items() if v is not None}, "HLSConfig": hls}
 
 
 def _level(level: Level) -> dict[str, Any]:

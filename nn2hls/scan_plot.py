@@ -1,18 +1,38 @@
-"""The picture of a scan: accuracy and multipliers against bits, multipliers and latency against the reuse factor."""
+"""The picture of a scan: accuracy and size against bits, size and latency against the reuse factor, networks side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nn2hls.errors import DataError, ToolError
 from nn2hls.fixed import FixedType
-from nn2hls.scan import Point, Scan
+from nn2hls.scan_point import Point, Scan
 
 _CURVES = 8  # at most, against the reuse factor: those of the last types
+_FEW = 2  # types beside several reuse factors make no curve against bits
+_STYLES = ("-", "--", ":", "-.")  # of the networks
+_MARKERS = ("o", "s", "^", "D")
 
-Curves = dict[str, list[tuple[int, Any]]]
+
+@dataclass(frozen=True)
+class _Panel:
+    label: str
+    value: Callable[[Point], Any]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Panels side by side with one legend; ``curve`` names the curve of a point, ``x`` its place on the axis."""
+
+    axis: str
+    legend: str
+    points: Sequence[Point]
+    x: Callable[[Point], int]
+    curve: Callable[[Point], str]
+    panels: Sequence[_Panel]
 
 
 def plot(result: Scan, path: Path) -> None:
@@ -27,44 +47,74 @@ def plot(result: Scan, path: Path) -> None:
     except ImportError as error:
         fix = "Install it with: pip install 'nn2hls[plot]'."
         raise ToolError("matplotlib, which draws the plot, is not here.", fix=fix) from error
-    points = [p for p in result.points if not p.error]
-    share = "accuracy / float" if result.accuracy_float else "same answer as float"
-    panels: list[tuple[str, str, str, Curves]] = []
-    if len({p.precision for p in points}) > 1:
-        first = points[0].reuse
-        shown = [p for p in points if p.reuse == first]
-        panels += [("bits", share, "integer bits", _by_bits(shown, lambda p: p.accuracy_ratio))]
-        panels += [("bits", "DSP", "integer bits", _by_bits(shown, lambda p: p.dsp))]
-    if len({p.reuse for p in points}) > 1 or not panels:
-        panels += [("reuse factor", "DSP", "", _by_reuse(points, lambda p: p.dsp))]
-        panels += [("reuse factor", "latency [clocks]", "", _by_reuse(points, lambda p: p.latency_cycles))]
-    figure = Figure(figsize=(4.5 * len(panels), 4), layout="constrained")
-    for axes, panel in zip(figure.subplots(1, len(panels)), panels, strict=True):
-        _draw(axes, *panel)
+    rows = _rows(result)
+    wide = max(len(row.panels) for row in rows)
+    figure = Figure(figsize=(3.4 * wide + 1.2, 3.1 * len(rows)), layout="constrained")
+    parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    networks = list(dict.fromkeys(p.network for p in result.points))
+    for part, row in zip(parts, rows, strict=True):
+        axes = part.subplots(1, len(row.panels), squeeze=False)[0]
+        for place, panel in zip(axes, row.panels, strict=True):
+            _draw(place, row, panel, networks)
+        handles, labels = axes[0].get_legend_handles_labels()
+        part.legend(handles, labels, title=row.legend, loc="outside right center", fontsize="small", title_fontsize="small")
     try:
-        figure.savefig(path, dpi=120)
+        figure.savefig(path, dpi=72)
     except ValueError as error:
         raise DataError(f"A plot is not written as '{path.suffix}'.", where=str(path), fix="Use .png, .pdf or .svg.") from error
 
 
-def _by_bits(points: Sequence[Point], value: Callable[[Point], Any]) -> Curves:
-    curves: Curves = {}
-    for kind, p in sorted(((FixedType.parse(p.precision), p) for p in points), key=lambda x: (x[0].integer, x[0].width)):
-        curves.setdefault(str(kind.integer), []).append((kind.width, value(p)))
-    return curves
+def _rows(result: Scan) -> list[_Row]:
+    points = [p for p in result.points if not p.error]
+    rows = []
+    several = len({p.reuse for p in points}) > 1
+    if len({p.precision for p in points}) > (_FEW if several else 1):
+        shown = [p for p in points if p.reuse == points[0].reuse]
+        shown.sort(key=lambda p: (_type(p).integer, _type(p).width))
+        share = "accuracy / float" if result.accuracy_float else "same answer as float"
+        panels = [_Panel(share, lambda p: p.accuracy_ratio)]
+        if any(p.auc_ratio is not None for p in shown):
+            panels += [_Panel("AUC / float", lambda p: p.auc_ratio)]
+        panels += [_Panel("DSP", lambda p: p.dsp), _Panel("LUT [1000]", lambda p: (p.lut or 0) / 1000)]
+        rows.append(_Row("bits", "integer bits", shown, lambda p: _type(p).width, lambda p: str(_type(p).integer), panels))
+    if several or not rows:
+        last = list(dict.fromkeys(p.precision for p in points))[-_CURVES:]
+        panels = [
+            _Panel("DSP", lambda p: p.dsp),
+            _Panel("LUT [1000]", lambda p: (p.lut or 0) / 1000),
+            _Panel("FF [1000]", lambda p: (p.ff or 0) / 1000),
+            _Panel("latency [ns]", lambda p: p.latency_ns),
+        ]
+        shown = [p for p in points if p.precision in last]
+        rows.append(_Row("reuse factor", "precision", shown, lambda p: p.reuse or 1, lambda p: _short(p.precision), panels))
+    return rows
 
 
-def _by_reuse(points: Sequence[Point], value: Callable[[Point], Any]) -> Curves:
-    curves: Curves = {}
-    for p in points:
-        curves.setdefault(p.precision, []).append((p.reuse or 1, value(p)))
-    return dict(list(curves.items())[-_CURVES:])
+def _short(precision: str) -> str:
+    return precision.replace("ap_fixed", "").replace("AP_", "") or "config"
 
 
-def _draw(axes: Any, xlabel: str, ylabel: str, title: str, curves: Curves) -> None:
-    for label, pairs in curves.items():
-        axes.plot(*zip(*pairs, strict=True), marker="o", markersize=4, label=label)
-    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
+def _type(p: Point) -> FixedType:
+    return FixedType.parse(p.precision)
+
+
+def _draw(axes: Any, row: _Row, panel: _Panel, networks: Sequence[str]) -> None:
+    curves = list(dict.fromkeys(row.curve(p) for p in row.points))
+    for k, network in enumerate(networks):
+        for n, curve in enumerate(curves):
+            pairs = [(row.x(p), panel.value(p)) for p in row.points if (p.network, row.curve(p)) == (network, curve)]
+            if pairs:
+                axes.plot(
+                    *zip(*pairs, strict=True),
+                    linestyle=_STYLES[k % len(_STYLES)],
+                    marker=_MARKERS[k % len(_MARKERS)],
+                    markersize=3,
+                    linewidth=1.2,
+                    color=f"C{n}",
+                    label=f"{curve}  {network}".strip(),
+                )
+    axes.set(xlabel=row.axis, ylabel=panel.label, ylim=(0, None))
+    if "float" in panel.label:
+        axes.set_ylim(0, 1.05)
+        axes.axhline(1, color="black", linewidth=0.8)
     axes.grid(alpha=0.3)
-    if any(curves):
-        axes.legend(title=title, fontsize="small")

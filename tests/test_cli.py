@@ -66,7 +66,7 @@ COMPLETE = {
     "plan": ["net.yml"],
     "build": ["net.yml", "--tool", "csim"],
     "verify": ["net.yml"],
-    "scan": ["net.yml", "--precisions", "ap_fixed<{8,16},6>", "--reuses", "1,2"],
+    "scan": ["net.yml", "--precision", "ap_fixed<{8,16},6>", "--reuse", "1,2"],
     "passes": [],
     "doctor": [],
 }
@@ -167,8 +167,8 @@ def test_explain_says_where_each_setting_stands(capsys, folder):
 
 
 def test_scan_records_points_that_fail(capsys, folder):
-    assert run(capsys, "scan", "net.yml", "--reuses", "1,2", "--plot", "scan.xyz")[0] == 1
-    words = ["scan", "net.yml", "--precisions", "ap_fixed<{12,16,900},6>", "--reuses", "1..3", "--labels", "y.npy"]
+    assert run(capsys, "scan", "net.yml", "--reuse", "1,2", "--plot", "scan.xyz")[0] == 1
+    words = ["scan", "net.yml", "--precision", "ap_fixed<{12,16,900},6>", "--reuse", "1..3", "--labels", "y.npy"]
     code, out, _ = run(capsys, *words, "-o", "scan.csv", "--plot", "scan.png", "--json")
     points = json.loads(out)["points"]
     assert code == 0
@@ -178,9 +178,9 @@ def test_scan_records_points_that_fail(capsys, folder):
     assert all(p["error"] and p["dsp"] is None for p in points[6:])
     lines = (folder / "scan.csv").read_text().splitlines()
     assert len(lines) == 10
-    assert lines[0].startswith("precision,reuse,sqnr")
+    assert lines[0].startswith("network,precision,reuse,sqnr")
     assert (folder / "scan.png").read_bytes().startswith(b"\x89PNG")
-    assert run(capsys, "scan", "net.yml", "--precisions", "ap_fixed<900,6>")[0] == 1
+    assert run(capsys, "scan", "net.yml", "--precision", "ap_fixed<900,6>")[0] == 1
     assert run(capsys, "scan", "net.yml")[0] == 2
 
 
@@ -229,7 +229,7 @@ WRONG = {
     "estimate net.yml --part xcku116": (1, "Did you mean"),
     "emulate net.yml --input y.npy": (1, "input 'x' takes (events, 4)"),
     "compare net.yml --labels x.npy": (1, "neither class numbers nor one-hot"),
-    "scan net.yml --reuses 6..1": (1, "range '6..1'"),
+    "scan net.yml --reuse 6..1": (1, "range '6..1'"),
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,23 +61,44 @@ class Command:
     more: str = field(default="")
 
 
-def config_arguments(parser: ArgumentParser, *, optional: bool = False, reuse: bool = True) -> None:
-    """CONFIG and the options that come before what it says; a command with a ``--reuse`` of its own leaves that out."""
-    count = "?" if optional else None
+def config_arguments(
+    parser: ArgumentParser, *, optional: bool = False, several: bool = False, leave_out: Sequence[str] = ()
+) -> None:
+    """CONFIG and the options that come before what it says, but for those that the command reads in its own way."""
+    count = "+" if several else "?" if optional else None
     text = "a YAML config, or a model file (.keras .h5 .json .onnx .pt2)"
     parser.add_argument("config", metavar="CONFIG", nargs=count, type=Path, help=text)
     group = parser.add_argument_group("in place of what CONFIG says")
-    group.add_argument("--weights", metavar="FILE", type=Path, help="weights of a Keras architecture in .json")
-    group.add_argument(
-        "--precision", metavar="TYPE", help="type of inputs, weights, biases and results, such as 'ap_fixed<16,6>'"
-    )
-    if reuse:
-        group.add_argument("--reuse", metavar="N", help="reuse factor of all layers without their own")
-    group.add_argument("--strategy", metavar="WORD", help="Latency or Resource")
-    group.add_argument("--part", metavar="PART", help="the device")
-    group.add_argument("--clock", metavar="NS", help="clock period")
-    group.add_argument("--backend", metavar="TOOL", help="Vivado, Vitis or Bambu")
-    group.add_argument("--calibration", metavar="FILE", type=Path, help="data that may set types")
+    for name, (metavar, kind, words) in _IN_PLACE.items():
+        if name not in leave_out:
+            group.add_argument(f"--{name}", metavar=metavar, type=kind, help=words)
+
+
+_IN_PLACE: dict[str, tuple[str, type, str]] = {
+    "weights": ("FILE", Path, "weights of a Keras architecture in .json"),
+    "precision": ("TYPE", str, "type of inputs, weights, biases and results, such as 'ap_fixed<16,6>'"),
+    "reuse": ("N", str, "reuse factor of all layers without their own"),
+    "strategy": ("WORD", str, "Latency or Resource"),
+    "part": ("PART", str, "the device"),
+    "clock": ("NS", str, "clock period"),
+    "backend": ("TOOL", str, "Vivado, Vitis or Bambu"),
+    "calibration": ("FILE", Path, "data that may set types"),
+}
+
+
+def worker_arguments(parser: ArgumentParser) -> None:
+    """Where many designs run."""
+    group = parser.add_argument_group("where it runs")
+    group.add_argument("--jobs", metavar="N", type=int, help="local processes (default: one per core, where that saves time)")
+    group.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://127.0.0.1:8786")
+
+
+def progress(done: int, total: int) -> None:
+    """A bar on the standard error, where that is a terminal."""
+    if sys.stderr.isatty():
+        bar = "#" * (30 * done // max(total, 1))
+        end = "" if done < total else "\r\033[K"
+        print(f"\r[{bar:30}] {done} of {total} designs", end=end, file=sys.stderr, flush=True)
 
 
 def input_arguments(parser: ArgumentParser) -> None:
@@ -90,8 +112,12 @@ def input_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def read(args: Namespace) -> Config:
+def read(args: Namespace, path: Path | None = None) -> Config:
     """The config, with the options of the command line in place of its own.
+
+    Args:
+        args: The command line.
+        path: The config; None: that of ``args.config``.
 
     Raises:
         ConfigError: What the config says, or an option, is wrong.
@@ -99,9 +125,10 @@ def read(args: Namespace) -> Config:
     from nn2hls.config import Config, read_config
     from nn2hls.config_options import with_options
 
-    path: Path = args.config
+    path = path or args.config
+    assert path is not None
     config = read_config(path) if path.suffix.lower() in CONFIG_SUFFIXES else Config(model=path)
-    names = ("weights", "precision", "reuse", "strategy", "part", "clock", "backend", "calibration")
+    names = [name for name in _IN_PLACE if path is args.config or name not in ("precision", "reuse")]
     return with_options(config, {name: getattr(args, name, None) for name in names})
 
 

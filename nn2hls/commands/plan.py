@@ -26,7 +26,7 @@ _LIMITS = {
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    config_arguments(parser, reuse=False)
+    config_arguments(parser, leave_out=["reuse"])
     parser.add_argument("--reuse", metavar="RANGE", dest="shown", default="", help="reuse factors to show too, such as 1..64")
     group = parser.add_argument_group("limits: with any of them, reuse factors are picked")
     for name, (_, metavar, text) in _LIMITS.items():

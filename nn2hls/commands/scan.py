@@ -2,50 +2,99 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, input_arguments, input_data, load_graph, read
+from nn2hls.commands.base import (
+    Command,
+    Result,
+    UsageError,
+    config_arguments,
+    input_arguments,
+    input_data,
+    load_graph,
+    progress,
+    read,
+    worker_arguments,
+)
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    config_arguments(parser)
+    config_arguments(parser, several=True, leave_out=("precision", "reuse"))
     input_arguments(parser)
     parser.add_argument("--labels", metavar="FILE", type=Path, help="class numbers or one-hot rows of the first output")
-    parser.add_argument("--precisions", metavar="PATTERN", default="", help="such as 'ap_fixed<{4..18},{2..7}>,ap_fixed<16,6>'")
-    parser.add_argument("--reuses", metavar="RANGE", default="", help="such as 1..6 or 1,2,4")
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write the table: .csv")
+    parser.add_argument("--precision", metavar="PATTERN", default="", help="such as 'ap_fixed<{4..18},{2..7}>,ap_fixed<16,6>'")
+    parser.add_argument("--reuse", metavar="RANGE", default="", help="such as 1..6 or 1,2,4")
+    parser.add_argument("--keep", metavar="LAYER", action="append", default=[], help="a layer that stays as CONFIG says")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="the table, .csv or .json")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="where to draw: .png, .pdf or .svg")
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        type=Path,
+        help="every point with its provenance; what it holds is not run again (default: beside --output, .jsonl)",
+    )
+    worker_arguments(parser)
 
 
 def _run(args: Namespace) -> Result:
     from nn2hls.data import load_labels
     from nn2hls.scan import scan
 
-    if not args.precisions and not args.reuses:
-        fix = "Give --precisions 'ap_fixed<{8..18},6>', or --reuses 1..6, or both."
+    if not args.precision and not args.reuse:
+        fix = "Give --precision 'ap_fixed<{8..18},6>', or --reuse 1..6, or both."
         raise UsageError("There is nothing to scan.", fix=fix)
-    config = read(args)
-    graph = load_graph(config)
-    data = input_data(args, config, graph)
-    labels = load_labels(args.labels, graph.outputs)[0] if args.labels else None
-    result = scan(graph, config, x=data, y=labels, precisions=args.precisions, reuses=args.reuses, progress=_progress)
-    text = result.text() + f"\n{len(result.points)} designs in {result.seconds:.1f} s\n"
+    if args.output and args.output.suffix not in (".csv", ".json"):
+        raise UsageError("A scan is written as .csv or .json.", where=str(args.output))
+    configs = {path: read(args, path) for path in args.config}
+    graphs = {path: load_graph(config) for path, config in configs.items()}
+    first = next(iter(graphs))
+    data = input_data(args, configs[first], graphs[first])
+    labels = load_labels(args.labels, graphs[first].outputs)[0] if args.labels else None
+    names = _names(list(configs))
+    result = scan(
+        {names[path]: graph for path, graph in graphs.items()},
+        {names[path]: config for path, config in configs.items()},
+        x=data,
+        y=labels,
+        precisions=args.precision,
+        reuses=args.reuse,
+        keep=args.keep,
+        jobs=args.jobs,
+        cluster=args.cluster,
+        record=args.record or (args.output.with_suffix(".jsonl") if args.output else None),
+        progress=progress,
+    )
+    return _report(args, result, tuple(note for config in configs.values() for note in config.notes))
+
+
+def _names(paths: list[Path]) -> dict[Path, str]:
+    """One network has no name; several are called as their files, or by their whole paths where these are alike."""
+    if len(paths) == 1:
+        return {paths[0]: ""}
+    stems = [p.stem for p in paths]
+    return {p: p.stem if stems.count(p.stem) == 1 else str(p) for p in paths}
+
+
+def _report(args: Namespace, result: Any, notes: tuple[str, ...]) -> Result:
+    import json
+
+    from nn2hls.text import finite
+
+    text = result.text() + f"\n{len(result.points)} designs in {result.seconds:.1f} s"
+    text += f", {result.resumed} of them from the record\n" if result.resumed else "\n"
     if args.output:
-        args.output.write_text(result.csv(), encoding="utf-8")
+        as_json = args.output.suffix == ".json"
+        content = json.dumps(finite(result.to_dict()), indent=1) + "\n" if as_json else result.csv()
+        args.output.write_text(content, encoding="utf-8")
         text += f"wrote {args.output}\n"
     if args.plot:
         from nn2hls.scan_plot import plot
 
         plot(result, args.plot)
         text += f"wrote {args.plot}\n"
-    return Result(result.to_dict(), text, config.notes)
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done} of {total} designs", end="" if done < total else "\r\033[K", file=sys.stderr, flush=True)
+    return Result(result.to_dict(), text, notes)
 
 
 COMMAND = Command(
@@ -53,5 +102,6 @@ COMMAND = Command(
     "scan precision and reuse against accuracy and size",
     _arguments,
     _run,
-    "One type and one reuse factor for the whole network at a time; what layers have of their own gives way.",
+    "One type and one reuse factor for the whole network at a time; what layers have of their own gives way.\n"
+    "Several CONFIGs are scanned side by side, with the same data.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -56,11 +56,13 @@ class Context:
         settings: The settings of a node.
         calibration: One array (events, *shape) per input, or None without data.
         notes: What passes tell the user, in order.
+        signals: Float statistics of every node where the caller has them already; None: resolve-types measures.
     """
 
     settings: Callable[[Node], LayerSettings]
     calibration: Sequence[np.ndarray] | None = None
     notes: list[str] = field(default_factory=list)
+    signals: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

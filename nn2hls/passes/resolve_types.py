@@ -41,7 +41,7 @@ class Signal:
 
 def resolve_types(graph: Graph, context: Context) -> Graph:
     """Resolve types in topological order by the rules of docs/fixed-point.md."""
-    signals = measure(graph, context)
+    signals = measure(graph, context) if context.signals is None else context.signals
     done: dict[str, Node] = {}
     ranges: dict[str, Range] = {}
     for node in graph:

@@ -1,0 +1,74 @@
+"""The record of a scan: one JSON line a point, appended as soon as the point is known, so that an interrupted scan goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from nn2hls.errors import DataError
+from nn2hls.scan_point import Point
+from nn2hls.text import finite
+
+
+class Record:
+    """An append-only file of points with their provenance; a context manager.
+
+    A line holds ``provenance`` (digests of model, config and data, version, seed), the whole ``config`` of the point as
+    :func:`nn2hls.convert` takes it, with paths from the folder of the record, and the ``point``.
+
+    Args:
+        path: The file; None: nothing is kept.
+
+    Raises:
+        DataError: The file is there and is no such record.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.known: dict[str, Point] = {}
+        self._file: IO[str] | None = None
+        if path is not None and path.exists():
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        data = path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        for number, line in enumerate(data[:whole].splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                self.known[_key(entry["provenance"], entry["point"])] = Point(**entry["point"])
+            except (ValueError, KeyError, TypeError) as error:
+                fix = "Give another file, or remove this one."
+                raise DataError("This is not a record of a scan.", where=f"{path}:{number}", fix=fix) from error
+        if whole < len(data):  # the line that an interruption cut short
+            with path.open("r+b") as file:
+                file.truncate(whole)
+
+    def __enter__(self) -> Record:
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def find(self, provenance: Mapping[str, Any], point: Point) -> Point | None:
+        """The finished point of the same provenance, name, type and reuse factor."""
+        return self.known.get(_key(provenance, asdict(point)))
+
+    def add(self, provenance: Mapping[str, Any], config: Mapping[str, Any], point: Point) -> None:
+        """Append a finished point."""
+        if self._file is not None:
+            entry = {"provenance": provenance, "config": config, "point": finite(asdict(point))}
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+
+
+def _key(provenance: Mapping[str, Any], point: Mapping[str, Any]) -> str:
+    return json.dumps([provenance, point["network"], point["precision"], point["reuse"]], sort_keys=True)

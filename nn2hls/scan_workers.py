@@ -1,0 +1,135 @@
+"""Where the points of a scan or a search run: here, on all local cores (joblib with loky), or on a Dask cluster.
+
+A worker gets everything that was computed in floating point; it adds integers only, so results do not depend on where they ran.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+from nn2hls import __version__
+from nn2hls.errors import ConfigError, ToolError
+
+Shared = TypeVar("Shared")
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+_ALONE = 1.5  # seconds that a run may take before starting workers is worth it
+_BATCH = 1.0  # seconds of work that a worker gets at a time
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where to run.
+
+    Args:
+        jobs: Local processes; None: one per core, once the work is worth it and joblib is there.
+        cluster: The address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``.
+
+    Raises:
+        ConfigError: ``jobs`` is not positive.
+        ToolError: What is asked for needs a package that is not here.
+    """
+
+    jobs: int | None = None
+    cluster: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise ConfigError(f"{self.jobs} processes cannot run anything.", where="--jobs", fix="Give 1 or more.")
+        if self.cluster is not None:
+            require("distributed", "runs on a cluster", "cluster")
+        if (self.jobs or 1) > 1 or self.cluster is not None:
+            require("joblib", "runs on several cores", "scan")
+
+    def map(self, function: Callable[[Shared, Item], Found], shared: Shared, items: Sequence[Item]) -> Iterator[Found]:
+        """``function(shared, item)`` of every item, in order."""
+        done, seconds = 0, 0.0
+        count = self._processes()
+        if self.cluster is None:
+            start = time.perf_counter()
+            while done < len(items) and (count == 1 or self._alone(done, len(items), seconds)):
+                yield function(shared, items[done])
+                done, seconds = done + 1, time.perf_counter() - start
+        if done < len(items):
+            each = seconds / done if done else _BATCH / 8
+            yield from self._parallel(function, shared, items[done:], count, each)
+
+    def _alone(self, done: int, total: int, seconds: float) -> bool:
+        """Whether to go on without workers: nothing is known yet, or what is left is over soon."""
+        return not done or (seconds < _ALONE and seconds / done * (total - done) < 2 * _ALONE)
+
+    def _processes(self) -> int:
+        if self.jobs is None and self.cluster is None and find_spec("joblib") is None:
+            return 1
+        return (
+            self.jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self.jobs or os.cpu_count() or 1
+        )
+
+    def _parallel(
+        self, function: Callable[[Shared, Item], Found], shared: Shared, items: Sequence[Item], count: int, each: float
+    ) -> Iterator[Found]:
+        from joblib import Parallel, delayed, parallel_config
+
+        with ExitStack() as stack:
+            if self.cluster is None:
+                stack.enter_context(parallel_config(backend="loky", n_jobs=count))
+            else:
+                count = stack.enter_context(_connected(self.cluster)).workers
+                stack.enter_context(parallel_config(backend="dask", n_jobs=count, scatter=[shared]))
+            step = max(1, min(-(-len(items) // count), round(_BATCH / max(each, 1e-3))))
+            batches = [items[i : i + step] for i in range(0, len(items), step)]
+            run = Parallel(return_as="generator", batch_size=1)
+            for found in run(delayed(_batch)(function, shared, batch) for batch in batches):
+                yield from found
+
+
+def _batch(function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any]) -> list[Any]:
+    return [function(shared, item) for item in items]
+
+
+class _connected:  # noqa: N801 - a context manager, used like a function
+    """A client of a Dask scheduler whose workers have this version of nn2hls."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def __enter__(self) -> _connected:
+        from distributed import Client
+
+        try:
+            self.client = Client(self.address, timeout="10s", set_as_default=True)
+        except (OSError, ValueError) as error:
+            fix = "Start one with `dask scheduler` and `dask worker ADDRESS`, and give the address it prints."
+            raise ToolError("No Dask scheduler answers.", where=self.address, fix=fix) from error
+        versions = self.client.run(_version)
+        self.workers = sum(self.client.nthreads().values())
+        if not versions or set(versions.values()) != {__version__}:
+            self.client.close()
+            found = ", ".join(sorted(set(map(str, versions.values())))) or "no workers"
+            fix = f"Start workers in an environment with nn2hls {__version__}."
+            raise ToolError(f"The cluster has {found}, and this is {__version__}.", where=self.address, fix=fix)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.client.close()
+
+
+def _version() -> str:
+    return __version__
+
+
+def require(package: str, does: str, extra: str) -> None:
+    """Refuse what needs a package that is not installed.
+
+    Raises:
+        ToolError: Names the extra of nn2hls that brings it.
+    """
+    if find_spec(package) is None:
+        raise ToolError(f"{package}, which {does}, is not here.", fix=f"Install it with: pip install 'nn2hls[{extra}]'.")

@@ -1,0 +1,273 @@
+"""Search per-layer types and reuse factors for accuracy, size and latency, from the estimate and the emulator alone.
+
+First every width is lowered alone, which shows how many bits each layer can lose; designs made of these answers come next, and
+Optuna goes on from there. Designs are asked for, run and told in batches of one size, so that a seed gives the same search on
+any number of workers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nn2hls.config import Config
+from nn2hls.design import check_inputs
+from nn2hls.errors import ConfigError, Nn2hlsError
+from nn2hls.fixed import FixedType
+from nn2hls.scan_network import Network, answers, size
+from nn2hls.scan_ranges import parse_reuses
+from nn2hls.scan_workers import Workers
+from nn2hls.search_result import Candidate, Held, Search, Sensitivity
+from nn2hls.search_space import Params, Space
+from nn2hls.search_study import Study
+
+__all__ = ["Candidate", "Search", "search"]
+
+BATCH = 16
+UNIFORM = FixedType(16, 6)  # what costs are compared with
+_SIGMAS = 1.645  # one-sided 95 %: how sure the search data must be that the loss is kept
+_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5)  # of the allowed loss, for each layer alone
+
+Job = tuple[str, Config]
+
+
+def search(
+    model: Any,
+    config: Any = None,
+    *,
+    x: Any,
+    y: np.ndarray | None = None,
+    trials: int = 300,
+    max_loss: float = 0.005,
+    max_latency: float | None = None,
+    reuses: str | Iterable[int] = (),
+    widest: int = 12,
+    held_out: float = 0.5,
+    seed: int = 0,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    storage: str | None = None,
+    study: str = "nn2hls",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Search:
+    """Find the designs that no other one beats in accuracy, cost (LUT + 100 DSP of the HLS report) and latency at once.
+
+    Args:
+        model: As for :func:`nn2hls.convert`.
+        config: As for :func:`nn2hls.convert`; its types give way, the rest holds.
+        x: One array (events, *shape) per input.
+        y: Labels of the first output; without, agreement with float takes the place of accuracy.
+        trials: Designs that Optuna asks for after the guided start.
+        max_loss: Accuracy below float that the chosen design may lose.
+        max_latency: Nanoseconds that the chosen design may take; None: any.
+        reuses: Reuse factors to choose from for each layer; none: as the config says.
+        widest: Bits that no result and no weight exceeds.
+        held_out: Share of the events, drawn by ``seed``, that the search never sees.
+        seed: Of the split and of the sampler.
+        jobs, cluster: As for :func:`nn2hls.scan`.
+        storage: Where Optuna keeps the study, such as ``sqlite:///search.db``; a study that is there goes on.
+        study: Its name there.
+        progress: Called with the number of designs done and of all.
+
+    Raises:
+        ConfigError: An argument is out of range, or nothing can be converted.
+        ToolError: Optuna, or what workers need, is missing.
+    """
+    start = time.perf_counter()
+    _check(trials, max_loss, widest, held_out)
+    workers = Workers(jobs, cluster)
+    seen, unseen = _split(model, config, x, y, held_out, seed)
+    base = _without_types(seen.config)
+    space = Space.of(seen, widest, parse_reuses(reuses))
+    kept = Study(space, seen.provenance(base, seed), seed, max_loss, storage, study)
+    run = _Run(seen, space, base, kept, workers, progress)
+    uniform = _measured(seen, seen.uniform(UNIFORM, 1))
+    sensitivities = _guided_start(run, max_loss, trials)
+    run.optimise(trials)
+    front = kept.front()
+    if not front:
+        raise ConfigError("No design of the space can be made.", fix="Try nn2hls convert for the reason, or wider types.")
+    chosen = _choose(front, max_loss, max_latency)
+    best = space.config(base, chosen.params)
+    return Search(
+        front=tuple(front),
+        chosen=chosen,
+        config=best,
+        accuracy_float=1.0 if seen.accuracy_float is None else seen.accuracy_float,
+        labelled=seen.truth is not None,
+        max_loss=max_loss,
+        uniform=uniform,
+        held=_hold(unseen, best),
+        sensitivities=tuple(sensitivities),
+        events=seen.events,
+        designs=kept.count,
+        seconds=time.perf_counter() - start,
+        seed=seed,
+        space=space,
+    )
+
+
+def _check(trials: int, max_loss: float, widest: int, held_out: float) -> None:
+    rules = (
+        (trials >= 0, "trials", trials, "0 or more"),
+        (0 < max_loss < 1, "max_loss", max_loss, "a share between 0 and 1, such as 0.005"),
+        (3 <= widest <= 24, "widest", widest, "3 to 24 bits"),
+        (0 < held_out < 1, "held_out", held_out, "a share between 0 and 1, such as 0.5"),
+    )
+    for holds, name, value, fix in rules:
+        if not holds:
+            raise ConfigError(f"{name} is {value}.", fix=f"Give {fix}.")
+
+
+def _split(model: Any, config: Any, x: Any, y: Any, share: float, seed: int) -> tuple[Network, Network]:
+    """The network with the events of the search, and with those that it never sees."""
+    whole = Network.prepare(model, config, x, y)
+    order = np.random.default_rng(seed).permutation(whole.events)
+    cut = round(whole.events * (1 - share))
+    if not 0 < cut < whole.events:
+        raise ConfigError(f"{whole.events} events cannot be split.", fix="Give more events, or another share to hold out.")
+    inputs = check_inputs(whole.graph, x)
+    labels = None if whole.truth is None else whole.truth
+    parts = [
+        Network.prepare(whole.graph, whole.config, [a[part] for a in inputs], None if labels is None else labels[part])
+        for part in (np.sort(order[:cut]), np.sort(order[cut:]))
+    ]
+    return parts[0], parts[1]
+
+
+def _without_types(config: Config) -> Config:
+    """The config without any type: all that is left is derived, or set by the search."""
+
+    def bare(level: Any) -> Any:
+        return dataclasses.replace(level, precision={})
+
+    return dataclasses.replace(
+        config,
+        model_level=bare(config.model_level),
+        layer_types={k: bare(v) for k, v in config.layer_types.items()},
+        layer_names={k: bare(v) for k, v in config.layer_names.items()},
+    )
+
+
+class _Run:
+    """Evaluates batches of points and tells the study."""
+
+    def __init__(
+        self,
+        network: Network,
+        space: Space,
+        base: Config,
+        study: Study,
+        workers: Workers,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.network, self.space, self.base, self.study = network, space, base, study
+        self.workers, self.progress = workers, progress
+        self.total = 0
+
+    def evaluate(self, points: Sequence[Params]) -> list[Candidate | None]:
+        """The candidates of points that were chosen here; those that the study has are not run again."""
+        fresh = [p for p in self.study.unknown(points)]
+        for params, found in zip(fresh, self._measure(fresh), strict=True):
+            self.study.add(params, found)
+        return [self.study.known(p) for p in points]
+
+    def optimise(self, trials: int) -> None:
+        """Let Optuna ask for ``trials`` points."""
+        for first in range(0, trials, BATCH):
+            asked = self.study.ask(min(BATCH, trials - first))
+            fresh = self.study.unknown([a.params for a in asked])
+            for params, found in zip(fresh, self._measure(fresh), strict=True):
+                self.study.remember(params, found)
+            self.study.tell(asked)
+            self.progress(self.study.count, max(self.total, self.study.count))
+
+    def _measure(self, points: Sequence[Params]) -> Iterable[dict[str, Any]]:
+        configs = [self.space.config(self.base, p) for p in points]
+        for found in self.workers.map(_measured, self.network, configs):
+            yield found
+            self.progress(min(self.study.count, self.total), self.total)
+
+
+def _measured(network: Network, config: Config) -> dict[str, Any]:
+    """Accuracy, its uncertain loss, and size of one design; the error if there is none."""
+    try:
+        design = network.design(config)
+        outputs, _ = design.run(network.inputs)
+        fixed, reference = answers(outputs[0].reshape(network.reference.shape)), answers(network.reference)
+        truth = reference if network.truth is None else network.truth
+        lost = (reference == truth).astype(np.int8) - (fixed == truth)
+        found = size(design)
+    except Nn2hlsError as error:
+        return {"error": str(error)}
+    deviation = float(np.std(lost)) / len(lost) ** 0.5
+    return {
+        "accuracy": float(np.mean(fixed == truth)),
+        "loss": float(np.mean(lost)),
+        "loss_bound": float(np.mean(lost)) + _SIGMAS * deviation,
+        "agreement": float(np.mean(fixed == reference)),
+        "cost": found["lut"] + 100 * found["dsp"],
+        **found,
+    }
+
+
+def _guided_start(run: _Run, max_loss: float, trials: int) -> list[Sensitivity]:
+    """Lower each width alone, then all together as far as each one bears a share of the loss."""
+    first, widths = run.space.start(), run.space.widths()
+    single = {v.name: [{**first, v.name: bits} for bits in range(v.high - 1, v.low - 1, -1)] for v in widths}
+    run.total = 1 + sum(map(len, single.values())) + len(_SHARES) * 4 + trials
+    (top,) = run.evaluate([first])
+    if top is None:
+        return []
+    flat = run.evaluate([p for points in single.values() for p in points])
+    losses: dict[str, dict[int, float | None]] = {}
+    for name, points in single.items():
+        found, flat = flat[: len(points)], flat[len(points) :]
+        losses[name] = {p[name]: c.loss - top.loss if c else None for p, c in zip(points, found, strict=True)}
+    combined = []
+    for share in _SHARES:
+        lowest = {v.name: _lowest(losses[v.name], v.high, share * max_loss) for v in widths}
+        for more in (1, 0):
+            raised = {v.name: min(v.high, lowest[v.name] + more) for v in widths}
+            combined += [{**first, **raised, "rounding": r} for r in run.space.variables_named("rounding").choices]
+    run.evaluate(combined)
+    return [Sensitivity(v.name, v.high, losses[v.name], _lowest(losses[v.name], v.high, max_loss)) for v in widths]
+
+
+def _lowest(losses: dict[int, float | None], high: int, allowed: float) -> int:
+    """The fewest bits down to which every width keeps the loss."""
+    width = high
+    for bits, loss in sorted(losses.items(), reverse=True):
+        if loss is None or loss > allowed:
+            break
+        width = bits
+    return width
+
+
+def _choose(front: Sequence[Candidate], max_loss: float, max_latency: float | None) -> Candidate:
+    """The cheapest design that surely keeps the loss, within the latency; else the one that loses least."""
+    fast = [c for c in front if max_latency is None or c.latency_ns <= max_latency] or list(front)
+    sure = [c for c in fast if c.loss_bound <= max_loss]
+    if sure:
+        return min(sure, key=lambda c: (c.cost, c.latency_ns, c.loss))
+    return min(fast, key=lambda c: (c.loss, c.cost))
+
+
+def _hold(network: Network, config: Config) -> Held:
+    found = _measured(network, config)
+    if "error" in found:
+        raise ConfigError(found["error"])
+    exact = 1.0 if network.accuracy_float is None else network.accuracy_float
+    return Held(network.events, exact, found["accuracy"], found["agreement"])
+
+
+def written(result: Search, graph: Any, path: Path) -> str:
+    """The text of the chosen config as a YAML file at ``path``."""
+    from nn2hls.config_write import to_yaml
+
+    return to_yaml(result.config, graph, path.absolute().parent)

@@ -1,0 +1,146 @@
+"""The Optuna study behind a search: what was asked, what is known, and the Pareto front."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nn2hls.errors import ConfigError
+from nn2hls.scan_workers import require
+from nn2hls.search_result import Candidate
+from nn2hls.search_space import Params, Space
+
+_NEAR = 4  # losses beyond this many times the allowed one are of no interest: the sampler takes them as refused
+
+
+class Study:
+    """Trials of one search.
+
+    Args:
+        space: What may be asked for.
+        provenance: Of the network, config and data; a stored study of another one is refused.
+        seed: Of the sampler.
+        max_loss: Accuracy below float that is allowed.
+        storage, name: See :func:`nn2hls.search`.
+
+    Raises:
+        ConfigError: The stored study is of something else, or the storage cannot be opened.
+        ToolError: Optuna is not here.
+    """
+
+    def __init__(
+        self, space: Space, provenance: Mapping[str, Any], seed: int, max_loss: float, storage: str | None, name: str
+    ) -> None:
+        require("optuna", "runs the search", "search")
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._known: dict[str, Candidate | None] = {}
+        self._max_loss, self._provenance = max_loss, dict(provenance)
+        kinds = optuna.distributions
+        self._distributions = {
+            v.name: kinds.CategoricalDistribution(v.choices) if v.choices else kinds.IntDistribution(v.low, v.high)
+            for v in space.variables
+        }
+        try:
+            self._study = optuna.create_study(
+                storage=storage, study_name=name, directions=["maximize", "minimize", "minimize"], load_if_exists=True
+            )
+        except Exception as error:
+            fix = "Write it like sqlite:///search.db."
+            raise ConfigError(f"The storage cannot be opened: {error}", where="--storage", fix=fix) from error
+        self._check(name)
+        done = self._study.get_trials(deepcopy=False)
+        for trial in done:
+            if trial.state.is_finished():
+                self._known[_key(trial.params)] = _candidate(trial.params, trial.user_attrs.get("found"))
+        self._study.sampler = optuna.samplers.TPESampler(
+            seed=seed + len(done), multivariate=True, n_startup_trials=0, constraints_func=self._constraint
+        )
+
+    def _check(self, name: str) -> None:
+        mine = {k: v for k, v in self._provenance.items() if k != "seed"}
+        theirs = self._study.user_attrs.get("provenance")
+        if theirs is None:
+            self._study.set_user_attr("provenance", mine)
+        elif theirs != mine:
+            other = ", ".join(k for k in mine if mine[k] != theirs.get(k))
+            fix = "Give --study another name, or --storage another place."
+            raise ConfigError(f"The study '{name}' was made with another {other}.", where="--storage", fix=fix)
+
+    def _constraint(self, trial: Any) -> Sequence[float]:
+        found = trial.user_attrs.get("found") or {}
+        return (found.get("loss", 1.0) - _NEAR * self._max_loss,)
+
+    @property
+    def count(self) -> int:
+        """Designs that are known."""
+        return len(self._known)
+
+    def unknown(self, points: Sequence[Params]) -> list[Params]:
+        """Those points that are not known yet, each once."""
+        return [json.loads(k) for k in dict.fromkeys(map(_key, points)) if k not in self._known]
+
+    def known(self, params: Params) -> Candidate | None:
+        """The design of a point; None when it could not be made."""
+        return self._known[_key(params)]
+
+    def remember(self, params: Params, found: Mapping[str, Any]) -> None:
+        """Keep what was measured."""
+        self._known[_key(params)] = _candidate(params, found)
+
+    def add(self, params: Params, found: Mapping[str, Any]) -> None:
+        """Add a finished trial that the sampler did not ask for."""
+        import optuna
+
+        self.remember(params, found)
+        failed = "error" in found
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE,
+                params=dict(params),
+                distributions=self._distributions,
+                values=None if failed else _values(found),
+                user_attrs={"found": dict(found), "provenance": self._provenance},
+                system_attrs={} if failed else {"constraints": [found["loss"] - _NEAR * self._max_loss]},
+            )
+        )
+
+    def ask(self, count: int) -> list[Any]:
+        """So many trials of the sampler."""
+        return [self._study.ask(fixed_distributions=self._distributions) for _ in range(count)]
+
+    def tell(self, asked: Sequence[Any]) -> None:
+        """Tell the sampler what is known of the trials it asked for."""
+        import optuna
+
+        for trial in asked:
+            candidate = self.known(trial.params)
+            trial.set_user_attr("provenance", self._provenance)
+            if candidate is None:
+                self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                trial.set_user_attr("found", candidate.found())
+                self._study.tell(trial, _values(candidate.found()))
+
+    def front(self) -> list[Candidate]:
+        """The designs that no other one beats in accuracy, cost and latency at once, the cheapest first."""
+        designs = sorted((c for c in self._known.values() if c is not None), key=lambda c: (c.cost, c.latency_ns, -c.accuracy))
+        front: list[Candidate] = []
+        for c in designs:
+            if not any(f.accuracy >= c.accuracy and f.latency_ns <= c.latency_ns for f in front):
+                front.append(c)
+        return front
+
+
+def _values(found: Mapping[str, Any]) -> list[float]:
+    return [found["accuracy"], float(found["cost"]), found["latency_ns"]]
+
+
+def _key(params: Params) -> str:
+    return json.dumps(dict(params), sort_keys=True)
+
+
+def _candidate(params: Params, found: Mapping[str, Any] | None) -> Candidate | None:
+    return None if found is None or "error" in found else Candidate(params=dict(params), **found)
