@@ -218,3 +218,13 @@ def test_with_dataflow_every_process_pipelines_itself_or_its_loop():
     one = convert(graph).project.files
     assert one["firmware/myproject.cpp"].count("#pragma HLS PIPELINE II=1") == 1
     assert not any("PIPELINE" in text for path, text in one.items() if path.startswith("firmware/layers"))
+
+
+def test_an_input_that_nothing_reads_stays_a_port():
+    b = Builder()
+    x, _ = b.add("x", Input((3,))), b.add("ignored", Input((2,)))
+    graph = b.build([b.add("relu", Relu(), [x])])
+    for reuse in (1, 2):
+        converted = convert(graph, {"Model": {"ReuseFactor": reuse}})
+        assert converted.verify().equal
+        assert "(void)ignored;" in converted.project.files["firmware/myproject.cpp"]
