@@ -169,7 +169,10 @@ class _Emitter:
         yield from (Pragma("partition", n) for n in names)
         yield Pragma("ports", ",".join(names))
         yield Pragma("dataflow") if self.dataflow else Pragma("pipeline", "1")
+        readers = self._readers()
         for value in inputs:
+            if not readers[value.array]:
+                yield f"(void){value.array};  // no output depends on it"
             yield from _copy(copied.get(value.array))
         for x in self.layers:
             yield from _declare(x.result, x.result.array)

@@ -226,3 +226,13 @@ def test_one_multiplier_has_one_memory_and_no_factor():
     ]
     assert "multipliers = 1;" in text
     assert "factor=1" not in text
+
+
+def test_an_input_that_nothing_reads_stays_a_port():
+    b = Builder()
+    x, _ = b.add("x", Input((3,))), b.add("ignored", Input((2,)))
+    graph = b.build([b.add("relu", Relu(), [x])])
+    for reuse in (1, 2):
+        converted = convert(graph, {"Model": {"ReuseFactor": reuse}})
+        assert converted.verify().equal
+        assert "(void)ignored;" in converted.project.files["firmware/myproject.cpp"]
