@@ -11,6 +11,8 @@ from networks import hls_config, mlp
 import nn2hls
 from nn2hls.cli import main
 from nn2hls.csd import distinct_products
+from nn2hls.ir import Builder, Const
+from nn2hls.ops import Dense, Input
 from nn2hls.savings import document, savings, text
 
 
@@ -92,3 +94,14 @@ def test_convert_prints_it(tmp_path, capsys):
     out = capsys.readouterr().out
     assert text(savings(design.sizer, design.float_graph)) in out
     assert f"{printed['total']['nonzero']:,}" in out
+
+
+@pytest.mark.parametrize("reuse", [1, 3])
+def test_products_of_every_position_count_and_multipliers_once_with_reuse(reuse):
+    builder = Builder()
+    x = builder.add("x", Input((3, 4)))
+    weight = np.array([[0.6875, 0.0], [0.0, 0.6875], [0.0, 0.8125], [0.0, 0.8125]])  # 11 and 13 sixteenths: three digits
+    graph = builder.build([builder.add("fc", Dense(Const(weight), Const(np.zeros(2))), [x])])
+    (found,) = savings(nn2hls.convert(graph, hls_config({"Precision": "ap_fixed<16,6>", "ReuseFactor": reuse})).sizer)
+    assert (found.products, found.nonzero) == (24, 12)
+    assert found.multipliers == (12 if reuse == 1 else 2)
