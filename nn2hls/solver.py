@@ -206,7 +206,7 @@ class Solver:
                 whose = "" if measure in asked else ", which the part has"
                 lines.append(f"{NAMES[measure]} cannot be {bounds[measure]:,}{whose}: the least is {least:,}.")
                 fixes.append(f"{NAMES[measure]} {least:,}")
-        larger = " on a larger part" if any(m not in asked for m in bounds if f"{NAMES[m]} cannot" in " ".join(lines)) else ""
+        larger = " on a larger part" if any("the part has" in line for line in lines) else ""
         if lines:
             return LimitError(" ".join(lines), fix=f"The nearest that can be met: {', '.join(fixes)}{larger}.")
         for measure in asked or RESOURCES:

@@ -102,6 +102,7 @@ def test_products_of_every_position_count_and_multipliers_once_with_reuse(reuse)
     x = builder.add("x", Input((3, 4)))
     weight = np.array([[0.6875, 0.0], [0.0, 0.6875], [0.0, 0.8125], [0.0, 0.8125]])  # 11 and 13 sixteenths: three digits
     graph = builder.build([builder.add("fc", Dense(Const(weight), Const(np.zeros(2))), [x])])
-    (found,) = savings(nn2hls.convert(graph, hls_config({"Precision": "ap_fixed<16,6>", "ReuseFactor": reuse})).sizer)
+    design = nn2hls.convert(graph, hls_config({"Precision": "ap_fixed<16,6>", "ReuseFactor": reuse}))
+    (found,) = savings(design.sizer, design.float_graph)
     assert (found.products, found.nonzero) == (24, 12)
     assert found.multipliers == (12 if reuse == 1 else 2)
