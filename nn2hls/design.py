@@ -228,7 +228,7 @@ class Design:
         return _one_or_list([values[name] for name in self.float_graph.outputs])
 
     def trace(self, x: Data) -> dict[str, np.ndarray]:
-        """The output of each of the user's layers, fixed, as float64 (events, *shape)."""
+        """The output of each of the user's layers, fixed, as float64 (events, *shape); NAME_2 .. for further calls of a layer."""
         keys = self._trace_nodes()
         values, log = self._emulate(check_inputs(self.graph, x), list(keys.values()), raw=False)
         self._warn(log)
@@ -241,10 +241,15 @@ class Design:
         return {key: values[name] for key, name in keys.items()}
 
     def _trace_nodes(self) -> dict[str, str]:
+        shown = [n for n in self.graph if n.origin.trace_key and n.name in self.float_graph.by_name]
+        layers = {n.origin.trace_key for n in shown}
         keys: dict[str, str] = {}
-        for node in self.graph:
-            if node.origin.trace_key and node.name in self.float_graph.by_name:
-                keys[node.origin.trace_key] = node.name
+        for node in shown:
+            key, n = node.origin.trace_key, 1
+            while key in keys or (n > 1 and key in layers):
+                n += 1
+                key = f"{node.origin.trace_key}_{n}"
+            keys[key] = node.name
         return keys
 
     def _emulate(

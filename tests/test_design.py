@@ -11,7 +11,7 @@ from networks import hls_config, mlp
 
 from nn2hls.design import convert
 from nn2hls.errors import DataError, Nn2hlsError
-from nn2hls.ir import Builder, Const
+from nn2hls.ir import Builder, Const, Origin
 from nn2hls.ops import Dense, Input, Relu
 
 X = np.random.default_rng(1).normal(size=(50, 4))
@@ -119,3 +119,20 @@ def test_a_link_as_folder_leads_to_the_project_and_stays_a_link(tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(Nn2hlsError, match="File name too long"):
         design().write(tmp_path / ("x" * 300))
+
+
+def test_every_call_of_a_layer_has_its_trace():
+    b, rng = Builder(), np.random.default_rng(0)
+    op, other = (Dense(Const(rng.normal(size=(4, 4))), Const(rng.normal(size=4))) for _ in range(2))
+    x = b.add("x", Input((4,)))
+    one = b.add("fc", op, [x], Origin("fc"))
+    two = b.add("again", op, [one], Origin("fc"))
+    three = b.add("fc_2", other, [two], Origin("fc_2"))
+    d = convert(b.build([b.add("more", op, [three], Origin("fc"))]))
+    trace = d.trace_float(X)
+    assert list(trace) == list(d.trace(X)) == ["x", "fc", "fc_3", "fc_2", "fc_4"]
+    value = X
+    for key, layer in zip(("fc", "fc_3", "fc_2", "fc_4"), (op, op, other, op), strict=True):
+        value = layer.evaluate_float(value)
+        assert np.allclose(trace[key], value)
+    assert len(d.compare(X).layers) == 5
