@@ -228,7 +228,7 @@ class Design:
         return _one_or_list([values[name] for name in self.float_graph.outputs])
 
     def trace(self, x: Data) -> dict[str, np.ndarray]:
-        """The output of each of the user's layers, fixed, as float64 (events, *shape); NAME_2 .. for further calls of a layer."""
+        """The output of each of the user's layers, fixed, as float64 (events, *shape); NAME_2 .. for further calls."""
         keys = self._trace_nodes()
         values, log = self._emulate(check_inputs(self.graph, x), list(keys.values()), raw=False)
         self._warn(log)

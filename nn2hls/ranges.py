@@ -74,6 +74,11 @@ class Range:
         """True when a mantissa can be negative."""
         return self.low < 0
 
+    def bounds(self, channel: int) -> tuple[int, int]:
+        """The smallest and the largest mantissa of one element of the last axis, over all others."""
+        lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., channel] for a in (self.lo, self.hi))
+        return int(np.min(lo)), int(np.max(hi))
+
     def broadcast(self, shape: Sequence[int]) -> Range:
         """The same bounds, one pair per element of ``shape``."""
         return Range(np.broadcast_to(self.lo, shape), np.broadcast_to(self.hi, shape), self.fraction)

@@ -179,3 +179,20 @@ def test_an_accumulator_far_from_its_products_is_exact(accum):
     for row, event in zip(y, events, strict=True):
         slow = dense_slow(event, x_t, op.weight.array, op.weight_t, op.bias.array, op.bias_t, result, accum_t)
         assert [cast_to(v, accum_t.fraction, result) for v in row] == list(slow)
+
+
+def test_a_narrowed_accumulator_is_costed_as_the_chain_it_is():
+    rng = np.random.default_rng(0)
+    x = Range.of_type(SIXTEEN)
+    accum = FixedType.parse("ap_fixed<20,8,AP_RND_CONV,AP_SAT>")
+    given = {"weight": SIXTEEN, "bias": SIXTEEN, "accum": accum}
+    op = Dense(Const(rng.normal(size=(9, 4))), Const(rng.normal(size=4))).resolve([x], Hints(given=given))
+    layout = plan(op, x)
+    schedule = layout.schedule(SIXTEEN)
+    additions = [o for o in schedule.path if o.kind is Kind.ADD]
+    assert len(additions) >= 9  # one after the other, where a tree has four levels
+    casts = sum(o.count for o in schedule.operators if o.kind is Kind.SATURATE)
+    assert casts == np.count_nonzero(op.weight.array)
+    assert len(layout.code(SIXTEEN, 9).body) == 4  # nine products a function: one neuron each
+    with pytest.raises(LimitError, match=r"fc: One of its neurons adds 9 products in order"):
+        layout.check(8, "fc")

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-
-from nn2hls.fixed import FixedType, cast_to
+from nn2hls.fixed import FixedType
 from nn2hls.ops.base import Code, Pragma, Rom
 from nn2hls.ops.dense import Dense
-from nn2hls.ops.dense_plan import Block, ParallelPlan, Term, input_bounds, plan
+from nn2hls.ops.dense_narrowed import NarrowedPlan
+from nn2hls.ops.dense_plan import MAX_BLOCK, Block, ParallelPlan, Term, plan
 from nn2hls.ops.dense_reused import ReusedPlan
 from nn2hls.ops.literals import constant, int_type
-from nn2hls.ranges import Range, ints
+from nn2hls.ranges import Range
 from nn2hls.schedule import Kind
 
 
 def dense_code(op: Dense, x: Range, result: FixedType) -> Code:
     """The layer's code: straight-line sums, a loop over packed steps, or the ordered additions of a narrowed accumulator."""
-    if op.narrowed(x):
-        return _narrowed(op, x, result)
     layout = plan(op, x)
-    code = _reused(layout, result) if isinstance(layout, ReusedPlan) else _parallel(layout, result)
+    if isinstance(layout, NarrowedPlan):
+        code = layout.code(result, MAX_BLOCK)
+    else:
+        code = _reused(layout, result) if isinstance(layout, ReusedPlan) else _parallel(layout, result)
     return _over_positions(code, layout.positions, *op.weight.shape)
 
 
@@ -64,7 +64,7 @@ def _accumulator(op: Dense) -> str:
 def _inputs(block: Block, x: Range) -> list[str]:
     """One constant per input the block reads, as narrow as its proven range."""
     used = sorted({t.left for t in block.terms if t.kind is not Kind.ADD})
-    return [f"const {int_type(*input_bounds(x, i))} x_{i} = nn2hls::raw(x0[{i}]);" for i in used]
+    return [f"const {int_type(*x.bounds(i))} x_{i} = nn2hls::raw(x0[{i}]);" for i in used]
 
 
 def _terms(block: Block) -> list[str]:
@@ -82,7 +82,7 @@ def _expression(term: Term) -> str:
 
 def _store(j: int, total: str, exact: Range, shift: int) -> list[str]:
     """The sum of output j gets a name and its proven width, then the one cast."""
-    return [f"const {int_type(*input_bounds(exact, j))} y_{j} = {total};", f"nn2hls::store<{shift}>(y[{j}], y_{j});"]
+    return [f"const {int_type(*exact.bounds(j))} y_{j} = {total};", f"nn2hls::store<{shift}>(y[{j}], y_{j});"]
 
 
 def _total(term: int | None, minus: bool, bias: int) -> str:
@@ -157,42 +157,6 @@ def _tree(terms: Sequence[str], accum: str, up: int, bias: int) -> str:
         return constant(bias)
     total = f"({accum}({level[0]}) << {up})" if up else level[0]
     return f"{accum}({total} + {constant(bias)})" if bias else total
-
-
-# ---- narrowed accumulators -----------------------------------------------------------------------------------------------
-
-
-def _narrowed(op: Dense, x: Range, result: FixedType) -> Code:
-    accum = op.accum_t
-    assert accum is not None
-    if op.reuse > 1:
-        ReusedPlan(op, x, 1).check("")
-    weight, bias, f = op.aligned(x)
-    n_in, n_out = weight.shape
-    positions = int(np.prod(np.shape(x.lo)[:-1])) if np.ndim(x.lo) else 1
-    used = np.flatnonzero(weight.any(axis=1))
-    body = [f"const {int_type(*input_bounds(x, int(i)))} x_{i} = nn2hls::raw(x0[{i}]);" for i in used]
-    modes = f"{accum.width}, {str(accum.signed).lower()}, {int(accum.rounding)}, {int(accum.overflow)}"
-    start = ints(cast_to(ints(bias), f, accum))
-    kind = f"ap_{'int' if accum.signed else 'uint'}<{accum.width}>"
-    for j in range(n_out):
-        body.append(f"{kind} a{j} = {constant(int(start[j]))};")
-        body += list(_additions(j, weight, x, f, accum, modes))
-        body.append(f"nn2hls::store<{accum.fraction - result.fraction}>(y[{j}], a{j});")
-    return _over_positions(Code(body, headers=("cast.h",)), positions, n_in, n_out)
-
-
-def _additions(j: int, weight: np.ndarray, x: Range, fraction: int, accum: FixedType, modes: str) -> Iterator[str]:
-    """acc = cast(acc + product) for each non-zero weight; both are moved to the finer of the two fractions first."""
-    grid = max(fraction, accum.fraction)
-    up_a, up_p = grid - accum.fraction, grid - fraction
-    acc = f"(ap_int<{accum.width + 1 + up_a}>(a{j}) << {up_a})" if up_a else f"a{j}"
-    for i in np.flatnonzero(weight[:, j]):
-        product = f"x_{i} * {constant(int(weight[i, j]) << up_p)}"
-        low, high = (b * int(weight[i, j]) << up_p for b in input_bounds(x, int(i)))
-        low, high = min(low, high) + (accum.min_mantissa << up_a), max(low, high) + (accum.max_mantissa << up_a)
-        yield f"const {int_type(low, high)} s{j}_{i} = {acc} + {product};"
-        yield f"a{j} = nn2hls::cast_to<{grid - accum.fraction}, {modes}>(s{j}_{i});"
 
 
 # ---- leading axes --------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType
 from nn2hls.ops.dense import Dense
 from nn2hls.ops.dense_bounds import column_counts
+from nn2hls.ops.dense_narrowed import NarrowedPlan
 from nn2hls.ops.dense_reused import MAX_ARRAY, ReusedPlan, works
 from nn2hls.ops.parts import cast_operators
 from nn2hls.ranges import Range, ints, width_of
@@ -110,7 +111,7 @@ class ParallelPlan:
 def _operator(term: Term, x: Range) -> tuple[Kind, tuple[int, ...]]:
     assert term.kind is not None
     if term.kind is Kind.MUL_CONST:
-        lo, hi = input_bounds(x, term.left)
+        lo, hi = x.bounds(term.left)
         return term.kind, (width_of(lo, hi), width_of(min(term.right, 0), max(term.right, 0)))
     return term.kind, (term.width,)
 
@@ -129,13 +130,7 @@ def _chain(block: Block, x: Range) -> tuple[Operator, ...]:
     return tuple(reversed(chain))
 
 
-def input_bounds(x: Range, i: int) -> tuple[int, int]:
-    """Smallest and largest mantissa of input i over all positions."""
-    lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., i] for a in (x.lo, x.hi))
-    return int(np.min(lo)), int(np.max(hi))
-
-
-def plan(op: Dense, x: Range, where: str = "") -> ParallelPlan | ReusedPlan:
+def plan(op: Dense, x: Range, where: str = "") -> ParallelPlan | ReusedPlan | NarrowedPlan:
     """The layout of a resolved Dense layer.
 
     Raises:
@@ -153,6 +148,10 @@ def plan(op: Dense, x: Range, where: str = "") -> ParallelPlan | ReusedPlan:
             where=where,
             fix=works(op, x, positions),
         )
+    if op.narrowed(x):
+        ordered = NarrowedPlan(op, x, positions)
+        ordered.check(MAX_BLOCK, where)
+        return ordered
     weight, bias, _ = op.aligned(x)
     blocks = tuple(_block(weight, x, pieces) for pieces in _split(weight))
     return ParallelPlan(op, x, blocks, ints(bias), positions)
@@ -188,7 +187,7 @@ def _product(i: int, w: int, x: Range, terms: list[Term], shared: dict[tuple[int
     """The term of x[i] * w and whether it is to be subtracted; a new term unless the same product is there."""
     if (i, w) in shared:
         return shared[i, w]
-    lo, hi = input_bounds(x, i)
+    lo, hi = x.bounds(i)
     form = digits(w)
     if len(form) > 2:
         ends = (lo * w, hi * w)
