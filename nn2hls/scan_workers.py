@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -44,9 +45,9 @@ class Workers:
         if self.jobs is not None and self.jobs < 1:
             raise ConfigError(f"{self.jobs} processes cannot run anything.", where="--jobs", fix="Give 1 or more.")
         if self.cluster is not None:
-            require("distributed", "runs on a cluster", "cluster")
+            _distributed()
         if (self.jobs or 1) > 1 or self.cluster is not None:
-            require("joblib", "runs on several cores", "scan")
+            _joblib()
 
     def map(self, function: Callable[[Shared, Item], Found], shared: Shared, items: Sequence[Item]) -> Iterator[Found]:
         """``function(shared, item)`` of every item, in order."""
@@ -66,27 +67,25 @@ class Workers:
         return not done or (seconds < _ALONE and seconds / done * (total - done) < 2 * _ALONE)
 
     def _processes(self) -> int:
-        if self.jobs is None and self.cluster is None and find_spec("joblib") is None:
-            return 1
-        return (
-            self.jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self.jobs or os.cpu_count() or 1
-        )
+        if self.jobs is not None:
+            return self.jobs
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cores if find_spec("joblib") else 1
 
     def _parallel(
         self, function: Callable[[Shared, Item], Found], shared: Shared, items: Sequence[Item], count: int, each: float
     ) -> Iterator[Found]:
-        from joblib import Parallel, delayed, parallel_config
-
+        joblib = _joblib()
         with ExitStack() as stack:
             if self.cluster is None:
-                stack.enter_context(parallel_config(backend="loky", n_jobs=count))
+                stack.enter_context(joblib.parallel_config(backend="loky", n_jobs=count))
             else:
-                count = stack.enter_context(_connected(self.cluster)).workers
-                stack.enter_context(parallel_config(backend="dask", n_jobs=count, scatter=[shared]))
+                count = stack.enter_context(_Connected(self.cluster)).workers
+                stack.enter_context(joblib.parallel_config(backend="dask", n_jobs=count, scatter=[shared]))
             step = max(1, min(-(-len(items) // count), round(_BATCH / max(each, 1e-3))))
             batches = [items[i : i + step] for i in range(0, len(items), step)]
-            run = Parallel(return_as="generator", batch_size=1)
-            for found in run(delayed(_batch)(function, shared, batch) for batch in batches):
+            run = joblib.Parallel(return_as="generator", batch_size=1)
+            for found in run(joblib.delayed(_batch)(function, shared, batch) for batch in batches):
                 yield from found
 
 
@@ -94,17 +93,15 @@ def _batch(function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any
     return [function(shared, item) for item in items]
 
 
-class _connected:  # noqa: N801 - a context manager, used like a function
+class _Connected:
     """A client of a Dask scheduler whose workers have this version of nn2hls."""
 
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def __enter__(self) -> _connected:
-        from distributed import Client
-
+    def __enter__(self) -> _Connected:
         try:
-            self.client = Client(self.address, timeout="10s", set_as_default=True)
+            self.client = _distributed().Client(self.address, timeout="10s", set_as_default=True)
         except (OSError, ValueError) as error:
             fix = "Start one with `dask scheduler` and `dask worker ADDRESS`, and give the address it prints."
             raise ToolError("No Dask scheduler answers.", where=self.address, fix=fix) from error
@@ -121,15 +118,28 @@ class _connected:  # noqa: N801 - a context manager, used like a function
         self.client.close()
 
 
+def _joblib() -> Any:
+    return require("joblib", "runs on several cores", "scan")
+
+
+def _distributed() -> Any:
+    return require("distributed", "runs on a cluster", "cluster")
+
+
 def _version() -> str:
     return __version__
 
 
-def require(package: str, does: str, extra: str) -> None:
-    """Refuse what needs a package that is not installed.
+def require(package: str, does: str, extra: str) -> Any:
+    """Import a package that is no dependency of the core.
 
     Raises:
-        ToolError: Names the extra of nn2hls that brings it.
+        ToolError: It is not installed; names the extra of nn2hls that brings it.
     """
-    if find_spec(package) is None:
-        raise ToolError(f"{package}, which {does}, is not here.", fix=f"Install it with: pip install 'nn2hls[{extra}]'.")
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package.split(".")[0]:
+            raise
+        fix = f"Install it with: pip install 'nn2hls[{extra}]'."
+        raise ToolError(f"{package}, which {does}, is not here.", fix=fix) from error

@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
-from nn2hls.config import Config
+from nn2hls.config import Config, read_config
+from nn2hls.config_write import to_yaml
 from nn2hls.design import check_inputs
 from nn2hls.errors import ConfigError, Nn2hlsError
 from nn2hls.fixed import FixedType
-from nn2hls.scan_network import Network, answers, size
+from nn2hls.ir import Graph
+from nn2hls.scan_network import Network, answers, config_digest, size
 from nn2hls.scan_ranges import parse_reuses
 from nn2hls.scan_workers import Workers
-from nn2hls.search_result import Candidate, Held, Search, Sensitivity
+from nn2hls.search_result import Candidate, Held, Search
 from nn2hls.search_space import Params, Space
+from nn2hls.search_start import Goal, descend, sensitivity
 from nn2hls.search_study import Study
 
 __all__ = ["Candidate", "Search", "search"]
@@ -31,9 +35,6 @@ __all__ = ["Candidate", "Search", "search"]
 BATCH = 16
 UNIFORM = FixedType(16, 6)  # what costs are compared with
 _SIGMAS = 1.645  # one-sided 95 %: how sure the search data must be that the loss is kept
-_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5)  # of the allowed loss, for each layer alone
-
-Job = tuple[str, Config]
 
 
 def search(
@@ -85,14 +86,17 @@ def search(
     base = _without_types(seen.config)
     space = Space.of(seen, widest, parse_reuses(reuses))
     kept = Study(space, seen.provenance(base, seed), seed, max_loss, storage, study)
-    run = _Run(seen, space, base, kept, workers, progress)
+    goal = Goal(max_loss, max_latency)
+    total = trials + sum(v.high - v.low for v in space.widths())
+    run = _Run(seen, space, base, kept, workers, progress, total)
     uniform = _measured(seen, seen.uniform(UNIFORM, 1))
-    sensitivities = _guided_start(run, max_loss, trials)
-    run.optimise(trials)
+    sensitivities, first = sensitivity(run.evaluate, space, max_loss)
+    descend(run.evaluate, space, goal, first, trials // 2)
+    run.optimise(trials - trials // 2)
     front = kept.front()
     if not front:
         raise ConfigError("No design of the space can be made.", fix="Try nn2hls convert for the reason, or wider types.")
-    chosen = _choose(front, max_loss, max_latency)
+    chosen = min(kept.designs(), key=goal.rank)
     best = space.config(base, chosen.params)
     return Search(
         front=tuple(front),
@@ -165,14 +169,15 @@ class _Run:
         study: Study,
         workers: Workers,
         progress: Callable[[int, int], None],
+        total: int,
     ) -> None:
         self.network, self.space, self.base, self.study = network, space, base, study
         self.workers, self.progress = workers, progress
-        self.total = 0
+        self.done, self.total = 0, total
 
     def evaluate(self, points: Sequence[Params]) -> list[Candidate | None]:
         """The candidates of points that were chosen here; those that the study has are not run again."""
-        fresh = [p for p in self.study.unknown(points)]
+        fresh = self.study.unknown(points)
         for params, found in zip(fresh, self._measure(fresh), strict=True):
             self.study.add(params, found)
         return [self.study.known(p) for p in points]
@@ -185,13 +190,13 @@ class _Run:
             for params, found in zip(fresh, self._measure(fresh), strict=True):
                 self.study.remember(params, found)
             self.study.tell(asked)
-            self.progress(self.study.count, max(self.total, self.study.count))
 
     def _measure(self, points: Sequence[Params]) -> Iterable[dict[str, Any]]:
         configs = [self.space.config(self.base, p) for p in points]
         for found in self.workers.map(_measured, self.network, configs):
+            self.done += 1
+            self.progress(self.done, max(self.total, self.done))
             yield found
-            self.progress(min(self.study.count, self.total), self.total)
 
 
 def _measured(network: Network, config: Config) -> dict[str, Any]:
@@ -216,58 +221,22 @@ def _measured(network: Network, config: Config) -> dict[str, Any]:
     }
 
 
-def _guided_start(run: _Run, max_loss: float, trials: int) -> list[Sensitivity]:
-    """Lower each width alone, then all together as far as each one bears a share of the loss."""
-    first, widths = run.space.start(), run.space.widths()
-    single = {v.name: [{**first, v.name: bits} for bits in range(v.high - 1, v.low - 1, -1)] for v in widths}
-    run.total = 1 + sum(map(len, single.values())) + len(_SHARES) * 4 + trials
-    (top,) = run.evaluate([first])
-    if top is None:
-        return []
-    flat = run.evaluate([p for points in single.values() for p in points])
-    losses: dict[str, dict[int, float | None]] = {}
-    for name, points in single.items():
-        found, flat = flat[: len(points)], flat[len(points) :]
-        losses[name] = {p[name]: c.loss - top.loss if c else None for p, c in zip(points, found, strict=True)}
-    combined = []
-    for share in _SHARES:
-        lowest = {v.name: _lowest(losses[v.name], v.high, share * max_loss) for v in widths}
-        for more in (1, 0):
-            raised = {v.name: min(v.high, lowest[v.name] + more) for v in widths}
-            combined += [{**first, **raised, "rounding": r} for r in run.space.variables_named("rounding").choices]
-    run.evaluate(combined)
-    return [Sensitivity(v.name, v.high, losses[v.name], _lowest(losses[v.name], v.high, max_loss)) for v in widths]
-
-
-def _lowest(losses: dict[int, float | None], high: int, allowed: float) -> int:
-    """The fewest bits down to which every width keeps the loss."""
-    width = high
-    for bits, loss in sorted(losses.items(), reverse=True):
-        if loss is None or loss > allowed:
-            break
-        width = bits
-    return width
-
-
-def _choose(front: Sequence[Candidate], max_loss: float, max_latency: float | None) -> Candidate:
-    """The cheapest design that surely keeps the loss, within the latency; else the one that loses least."""
-    fast = [c for c in front if max_latency is None or c.latency_ns <= max_latency] or list(front)
-    sure = [c for c in fast if c.loss_bound <= max_loss]
-    if sure:
-        return min(sure, key=lambda c: (c.cost, c.latency_ns, c.loss))
-    return min(fast, key=lambda c: (c.loss, c.cost))
-
-
 def _hold(network: Network, config: Config) -> Held:
-    found = _measured(network, config)
+    """Build the design again from the text of its config, and run it on the events of ``network``.
+
+    Raises:
+        ConfigError: The text means another design: a defect of nn2hls.
+    """
+    again = read_config(yaml.safe_load(to_yaml(config, network.graph, Path.cwd()))).check(network.graph)
+    if config_digest(again, network.graph) != config_digest(config, network.graph):
+        raise ConfigError("The written config does not read back as the design that was chosen.")
+    found = _measured(network, again)
     if "error" in found:
         raise ConfigError(found["error"])
     exact = 1.0 if network.accuracy_float is None else network.accuracy_float
-    return Held(network.events, exact, found["accuracy"], found["agreement"])
+    return Held(network.events, exact, found["accuracy"], found["agreement"], found["cost"])
 
 
-def written(result: Search, graph: Any, path: Path) -> str:
+def written(result: Search, graph: Graph, path: Path) -> str:
     """The text of the chosen config as a YAML file at ``path``."""
-    from nn2hls.config_write import to_yaml
-
     return to_yaml(result.config, graph, path.absolute().parent)

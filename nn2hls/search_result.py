@@ -65,12 +65,13 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class Held:
-    """The chosen design on events the search never saw."""
+    """The chosen design, built again from its written config, on events the search never saw; cost as of a Candidate."""
 
     events: int
     accuracy_float: float
     accuracy: float
     agreement: float
+    cost: int
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,8 @@ class Search:
                 text.number(c.latency_ns),
                 self.space.short(c.params),
             ]
-            for c in self.front
-            if c.loss <= 4 * self.max_loss
+            for c in sorted({id(c): c for c in (*self.front, self.chosen)}.values(), key=lambda c: c.cost)
+            if c is self.chosen or c.loss <= 4 * self.max_loss
         ]
         return f"Pareto front, losses of up to {text.percent(4 * self.max_loss)}:\n" + text.table(head, rows)
 

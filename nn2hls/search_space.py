@@ -85,10 +85,6 @@ class Space:
         """The variables that are widths."""
         return [v for v in self.variables if not v.choices]
 
-    def variables_named(self, name: str) -> Variable:
-        """The variable of this name."""
-        return next(v for v in self.variables if v.name == name)
-
     def config(self, base: Config, params: Params) -> Config:
         """The config of a point of the space: types by the name of each layer, besides what ``base`` says."""
         rounding = ROUNDINGS[params["rounding"]]

@@ -37,7 +37,7 @@ class Study:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._known: dict[str, Candidate | None] = {}
-        self._max_loss, self._provenance = max_loss, dict(provenance)
+        self._max_loss, self._provenance = max_loss, {**provenance, "space": repr(space.variables)}
         kinds = optuna.distributions
         self._distributions = {
             v.name: kinds.CategoricalDistribution(v.choices) if v.choices else kinds.IntDistribution(v.low, v.high)
@@ -55,9 +55,7 @@ class Study:
         for trial in done:
             if trial.state.is_finished():
                 self._known[_key(trial.params)] = _candidate(trial.params, trial.user_attrs.get("found"))
-        self._study.sampler = optuna.samplers.TPESampler(
-            seed=seed + len(done), multivariate=True, n_startup_trials=0, constraints_func=self._constraint
-        )
+        self._study.sampler = optuna.samplers.TPESampler(seed=seed + len(done), multivariate=True, n_startup_trials=0)
 
     def _check(self, name: str) -> None:
         mine = {k: v for k, v in self._provenance.items() if k != "seed"}
@@ -69,9 +67,9 @@ class Study:
             fix = "Give --study another name, or --storage another place."
             raise ConfigError(f"The study '{name}' was made with another {other}.", where="--storage", fix=fix)
 
-    def _constraint(self, trial: Any) -> Sequence[float]:
-        found = trial.user_attrs.get("found") or {}
-        return (found.get("loss", 1.0) - _NEAR * self._max_loss,)
+    def _excess(self, found: Mapping[str, Any]) -> float:
+        """Above zero where a design loses so much that the sampler need not look there."""
+        return float(found["loss"] - _NEAR * self._max_loss)
 
     @property
     def count(self) -> int:
@@ -92,18 +90,17 @@ class Study:
 
     def add(self, params: Params, found: Mapping[str, Any]) -> None:
         """Add a finished trial that the sampler did not ask for."""
-        import optuna
-
         self.remember(params, found)
         failed = "error" in found
+        trial = self._optuna.trial
         self._study.add_trial(
-            optuna.trial.create_trial(
-                state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE,
+            trial.create_trial(
+                state=trial.TrialState.FAIL if failed else trial.TrialState.COMPLETE,
                 params=dict(params),
                 distributions=self._distributions,
                 values=None if failed else _values(found),
                 user_attrs={"found": dict(found), "provenance": self._provenance},
-                system_attrs={} if failed else {"constraints": [found["loss"] - _NEAR * self._max_loss]},
+                constraints=None if failed else {"loss": self._excess(found)},
             )
         )
 
@@ -113,22 +110,25 @@ class Study:
 
     def tell(self, asked: Sequence[Any]) -> None:
         """Tell the sampler what is known of the trials it asked for."""
-        import optuna
-
+        states = self._optuna.trial.TrialState
         for trial in asked:
             candidate = self.known(trial.params)
             trial.set_user_attr("provenance", self._provenance)
             if candidate is None:
-                self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                self._study.tell(trial, state=states.FAIL)
             else:
                 trial.set_user_attr("found", candidate.found())
+                trial.set_constraint("loss", self._excess(candidate.found()))
                 self._study.tell(trial, _values(candidate.found()))
+
+    def designs(self) -> list[Candidate]:
+        """All that could be made."""
+        return [c for c in self._known.values() if c is not None]
 
     def front(self) -> list[Candidate]:
         """The designs that no other one beats in accuracy, cost and latency at once, the cheapest first."""
-        designs = sorted((c for c in self._known.values() if c is not None), key=lambda c: (c.cost, c.latency_ns, -c.accuracy))
         front: list[Candidate] = []
-        for c in designs:
+        for c in sorted(self.designs(), key=lambda c: (c.cost, c.latency_ns, -c.accuracy)):
             if not any(f.accuracy >= c.accuracy and f.latency_ns <= c.latency_ns for f in front):
                 front.append(c)
         return front

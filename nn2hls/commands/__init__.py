@@ -1,6 +1,6 @@
 """One module per command; importing them loads nothing heavy."""
 
-from nn2hls.commands import build, compare, config, convert, doctor, emulate, estimate, passes, plan, scan, verify
+from nn2hls.commands import build, compare, config, convert, doctor, emulate, estimate, passes, plan, scan, search, verify
 from nn2hls.commands.base import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -13,6 +13,7 @@ COMMANDS: tuple[Command, ...] = (
     build.COMMAND,
     verify.COMMAND,
     scan.COMMAND,
+    search.COMMAND,
     passes.COMMAND,
     doctor.COMMAND,
 )

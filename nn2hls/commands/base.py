@@ -112,12 +112,13 @@ def input_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def read(args: Namespace, path: Path | None = None) -> Config:
+def read(args: Namespace, path: Path | None = None, leave_out: Sequence[str] = ()) -> Config:
     """The config, with the options of the command line in place of its own.
 
     Args:
         args: The command line.
         path: The config; None: that of ``args.config``.
+        leave_out: Options that the command reads in its own way.
 
     Raises:
         ConfigError: What the config says, or an option, is wrong.
@@ -128,7 +129,7 @@ def read(args: Namespace, path: Path | None = None) -> Config:
     path = path or args.config
     assert path is not None
     config = read_config(path) if path.suffix.lower() in CONFIG_SUFFIXES else Config(model=path)
-    names = [name for name in _IN_PLACE if path is args.config or name not in ("precision", "reuse")]
+    names = [name for name in _IN_PLACE if name not in leave_out]
     return with_options(config, {name: getattr(args, name, None) for name in names})
 
 

@@ -33,6 +33,9 @@ PACKAGES = (
     _Part("keras", "live Keras models (files need no Keras)", "pip install 'nn2hls[tensorflow]'"),
     _Part("tensorflow", "live Keras models on TensorFlow", "pip install 'nn2hls[tensorflow]'"),
     _Part("matplotlib", "the plot of scan", "pip install 'nn2hls[plot]'"),
+    _Part("joblib", "scan and search on all cores", "pip install 'nn2hls[scan]'"),
+    _Part("optuna", "search", "pip install 'nn2hls[search]'"),
+    _Part("distributed", "scan and search on a Dask cluster", "pip install 'nn2hls[cluster]'"),
 )
 
 _AMD = "install AMD Vitis and source its settings64.sh"

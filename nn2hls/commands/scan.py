@@ -47,7 +47,7 @@ def _run(args: Namespace) -> Result:
         raise UsageError("There is nothing to scan.", fix=fix)
     if args.output and args.output.suffix not in (".csv", ".json"):
         raise UsageError("A scan is written as .csv or .json.", where=str(args.output))
-    configs = {path: read(args, path) for path in args.config}
+    configs = {path: read(args, path, ("precision", "reuse")) for path in args.config}
     graphs = {path: load_graph(config) for path, config in configs.items()}
     first = next(iter(graphs))
     data = input_data(args, configs[first], graphs[first])

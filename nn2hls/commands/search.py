@@ -1,0 +1,84 @@
+"""``nn2hls search``: per-layer types and reuse factors for accuracy, size and latency at once."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from nn2hls.commands.base import (
+    Command,
+    Result,
+    UsageError,
+    config_arguments,
+    input_arguments,
+    input_data,
+    load_graph,
+    progress,
+    read,
+    worker_arguments,
+)
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    config_arguments(parser, leave_out=("precision", "reuse"))
+    input_arguments(parser)
+    parser.add_argument("--labels", metavar="FILE", type=Path, help="class numbers or one-hot rows of the first output")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write the chosen config: .yml")
+    parser.add_argument("--force", action="store_true", help="write over a file that is there")
+    group = parser.add_argument_group("the search")
+    group.add_argument("--reuse", metavar="RANGE", default="", help="reuse factors to choose from, such as 1,2,4")
+    group.add_argument("--max-loss", metavar="POINTS", type=float, default=0.5, help="allowed loss, in per cent (default: 0.5)")
+    group.add_argument("--max-latency", metavar="NS", type=float, help="allowed latency")
+    group.add_argument("--widest", metavar="BITS", type=int, default=12, help="of results and weights (default: 12)")
+    group.add_argument("--trials", metavar="N", type=int, default=300, help="designs after the first look (default: 300)")
+    group.add_argument("--held-out", metavar="SHARE", type=float, default=0.5, help="of the events, never seen (default: 0.5)")
+    group.add_argument("--seed", metavar="N", type=int, default=0, help="of the split and of the sampler (default: 0)")
+    group.add_argument("--storage", metavar="URL", help="where Optuna keeps the study, such as sqlite:///search.db")
+    group.add_argument("--study", metavar="NAME", default="nn2hls", help="its name there")
+    worker_arguments(parser)
+
+
+def _run(args: Namespace) -> Result:
+    from nn2hls.data import load_labels
+    from nn2hls.search import search, written
+
+    target: Path | None = args.output
+    if target is not None and target.suffix not in (".yml", ".yaml"):
+        raise UsageError("A config is written as .yml.", where=str(target))
+    if target is not None and target.exists() and not args.force:
+        raise UsageError("The file is there already.", where=str(target), fix="Add --force to write over it.")
+    config = read(args, leave_out=("precision", "reuse"))
+    graph = load_graph(config)
+    result = search(
+        graph,
+        config,
+        x=input_data(args, config, graph),
+        y=load_labels(args.labels, graph.outputs)[0] if args.labels else None,
+        trials=args.trials,
+        max_loss=args.max_loss / 100,
+        max_latency=args.max_latency,
+        reuses=args.reuse,
+        widest=args.widest,
+        held_out=args.held_out,
+        seed=args.seed,
+        jobs=args.jobs,
+        cluster=args.cluster,
+        storage=args.storage,
+        study=args.study,
+        progress=progress,
+    )
+    text = result.text()
+    if target is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(written(result, graph, target), encoding="utf-8")
+        text += f"wrote {target}\nnext: nn2hls convert {target}\n"
+    return Result({**result.to_dict(), "written": str(target) if target else None}, text, config.notes)
+
+
+COMMAND = Command(
+    "search",
+    "search types and reuse factors of every layer for accuracy, size and latency",
+    _arguments,
+    _run,
+    "Half of the events choose the design, the other half says what it is worth.",
+)
