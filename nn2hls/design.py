@@ -15,14 +15,14 @@ import numpy as np
 from nn2hls.analysis import demanded
 from nn2hls.config import Config, read_config
 from nn2hls.emulate import Emulator, OverflowLog
-from nn2hls.errors import ConfigError, DataError, OverflowWarning, ToolError
+from nn2hls.errors import ConfigError, OverflowWarning, ToolError
 from nn2hls.fixed import FixedType
+from nn2hls.inputs import Data, check_finite, check_inputs
 from nn2hls.ir import Graph, Node
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context
 from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
-from nn2hls.text import plural
 from nn2hls.vectors import test_vectors
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from nn2hls.project import Project
     from nn2hls.tools.gxx import CompiledDesign
     from nn2hls.tools.testbench import BuildReport
-
-Data = np.ndarray | Sequence[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -130,47 +128,6 @@ def _part_notes(config: Config) -> list[str]:
     if config.part.lower() != find_part(config.part).name:
         return []
     return [f"Part: {config.part} names no package; Vivado and Vitis want the whole name, like xcvu13p-flga2577-2-e."]
-
-
-def check_inputs(graph: Graph, data: Data, *, events: bool = False) -> list[np.ndarray]:
-    """One array of numbers (events, *shape) per input of the graph; ``events``: at least one event.
-
-    Raises:
-        DataError: Names the input, its shape and the one it must have.
-    """
-    arrays = list(data) if isinstance(data, list | tuple) else [data]
-    if len(arrays) != len(graph.inputs):
-        what = f"The network has {plural(len(graph.inputs), 'input')} ({', '.join(n.name for n in graph.inputs)})"
-        fix = "A list holds one array per input; the events of one input are one array: numpy.array(x)."
-        raise DataError(f"{what}, {plural(len(arrays), 'array')} came.", fix=fix)
-    checked = []
-    for node, array in zip(graph.inputs, arrays, strict=True):
-        x = np.asarray(array)
-        if x.dtype.kind not in "fiub":
-            raise DataError(f"The input holds {x.dtype}, not numbers.", where=node.name)
-        if x.shape[1:] != node.shape or x.ndim == 0:
-            expected = f"(events, {', '.join(map(str, node.shape))})"
-            fix = "Add the axis of events: x[None]." if x.shape == node.shape else ""
-            raise DataError(f"The input has shape {x.shape} and must have {expected}.", where=node.name, fix=fix)
-        checked.append(x)
-    if len({len(x) for x in checked}) > 1:
-        raise DataError(f"The inputs hold {', '.join(str(len(x)) for x in checked)} events; they must be as many.")
-    if events and checked and not len(checked[0]):
-        raise DataError("The data holds no events.")
-    return checked
-
-
-def check_finite(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """The arrays.
-
-    Raises:
-        DataError: One of them holds NaN or Inf; names the input.
-    """
-    for node, array in zip(graph.inputs, arrays, strict=True):
-        if not np.isfinite(array).all():
-            fix = "Clean the data first: fixed point has no such values."
-            raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
-    return arrays
 
 
 @dataclass

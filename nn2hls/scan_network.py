@@ -15,10 +15,11 @@ from nn2hls import __version__
 from nn2hls.compare import auc, class_numbers, sqnr
 from nn2hls.config import Config, Level, Setting, read_config
 from nn2hls.config_keys import BARE_WORDS
-from nn2hls.design import Design, check_inputs
+from nn2hls.design import Design
 from nn2hls.errors import ConfigError
 from nn2hls.fixed import FixedType
 from nn2hls.frontends import load
+from nn2hls.inputs import check_inputs
 from nn2hls.ir import Graph
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context

@@ -18,9 +18,9 @@ import yaml
 
 from nn2hls.config import Config, read_config
 from nn2hls.config_write import to_yaml
-from nn2hls.design import check_inputs
 from nn2hls.errors import ConfigError, Nn2hlsError
 from nn2hls.fixed import FixedType
+from nn2hls.inputs import check_inputs
 from nn2hls.ir import Graph
 from nn2hls.scan_network import Network, answers, config_digest, size
 from nn2hls.scan_ranges import parse_reuses

@@ -22,7 +22,7 @@ LEVELS = (
     ("ranges", "schedule", "ir", "wide", "project"),
     ("targets", "tools"),
     ("ops",),
-    ("analysis", "reference", "vectors"),
+    ("analysis", "inputs", "reference", "vectors"),
     ("passes",),
     ("emulate", "estimate", "emit", "compare", "registers", "timing"),
     ("plan", "savings"),

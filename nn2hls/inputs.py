@@ -1,0 +1,54 @@
+"""Arrays that a user gives as inputs of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nn2hls.errors import DataError
+from nn2hls.ir import Graph
+from nn2hls.text import plural
+
+Data = np.ndarray | Sequence[np.ndarray]
+
+
+def check_inputs(graph: Graph, data: Data, *, events: bool = False) -> list[np.ndarray]:
+    """One array of numbers (events, *shape) per input of the graph; ``events``: at least one event.
+
+    Raises:
+        DataError: Names the input, its shape and the one it must have.
+    """
+    arrays = list(data) if isinstance(data, list | tuple) else [data]
+    if len(arrays) != len(graph.inputs):
+        what = f"The network has {plural(len(graph.inputs), 'input')} ({', '.join(n.name for n in graph.inputs)})"
+        fix = "A list holds one array per input; the events of one input are one array: numpy.array(x)."
+        raise DataError(f"{what}, {plural(len(arrays), 'array')} came.", fix=fix)
+    checked = []
+    for node, array in zip(graph.inputs, arrays, strict=True):
+        x = np.asarray(array)
+        if x.dtype.kind not in "fiub":
+            raise DataError(f"The input holds {x.dtype}, not numbers.", where=node.name)
+        if x.shape[1:] != node.shape or x.ndim == 0:
+            expected = f"(events, {', '.join(map(str, node.shape))})"
+            fix = "Add the axis of events: x[None]." if x.shape == node.shape else ""
+            raise DataError(f"The input has shape {x.shape} and must have {expected}.", where=node.name, fix=fix)
+        checked.append(x)
+    if len({len(x) for x in checked}) > 1:
+        raise DataError(f"The inputs hold {', '.join(str(len(x)) for x in checked)} events; they must be as many.")
+    if events and checked and not len(checked[0]):
+        raise DataError("The data holds no events.")
+    return checked
+
+
+def check_finite(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """The arrays.
+
+    Raises:
+        DataError: One of them holds NaN or Inf; names the input.
+    """
+    for node, array in zip(graph.inputs, arrays, strict=True):
+        if not np.isfinite(array).all():
+            fix = "Clean the data first: fixed point has no such values."
+            raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
+    return arrays
