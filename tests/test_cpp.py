@@ -15,7 +15,7 @@ from nn2hls.errors import LimitError, ToolError
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Dense, Input, Relu
 from nn2hls.project import Project
-from nn2hls.tools.gxx import FLAGS, compile_project
+from nn2hls.tools.gxx import FLAGS, compile_project, find_compiler
 
 CASES = 24  # networks in one compilation
 
@@ -128,6 +128,23 @@ def test_a_missing_compiler_is_named():
     design = convert(mlp(np.random.default_rng(0), (2, 2)))
     with pytest.raises(ToolError, match="no-such-compiler"):
         design.compile("no-such-compiler")
+
+
+def test_a_compiler_that_is_asked_for_is_not_replaced_in_silence(monkeypatch):
+    monkeypatch.setenv("CXX", "g++ -O3")
+    with pytest.raises(ToolError, match=r"'g\+\+ -O3', which CXX names, is not there.* without options"):
+        find_compiler()
+    monkeypatch.setenv("CXX", "")
+    assert find_compiler("g++")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ToolError, match=r"looked for g\+\+, clang\+\+"):
+        find_compiler()
+
+
+def test_a_compiler_that_does_not_end_is_stopped(monkeypatch):
+    monkeypatch.setattr("nn2hls.tools.gxx.TIME_LIMIT", 0.001)
+    with pytest.raises(ToolError, match=r"took longer than 0.001 s"):
+        convert(mlp(np.random.default_rng(0), (2, 2))).compile()
 
 
 def test_the_compilers_own_words_are_shown():

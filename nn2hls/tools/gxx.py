@@ -18,22 +18,26 @@ from nn2hls.project import Project, data_folder
 
 COMPILERS = ("g++", "clang++")
 FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
-TIME_LIMIT = 1200  # seconds for one compilation
+TIME_LIMIT = 1200  # seconds for one program
 
 
 def find_compiler(name: str | None = None) -> str:
     """The path of a C++ compiler: ``name``, else $CXX, else g++ or clang++.
 
     Raises:
-        ToolError: None is there.
+        ToolError: None is there, or not the one that is asked for.
     """
-    wanted = [name] if name else [os.environ.get("CXX", ""), *COMPILERS]
-    for candidate in wanted:
-        path = shutil.which(candidate) if candidate else None
+    asked = name or os.environ.get("CXX", "")
+    for candidate in [asked] if asked else COMPILERS:
+        path = shutil.which(candidate)
         if path:
             return path
+    if asked:
+        source = "" if name else ", which CXX names,"
+        fix = "Name a program without options, or nothing: then g++ or clang++ is taken."
+        raise ToolError(f"The C++ compiler '{asked}'{source} is not there.", fix=fix)
     raise ToolError(
-        f"No C++ compiler is there: looked for {', '.join(w for w in wanted if w)}.",
+        f"No C++ compiler is there: looked for {', '.join(COMPILERS)}.",
         fix="Install g++ or clang++ (Debian: apt-get install g++), or set CXX. The emulator (predict, compare) needs none.",
     )
 
@@ -54,12 +58,24 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
         unity.write_text("".join(f'#include "{s}"\n' for s in sources), encoding="utf-8")
         stand_ins = data_folder("firmware_lib") / "ap_types"
         command = [program, *flags, "-I", str(stand_ins), "-I", str(folder), str(unity), "-o", str(library)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+        run = run_limited(command, folder, project.name)
         if run.returncode:
             raise ToolError(f"{Path(program).name} refuses the generated C++:\n{run.stderr[:4000]}", where=project.name)
         return CompiledDesign(library)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_limited(command: Sequence[str], folder: Path, where: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a folder, for at most TIME_LIMIT.
+
+    Raises:
+        ToolError: It took longer.
+    """
+    try:
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"{Path(command[0]).name} took longer than {TIME_LIMIT} s.", where=where) from error
 
 
 class CompiledDesign:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nn2hls.errors import ToolError
-from nn2hls.tools.gxx import TIME_LIMIT, find_compiler
+from nn2hls.tools.gxx import find_compiler, run_limited
 
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 
@@ -74,10 +73,7 @@ def run_test_bench(folder: Path, name: str, stand_ins: Path) -> BuildReport:
 
 
 def _call(command: list[str], folder: Path, failure: str, accepted: tuple[int, ...] = (0,)) -> str:
-    try:
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{Path(command[0]).name} took longer than {TIME_LIMIT} s.", where=str(folder)) from error
+    run = run_limited(command, folder, str(folder))
     if run.returncode not in accepted:
         raise ToolError(f"{Path(command[0]).name} {failure}:\n{(run.stderr or run.stdout)[:4000]}", where=str(folder))
     return run.stdout
