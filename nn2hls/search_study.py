@@ -32,9 +32,8 @@ class Study:
     def __init__(
         self, space: Space, provenance: Mapping[str, Any], seed: int, max_loss: float, storage: str | None, name: str
     ) -> None:
-        require("optuna", "runs the search", "search")
-        import optuna
-
+        optuna = self._optuna = require("optuna", "runs the search", "search")
+        storage_error = require("sqlalchemy.exc", "keeps the trials", "search").SQLAlchemyError
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._known: dict[str, Candidate | None] = {}
         self._max_loss, self._provenance = max_loss, {**provenance, "space": repr(space.variables)}
@@ -47,7 +46,7 @@ class Study:
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=["maximize", "minimize", "minimize"], load_if_exists=True
             )
-        except Exception as error:
+        except (optuna.exceptions.OptunaError, storage_error, ImportError, ValueError) as error:
             fix = "Write it like sqlite:///search.db."
             raise ConfigError(f"The storage cannot be opened: {error}", where="--storage", fix=fix) from error
         self._check(name)
