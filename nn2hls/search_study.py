@@ -50,11 +50,15 @@ class Study:
             fix = "Write it like sqlite:///search.db."
             raise ConfigError(f"The storage cannot be opened: {error}", where="--storage", fix=fix) from error
         self._check(name)
-        done = self._study.get_trials(deepcopy=False)
-        for trial in done:
+        self._study.sampler = optuna.samplers.TPESampler(seed=seed + self._load(), multivariate=True, n_startup_trials=0)
+
+    def _load(self) -> int:
+        """Learn what the storage has, from earlier searches and from those that run beside this one; its number of trials."""
+        trials = self._study.get_trials(deepcopy=False)
+        for trial in trials:
             if trial.state.is_finished():
-                self._known[_key(trial.params)] = _candidate(trial.params, trial.user_attrs.get("found"))
-        self._study.sampler = optuna.samplers.TPESampler(seed=seed + len(done), multivariate=True, n_startup_trials=0)
+                self._known.setdefault(_key(trial.params), _candidate(trial.params, trial.user_attrs.get("found")))
+        return len(trials)
 
     def _check(self, name: str) -> None:
         mine = {k: v for k, v in self._provenance.items() if k != "seed"}
@@ -121,7 +125,8 @@ class Study:
                 self._study.tell(trial, _values(candidate.found()))
 
     def designs(self) -> list[Candidate]:
-        """All that could be made."""
+        """All that could be made, here or by searches that share the storage."""
+        self._load()
         return [c for c in self._known.values() if c is not None]
 
     def front(self) -> list[Candidate]:
