@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ _ALONE = 1.5  # seconds that a run may take before starting workers is worth it
 _BATCH = 1.0  # seconds of work that a worker gets at a time
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workers:
     """Where to run.
 
@@ -40,6 +40,7 @@ class Workers:
 
     jobs: int | None = None
     cluster: str | None = None
+    _each: float = field(default=0.0, repr=False)  # seconds of an item, once workers are started
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 1:
@@ -53,14 +54,14 @@ class Workers:
         """``function(shared, item)`` of every item, in order."""
         done, seconds = 0, 0.0
         count = self._processes()
-        if self.cluster is None:
+        if self.cluster is None and not (self._each and len(items) > count > 1):
             start = time.perf_counter()
             while done < len(items) and (count == 1 or self._alone(done, len(items), seconds)):
                 yield function(shared, items[done])
                 done, seconds = done + 1, time.perf_counter() - start
         if done < len(items):
-            each = seconds / done if done else _BATCH / 8
-            yield from self._parallel(function, shared, items[done:], count, each)
+            self._each = seconds / done if done else self._each or _BATCH / 8
+            yield from self._parallel(function, shared, items[done:], count, self._each)
 
     def _alone(self, done: int, total: int, seconds: float) -> bool:
         """Whether to go on without workers: nothing is known yet, or what is left is over soon."""

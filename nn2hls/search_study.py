@@ -32,9 +32,8 @@ class Study:
     def __init__(
         self, space: Space, provenance: Mapping[str, Any], seed: int, max_loss: float, storage: str | None, name: str
     ) -> None:
-        require("optuna", "runs the search", "search")
-        import optuna
-
+        optuna = self._optuna = require("optuna", "runs the search", "search")
+        storage_error = require("sqlalchemy.exc", "keeps the trials", "search").SQLAlchemyError
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._known: dict[str, Candidate | None] = {}
         self._max_loss, self._provenance = max_loss, {**provenance, "space": repr(space.variables)}
@@ -47,15 +46,19 @@ class Study:
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=["maximize", "minimize", "minimize"], load_if_exists=True
             )
-        except Exception as error:
+        except (optuna.exceptions.OptunaError, storage_error, ImportError, ValueError) as error:
             fix = "Write it like sqlite:///search.db."
             raise ConfigError(f"The storage cannot be opened: {error}", where="--storage", fix=fix) from error
         self._check(name)
-        done = self._study.get_trials(deepcopy=False)
-        for trial in done:
+        self._study.sampler = optuna.samplers.TPESampler(seed=seed + self._load(), multivariate=True, n_startup_trials=0)
+
+    def _load(self) -> int:
+        """Learn what the storage has, from earlier searches and from those that run beside this one; its number of trials."""
+        trials = self._study.get_trials(deepcopy=False)
+        for trial in trials:
             if trial.state.is_finished():
-                self._known[_key(trial.params)] = _candidate(trial.params, trial.user_attrs.get("found"))
-        self._study.sampler = optuna.samplers.TPESampler(seed=seed + len(done), multivariate=True, n_startup_trials=0)
+                self._known.setdefault(_key(trial.params), _candidate(trial.params, trial.user_attrs.get("found")))
+        return len(trials)
 
     def _check(self, name: str) -> None:
         mine = {k: v for k, v in self._provenance.items() if k != "seed"}
@@ -122,7 +125,8 @@ class Study:
                 self._study.tell(trial, _values(candidate.found()))
 
     def designs(self) -> list[Candidate]:
-        """All that could be made."""
+        """All that could be made, here or by searches that share the storage."""
+        self._load()
         return [c for c in self._known.values() if c is not None]
 
     def front(self) -> list[Candidate]:

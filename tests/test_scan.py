@@ -1,10 +1,27 @@
-"""Scans: what patterns mean."""
+"""Scans: what patterns mean, that points are designs, and that nothing depends on where or how often they run."""
 
+import csv
+import dataclasses
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
+from networks import mlp
 
-from nn2hls.errors import ConfigError, Nn2hlsError
+import nn2hls
+from nn2hls.cli import main
+from nn2hls.commands.base import progress
+from nn2hls.config import read_config
+from nn2hls.errors import ConfigError, DataError, Nn2hlsError, ToolError
 from nn2hls.fixed import FixedType
-from nn2hls.scan import parse_precisions, parse_reuses
+from nn2hls.scan import Point, parse_precisions, parse_reuses, scan
+from nn2hls.scan_network import Network
+from nn2hls.scan_plot import plot
+from nn2hls.scan_workers import Workers
 
 
 def test_patterns_are_every_pair():
@@ -36,3 +53,186 @@ def test_wrong_ranges_are_refused(spec):
 def test_wrong_patterns_are_refused(spec):
     with pytest.raises(Nn2hlsError):
         parse_precisions(spec)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(8)
+    graph = mlp(rng, (5, 8, 3))
+    x = rng.normal(size=(300, 5))
+    return graph, x, nn2hls.convert(graph).predict_float(x).argmax(axis=1)
+
+
+SPEC = {"precisions": "ap_fixed<{6..9},{3,4}>", "reuses": "1,2"}
+
+
+def run(data, **more):
+    graph, x, y = data
+    return scan(graph, x=x, y=y, **{**SPEC, "jobs": 1, **more})
+
+
+@pytest.mark.parametrize(
+    "config", [None, {"Model": {"Precision": "ap_fixed<9,4,AP_RND,AP_SAT>"}, "LayerName": {"fc1": {"ReuseFactor": 2}}}]
+)
+@pytest.mark.parametrize("kind", [None, FixedType(7, 3)])
+def test_a_point_is_what_convert_makes(data, config, kind):
+    graph, x, y = data
+    (point,) = scan(graph, config, x=x, y=y, precisions=[kind] if kind else ()).points
+    design = nn2hls.convert(graph, read_config(config).uniform(kind))
+    size, result = design.estimate(), design.compare(x, y).outputs[0]
+    assert (point.lut, point.dsp, point.ff, point.ii) == (size.lut, size.dsp, size.ff, size.ii)
+    assert (point.sqnr, point.agreement, point.accuracy) == (result.sqnr, result.agreement, result.accuracy_fixed)
+    assert point.auc == pytest.approx(np.mean([c.auc_fixed for c in result.classes]))
+    assert point.auc_ratio == pytest.approx(np.mean([c.auc_fixed / c.auc_float for c in result.classes]))
+
+
+def test_workers_change_nothing(data):
+    alone = run(data)
+    assert len(alone.points) == 16
+    pytest.importorskip("joblib")
+    assert list(Workers(2)._parallel(_square, 3, range(7), 2, 0.3)) == [3 * n * n for n in range(7)]
+    assert run(data, jobs=2).points == alone.points
+
+
+def _square(factor, n):
+    return factor * n * n
+
+
+@pytest.mark.long
+def test_a_cluster_gives_the_same_points(data):
+    distributed = pytest.importorskip("distributed")
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**settings) as cluster:
+        assert run(data, jobs=None, cluster=cluster.scheduler_address).points == run(data).points
+
+
+def test_what_is_missing_is_named(data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ToolError, match=re.escape("pip install 'nn2hls[scan]'")):
+        run(data, jobs=2)
+    with pytest.raises(ToolError, match=re.escape("pip install 'nn2hls[cluster]'")):
+        run(data, cluster="tcp://127.0.0.1:1")
+    with pytest.raises(ConfigError, match="--jobs"):
+        run(data, jobs=0)
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_an_interrupted_scan_goes_on_and_every_point_can_be_repeated(data, tmp_path, monkeypatch):
+    graph, x, y = data
+    record = tmp_path / "scan.jsonl"
+
+    def stop(done, total):
+        if done >= 6:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run(data, record=record, progress=stop)
+    assert len(record.read_text().splitlines()) == 6
+    with record.open("a") as file:
+        file.write('{"provenance": {"ver')  # cut short
+    whole = run(data, record=record)
+    assert (whole.resumed, whole.points) == (6, run(data).points)
+    assert run(data, record=record).resumed == 16
+    entries = [json.loads(line) for line in record.read_text().splitlines()]
+    assert [Point(**e["point"]) for e in entries] == list(whole.points)
+    for entry in entries[::5]:
+        design = nn2hls.convert(graph, entry["config"])
+        assert design.estimate().lut == entry["point"]["lut"]
+        assert design.compare(x, y).outputs[0].accuracy_fixed == entry["point"]["accuracy"]
+
+
+def test_only_equal_provenance_is_taken_from_the_record(data, tmp_path):
+    graph, x, y = data
+    record = tmp_path / "scan.jsonl"
+    run(data, record=record)
+    assert run(data, record=record).resumed == 16
+    assert scan(graph, x=x + 1e-9, y=y, record=record, **SPEC).resumed == 0
+    assert scan(graph, x=x, y=y[::-1], record=record, **SPEC).resumed == 0
+    assert scan(graph, {"ClockPeriod": 4}, x=x, y=y, record=record, **SPEC).resumed == 0
+    assert scan(mlp(np.random.default_rng(9), (5, 8, 3)), x=x, y=y, record=record, **SPEC).resumed == 0
+    assert run(data, record=record, keep=["fc1"]).resumed == 0
+    record.write_text("precision,reuse\n")
+    with pytest.raises(DataError, match=r"scan\.jsonl:1"):
+        run(data, record=record)
+
+
+def test_kept_layers_stay_as_the_config_says(data):
+    graph, x, y = data
+    config = {
+        "Model": {"Precision": "ap_fixed<10,4>", "ReuseFactor": 3},
+        "LayerName": {"fc1": {"Precision": {"weight": "int5"}}},
+    }
+    network = Network.prepare(graph, config, x, y)
+    before = network.design(network.config).graph
+    after = network.design(network.uniform(FixedType(6, 3), 2, ["fc1", "x"])).graph
+    assert str(after["x"]) == str(before["x"])
+    assert (after["fc1"].type, after["fc1"].op.weight_t, after["fc1"].op.reuse) == (FixedType(10, 4), FixedType(5, 5), 3)
+    assert (after["fc0"].type, after["fc0"].op.weight_t, after["fc0"].op.reuse) == (FixedType(6, 3), FixedType(6, 3), 2)
+    derived = Network.prepare(graph, None, x, y)
+    free = derived.design(derived.uniform(FixedType(6, 3), None, ["fc1", "x"])).graph
+    plain = derived.design(derived.config).graph
+    assert free["x"].type == plain["x"].type
+    assert free["fc1"].op.weight_t == plain["fc1"].op.weight_t != FixedType(6, 3)
+    with pytest.raises(ConfigError, match="Did you mean 'fc1'"):
+        run(data, keep=["fc11"])
+
+
+def test_networks_stand_side_by_side(data, tmp_path):
+    graph, x, y = data
+    pruned = mlp(np.random.default_rng(8), (5, 8, 3), density=0.3)
+    both = scan({"whole": graph, "pruned": pruned}, x=x, y=y, jobs=1, **SPEC)
+    assert [p.network for p in both.points] == ["whole"] * 16 + ["pruned"] * 16
+    assert [dataclasses.replace(p, network="") for p in both.points[:16]] == list(run(data).points)
+    assert both.accuracies_float["whole"] == 1.0 > both.accuracies_float["pruned"]
+    rows = list(csv.DictReader(both.csv().splitlines()))
+    assert [(r["network"], r["precision"], int(r["lut"])) for r in rows] == [
+        (p.network, p.precision, p.lut) for p in both.points
+    ]
+    pytest.importorskip("matplotlib")
+    plot(both, tmp_path / "both.svg")
+    drawn = (tmp_path / "both.svg").read_text()
+    for words in ("3  whole", "4  pruned", "AUC / float", "reuse factor", "latency [ns]", "&lt;9,4&gt;  pruned"):
+        assert words in drawn
+
+
+def test_a_bar_is_drawn_on_a_terminal_only(capsys, monkeypatch):
+    progress(3, 6)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    progress(3, 6)
+    assert f"[{'#' * 15}{' ' * 15}] 3 of 6 designs" in capsys.readouterr().err
+
+
+def test_the_command_scans_several_configs(capsys, tmp_path, monkeypatch):
+    jets = Path(__file__).parents[1] / "examples" / "jet_tagging"
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.load(jets / "jets_test.npy")[:200])
+    words = ["scan", f"{jets}/jet_tagger.keras", f"{jets}/jet_tagger_pruned.keras", "--input", "x.npy", "--keep", "output"]
+    words += ["--precision", "ap_fixed<{8,9},5>", "-o", "scan.csv", "--jobs", "1"]
+    assert main(words) == 0
+    assert "4 designs" in capsys.readouterr().out
+    assert len(Path("scan.jsonl").read_text().splitlines()) == 4
+    assert main(words) == 0
+    assert "4 of them from the record" in capsys.readouterr().out
+    assert main([*words[:-4], "-o", "scan.json"]) == 0
+    names = [p["network"] for p in json.loads(Path("scan.json").read_text())["points"]]
+    assert names == ["jet_tagger"] * 2 + ["jet_tagger_pruned"] * 2
+    assert main([*words, "--keep", "outptu"]) == 1
+    assert "Did you mean 'output'?" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_ninety_types_take_seconds():
+    """A point costs milliseconds: 15 widths and 6 numbers of integer bits of the pruned tagger, 20,000 events."""
+    jets = Path(__file__).parents[1] / "examples" / "jet_tagging"
+    x, y = np.tile(np.load(jets / "jets_test.npy"), (4, 1)), np.tile(np.load(jets / "jets_test_labels.npy"), 4)
+    start = os.times().user
+    found = scan(jets / "jet_tagger_pruned.keras", x=x, y=y, precisions="ap_fixed<{4..18},{2..7}>", jobs=1)
+    assert found.events == 20_000
+    assert len(found.points) == 80  # those that leave a fraction bit
+    # The time of this process, which other programs do not lengthen; two cores take half of it.
+    assert os.times().user - start < 60

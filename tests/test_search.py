@@ -1,0 +1,182 @@
+"""Searches: a seed means one result, the front is a front, and the written config is the chosen design."""
+
+import json
+
+import numpy as np
+import pytest
+from networks import mlp
+
+import nn2hls
+from nn2hls.cli import main
+from nn2hls.errors import ConfigError
+from nn2hls.fixed import FixedType
+from nn2hls.scan_network import Network, config_digest
+from nn2hls.search import search, written
+from nn2hls.search_result import Candidate
+from nn2hls.search_space import Space
+from nn2hls.search_start import Goal
+
+pytest.importorskip("optuna")
+EVENTS = 600
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(4)
+    graph = mlp(rng, (6, 12, 3), density=0.6)
+    x = rng.normal(size=(EVENTS, 6))
+    return graph, x, nn2hls.convert(graph).predict_float(x).argmax(axis=1)
+
+
+def find(data, **more):
+    graph, x, y = data
+    return search(graph, x=x, y=y, **{"trials": 24, "widest": 9, "max_loss": 0.05, "jobs": 1, **more})
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    return find(data)
+
+
+def designs(result):
+    return {k: v for k, v in result.to_dict().items() if k != "seconds"}
+
+
+def test_a_seed_means_one_result_on_any_number_of_workers(data, found):
+    assert designs(find(data, jobs=2)) == designs(found)
+    assert designs(find(data, seed=1)) != designs(found)
+
+
+def test_no_design_of_the_front_beats_another(found):
+    assert len(found.front) > 2
+
+    def beats(a, b):
+        return a.accuracy >= b.accuracy and a.cost <= b.cost and a.latency_ns <= b.latency_ns
+
+    assert not [(a, b) for a in found.front for b in found.front if a is not b and beats(a, b)]
+
+
+def test_the_chosen_design_keeps_the_loss_and_costs_less(found):
+    assert found.kept
+    assert found.chosen.loss <= found.chosen.loss_bound <= 0.05
+    assert found.chosen.cost < 0.5 * found.uniform["cost"]
+    assert found.chosen.cost == found.chosen.lut + 100 * found.chosen.dsp == found.held.cost
+    assert not [c for c in found.front if c.loss_bound <= 0.05 and c.cost < found.chosen.cost]
+
+
+def test_the_written_config_is_the_chosen_design(data, found, tmp_path):
+    graph, x, y = data
+    path = tmp_path / "best.yml"
+    path.write_text(written(found, graph, path))
+    design = nn2hls.convert(graph, path)
+    size = design.estimate()
+    assert (size.lut, size.dsp, size.latency_ns) == (found.chosen.lut, found.chosen.dsp, found.chosen.latency_ns)
+    right = design.predict(x).argmax(axis=1) == y
+    seen, unseen = round(found.chosen.accuracy * found.events), round(found.held.accuracy * found.held.events)
+    assert (found.events + found.held.events, seen + unseen) == (EVENTS, np.count_nonzero(right))
+
+
+def test_the_held_out_events_change_nothing_but_their_own_accuracy(data, found):
+    graph, x, y = data
+    order = np.random.default_rng(0).permutation(EVENTS)
+    other_x, other_y = x.copy(), y.copy()
+    other_x[order[EVENTS // 2 :]] *= 3
+    other = search(graph, x=other_x, y=other_y, trials=24, widest=9, max_loss=0.05, jobs=1)
+    assert other.front == found.front
+    assert other.held != found.held
+
+
+def test_a_stored_study_goes_on_and_refuses_another_network(data, found, tmp_path):
+    storage = f"sqlite:///{tmp_path / 'search.db'}"
+    first = find(data, storage=storage)
+    assert first.front == found.front
+    second = find(data, storage=storage, trials=8)
+    assert first.designs < second.designs <= first.designs + 8
+    assert {c.cost for c in second.front} >= {c.cost for c in first.front} or second.chosen.cost <= first.chosen.cost
+    with pytest.raises(ConfigError, match="made with another data"):
+        search(data[0], x=data[1] * 2, y=data[2], trials=1, widest=9, jobs=1, storage=storage)
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        find(data, storage="nonsense")
+
+
+def test_types_follow_the_values_and_the_variables(data):
+    graph, x, y = data
+    network = Network.prepare(graph, None, x, y)
+    space = Space.of(network, 9, (1, 2))
+    params = {**space.start(), "fc0.result": 7, "fc1.weight": 4, "fc1.reuse": 2}
+    design = network.design(space.config(network.config, params))
+    floats = design.trace_float(x)
+    dense, relu = design.graph["fc0"], design.graph["fc0_relu"]
+    assert dense.type.width == 7
+    assert dense.type.fraction == relu.type.fraction
+    assert not relu.type.signed
+    largest = np.abs(floats["fc0"]).max()
+    assert largest < 2.0 ** (dense.type.integer - 2) <= 2 * largest  # one bit to spare, and the sign
+    assert design.graph["fc1"].op.weight_t.width == 4
+    assert (design.graph["fc0"].op.reuse, design.graph["fc1"].op.reuse) == (1, 2)
+    other = space.config(network.config, {**params, "fc1.weight": 5})
+    assert config_digest(other, graph) != config_digest(space.config(network.config, params), graph)
+
+
+def test_reuse_factors_are_searched_when_they_are_given(data):
+    assert {c.ii for c in find(data, reuses="3", trials=8).front} == {3}
+    both = find(data, reuses="3,1", trials=40)
+    assert {c.ii for c in both.front} >= {1}
+    fastest = min(c.latency_ns for c in both.front)
+    assert find(data, reuses="3,1", trials=40, max_latency=fastest).chosen.latency_ns <= fastest
+
+
+def candidate(cost, bound, ns=10.0):
+    return Candidate({}, 0.9, bound, bound, 0.9, cost, 0, cost, 0, 0, 1, 1, ns)
+
+
+def test_the_goal_comes_before_the_cost():
+    goal = Goal(0.01, 20.0)
+    ordered = [candidate(5, 0.01), candidate(9, 0.0), candidate(1, 0.02), candidate(1, 0.03), candidate(1, 0.0, 30.0)]
+    assert sorted([ordered[k] for k in (3, 1, 4, 0, 2)], key=goal.rank) == ordered
+
+
+@pytest.mark.parametrize("wrong", [{"max_loss": 0.0}, {"held_out": 1.0}, {"widest": 2}, {"trials": -1}, {"reuses": "2..1"}])
+def test_wrong_arguments_are_refused(data, wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong)) if "reuses" not in wrong else "range"):
+        find(data, **wrong)
+
+
+def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
+    from test_jet_tagging import ROOT
+
+    jets = ROOT / "examples" / "jet_tagging"
+    monkeypatch.chdir(tmp_path)
+    x, y = np.load(jets / "jets_test.npy"), np.load(jets / "jets_test_labels.npy")
+    np.save("x.npy", x[:200])
+    np.save("y.npy", y[:200])
+    words = ["search", str(jets / "jet_tagger_pruned.keras"), "--input", "x.npy", "--labels", "y.npy", "--jobs", "1"]
+    words += ["--trials", "0", "--widest", "5", "-o", "best.yml"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    for word in ("Pareto front", "never seen", "cost = LUT + 100 DSP", "fc1.weight", "wrote best.yml"):
+        assert word in out
+    assert main(words) == 2
+    assert main([*words, "--force", "--json"]) == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert main(["estimate", "best.yml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lut"] == document["chosen"]["lut"]
+
+
+@pytest.mark.long
+def test_the_pruned_tagger_at_half_the_cost_of_16_bits():
+    """At most half a point below float, on jets the search never saw, at no more than half the cost of <16,6>."""
+    from test_jet_tagging import ROOT
+
+    jets = ROOT / "examples" / "jet_tagging"
+    x, y = np.load(jets / "jets_test.npy"), np.load(jets / "jets_test_labels.npy")
+    result = search(jets / "jet_tagger_pruned.keras", x=x, y=y, trials=60)
+    assert result.uniform["cost"] == _cost(jets, FixedType(16, 6))
+    assert result.chosen.cost <= 0.5 * result.uniform["cost"]
+    assert result.held.accuracy >= result.held.accuracy_float - 0.005
+
+
+def _cost(jets, kind):
+    size = nn2hls.convert(jets / "jet_tagger_pruned.keras", {"Model": {"Precision": str(kind)}}).estimate()
+    return size.lut + 100 * size.dsp
