@@ -19,7 +19,7 @@ from nn2hls.errors import ConfigError, DataError, OverflowWarning, ToolError
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Graph, Node
 from nn2hls.passes import run_passes
-from nn2hls.passes.base import Context
+from nn2hls.passes.base import Context, Provenance
 from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
 from nn2hls.text import plural
@@ -121,7 +121,7 @@ def convert(
     context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    return Design(fixed_graph, float_graph, settings, tuple(context.notes))
+    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types)
 
 
 def _part_notes(config: Config) -> list[str]:
@@ -182,12 +182,14 @@ class Design:
         float_graph: The user's network, which is the reference.
         config: The settings it was converted with.
         notes: What the conversion has to say.
+        types: For each node where its types come from, that of its result first.
     """
 
     graph: Graph
     float_graph: Graph
     config: Config
     notes: tuple[str, ...] = ()
+    types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
