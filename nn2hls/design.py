@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn2hls.analysis import demanded
 from nn2hls.config import Config, read_config
 from nn2hls.emulate import Emulator, OverflowLog
 from nn2hls.errors import ConfigError, DataError, OverflowWarning, ToolError
@@ -281,32 +280,16 @@ class Design:
             warnings.warn(f"Values left the range of their types:\n{lines}", OverflowWarning, stacklevel=3)
 
     def compare(self, x: Data, y: Any = None) -> Comparison:
-        """Fixed against float: per output errors, SQNR and agreement, accuracy and AUC with labels ``y``; per layer SQNR.
+        """Fixed against float: per output errors, SQNR and agreement, accuracy and AUC with labels ``y``; per layer ranges,
+        overflows, SQNR, who loses it, and the bits that would mend it.
 
         Args:
             x: One array (events, *shape) per input.
             y: Labels of the first output, class numbers or one-hot; a list for several outputs.
         """
-        from nn2hls.compare import Comparison, compare_layers, compare_output, labels_of
+        from nn2hls.compare_layers import compare_design
 
-        inputs = check_inputs(self.graph, x, events=True)
-        keys = self._trace_nodes()
-        values, log = self._emulate(inputs, {*keys.values(), *self.graph.outputs}, raw=False)
-        reference = run_float(self.float_graph, inputs, keys.values())
-        needed = demanded(self.graph)
-        labels = labels_of(y, len(self.graph.outputs))
-        outputs = tuple(
-            compare_output(fixed, reference[name], values[fixed], label)
-            for fixed, name, label in zip(self.graph.outputs, self.float_graph.outputs, labels, strict=True)
-        )
-        # What nothing reads is not computed, so it says nothing about precision.
-        read = {k: self.graph[n].whole(needed[n][None], False)[0] for k, n in keys.items()}
-        layers = compare_layers(
-            {k: reference[n][:, read[k]] for k, n in keys.items()},
-            {k: self.graph[n].whole(values[n])[:, read[k]] for k, n in keys.items()},
-            log.overflows(),
-        )
-        return Comparison(outputs, layers)
+        return compare_design(self, check_inputs(self.graph, x, events=True), y)
 
     # ---- size ------------------------------------------------------------------------------------------------------------
 
