@@ -118,7 +118,8 @@ class Comparison:
     Args:
         outputs: In the order of the design.
         layers: Nodes in the order of the design.
-        blame: The layer that loses most from operands to result, the first of equals; None when none loses 1 dB.
+        blame: The layer that loses most from operands to result, the first of equals; None when none that
+            rounds loses 6 dB, which is one bit.
     """
 
     outputs: tuple[OutputComparison, ...]
@@ -165,6 +166,17 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
     last = np.cumsum(sizes)
     ranks = (last - (sizes - 1) / 2)[inverse.reshape(-1)]
     return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
+
+
+def roc(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ROC curve: (share of negatives, share of positives) that score at least t, for every t that scores have, falling.
+
+    Both begin with 0 and end with 1; ties make one straight piece, so that the area below is :func:`auc`. Needs some of both.
+    """
+    levels, inverse = np.unique(-scores, return_inverse=True)
+    counts = [np.bincount(inverse.reshape(-1)[chosen], minlength=len(levels)) for chosen in (~positive, positive)]
+    false, true = (np.concatenate([[0.0], np.cumsum(c) / c.sum()]) for c in counts)
+    return false, true
 
 
 def class_numbers(labels: np.ndarray, events: int, values: int, where: str = "labels") -> np.ndarray:

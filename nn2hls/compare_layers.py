@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nn2hls.design import Design
 
 SAMPLE = 4096  # events that are run at a time; the first of them judge each layer alone
-BLAME_FROM = 1.0  # dB
+BLAME_FROM = 6.0  # dB: one bit
 
 
 @dataclass
@@ -60,9 +60,9 @@ def compare_design(design: Design, inputs: Sequence[np.ndarray], labels: Any = N
     pairs = zip(design.graph.outputs, design.float_graph.outputs, given, strict=True)
     outputs = tuple(compare_output(n, run.float_outputs[f], run.fixed_outputs[n], y) for n, f, y in pairs)
     layers = _Judge(design, run).layers()
-    worst = max(layers, key=lambda x: x.drop or 0.0, default=None)
-    blame = worst.name if worst is not None and (worst.drop or 0.0) >= BLAME_FROM else None
-    return Comparison(outputs, tuple(layers), blame)
+    guilty = [x for x in layers if (x.drop or 0.0) >= BLAME_FROM and x.own_sqnr is not None]
+    worst = max(guilty, key=lambda x: x.drop or 0.0, default=None)
+    return Comparison(outputs, tuple(layers), worst.name if worst else None)
 
 
 class _Run:

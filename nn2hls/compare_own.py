@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from nn2hls.compare import Need, decibels
 from nn2hls.emulate import OverflowLog, quantise, round_exact
-from nn2hls.fixed import FixedType, cast_to
+from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.ir import Const, Node
 from nn2hls.ops import Constant, Dense, Input, Softmax, Table
 from nn2hls.ops.base import Op
@@ -102,10 +103,15 @@ def examine(layer: Layer) -> Finding:
         finer = dataclasses.replace(kind, width=kind.width + more)
         return _power(_values(cast_to(exact, fraction, finer, fits=True), finer.fraction) - ideal)
 
+    missing = _missing(rounding, signal, layer.target)
     needs = [*_constants(layer, values, wanted), *_accumulator(layer, mantissas, signal)]
-    if isinstance(layer.node.op, Table | Softmax) and _power(ideal - wanted) > _allowed(signal, layer.target):
-        needs.append(Need("table"))
-    return Finding(decibels(signal, _power(result - wanted)), _missing(rounding, signal, layer.target), tuple(needs))
+    excess = _power(ideal - wanted) / max(_allowed(signal, layer.target), 2.0**-1000)
+    if isinstance(layer.node.op, Table | Softmax) and excess > 1:
+        if [r.word for r in layer.types if r.level == "given"] == ["result"]:  # tables follow a result type that is given
+            missing = max(missing, math.ceil(math.log2(excess) / 2))
+        else:
+            needs.append(Need("table"))
+    return Finding(decibels(signal, _power(result - wanted)), missing, tuple(needs))
 
 
 def _examine_input(layer: Layer) -> Finding:
@@ -136,8 +142,8 @@ def _operand(node: Node, values: np.ndarray, bounds: Range) -> tuple[np.ndarray,
 
 
 def _run(op: Op, ranges: Sequence[Range], mantissas: Sequence[np.ndarray]) -> np.ndarray:
-    exact: Any = op.kernel(ranges)([m.copy() for m in mantissas], _nobody)
-    return exact if isinstance(exact, np.ndarray) else exact.astype(object)
+    exact = op.kernel(ranges)([m.copy() for m in mantissas], _nobody)
+    return exact if isinstance(exact, np.ndarray) else np.asarray(exact.astype(object))
 
 
 def _nobody(what: str, values: Any, fraction: int, kind: FixedType) -> None:
@@ -172,7 +178,9 @@ def _constants(layer: Layer, values: Sequence[np.ndarray], wanted: np.ndarray) -
         if not isinstance(constant, Const):
             continue
         array = constant.array
-        integer = missing_integer(float(array.min(initial=0)), float(array.max(initial=0)), _to_nearest(reason.type))
+        integer = missing_integer(
+            float(array.min(initial=0)), float(array.max(initial=0)), reason.type.with_modes(Rounding.RND_CONV, Overflow.SAT)
+        )
         noise = _constant_noise(layer, reason, integer, values, wanted)
         fraction = _missing(noise, signal, layer.target)
         if integer or fraction:
@@ -193,12 +201,6 @@ def _constant_noise(
         return _power(narrowed(layer.node, found)[:, layer.read] - wanted)
 
     return noise
-
-
-def _to_nearest(kind: FixedType) -> FixedType:
-    from nn2hls.fixed import Overflow, Rounding
-
-    return kind.with_modes(Rounding.RND_CONV, Overflow.SAT)
 
 
 def _accumulator(layer: Layer, mantissas: Sequence[np.ndarray], signal: float) -> Iterator[Need]:

@@ -81,15 +81,21 @@ def _need_text(need: Need) -> str:
 
 
 def _blame_text(result: Comparison) -> str:
-    lines = []
+    lines = [] if result.blame else ["No layer loses as much as one bit (6 dB)."]
     if result.blame:
         lines.append(f"Most is lost in {result.blame}: {result.layer(result.blame).drop:.1f} dB.")
-    mends = [(x.name, need) for x in result.layers for need in x.needs]
+    mends: dict[str, list[Need]] = {}
+    for x in result.layers:
+        for need in x.needs:
+            mends.setdefault(x.name.removesuffix(f".{need.word}") if x.low is None else x.name, []).append(need)
     if not mends:
         lines.append("No type misses bits for its TargetSQNR.")
         return "\n".join(lines) + "\n"
     lines.append("What would mend it, under HLSConfig: LayerName:")
-    for name, need in mends:
-        what = f"Precision: {{{need.word}: '{need.type}'}}" if need.type else "a larger TableSize, or a wider type of its table"
-        lines.append(f"  {name.removesuffix(f'.{need.word}')}: {what}")
+    for name, needs in mends.items():
+        types = ", ".join(f"{n.word}: '{n.type}'" for n in needs if n.type)
+        words = [f"Precision: {{{types}}}"] if types else []
+        if any(not n.type for n in needs):
+            words.append("(its table is too coarse: a larger TableSize or TargetSQNR)")
+        lines.append(f"  {name}: {' '.join(words)}")
     return "\n".join(lines) + "\n"

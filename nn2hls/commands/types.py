@@ -41,7 +41,7 @@ def layer_table(rows: Sequence[Row]) -> str:
 
 
 def type_rows(design: Design, node: Node) -> list[Row]:
-    """A row per type of a layer: the result's, and those of its constants, accumulator and tables, as they are in the design."""
+    """A row per type of a layer: the result's, and those inside it, as they are in the design."""
     rows = []
     for reason in design.types.get(node.name, ()):
         now = node.type if reason.word == "result" else _field(node, reason.word, reason.type)
