@@ -92,6 +92,7 @@ class LayerComparison:
         saturates: Whether they stop at the end of the range; else they wrap.
         missing_bits: Integer bits that the worst of them needs.
         needs: What would mend the layer.
+        shows: The user's layer whose output the value is, as in ``trace``; empty when it is none.
     """
 
     name: str
@@ -109,6 +110,7 @@ class LayerComparison:
     saturates: bool = False
     missing_bits: int = 0
     needs: tuple[Need, ...] = ()
+    shows: str = ""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ class _Judge:
         self.design, self.run = design, run
         self.found = {o.layer: o for o in run.log.overflows()}
         self.sqnr = {name: decibels(s.signal, s.noise) for name, s in run.sums.items()}
+        self.read_float = demanded(design.float_graph)
         self.dirty: set[str] = set()  # nodes behind an overflow
 
     def layers(self) -> list[LayerComparison]:
@@ -127,17 +128,21 @@ class _Judge:
         low, high = (0.0, 0.0) if sums.low > sums.high else (sums.low, sums.high)
         target = self.design.config.settings_of(node).target_sqnr
         alone = self._alone(node, target)
-        integer = self._integer(node, low, high, found)
+        integer = self._integer(node, low, high, alone.fraction)
         needs: tuple[Need, ...] = alone.needs
         if integer or alone.fraction:
             needs = (widened("result", kind, integer, alone.fraction, negative=low < 0), *needs)
         row = LayerComparison(node.name, str(kind), kind.min, kind.max, low, high, self.sqnr[node.name], sums.error, alone.sqnr)
-        return dataclasses.replace(row, drop=self._drop(node, target), needs=needs, **_counts(found))
+        return dataclasses.replace(
+            row, drop=self._drop(node, target), needs=needs, shows=node.origin.trace_key, **_counts(found)
+        )
 
-    def _integer(self, node: Node, low: float, high: float, found: Overflow | None) -> int:
-        """Missing integer bits: what the run saw, unless an overflow before it spoilt that; then what float says."""
-        if self.dirty & set(node.inputs):
-            return missing_integer(low, high, node.result_type)
+    def _integer(self, node: Node, low: float, high: float, fraction: int) -> int:
+        """Missing integer bits: what the run saw; what float says when it rounded otherwise or an overflow spoilt it before."""
+        if fraction or self.dirty & set(node.inputs):
+            kind = node.result_type
+            return missing_integer(low, high, dataclasses.replace(kind, width=kind.width + fraction))
+        found = self.found.get(node.name)
         return found.bits if found else 0
 
     def _alone(self, node: Node, target: float) -> Finding:
@@ -151,7 +156,9 @@ class _Judge:
                 operands,
                 [self.design.emulator.ranges[o.name] for o in operands],
                 [sample[name] for name in names],
+                [self.run.read.get(o.name, np.ones(o.shape, dtype=bool)) for o in operands],
                 self.run.read[node.name],
+                self.read_float[node.name],
                 target,
                 self.design.types.get(node.name, ()),
             )

@@ -17,7 +17,7 @@ from nn2hls.ir import Const, Node
 from nn2hls.ops import Constant, Dense, Input, Softmax, Table
 from nn2hls.ops.base import Op
 from nn2hls.passes.base import Provenance
-from nn2hls.ranges import Range, round_constant
+from nn2hls.ranges import Range
 
 MOST_BITS = 64  # asked for at most
 
@@ -32,7 +32,9 @@ class Layer:
         operands: The nodes it reads.
         ranges: Sound bounds of the operands.
         floats: Float values of the operands, or of the node itself when it is an input, (events, *shape of the user's layer).
+        used: Which elements of each operand anybody reads, boolean, of its shape.
         read: Which elements of its result anybody reads, boolean, of its shape.
+        read_float: The same in the float graph, where no weight was rounded to zero, of the shape of the user's layer.
         target: Its TargetSQNR in dB.
         types: Where its types come from.
     """
@@ -42,7 +44,9 @@ class Layer:
     operands: Sequence[Node]
     ranges: Sequence[Range]
     floats: Sequence[np.ndarray]
+    used: Sequence[np.ndarray]
     read: np.ndarray
+    read_float: np.ndarray
     target: float
     types: Sequence[Provenance] = ()
 
@@ -91,8 +95,10 @@ def examine(layer: Layer) -> Finding:
     if isinstance(layer.node.op, Input):
         return _examine_input(layer)
     kind = layer.node.result_type
-    mantissas, values = zip(*map(_operand, layer.operands, layer.floats, layer.ranges), strict=True)
-    wanted = narrowed(layer.node, layer.source.evaluate_float(*values))[:, layer.read]
+    mantissas, values = zip(*map(_operand, layer.operands, layer.floats, layer.ranges, layer.used), strict=True)
+    wanted = layer.source.evaluate_float(*values)
+    needs = list(_constants(layer, values, wanted[:, layer.read_float]))
+    wanted = narrowed(layer.node, wanted)[:, layer.read]
     fraction = layer.node.op.exact(layer.ranges).fraction
     exact = _run(layer.node.op, layer.ranges, mantissas)[:, layer.read]
     signal = float(np.sum(np.square(wanted)))
@@ -104,7 +110,7 @@ def examine(layer: Layer) -> Finding:
         return _power(_values(cast_to(exact, fraction, finer, fits=True), finer.fraction) - ideal)
 
     missing = _missing(rounding, signal, layer.target)
-    needs = [*_constants(layer, values, wanted), *_accumulator(layer, mantissas, signal)]
+    needs += _accumulator(layer, mantissas, signal)
     excess = _power(ideal - wanted) / max(_allowed(signal, layer.target), 2.0**-1000)
     if isinstance(layer.node.op, Table | Softmax) and excess > 1:
         if [r.word for r in layer.types if r.level == "given"] == ["result"]:  # tables follow a result type that is given
@@ -127,8 +133,11 @@ def _examine_input(layer: Layer) -> Finding:
     return Finding(decibels(signal, _power(values - wanted)), _missing(rounding, signal, layer.target))
 
 
-def _operand(node: Node, values: np.ndarray, bounds: Range) -> tuple[np.ndarray, np.ndarray]:
-    """Float values as the design would hand them on: mantissas within what is proved of the node, and what they stand for."""
+def _operand(node: Node, values: np.ndarray, bounds: Range, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Float values as the design would hand them on: mantissas within what is proved of the node, and what they stand for.
+
+    What nobody reads, because rounding made the weights zero, the design does not compute; it keeps its value in float.
+    """
     fraction = node.result_type.fraction
     if isinstance(node.op, Constant):
         constant = np.broadcast_to(node.op.value.array, values.shape)
@@ -136,9 +145,10 @@ def _operand(node: Node, values: np.ndarray, bounds: Range) -> tuple[np.ndarray,
     rounded = quantise(values, node, OverflowLog())
     computed = narrowed(node, rounded)
     low, high = (np.asarray(end.astype(rounded.dtype)) for end in (bounds.lo, bounds.hi))
-    computed = np.minimum(np.maximum(computed, low), high)
-    whole = computed if node.spread is None else node.spread.expand(computed, rounded)
-    return computed, _values(whole, fraction)
+    proved = np.minimum(np.maximum(computed, low), high)
+    kept = np.where(used, proved, computed)
+    whole = kept if node.spread is None else node.spread.expand(kept, rounded)
+    return proved, _values(whole, fraction)
 
 
 def _run(op: Op, ranges: Sequence[Range], mantissas: Sequence[np.ndarray]) -> np.ndarray:
@@ -177,28 +187,25 @@ def _constants(layer: Layer, values: Sequence[np.ndarray], wanted: np.ndarray) -
         constant = getattr(layer.source, reason.word, None)
         if not isinstance(constant, Const):
             continue
-        array = constant.array
-        integer = missing_integer(
-            float(array.min(initial=0)), float(array.max(initial=0)), reason.type.with_modes(Rounding.RND_CONV, Overflow.SAT)
-        )
-        noise = _constant_noise(layer, reason, integer, values, wanted)
-        fraction = _missing(noise, signal, layer.target)
+        array, kind = constant.array, reason.type.with_modes(Rounding.RND_CONV, Overflow.SAT)
+        fraction = _missing(_constant_noise(layer, reason, values, wanted), signal, layer.target)
+        finer = dataclasses.replace(kind, width=kind.width + fraction)
+        integer = missing_integer(float(array.min(initial=0)), float(array.max(initial=0)), finer)
         if integer or fraction:
             yield widened(reason.word, reason.type, integer, fraction, negative=bool((array < 0).any()))
 
 
 def _constant_noise(
-    layer: Layer, reason: Provenance, integer: int, values: Sequence[np.ndarray], wanted: np.ndarray
+    layer: Layer, reason: Provenance, values: Sequence[np.ndarray], wanted: np.ndarray
 ) -> Callable[[int], float]:
-    kind, array = reason.type, getattr(layer.source, reason.word).array
-    signed = kind.signed or bool((array < 0).any())
+    """The noise of rounding a constant alone, without saturating it, by the bits that are added to its type."""
+    array = getattr(layer.source, reason.word).array
 
     def noise(more: int) -> float:
-        finer = dataclasses.replace(kind, width=kind.width + integer + more, integer=kind.integer + integer, signed=signed)
-        rounded = Const(_values(round_constant(array, finer), finer.fraction))
+        fraction = reason.type.fraction + more
+        rounded = Const(np.ldexp(np.rint(np.ldexp(array, fraction)), -fraction))
         changes: Mapping[str, Any] = {reason.word: rounded}
-        found = layer.source.replace(**changes).evaluate_float(*values)
-        return _power(narrowed(layer.node, found)[:, layer.read] - wanted)
+        return _power(layer.source.replace(**changes).evaluate_float(*values)[:, layer.read_float] - wanted)
 
     return noise
 
