@@ -117,18 +117,16 @@ def _ranges(design: Design, x: Sequence[np.ndarray]) -> Any:
 
 def _draw_spans(ax: Any, title: str, spans: Sequence[Span]) -> None:
     rows = range(len(spans), 0, -1)
-    boxes: list[dict[str, Any]] = []
     for row, s in zip(rows, spans, strict=True):
         ax.barh(row, s.highest - s.lowest, left=s.lowest, height=0.8, color="0.85")
-        if s.quantiles:
-            low, first, middle, third, high = s.quantiles
-            boxes.append({"med": middle, "q1": first, "q3": third, "whislo": low, "whishi": high, "fliers": [], "at": row})
-            if high > s.highest:
-                ax.plot(high, row, marker=">", color="tab:red")
-    places = [box.pop("at") for box in boxes]
-    if boxes:
-        style = {"facecolor": "tab:blue", "alpha": 0.6}
-        ax.bxp(boxes, positions=places, vert=False, widths=0.45, patch_artist=True, boxprops=style, manage_ticks=False)
+        if not s.quantiles:
+            continue
+        low, first, middle, third, high = s.quantiles
+        ax.hlines(row, low, high, color="black", linewidth=1)
+        ax.barh(row, third - first, left=first, height=0.45, color="tab:blue", alpha=0.7)
+        ax.vlines([low, middle, high], row - 0.2, row + 0.2, color=["black", "tab:orange", "black"], linewidth=1)
+        if high > s.highest:
+            ax.plot(high, row, marker=">", color="tab:red")
     ax.set_yticks(list(rows), [s.name for s in spans])
     ax.set(title=title, xlabel="log2 of the magnitude; grey: from one step to the end of the type, red: beyond")
     ax.grid(axis="x", alpha=0.3)
