@@ -12,11 +12,11 @@ import numpy as np
 
 from nn2hls.analysis import demanded
 from nn2hls.compare import Comparison, LayerComparison, Need, compare_output, decibels, labels_of
-from nn2hls.compare_own import Finding, Layer, examine, missing_integer, narrowed, widened
+from nn2hls.compare_own import Finding, Layer, examine, missing_integer, narrowed, type_of_cast, widened
 from nn2hls.emulate import Overflow, OverflowLog
 from nn2hls.fixed import Overflow as Mode
 from nn2hls.ir import Node
-from nn2hls.ops import Constant, Input
+from nn2hls.ops import Constant
 from nn2hls.reference import run_float
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Run:
     def __init__(self, design: Design, inputs: Sequence[np.ndarray]) -> None:
         self.log = OverflowLog()
         known = design.float_graph.by_name
-        self.nodes = [n for n in design.graph if n.name in known and not isinstance(n.op, Constant)]
+        self.nodes = [n for n in design.graph if n.name in known]
         needed = demanded(design.graph)
         self.read = {n.name: np.broadcast_to(needed[n.name], n.shape) for n in self.nodes}
         self.sums = {n.name: _Sums() for n in self.nodes}
@@ -139,8 +139,8 @@ class _Judge:
 
     def _integer(self, node: Node, low: float, high: float, fraction: int) -> int:
         """Missing integer bits: what the run saw; what float says when it rounded otherwise or an overflow spoilt it before."""
-        if fraction or self.dirty & set(node.inputs):
-            kind = node.result_type
+        if fraction or isinstance(node.op, Constant) or self.dirty & set(node.inputs):
+            kind = type_of_cast(node)
             return missing_integer(low, high, dataclasses.replace(kind, width=kind.width + fraction))
         found = self.found.get(node.name)
         return found.bits if found else 0
@@ -148,7 +148,7 @@ class _Judge:
     def _alone(self, node: Node, target: float) -> Finding:
         graph, sample = self.design.graph, self.run.sample
         operands = graph.operands(node)
-        names = [node.name] if isinstance(node.op, Input) else list(node.inputs)
+        names = list(node.inputs) or [node.name]
         return examine(
             Layer(
                 node,

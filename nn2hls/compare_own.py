@@ -31,7 +31,7 @@ class Layer:
         source: The op with float constants.
         operands: The nodes it reads.
         ranges: Sound bounds of the operands.
-        floats: Float values of the operands, or of the node itself when it is an input, (events, *shape of the user's layer).
+        floats: Float values of the operands, or of the node itself when it has none, (events, *shape of the user's layer).
         used: Which elements of each operand anybody reads, boolean, of its shape.
         read: Which elements of its result anybody reads, boolean, of its shape.
         read_float: The same in the float graph, where no weight was rounded to zero, of the shape of the user's layer.
@@ -92,8 +92,8 @@ def narrowed(node: Node, values: np.ndarray) -> np.ndarray:
 
 def examine(layer: Layer) -> Finding:
     """Feed a layer with float values, rounded to the types of its operands, and compare it with float on the same values."""
-    if isinstance(layer.node.op, Input):
-        return _examine_input(layer)
+    if isinstance(layer.node.op, Input | Constant):
+        return _examine_source(layer)
     kind = layer.node.result_type
     mantissas, values = zip(*map(_operand, layer.operands, layer.floats, layer.ranges, layer.used), strict=True)
     wanted = layer.source.evaluate_float(*values)
@@ -120,9 +120,15 @@ def examine(layer: Layer) -> Finding:
     return Finding(decibels(signal, _power(result - wanted)), missing, tuple(needs))
 
 
-def _examine_input(layer: Layer) -> Finding:
-    kind, x = layer.node.result_type, layer.floats[0]
-    values = _values(quantise(x, layer.node, OverflowLog()), kind.fraction)[:, layer.read]
+def type_of_cast(node: Node) -> FixedType:
+    """The type of a node with the modes that its values are cast by: constants round half to even and saturate."""
+    kind = node.result_type
+    return kind.with_modes(Rounding.RND_CONV, Overflow.SAT) if isinstance(node.op, Constant) else kind
+
+
+def _examine_source(layer: Layer) -> Finding:
+    kind, x = type_of_cast(layer.node), narrowed(layer.node, layer.floats[0])
+    values = _values(quantise(x, dataclasses.replace(layer.node, type=kind), OverflowLog()), kind.fraction)[:, layer.read]
     wanted = x[:, layer.read]
     signal = float(np.sum(np.square(wanted)))
 

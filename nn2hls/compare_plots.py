@@ -13,7 +13,6 @@ from nn2hls.compare import class_numbers, roc
 from nn2hls.errors import ToolError
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const
-from nn2hls.ops import Constant
 from nn2hls.reference import run_float
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def constant_spans(design: Design) -> list[Span]:
 def value_spans(design: Design, x: Sequence[np.ndarray]) -> list[Span]:
     """Values of each layer in float against the types of the design."""
     known = design.float_graph.by_name
-    nodes = [n for n in design.graph if n.name in known and not isinstance(n.op, Constant)]
+    nodes = [n for n in design.graph if n.name in known]
     values = run_float(design.float_graph, [a[:SAMPLE] for a in x], [n.name for n in nodes])
     return [span(n.name, values[n.name], n.result_type) for n in nodes]
 

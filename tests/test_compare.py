@@ -13,7 +13,7 @@ from nn2hls.compare import auc, class_numbers, compare_output, roc, sqnr
 from nn2hls.design import convert
 from nn2hls.errors import DataError
 from nn2hls.ir import Builder, Const
-from nn2hls.ops import Dense, Input
+from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge
 
 SCORES = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
 
@@ -229,6 +229,21 @@ def test_layers_are_compared_over_all_events_and_only_where_anybody_reads():
     assert result.layer("y").drop == pytest.approx(max(0, min(TARGET, result.layer("h").sqnr) - result.layer("y").sqnr))
     assert result.outputs[0].events == 9000
     assert result.outputs[0].max_error == np.abs(fixed["y"] - floats["y"]).max()
+
+
+def test_a_constant_of_the_graph_is_judged_as_well():
+    rng = np.random.default_rng(2)
+    value = rng.uniform(2, 5, size=3)
+    builder = Builder()
+    x = builder.add("x", Input((3,)))
+    offset = builder.add("offset", Constant(Const(value)))
+    graph = builder.build([builder.add("sum", Elementwise(Merge.ADD), [x, offset])])
+    enough = next(f for f in range(40) if noise_db(value, np.rint(value * 2.0**f) / 2.0**f) >= TARGET)
+    data = rng.normal(size=(50, 3))
+    for kind, bits in (("ap_fixed<6,4>", (0, enough - 2)), (f"ap_fixed<{enough + 2},2>", (2, 0))):
+        config = hls_config({"Precision": WIDE}, offset={"Precision": {"result": kind}})
+        (layer,) = (x for x in convert(graph, config).compare(data).layers if x.needs)
+        assert (layer.name, [(n.integer, n.fraction) for n in layer.needs]) == ("offset", [bits])
 
 
 def test_text_and_json_say_the_same_numbers():

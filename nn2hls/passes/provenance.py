@@ -40,7 +40,7 @@ def fraction_bits(kept: int, wanted: int, settings: LayerSettings, whole: int | 
 
 
 def given_input(kind: FixedType, settings: LayerSettings) -> Provenance:
-    """The user's type of an input."""
+    """The user's type of an input or a constant."""
     return Provenance("result", kind, "given", f"set at {settings.sources.get('result', 'the config')}")
 
 
@@ -60,6 +60,13 @@ def given_result(kind: FixedType, exact: Range, settings: LayerSettings) -> Prov
     bits = text.plural(integer, "integer bit")
     beyond = "wraps" if kind.overflow is Overflow.WRAP else "saturates"
     return Provenance("result", kind, "given", f"{why}, {beyond} beyond {kind.min:.3g}..{kind.max:.3g}, sound: {bits}")
+
+
+def constant_result(values: np.ndarray, kind: FixedType, settings: LayerSettings) -> Provenance:
+    """The type of a constant that stands alone."""
+    if "result" in settings.precision:
+        return given_input(kind, settings)
+    return Provenance("result", kind, "sound", _constant_bits(values, kind, settings))
 
 
 def inner_types(source: Op, op: Op, settings: LayerSettings) -> tuple[Provenance, ...]:

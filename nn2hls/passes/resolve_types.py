@@ -15,7 +15,7 @@ from nn2hls.ir import Const, Graph, Node
 from nn2hls.ops import Constant, Dense, Input, Reshape, Softmax, Strategy, Table, Transpose
 from nn2hls.ops.base import Hints
 from nn2hls.passes.base import Context, LayerSettings, Provenance
-from nn2hls.passes.provenance import fraction_bits, given_input, given_result, inner_types, same_type
+from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, same_type
 from nn2hls.passes.rounded import rounded
 from nn2hls.passes.unused import Words, unused
 from nn2hls.ranges import Range, constant_type, ints, round_constant
@@ -94,7 +94,9 @@ def _resolve(
         return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape)
     noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
     if isinstance(node.op, Constant):
-        return _constant(node, given or constant_type(node.op.value.array, noise, settings.max_width))
+        kind = given or constant_type(node.op.value.array, noise, settings.max_width)
+        context.types[node.name] = (constant_result(node.op.value.array, kind, settings),)
+        return _constant(node, kind)
     xs = [ranges[o.name] for o in operands]
     if isinstance(node.op, Reshape | Transpose) and not settings.own_type:
         kind = operands[0].result_type
