@@ -145,10 +145,7 @@ def _operand(node: Node, values: np.ndarray, bounds: Range, used: np.ndarray) ->
     What nobody reads, because rounding made the weights zero, the design does not compute; it keeps its value in float.
     """
     fraction = node.result_type.fraction
-    if isinstance(node.op, Constant):
-        constant = np.broadcast_to(node.op.value.array, values.shape)
-        return constant, _values(constant, fraction)
-    rounded = quantise(values, node, OverflowLog())
+    rounded = quantise(values, dataclasses.replace(node, type=type_of_cast(node)), OverflowLog())
     computed = narrowed(node, rounded)
     low, high = (np.asarray(end.astype(rounded.dtype)) for end in (bounds.lo, bounds.hi))
     proved = np.minimum(np.maximum(computed, low), high)

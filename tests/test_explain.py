@@ -70,6 +70,13 @@ def test_calibrated_types_hold_the_data_with_a_bit_to_spare_and_saturate_beyond(
         assert node.type.max >= 1.99 * high - node.type.step
         assert node.type.max < 4.1 * max(high, -low)
     assert design.compare(data * 100).layer("x").saturates
+    kind, op = design.graph["x"].type, design.graph["fc0"].op
+    if levels["fc0"].level == "calibrated":
+        weight, bias = op.weight.array * op.weight_t.step, op.bias.array * op.bias_t.step
+        ends = [np.minimum(weight * kind.min, weight * kind.max), np.maximum(weight * kind.min, weight * kind.max)]
+        ends = [v.sum(axis=0) + bias for v in ends]
+        enough = next(i for i in range(40) if -(2.0 ** (i - 1)) <= ends[0].min() and ends[1].max() < 2.0 ** (i - 1) - 0.01)
+        assert f", sound: {enough};" in levels["fc0"].why
 
 
 def test_a_type_of_the_user_says_its_line_and_whether_it_holds_every_value():
