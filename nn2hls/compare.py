@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from nn2hls import text
 from nn2hls.errors import DataError
-
-
-class OverflowCount(Protocol):
-    """What is read of an overflow that the emulator counted."""
-
-    layer: str
-    count: int
-    total: int
-    bits: int
 
 
 @dataclass(frozen=True)
@@ -68,31 +59,78 @@ class OutputComparison:
 
 
 @dataclass(frozen=True)
-class LayerComparison:
-    """One layer.
+class Need:
+    """Bits that one type of a layer misses.
 
     Args:
-        name: The layer.
-        sqnr: As for outputs; None also when the layer has no float counterpart.
+        word: As in the config: ``result``, ``weight``, ``bias``, ``accum`` ...; ``table`` for tables, without numbers.
+        integer: So that nothing leaves the range.
+        fraction: So that its rounding alone keeps to the layer's TargetSQNR.
+        type: The type with these bits added; None for tables.
+    """
+
+    word: str
+    integer: int = 0
+    fraction: int = 0
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class LayerComparison:
+    """One node of the design.
+
+    Args:
+        name: As the config addresses it; ``fc1.accum`` for a type inside a layer whose values left its range.
+        type: The type of its values.
+        type_low, type_high: What the type can hold.
+        low, high: Range of the values in float; None for a type inside a layer, as the next four.
+        sqnr: As for outputs.
         max_error: Largest absolute difference.
-        overflows: Values, of ``values``, that left the range of a type of this layer.
+        own_sqnr: The same of the layer alone: fed with float values, rounded to the types of its operands.
+        drop: dB lost from operands to result; operands better than the layer's TargetSQNR count as that.
+        overflows: Values, of ``values``, that left the range of the type.
+        saturates: Whether they stop at the end of the range; else they wrap.
         missing_bits: Integer bits that the worst of them needs.
+        needs: What would mend the layer.
+        shows: The user's layer whose output the value is, as in ``trace``; empty when it is none.
     """
 
     name: str
-    sqnr: float | None
-    max_error: float | None
+    type: str
+    type_low: float
+    type_high: float
+    low: float | None = None
+    high: float | None = None
+    sqnr: float | None = None
+    max_error: float | None = None
+    own_sqnr: float | None = None
+    drop: float | None = None
     overflows: int = 0
     values: int = 0
+    saturates: bool = False
     missing_bits: int = 0
+    needs: tuple[Need, ...] = ()
+    shows: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All outputs and all layers."""
+    """All outputs and all layers.
+
+    Args:
+        outputs: In the order of the design.
+        layers: Nodes in the order of the design.
+        blame: The layer that loses most from operands to result, the first of equals; None when none that
+            rounds loses 6 dB, which is one bit.
+    """
 
     outputs: tuple[OutputComparison, ...]
     layers: tuple[LayerComparison, ...] = ()
+    blame: str | None = None
+
+    def layer(self, name: str) -> LayerComparison:
+        """The layer of this name."""
+        return next(x for x in self.layers if x.name == name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -100,13 +138,18 @@ class Comparison:
 
     def text(self) -> str:
         """For people."""
-        return "\n".join([*map(_output_text, self.outputs), *([_layer_text(self.layers)] if self.layers else [])])
+        from nn2hls.compare_text import comparison_text
+
+        return comparison_text(self)
 
 
 def sqnr(reference: np.ndarray, value: np.ndarray) -> float | None:
     """10 log10(sum of reference^2 / sum of (value - reference)^2) in dB; None when nothing differs."""
-    noise = float(np.sum(np.square(value - reference)))
-    signal = float(np.sum(np.square(reference)))
+    return decibels(float(np.sum(np.square(reference))), float(np.sum(np.square(value - reference))))
+
+
+def decibels(signal: float, noise: float) -> float | None:
+    """The ratio of two powers in dB; None without noise."""
     if noise == 0:
         return None
     return 10 * math.log10(signal / noise) if signal else -math.inf
@@ -125,6 +168,17 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
     last = np.cumsum(sizes)
     ranks = (last - (sizes - 1) / 2)[inverse.reshape(-1)]
     return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
+
+
+def roc(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ROC curve: (share of negatives, share of positives) that score at least t, for every t that scores have, falling.
+
+    Both begin with 0 and end with 1; ties make one straight piece, so that the area below is :func:`auc`. Needs some of both.
+    """
+    levels, inverse = np.unique(-scores, return_inverse=True)
+    counts = [np.bincount(inverse.reshape(-1)[chosen], minlength=len(levels)) for chosen in (~positive, positive)]
+    false, true = (np.concatenate([[0.0], np.cumsum(c) / c.sum()]) for c in counts)
+    return false, true
 
 
 def class_numbers(labels: np.ndarray, events: int, values: int, where: str = "labels") -> np.ndarray:
@@ -216,74 +270,3 @@ def _class_score(
     recall = [float(np.mean(r[positive])) if positive.any() else None for r in right]
     areas = [auc(values[:, column], positive) for values in (reference, fixed)]
     return ClassScore(label, int(np.count_nonzero(positive)), recall[0], recall[1], areas[0], areas[1])
-
-
-def compare_layers(
-    reference: Mapping[str, np.ndarray], fixed: Mapping[str, np.ndarray], overflows: Iterable[OverflowCount] = ()
-) -> tuple[LayerComparison, ...]:
-    """Compare the traces of a design, layer by layer; an overflow inside a layer (``fc1.accum``) has a line of its own."""
-    found = {o.layer: o for o in overflows}
-    layers = []
-    for name, value in fixed.items():
-        if name in reference:
-            error = np.abs(value - reference[name])
-            layers.append(LayerComparison(name, sqnr(reference[name], value), float(error.max(initial=0.0))))
-        else:
-            layers.append(LayerComparison(name, None, None))
-    known = {layer.name for layer in layers}
-    layers += [LayerComparison(name, None, None) for name in found if name not in known]
-    return tuple(_with_overflow(layer, found.get(layer.name)) for layer in layers)
-
-
-def _with_overflow(layer: LayerComparison, found: OverflowCount | None) -> LayerComparison:
-    if found is None:
-        return layer
-    return dataclasses.replace(layer, overflows=found.count, values=found.total, missing_bits=found.bits)
-
-
-def _db(value: float | None, max_error: float | None) -> str | None:
-    if value is None:
-        return "exact" if max_error == 0 else None
-    return f"{value:.1f} dB"
-
-
-def _output_text(o: OutputComparison) -> str:
-    rows: list[list[object]] = [
-        ["events", f"{o.events:,}"],
-        ["largest error", text.number(o.max_error)],
-        ["mean error", text.number(o.mean_error)],
-        ["SQNR", _db(o.sqnr, o.max_error)],
-        ["same answer", text.percent(o.agreement)],
-    ]
-    if o.accuracy_float is not None:
-        rows += [["accuracy, float", text.percent(o.accuracy_float)], ["accuracy, fixed", text.percent(o.accuracy_fixed)]]
-    lines = text.table([f"output {o.name}".rstrip(), ""], rows)
-    if not o.classes:
-        return lines
-    head = ["class", "events", "right, float", "right, fixed", "AUC, float", "AUC, fixed"]
-    scores = [
-        [
-            c.label,
-            c.events,
-            text.percent(c.recall_float),
-            text.percent(c.recall_fixed),
-            text.number(c.auc_float, 5),
-            text.number(c.auc_fixed, 5),
-        ]
-        for c in o.classes
-    ]
-    return lines + "\n" + text.table(head, scores)
-
-
-def _layer_text(layers: Sequence[LayerComparison]) -> str:
-    rows = [
-        [
-            layer.name,
-            _db(layer.sqnr, layer.max_error),
-            text.number(layer.max_error),
-            f"{layer.overflows:,} of {layer.values:,}" if layer.overflows else "none",
-            layer.missing_bits or None,
-        ]
-        for layer in layers
-    ]
-    return text.table(["layer", "SQNR", "largest error", "overflows", "missing bits"], rows)

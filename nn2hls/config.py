@@ -108,10 +108,7 @@ class Config:
             op_name: The class of the op (``Dense``, ``Relu``).
         """
         own = list(self._own_levels(origin_layer, node_name, kind, op_name))
-        if op_name == "Input":
-            levels = [*(_of_input(level, level.precision.get("result")) for level in own), _of_input(self.model_level, None)]
-        else:
-            levels = [*own, _without_input(self.model_level)]
+        levels = self._levels(own, op_name)
         settings = _first(level.settings for level in levels)
         precision = _first(level.precision for level in levels)
         named = _first(mapping for level in own for mapping in (level.settings, level.precision))
@@ -125,7 +122,22 @@ class Config:
 
     def settings_of(self, node: Node) -> LayerSettings:
         """What holds for a node of a graph."""
-        return self.settings_for(node.origin.layer, node.name, node.origin.kind, type(node.op).__name__)
+        return self.settings_for(*_names_of(node))
+
+    def candidates_of(self, node: Node) -> dict[str, list[Setting]]:
+        """All that was set for a node, by field or word: what holds first, what it overrides after it."""
+        found: dict[str, list[Setting]] = {}
+        names = _names_of(node)
+        for level in self._levels(list(self._own_levels(*names)), names[-1]):
+            for key, setting in {**level.settings, **level.precision}.items():
+                found.setdefault(key, []).append(setting)
+        return found
+
+    def _levels(self, own: list[Level], op_name: str) -> list[Level]:
+        """The levels that a node sees, by precedence."""
+        if op_name == "Input":
+            return [*(_of_input(level, level.precision.get("result")) for level in own), _of_input(self.model_level, None)]
+        return [*own, _without_input(self.model_level)]
 
     def _own_levels(self, layer: str, node: str, kind: str, op_name: str) -> Iterator[Level]:
         inline = _is_inline(layer, node, op_name)
@@ -178,6 +190,11 @@ class Config:
 
 
 _FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own", "own_type"}
+
+
+def _names_of(node: Node) -> tuple[str, str, str, str]:
+    """The arguments of ``settings_for``."""
+    return node.origin.layer, node.name, node.origin.kind, type(node.op).__name__
 
 
 def _is_inline(layer: str, node: str, op_name: str) -> bool:

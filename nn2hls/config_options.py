@@ -24,6 +24,8 @@ OPTIONS = {
     "precision": (Place.MODEL, "Precision"),
     "reuse": (Place.MODEL, "ReuseFactor"),
     "strategy": (Place.MODEL, "Strategy"),
+    "max_width": (Place.MODEL, "MaxWidth"),
+    "target_sqnr": (Place.MODEL, "TargetSQNR"),
 }
 
 

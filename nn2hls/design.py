@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn2hls.analysis import demanded
 from nn2hls.config import Config, read_config
 from nn2hls.emulate import Emulator, OverflowLog
 from nn2hls.errors import ConfigError, OverflowWarning, ToolError
@@ -20,7 +19,7 @@ from nn2hls.fixed import FixedType
 from nn2hls.inputs import Data, check_finite, check_inputs
 from nn2hls.ir import Graph, Node
 from nn2hls.passes import run_passes
-from nn2hls.passes.base import Context
+from nn2hls.passes.base import Context, Provenance
 from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
 from nn2hls.vectors import test_vectors
@@ -119,7 +118,7 @@ def convert(
     context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    return Design(fixed_graph, float_graph, settings, tuple(context.notes))
+    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types)
 
 
 def _part_notes(config: Config) -> list[str]:
@@ -139,12 +138,14 @@ class Design:
         float_graph: The user's network, which is the reference.
         config: The settings it was converted with.
         notes: What the conversion has to say.
+        types: For each node where its types come from, that of its result first.
     """
 
     graph: Graph
     float_graph: Graph
     config: Config
     notes: tuple[str, ...] = ()
+    types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -236,32 +237,16 @@ class Design:
             warnings.warn(f"Values left the range of their types:\n{lines}", OverflowWarning, stacklevel=3)
 
     def compare(self, x: Data, y: Any = None) -> Comparison:
-        """Fixed against float: per output errors, SQNR and agreement, accuracy and AUC with labels ``y``; per layer SQNR.
+        """Fixed against float: per output errors, SQNR and agreement, accuracy and AUC with labels ``y``; per layer ranges,
+        overflows, SQNR, who loses it, and the bits that would mend it.
 
         Args:
             x: One array (events, *shape) per input.
             y: Labels of the first output, class numbers or one-hot; a list for several outputs.
         """
-        from nn2hls.compare import Comparison, compare_layers, compare_output, labels_of
+        from nn2hls.compare_layers import compare_design
 
-        inputs = check_inputs(self.graph, x, events=True)
-        keys = self._trace_nodes()
-        values, log = self._emulate(inputs, {*keys.values(), *self.graph.outputs}, raw=False)
-        reference = run_float(self.float_graph, inputs, keys.values())
-        needed = demanded(self.graph)
-        labels = labels_of(y, len(self.graph.outputs))
-        outputs = tuple(
-            compare_output(fixed, reference[name], values[fixed], label)
-            for fixed, name, label in zip(self.graph.outputs, self.float_graph.outputs, labels, strict=True)
-        )
-        # What nothing reads is not computed, so it says nothing about precision.
-        read = {k: self.graph[n].whole(needed[n][None], False)[0] for k, n in keys.items()}
-        layers = compare_layers(
-            {k: reference[n][:, read[k]] for k, n in keys.items()},
-            {k: self.graph[n].whole(values[n])[:, read[k]] for k, n in keys.items()},
-            log.overflows(),
-        )
-        return Comparison(outputs, layers)
+        return compare_design(self, check_inputs(self.graph, x, events=True), y)
 
     # ---- size ------------------------------------------------------------------------------------------------------------
 

@@ -105,12 +105,12 @@ class FixedType:
     @property
     def min(self) -> float:
         """The smallest value a cast can produce; infinite beyond float64."""
-        return _value(self.min_mantissa, self.fraction)
+        return value_of(self.min_mantissa, self.fraction)
 
     @property
     def max(self) -> float:
         """The largest value; infinite beyond float64."""
-        return _value(self.max_mantissa, self.fraction)
+        return value_of(self.max_mantissa, self.fraction)
 
     def with_modes(self, rounding: Rounding, overflow: Overflow) -> FixedType:
         """The same bits with other modes."""
@@ -134,7 +134,8 @@ class FixedType:
         return f"{name}<{self.width},{self.integer}{modes}>"
 
 
-def _value(mantissa: int, fraction: int) -> float:
+def value_of(mantissa: int, fraction: int) -> float:
+    """mantissa / 2**fraction; infinite beyond float64."""
     try:
         return mantissa / (1 << fraction) if fraction >= 0 else float(mantissa << -fraction)
     except OverflowError:

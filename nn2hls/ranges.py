@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
+from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to, value_of
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
@@ -63,6 +63,16 @@ class Range:
     def bound(self) -> int:
         """The largest magnitude of a mantissa."""
         return max(abs(self.low), abs(self.high))
+
+    @property
+    def real_low(self) -> float:
+        """The smallest value of all elements; infinite beyond float64."""
+        return value_of(self.low, self.fraction)
+
+    @property
+    def real_high(self) -> float:
+        """The largest value of all elements; infinite beyond float64."""
+        return value_of(self.high, self.fraction)
 
     @property
     def width(self) -> int:

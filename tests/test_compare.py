@@ -5,13 +5,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import hls_config, mlp
 
-from nn2hls.compare import Comparison, auc, class_numbers, compare_layers, compare_output, sqnr
-from nn2hls.emulate import Overflow
+from nn2hls.compare import auc, class_numbers, compare_output, roc, sqnr
+from nn2hls.design import convert
 from nn2hls.errors import DataError
-from nn2hls.fixed import FixedType
+from nn2hls.ir import Builder, Const
+from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge
 
 SCORES = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
 
@@ -26,6 +28,20 @@ def test_auc_is_the_share_of_pairs_in_order(events):
         return
     won = sum(Fraction(1 if a > b else 0 if a < b else Fraction(1, 2)) for a in positives for b in negatives)
     assert found == pytest.approx(float(won / (len(positives) * len(negatives))), abs=1e-12)
+
+
+@given(SCORES)
+def test_the_area_below_the_roc_curve_is_the_auc(events):
+    scores, positive = np.array([s for s, _ in events], float), np.array([p for _, p in events])
+    if positive.all() or not positive.any():
+        return
+    false, true = roc(scores, positive)
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    for t in set(scores):
+        point = [np.mean(scores[chosen] >= t) for chosen in (~positive, positive)]
+        assert min(abs(false - point[0]) + abs(true - point[1])) < 1e-12
+    area = sum((false[1:] - false[:-1]) * (true[1:] + true[:-1]) / 2)
+    assert area == pytest.approx(auc(scores, positive), abs=1e-12)
 
 
 def test_sqnr_is_twenty_db_a_decade():
@@ -81,23 +97,165 @@ def test_wrong_labels_are_refused(labels, words):
         class_numbers(labels, 4, 3)
 
 
-def test_layers_carry_their_overflows():
-    reference = {"fc1": np.array([[1.0, 2.0]]), "fc2": np.array([[4.0]])}
-    fixed = {"fc1": np.array([[1.0, 2.0]]), "fc2": np.array([[3.5]]), "extra": np.array([[0.0]])}
-    lost = [Overflow("fc2", FixedType(8, 2), 3, 7, 1), Overflow("fc1.accum", FixedType(8, 2), 2, 9, 4)]
-    layers = {c.name: c for c in compare_layers(reference, fixed, lost)}
-    assert (layers["fc1"].sqnr, layers["fc1"].max_error, layers["fc1"].overflows) == (None, 0.0, 0)
-    assert layers["fc2"].sqnr == pytest.approx(20 * np.log10(8))
-    assert (layers["fc2"].overflows, layers["fc2"].values, layers["fc2"].missing_bits) == (3, 7, 1)
-    assert layers["fc1.accum"].overflows == 2
-    assert layers["extra"].max_error is None
+WIDE = "ap_fixed<48,16,AP_RND>"  # so precise that what is set for one layer stands out
+SEEDS = st.integers(0, 2**32 - 1)
+LAYERS = st.sampled_from(["fc0", "fc1", "fc2"])
+TARGET = 60  # dB, the default
+
+
+def case(seed, **layers):
+    """A small network that is precise but for what is named, 500 events, and the values of its layers in float."""
+    rng = np.random.default_rng(seed)
+    graph, x = mlp(rng, (5, 8, 6, 3), relu=False, scale=2.0), rng.normal(size=(500, 5))
+    design = convert(graph, hls_config({"Precision": WIDE}, **{k: {"Precision": v} for k, v in layers.items()}))
+    return design, x, design.trace_float(x)
+
+
+def noise_db(reference, value):
+    return 10 * np.log10(np.sum(reference**2) / max(np.sum((value - reference) ** 2), 1e-300))
+
+
+def mended(result):
+    """The types that a comparison asks for, by layer."""
+    found = {}
+    for layer in result.layers:
+        for need in layer.needs:
+            found.setdefault(layer.name.split(".")[0], {})[need.word] = need.type
+    return found
+
+
+@given(SEEDS, LAYERS, st.integers(1, 4), st.sampled_from(["AP_WRAP", "AP_SAT"]))
+@settings(deadline=None, max_examples=20)
+def test_missing_integer_bits_are_blamed_by_name_and_number(seed, name, missing, mode):
+    values = np.floor(case(seed)[2][name] * 2**32)
+    enough = next(i for i in range(-20, 20) if -(2.0 ** (i + 31)) <= values.min() and values.max() < 2.0 ** (i + 31))
+    narrow = f"ap_fixed<{enough - missing + 32},{enough - missing},AP_TRN,{mode}>"
+    design, x, _ = case(seed, **{name: {"result": narrow}})
+    result = design.compare(x)
+    guilty = result.layer(name)
+    limit = 2.0 ** (enough - missing + 31)
+    assert guilty.overflows == np.count_nonzero((values < -limit) | (values >= limit))
+    assert (guilty.values, guilty.saturates, guilty.missing_bits) == (values.size, mode == "AP_SAT", missing)
+    (need,) = guilty.needs
+    assert (need.word, need.integer, need.fraction, need.type) == (
+        "result",
+        missing,
+        0,
+        f"ap_fixed<{enough + 32},{enough}{',AP_TRN,AP_SAT' if mode == 'AP_SAT' else ''}>",
+    )
+    assert [x.name for x in result.layers if x.needs] == [name]
+    if guilty.sqnr < TARGET - 10:
+        assert result.blame == name
+    again, x, _ = case(seed, **mended(result))
+    after = again.compare(x)
+    assert (after.blame, mended(after), sum(x.overflows for x in after.layers)) == (None, {}, 0)
+
+
+@given(SEEDS, LAYERS, st.integers(0, 6), st.sampled_from(["AP_TRN", "AP_RND"]))
+@settings(deadline=None, max_examples=20)
+def test_missing_fraction_bits_of_a_result_are_blamed_by_name_and_number(seed, name, fraction, mode):
+    exact = case(seed)[2][name]
+    half = 0.5 if mode == "AP_RND" else 0.0
+
+    def reaches(bits):
+        return noise_db(exact, np.floor(exact * 2.0**bits + half) / 2.0**bits) >= TARGET
+
+    enough = next(bits for bits in range(fraction, 40) if reaches(bits))
+    design, x, _ = case(seed, **{name: {"result": f"ap_fixed<{20 + fraction},20,{mode}>"}})
+    result = design.compare(x)
+    found = [(x.name, n.word, n.integer, n.fraction) for x in result.layers for n in x.needs]
+    assert found == ([(name, "result", 0, enough - fraction)] if enough > fraction else [])
+    assert result.layer(name).own_sqnr == pytest.approx(
+        noise_db(exact, np.floor(exact * 2.0**fraction + half) / 2.0**fraction), abs=0.5
+    )
+    if result.layer(name).sqnr < TARGET - 7:
+        assert result.blame == name
+    after = (again := case(seed, **mended(result)))[0].compare(again[1])
+    assert (after.blame, mended(after)) == (None, {})
+
+
+@given(SEEDS, LAYERS, st.integers(-1, 5), st.integers(0, 2))
+@settings(deadline=None, max_examples=20)
+def test_weights_that_miss_bits_are_blamed_by_name_and_number(seed, name, fraction, saturated):
+    design, x, floats = case(seed)
+    weight = design.float_graph[name].op.weight.array
+    before = floats[{"fc0": "x", "fc1": "fc0", "fc2": "fc1"}[name]]
+    bias = design.float_graph[name].op.bias.array
+
+    def reaches(bits):
+        return noise_db(before @ weight + bias, before @ (np.rint(weight * 2.0**bits) / 2.0**bits) + bias) >= TARGET
+
+    enough = next(bits for bits in range(fraction, 40) if reaches(bits))
+    final = np.rint(weight * 2.0**enough) / 2.0**enough
+    top = next(i for i in range(-20, 20) if -(2.0 ** (i - 1)) <= final.min() and final.max() < 2.0 ** (i - 1))
+    integer = max(top - saturated, 1 - fraction)
+    kind = f"ap_fixed<{integer + fraction},{integer}>"
+    result = case(seed, **{name: {"weight": kind}})[0].compare(x)
+    assert [(x.name, n.word, n.integer, n.fraction) for x in result.layers for n in x.needs] == [
+        (name, "weight", max(top - integer, 0), enough - fraction)
+    ]
+    after = case(seed, **mended(result))[0].compare(x)
+    assert (after.blame, mended(after)) == (None, {})
+
+
+def test_a_narrow_accumulator_has_a_row_and_is_mended():
+    design, x, _ = case(3, fc1={"accum": "ap_fixed<10,3>"})
+    result = design.compare(x)
+    inside = result.layer("fc1.accum")
+    assert inside.overflows > 0
+    assert inside.low is None
+    assert result.blame == "fc1"
+    assert {n.word for n in inside.needs} == {"accum"}
+    assert {n.word for n in result.layer("fc1").needs} == {"accum"}
+    integer, fraction = inside.needs[0].integer, result.layer("fc1").needs[0].fraction
+    again = case(3, fc1={"accum": f"ap_fixed<{10 + integer + fraction},{3 + integer}>"})[0].compare(x)
+    assert (again.blame, mended(again)) == (None, {})
+
+
+def test_layers_are_compared_over_all_events_and_only_where_anybody_reads():
+    rng = np.random.default_rng(5)
+    builder = Builder()
+    weight, after = rng.normal(size=(4, 6)), rng.normal(size=(6, 2))
+    after[2:4] = 0  # two neurons that nobody reads
+    hidden = builder.add("h", Dense(Const(weight), Const(np.zeros(6))), [builder.add("x", Input((4,)))])
+    graph = builder.build([builder.add("y", Dense(Const(after), Const(np.zeros(2))), [hidden])])
+    design, x = convert(graph), rng.normal(size=(9000, 4))
+    result = design.compare(x)
+    fixed, floats = design.trace(x), design.trace_float(x)
+    read = [0, 1, 4, 5]
+    assert result.layer("h").sqnr == pytest.approx(sqnr(floats["h"][:, read], fixed["h"][:, read]), rel=1e-9)
+    assert result.layer("y").sqnr == pytest.approx(sqnr(floats["y"], fixed["y"]), rel=1e-9)
+    assert (result.layer("h").low, result.layer("h").high) == (floats["h"][:, read].min(), floats["h"][:, read].max())
+    assert result.layer("y").drop == pytest.approx(max(0, min(TARGET, result.layer("h").sqnr) - result.layer("y").sqnr))
+    assert result.outputs[0].events == 9000
+    assert result.outputs[0].max_error == np.abs(fixed["y"] - floats["y"]).max()
+
+
+def test_a_constant_of_the_graph_is_judged_as_well():
+    rng = np.random.default_rng(2)
+    value = rng.uniform(2, 5, size=3)
+    builder = Builder()
+    x = builder.add("x", Input((3,)))
+    offset = builder.add("offset", Constant(Const(value)))
+    graph = builder.build([builder.add("sum", Elementwise(Merge.ADD), [x, offset])])
+    enough = next(f for f in range(40) if noise_db(value, np.rint(value * 2.0**f) / 2.0**f) >= TARGET)
+    data = rng.normal(size=(50, 3))
+    for kind, bits in (("ap_fixed<6,4>", (0, enough - 2)), (f"ap_fixed<{enough + 2},2>", (2, 0))):
+        config = hls_config({"Precision": WIDE}, offset={"Precision": {"result": kind}})
+        (layer,) = (x for x in convert(graph, config).compare(data).layers if x.needs)
+        assert (layer.name, [(n.integer, n.fraction) for n in layer.needs]) == ("offset", [bits])
 
 
 def test_text_and_json_say_the_same_numbers():
-    x = np.array([[0.5, 0.25], [0.0, 1.0]])
-    comparison = Comparison((compare_output("out", x, x, np.array([0, 1])),), compare_layers({"a": x}, {"a": x * 0}))
+    design, x, floats = case(1, fc1={"result": "ap_fixed<12,2,AP_RND,AP_SAT>"})
+    comparison = design.compare(x, floats["fc2"].argmax(axis=1))
     document = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
-    assert document["outputs"][0]["accuracy_fixed"] == 1.0
-    assert document["layers"][0]["sqnr"] == pytest.approx(0.0)
-    assert "exact" in comparison.text()
-    assert "100.00%" in comparison.text()
+    assert document["outputs"][0]["accuracy_float"] == 1.0
+    assert document["blame"] == "fc1"
+    layer = next(x for x in document["layers"] if x["name"] == "fc1")
+    text = comparison.text()
+    assert f"{layer['overflows']:,} of 3,000 saturate" in text
+    assert f"Most is lost in fc1: {layer['drop']:.1f} dB." in text
+    assert layer["needs"][0]["type"] in text
+    assert (layer["type_low"], layer["type_high"]) == (-2, 2 - 2**-10)
+    assert "100.00%" in text

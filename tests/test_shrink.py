@@ -169,7 +169,7 @@ def test_no_bit_changes(seed):
     named, before = ({o.layer for o in log.overflows()} for log in (log_a, log_b))
     assert named <= before
     assert {n for n in before - named if read[n.split(".")[0]].all()} == set()
-    assert {c.name for c in a.compare(x).layers} >= set(trace)
+    assert {c.shows for c in a.compare(x).layers} >= set(trace)
 
 
 @pytest.mark.long

@@ -83,6 +83,8 @@ _IN_PLACE: dict[str, tuple[str, type, str]] = {
     "clock": ("NS", str, "clock period"),
     "backend": ("TOOL", str, "Vivado, Vitis or Bambu"),
     "calibration": ("FILE", Path, "data that may set types"),
+    "max-width": ("BITS", str, "no derived type is wider"),
+    "target-sqnr": ("DB", str, "signal to rounding noise that derived types keep"),
 }
 
 
@@ -129,7 +131,7 @@ def read(args: Namespace, path: Path | None = None, leave_out: Sequence[str] = (
     path = path or args.config
     assert path is not None
     config = read_config(path) if path.suffix.lower() in CONFIG_SUFFIXES else Config(model=path)
-    names = [name for name in _IN_PLACE if name not in leave_out]
+    names = [name.replace("-", "_") for name in _IN_PLACE if name not in leave_out]
     return with_options(config, {name: getattr(args, name, None) for name in names})
 
 

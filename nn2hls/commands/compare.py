@@ -12,6 +12,7 @@ def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser)
     input_arguments(parser)
     parser.add_argument("--labels", metavar="FILE", type=Path, help="class numbers or one-hot rows, for accuracy and AUC")
+    parser.add_argument("--plots", metavar="DIR", type=Path, help="draw ranges, float against fixed, and ROC curves: .png")
 
 
 def _run(args: Namespace) -> Result:
@@ -20,8 +21,15 @@ def _run(args: Namespace) -> Result:
     design = make_design(args)
     data = input_data(args, design.config, design.graph)
     labels = load_labels(args.labels, design.graph.outputs) if args.labels else None
-    result = design.compare(data, labels if labels is None or len(labels) > 1 else labels[0])
-    return Result(result.to_dict(), result.text(), design.notes)
+    given = labels if labels is None or len(labels) > 1 else labels[0]
+    result = design.compare(data, given)
+    if not args.plots:
+        return Result(result.to_dict(), result.text(), design.notes)
+    from nn2hls.compare_plots import draw
+
+    paths = draw(design, data, given, args.plots)
+    wrote = "".join(f"wrote {path}\n" for path in paths)
+    return Result({**result.to_dict(), "plots": list(map(str, paths))}, f"{result.text()}\n{wrote}", design.notes)
 
 
 COMMAND = Command(
@@ -29,5 +37,6 @@ COMMAND = Command(
     "compare the design with the float network",
     _arguments,
     _run,
-    "Per output: errors, SQNR, agreement, with --labels accuracy and AUC. Per layer: SQNR and overflows.",
+    "Per output: errors, SQNR, agreement, with --labels accuracy and AUC. Per layer: ranges, overflows, SQNR, what the layer "
+    "alone costs, and the bits that would mend it (docs/precision.md).",
 )

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from nn2hls.commands.base import Command, Result, config_arguments, make_design
+from nn2hls.commands.types import layer_rows, layer_table
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -15,24 +16,12 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     from nn2hls import savings
-    from nn2hls.text import plural, table
+    from nn2hls.text import plural
 
     design = make_design(args)
     written = design.write(args.output or design.config.output_dir)
-    layers = [
-        {
-            "name": node.name,
-            "op": type(node.op).__name__,
-            "shape": list(node.shape),
-            "type": str(node.type),
-        }
-        for node in design.graph
-    ]
-    rows = [
-        [layer["name"], layer["op"], "x".join(map(str, node.shape)), layer["type"]]
-        for layer, node in zip(layers, design.graph, strict=True)
-    ]
-    text = table(["layer", "op", "shape", "type"], rows)
+    layers = layer_rows(design)
+    text = layer_table(layers)
     saved = savings.savings(design.sizer, design.float_graph)
     text += "\n" + savings.text(saved) if saved else ""
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"

@@ -28,6 +28,10 @@ class LayerSettings(Protocol):
         """Whether the user gave this very layer a type."""
 
     @property
+    def sources(self) -> Mapping[str, str]:
+        """Where each setting was made, by field or word."""
+
+    @property
     def reuse(self) -> int:
         """Reuse factor."""
 
@@ -48,6 +52,24 @@ class LayerSettings(Protocol):
         """Signal to rounding noise that derived types keep, in dB."""
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """Where a type comes from.
+
+    Args:
+        word: ``result``, or the word of the config for a type inside the layer (``weight``, ``accum``, ``table`` ...).
+        type: The type.
+        level: ``sound``: holds every value for any input of the input type. ``calibrated``: held all calibration data with a
+            bit to spare, saturates beyond. ``given``: the user's. ``default``: of an input that nothing is known about.
+        why: Which bits come from where.
+    """
+
+    word: str
+    type: FixedType
+    level: str
+    why: str
+
+
 @dataclass
 class Context:
     """What a pass may read besides the graph.
@@ -57,12 +79,14 @@ class Context:
         calibration: One array (events, *shape) per input, or None without data.
         notes: What passes tell the user, in order.
         signals: Float statistics of every node where the caller has them already; None: resolve-types measures.
+        types: Where the types of each node come from, the result first; ``resolve_types`` fills it.
     """
 
     settings: Callable[[Node], LayerSettings]
     calibration: Sequence[np.ndarray] | None = None
     notes: list[str] = field(default_factory=list)
     signals: Mapping[str, Any] | None = None
+    types: dict[str, tuple[Provenance, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

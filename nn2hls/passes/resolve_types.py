@@ -14,11 +14,13 @@ from nn2hls.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.ir import Const, Graph, Node
 from nn2hls.ops import Constant, Dense, Input, Reshape, Softmax, Strategy, Table, Transpose
 from nn2hls.ops.base import Hints
-from nn2hls.passes.base import Context, LayerSettings
+from nn2hls.passes.base import Context, LayerSettings, Provenance
+from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, same_type
 from nn2hls.passes.rounded import rounded
 from nn2hls.passes.unused import Words, unused
 from nn2hls.ranges import Range, constant_type, ints, round_constant
 from nn2hls.reference import run_float
+from nn2hls.text import plural
 
 DEFAULT_INPUT = FixedType(16, 6, True, Rounding.RND, Overflow.SAT)
 SAMPLES = 512  # events that measure the signal of each layer
@@ -37,6 +39,10 @@ class Signal:
     def integer(self) -> int:
         """Integer bits, without sign, of the range seen and one more; of a value that was never zero alone."""
         return math.frexp(max(abs(self.low), abs(self.high)))[1] + 1
+
+    def bits(self, integer: int) -> str:
+        """Why a calibrated type has its integer bits."""
+        return f"{plural(integer, 'integer bit')}: data {self.low:.3g}..{self.high:.3g}, 1 to spare"
 
 
 def resolve_types(graph: Graph, context: Context) -> Graph:
@@ -83,14 +89,18 @@ def _resolve(
     signal = signals[node.name]
     given = settings.precision.get("result")
     if isinstance(node.op, Input):
-        kind = given or _input_type(node, signal, settings, context)
-        return dataclasses.replace(node, type=kind), Range.of_type(kind).broadcast(node.shape)
+        why = given_input(given, settings) if given else _input_type(node, signal, settings, context)
+        context.types[node.name] = (why,)
+        return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape)
     noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
     if isinstance(node.op, Constant):
-        return _constant(node, given or constant_type(node.op.value.array, noise, settings.max_width))
+        kind = given or constant_type(node.op.value.array, noise, settings.max_width)
+        context.types[node.name] = (constant_result(node.op.value.array, kind, settings),)
+        return _constant(node, kind)
     xs = [ranges[o.name] for o in operands]
     if isinstance(node.op, Reshape | Transpose) and not settings.own_type:
         kind = operands[0].result_type
+        context.types[node.name] = same_type(operands[0], context.types)
         return dataclasses.replace(node, type=kind), node.op.exact(xs)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     op = node.op.resolve(xs, hints)
@@ -100,8 +110,12 @@ def _resolve(
     if isinstance(op, Table | Softmax):
         context.notes.append(f"{node.name}: within {op.bound(xs):.2g} of the function for every input, before rounding.")
     exact = op.exact(xs)
-    kind = given or _result_type(node, exact, signal, noise * math.sqrt(6), settings, context)
-    return dataclasses.replace(node, op=op, type=kind), exact.cast(kind).broadcast(node.shape)
+    if given:
+        why = given_result(given, exact, settings)
+    else:
+        why = _result_type(node, exact, signal, noise * math.sqrt(6), settings, context)
+    context.types[node.name] = (why, *inner_types(node.op, op, settings))
+    return dataclasses.replace(node, op=op, type=why.type), exact.cast(why.type).broadcast(node.shape)
 
 
 def _constant(node: Node, kind: FixedType) -> tuple[Node, Range]:
@@ -129,10 +143,11 @@ def _hints(
     )
 
 
-def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Context) -> FixedType:
+def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Context) -> Provenance:
     """The range seen plus one integer bit, and the fraction bits that keep rounding below the target share."""
     if context.calibration is None:
-        return DEFAULT_INPUT
+        why = f"no calibration data: beyond {DEFAULT_INPUT.min:g}..{DEFAULT_INPUT.max:g} it saturates"
+        return Provenance("result", DEFAULT_INPUT, "default", why)
     if not signal.rms:
         fix = "Give data of real events, or name the type of this input."
         raise DataError("Its calibration data is zero everywhere, which says nothing about its type.", where=node.name, fix=fix)
@@ -146,13 +161,18 @@ def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Co
             f"{node.name}: {integer} integer bits leave {width - integer} of the {fraction} fraction bits wanted "
             f"within {width} bits; a larger MaxWidth gives them back."
         )
-    return FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
+    kind = FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
+    why = f"{signal.bits(integer)}; {fraction_bits(kind.fraction, fraction, settings)}"
+    return Provenance("result", kind, "calibrated", why)
 
 
-def _result_type(node: Node, exact: Range, signal: Signal, step: float, settings: LayerSettings, context: Context) -> FixedType:
+def _result_type(
+    node: Node, exact: Range, signal: Signal, step: float, settings: LayerSettings, context: Context
+) -> Provenance:
     """The sound interval, or with calibration data the range seen plus one bit; the fewest fraction bits below ``step``."""
     fraction = min(math.ceil(-math.log2(step)), exact.fraction)
-    width, signed = _sound_width(exact, fraction), exact.signed
+    sound = width = _sound_width(exact, fraction)
+    signed = exact.signed
     overflow = Overflow.WRAP
     if context.calibration is not None and signal.rms:
         seen = signal.integer + signed
@@ -168,7 +188,13 @@ def _result_type(node: Node, exact: Range, signal: Signal, step: float, settings
             f"within {settings.max_width} bits; calibration data or a larger MaxWidth gives them back."
         )
     rounding = Rounding.RND if fraction < exact.fraction else Rounding.TRN
-    return FixedType(width, width - fraction, signed, rounding, overflow)
+    kind = FixedType(width, width - fraction, signed, rounding, overflow)
+    if overflow is Overflow.SAT:
+        level, bits = "calibrated", f"{signal.bits(kind.integer)}, sound: {sound - wanted}"
+    else:
+        level = "sound"
+        bits = f"{plural(kind.integer, 'integer bit')}: any input gives {exact.real_low:.3g}..{exact.real_high:.3g}"
+    return Provenance("result", kind, level, f"{bits}; {fraction_bits(fraction, wanted, settings, whole=exact.fraction)}")
 
 
 def _sound_width(exact: Range, fraction: int) -> int:

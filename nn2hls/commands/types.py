@@ -1,0 +1,70 @@
+"""The types of a design and where they come from, for ``convert`` and ``config --explain``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nn2hls.config import Config
+    from nn2hls.design import Design
+    from nn2hls.ir import Node
+
+Row = dict[str, Any]
+
+
+def layer_rows(design: Design) -> list[Row]:
+    """A row per layer: name, op, shape, type, level and why."""
+    rows = []
+    for node in design.graph:
+        reasons = design.types.get(node.name)
+        rows.append(
+            {
+                "name": node.name,
+                "op": type(node.op).__name__,
+                "shape": list(node.shape),
+                "type": str(node.type),
+                "level": reasons[0].level if reasons else "sound",
+                "why": reasons[0].why if reasons else "constant",
+            }
+        )
+    return rows
+
+
+def layer_table(rows: Sequence[Row]) -> str:
+    """The same for people."""
+    from nn2hls.text import table
+
+    head = ["layer", "op", "shape", "type", "level", "why"]
+    return table(head, [[r["name"], r["op"], "x".join(map(str, r["shape"])), r["type"], r["level"], r["why"]] for r in rows])
+
+
+def type_rows(design: Design, node: Node) -> list[Row]:
+    """A row per type of a layer: the result's, and those inside it, as they are in the design."""
+    rows = []
+    for reason in design.types.get(node.name, ()):
+        now = node.type if reason.word == "result" else _field(node, reason.word, reason.type)
+        why = reason.why if now == reason.type else "exact, after what is constant or unread was moved or cleared"
+        rows.append({"layer": node.name, "word": reason.word, "type": str(now), "level": reason.level, "why": why})
+    return rows
+
+
+def _field(node: Node, word: str, otherwise: Any) -> Any:
+    names = {f.name for f in dataclasses.fields(node.op)}
+    return getattr(node.op, f"{word}_t") if f"{word}_t" in names else otherwise
+
+
+def setting_rows(config: Config, node: Node) -> list[Row]:
+    """A row per setting of a layer that the config or an option makes: what holds, where it stands, and what it overrides."""
+    rows = []
+    for name, candidates in config.candidates_of(node).items():
+        first, *rest = candidates
+        over = ", ".join(f"{_said(s.value)} at {s.where}" for s in rest)
+        where = f"{first.where}, over {over}" if over else first.where
+        rows.append({"layer": node.name, "setting": name, "value": _said(first.value), "where": where})
+    return rows
+
+
+def _said(value: Any) -> str:
+    return "auto" if value is None else str(value)

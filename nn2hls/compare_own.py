@@ -1,0 +1,235 @@
+"""One layer alone: what its own types cost when it is fed with float values, and the bits that would mend it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nn2hls.compare import Need, decibels
+from nn2hls.emulate import OverflowLog, quantise, round_exact
+from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
+from nn2hls.ir import Const, Node
+from nn2hls.ops import Constant, Dense, Input, Softmax, Table
+from nn2hls.ops.base import Op
+from nn2hls.passes.base import Provenance
+from nn2hls.ranges import Range
+
+MOST_BITS = 64  # asked for at most
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node, ready to be examined.
+
+    Args:
+        node: Of the fixed graph.
+        source: The op with float constants.
+        operands: The nodes it reads.
+        ranges: Sound bounds of the operands.
+        floats: Float values of the operands, or of the node itself when it has none, (events, *shape of the user's layer).
+        used: Which elements of each operand anybody reads, boolean, of its shape.
+        read: Which elements of its result anybody reads, boolean, of its shape.
+        read_float: The same in the float graph, where no weight was rounded to zero, of the shape of the user's layer.
+        target: Its TargetSQNR in dB.
+        types: Where its types come from.
+    """
+
+    node: Node
+    source: Op
+    operands: Sequence[Node]
+    ranges: Sequence[Range]
+    floats: Sequence[np.ndarray]
+    used: Sequence[np.ndarray]
+    read: np.ndarray
+    read_float: np.ndarray
+    target: float
+    types: Sequence[Provenance] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a layer alone does.
+
+    Args:
+        sqnr: Of its result; None when exact.
+        fraction: Fraction bits that its result misses.
+        needs: What the types inside it miss.
+    """
+
+    sqnr: float | None
+    fraction: int
+    needs: tuple[Need, ...] = ()
+
+
+def widened(word: str, kind: FixedType, integer: int, fraction: int, *, negative: bool = False) -> Need:
+    """A type with more bits; ``negative`` values need a signed one, whose sign is among the integer bits."""
+    signed = kind.signed or negative
+    better = dataclasses.replace(kind, width=kind.width + integer + fraction, integer=kind.integer + integer, signed=signed)
+    return Need(word, integer, fraction, str(better))
+
+
+def missing_integer(low: float, high: float, kind: FixedType) -> int:
+    """Integer bits that ``kind`` misses to hold ``low`` to ``high``, rounded by its mode."""
+    first, last = (int(round_exact(np.ldexp(np.array([v]), kind.fraction), kind.rounding)[0]) for v in (low, high))
+    if kind.min_mantissa <= first and last <= kind.max_mantissa:
+        return 0
+    span = max(last.bit_length(), (-first - 1).bit_length() if first < 0 else 0) + (kind.signed or first < 0)
+    return max(span - kind.width, 1)
+
+
+def narrowed(node: Node, values: np.ndarray) -> np.ndarray:
+    """Values (events, *shape of the user's layer) in the shape of a node that computes fewer channels of it."""
+    if node.spread is None:
+        return values
+    first = [int(np.argmax(node.spread.source == k)) for k in range(node.shape[-1])]
+    return np.asarray(values[..., first])
+
+
+def examine(layer: Layer) -> Finding:
+    """Feed a layer with float values, rounded to the types of its operands, and compare it with float on the same values."""
+    if isinstance(layer.node.op, Input | Constant):
+        return _examine_source(layer)
+    kind = layer.node.result_type
+    mantissas, values = zip(*map(_operand, layer.operands, layer.floats, layer.ranges, layer.used), strict=True)
+    wanted = layer.source.evaluate_float(*values)
+    needs = list(_constants(layer, values, wanted[:, layer.read_float]))
+    wanted = narrowed(layer.node, wanted)[:, layer.read]
+    fraction = layer.node.op.exact(layer.ranges).fraction
+    exact = _run(layer.node.op, layer.ranges, mantissas)[:, layer.read]
+    signal = float(np.sum(np.square(wanted)))
+    result = _values(cast_to(exact, fraction, kind), kind.fraction)
+    ideal = _values(exact, fraction)
+
+    def rounding(more: int) -> float:
+        finer = dataclasses.replace(kind, width=kind.width + more)
+        return _power(_values(cast_to(exact, fraction, finer, fits=True), finer.fraction) - ideal)
+
+    missing = _missing(rounding, signal, layer.target)
+    needs += _accumulator(layer, mantissas, signal)
+    excess = _power(ideal - wanted) / max(_allowed(signal, layer.target), 2.0**-1000)
+    if isinstance(layer.node.op, Table | Softmax) and excess > 1:
+        if [r.word for r in layer.types if r.level == "given"] == ["result"]:  # tables follow a result type that is given
+            missing = max(missing, math.ceil(math.log2(excess) / 2))
+        else:
+            needs.append(Need("table"))
+    return Finding(decibels(signal, _power(result - wanted)), missing, tuple(needs))
+
+
+def type_of_cast(node: Node) -> FixedType:
+    """The type of a node with the modes that its values are cast by: constants round half to even and saturate."""
+    kind = node.result_type
+    return kind.with_modes(Rounding.RND_CONV, Overflow.SAT) if isinstance(node.op, Constant) else kind
+
+
+def _examine_source(layer: Layer) -> Finding:
+    kind, x = type_of_cast(layer.node), narrowed(layer.node, layer.floats[0])
+    values = _values(quantise(x, dataclasses.replace(layer.node, type=kind), OverflowLog()), kind.fraction)[:, layer.read]
+    wanted = x[:, layer.read]
+    signal = float(np.sum(np.square(wanted)))
+
+    def rounding(more: int) -> float:
+        rounded = round_exact(np.ldexp(wanted, kind.fraction + more), kind.rounding)
+        return _power(np.ldexp(rounded, -kind.fraction - more) - wanted)
+
+    return Finding(decibels(signal, _power(values - wanted)), _missing(rounding, signal, layer.target))
+
+
+def _operand(node: Node, values: np.ndarray, bounds: Range, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Float values as the design would hand them on: mantissas within what is proved of the node, and what they stand for.
+
+    What nobody reads, because rounding made the weights zero, the design does not compute; it keeps its value in float.
+    """
+    fraction = node.result_type.fraction
+    rounded = quantise(values, dataclasses.replace(node, type=type_of_cast(node)), OverflowLog())
+    computed = narrowed(node, rounded)
+    low, high = (np.asarray(end.astype(rounded.dtype)) for end in (bounds.lo, bounds.hi))
+    proved = np.minimum(np.maximum(computed, low), high)
+    kept = np.where(used, proved, computed)
+    whole = kept if node.spread is None else node.spread.expand(kept, rounded)
+    return proved, _values(whole, fraction)
+
+
+def _run(op: Op, ranges: Sequence[Range], mantissas: Sequence[np.ndarray]) -> np.ndarray:
+    exact = op.kernel(ranges)([m.copy() for m in mantissas], _nobody)
+    return exact if isinstance(exact, np.ndarray) else np.asarray(exact.astype(object))
+
+
+def _nobody(what: str, values: Any, fraction: int, kind: FixedType) -> None:
+    """Watches casts inside a layer and says nothing."""
+
+
+def _values(mantissas: np.ndarray, fraction: int) -> np.ndarray:
+    return np.asarray(np.ldexp(mantissas.astype(np.float64), -fraction))
+
+
+def _power(noise: np.ndarray) -> float:
+    return float(np.sum(np.square(noise)))
+
+
+def _allowed(signal: float, target: float) -> float:
+    return signal * 10 ** (-target / 10)
+
+
+def _missing(noise: Callable[[int], float], signal: float, target: float) -> int:
+    """The fewest additional bits with which ``noise`` is small enough."""
+    if not signal:
+        return 0
+    allowed = _allowed(signal, target)
+    return next((k for k in range(MOST_BITS) if noise(k) <= allowed), MOST_BITS)
+
+
+def _constants(layer: Layer, values: Sequence[np.ndarray], wanted: np.ndarray) -> Iterator[Need]:
+    """What the types of weights, biases and other constants miss: each one alone is rounded, the others are float."""
+    signal = _power(wanted)
+    for reason in layer.types:
+        constant = getattr(layer.source, reason.word, None)
+        if not isinstance(constant, Const):
+            continue
+        array, kind = constant.array, reason.type.with_modes(Rounding.RND_CONV, Overflow.SAT)
+        fraction = _missing(_constant_noise(layer, reason, values, wanted), signal, layer.target)
+        finer = dataclasses.replace(kind, width=kind.width + fraction)
+        integer = missing_integer(float(array.min(initial=0)), float(array.max(initial=0)), finer)
+        if integer or fraction:
+            yield widened(reason.word, reason.type, integer, fraction, negative=bool((array < 0).any()))
+
+
+def _constant_noise(
+    layer: Layer, reason: Provenance, values: Sequence[np.ndarray], wanted: np.ndarray
+) -> Callable[[int], float]:
+    """The noise of rounding a constant alone, without saturating it, by the bits that are added to its type."""
+    array = getattr(layer.source, reason.word).array
+
+    def noise(more: int) -> float:
+        fraction = reason.type.fraction + more
+        rounded = Const(np.ldexp(np.rint(np.ldexp(array, fraction)), -fraction))
+        changes: Mapping[str, Any] = {reason.word: rounded}
+        return _power(layer.source.replace(**changes).evaluate_float(*values)[:, layer.read_float] - wanted)
+
+    return noise
+
+
+def _accumulator(layer: Layer, mantissas: Sequence[np.ndarray], signal: float) -> Iterator[Need]:
+    """Fraction bits that a narrowed accumulator misses; where it overflows is counted when the design runs."""
+    op = layer.node.op
+    if not isinstance(op, Dense) or not op.narrowed(layer.ranges[0]):
+        return
+    accum, full = op.accum_t, op.exact_accumulator(layer.ranges[0])
+    assert accum is not None
+    wide = op.replace(accum_t=full)
+    exact = _values(_run(wide, layer.ranges, mantissas), wide.exact(layer.ranges).fraction)[:, layer.read]
+    integer = max(accum.integer, full.integer + (accum.signed and not full.signed))
+
+    def noise(more: int) -> float:
+        kind = dataclasses.replace(accum, width=integer + accum.fraction + more, integer=integer)
+        finer = op.replace(accum_t=kind)
+        values = _values(_run(finer, layer.ranges, mantissas), finer.exact(layer.ranges).fraction)
+        return _power(values[:, layer.read] - exact)
+
+    fraction = _missing(noise, signal, layer.target)
+    if fraction:
+        yield widened("accum", accum, 0, fraction)

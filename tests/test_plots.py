@@ -1,0 +1,78 @@
+"""Plots of a comparison: the numbers behind them against a count by hand, and that files are drawn."""
+
+import math
+import struct
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import hls_config, mlp
+
+from nn2hls.compare_plots import constant_spans, draw, span, value_spans
+from nn2hls.design import convert
+from nn2hls.errors import DataError, ToolError
+from nn2hls.fixed import FixedType
+
+
+def case(precision="ap_fixed<14,4>"):
+    rng = np.random.default_rng(0)
+    return convert(mlp(rng, (5, 8, 3)), hls_config({"Precision": precision})), rng.normal(size=(400, 5))
+
+
+@given(st.integers(1, 30), st.integers(-5, 20), st.booleans())
+def test_a_type_spans_from_its_step_to_its_end(width, integer, signed):
+    kind = FixedType(width, integer, signed)
+    found = span("x", np.array([0.0, 1.0]), kind)
+    assert 2.0**found.lowest == kind.step
+    assert 2.0**found.highest == kind.max + kind.step
+    assert found.quantiles == (0, 0, 0, 0, 0)
+    assert span("x", np.zeros(3), kind).quantiles == ()
+
+
+def test_spans_are_those_of_the_weights_and_of_the_values_in_float():
+    design, x = case()
+    constants = {s.name: s for s in constant_spans(design)}
+    assert list(constants) == ["fc0.weight", "fc0.bias", "fc1.weight", "fc1.bias"]
+    weight = np.abs(design.float_graph["fc0"].op.weight.array)
+    found = constants["fc0.weight"].quantiles
+    assert (found[0], found[-1]) == pytest.approx((math.log2(weight.min()), math.log2(weight.max())))
+    assert np.mean(weight <= 2.0 ** found[2]) == pytest.approx(0.5, abs=0.05)
+    values = {s.name: s for s in value_spans(design, [x])}
+    assert values.keys() == {"x", "fc0", "fc0_relu", "fc1"}
+    assert values["fc1"].quantiles[-1] == pytest.approx(math.log2(np.abs(design.predict_float(x)).max()))
+    assert (values["fc1"].lowest, values["fc1"].highest) == (-10, 3)
+
+
+def size(path):
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG\r\n")
+    return struct.unpack(">II", data[16:24])
+
+
+def test_plots_are_drawn(tmp_path):
+    design, x = case()
+    labels = design.predict_float(x).argmax(axis=1)
+    assert [p.name for p in draw(design, [x], None, tmp_path / "a" / "b")] == ["ranges.png", "scatter.png"]
+    paths = draw(design, [x], labels, tmp_path)
+    assert [p.name for p in paths] == ["ranges.png", "scatter.png", "roc.png"]
+    assert all(min(size(p)) > 200 for p in paths)
+    before = paths[1].read_bytes()
+    assert draw(design, [x], labels, tmp_path)[1].read_bytes() == before
+    assert draw(case("ap_fixed<6,2>")[0], [x], labels, tmp_path)[1].read_bytes() != before
+
+
+def test_wrong_labels_leave_nothing_behind(tmp_path):
+    design, x = case()
+    with pytest.raises(DataError, match="labels"):
+        draw(design, [x], np.zeros(3), tmp_path / "plots")
+    assert not (tmp_path / "plots").exists()
+
+
+def test_without_matplotlib_the_way_out_is_named(tmp_path, monkeypatch):
+    design, x = case()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ToolError, match=r"nn2hls\[plot\]"):
+        draw(design, [x], None, tmp_path / "plots")
+    assert not (tmp_path / "plots").exists()
