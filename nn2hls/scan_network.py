@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -164,12 +165,10 @@ class Network:
         """
         return {**self._fixed_part, "config": config_digest(config, self.graph), "seed": seed}
 
-    @property
+    @cached_property
     def _fixed_part(self) -> dict[str, Any]:
-        if not hasattr(self, "_digests"):
-            arrays = [*self.inputs, *([] if self.truth is None else [self.truth]), *(self.calibration or [])]
-            self._digests = {"version": __version__, "model": _sha(str(self.graph).encode()), "data": data_digest(arrays)}
-        return self._digests
+        arrays = [*self.inputs, *([] if self.truth is None else [self.truth]), *(self.calibration or [])]
+        return {"version": __version__, "model": _sha(str(self.graph).encode()), "data": data_digest(arrays)}
 
 
 def answers(values: np.ndarray) -> np.ndarray:

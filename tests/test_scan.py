@@ -104,6 +104,11 @@ def test_a_cluster_gives_the_same_points(data):
     settings = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(**settings) as cluster:
         assert run(data, jobs=None, cluster=cluster.scheduler_address).points == run(data).points
+        pytest.importorskip("optuna")
+        graph, x, y = data
+        more = {"x": x, "y": y, "widest": 6, "trials": 16}
+        there = nn2hls.search(graph, cluster=cluster.scheduler_address, **more)
+        assert there.front == nn2hls.search(graph, jobs=1, **more).front
 
 
 def test_what_is_missing_is_named(data, monkeypatch):
