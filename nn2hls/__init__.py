@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from nn2hls.fixed import FixedType
     from nn2hls.frontends import load
     from nn2hls.ir import Graph
-    from nn2hls.scan import scan
-    from nn2hls.search import search
+    from nn2hls.scan_run import scan
+    from nn2hls.search_run import search
 
 __version__ = "0.1.0"
 
@@ -24,8 +24,8 @@ _LAZY = {
     "OverflowWarning": "errors",
     "convert": "design",
     "load": "frontends",
-    "scan": "scan",
-    "search": "search",
+    "scan": "scan_run",
+    "search": "search_run",
 }
 
 __all__ = ["Design", "FixedType", "Graph", "Nn2hlsError", "OverflowWarning", "__version__", "convert", "load", "scan", "search"]
@@ -36,10 +36,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nn2hls' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"nn2hls.{_LAZY[name]}"), name)
-    if name in ("scan", "search"):  # the function stands in place of the module of the same name
-        globals()[name] = value
-    return value
+    return getattr(import_module(f"nn2hls.{_LAZY[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -18,9 +18,9 @@ from nn2hls.commands.base import progress
 from nn2hls.config import read_config
 from nn2hls.errors import ConfigError, DataError, Nn2hlsError, ToolError
 from nn2hls.fixed import FixedType
-from nn2hls.scan import Point, parse_precisions, parse_reuses, scan
 from nn2hls.scan_network import Network
 from nn2hls.scan_plot import plot
+from nn2hls.scan_run import Point, parse_precisions, parse_reuses, scan
 from nn2hls.scan_workers import Workers
 
 
@@ -241,3 +241,11 @@ def test_ninety_types_take_seconds():
     assert len(found.points) == 80  # those that leave a fraction bit
     # The time of this process, which other programs do not lengthen; two cores take half of it.
     assert os.times().user - start < 60
+
+
+def test_the_functions_are_not_hidden_by_modules():
+    import nn2hls.scan_run
+    import nn2hls.search_run
+
+    assert nn2hls.scan is nn2hls.scan_run.scan
+    assert nn2hls.search is nn2hls.search_run.search

@@ -11,8 +11,8 @@ from nn2hls.cli import main
 from nn2hls.errors import ConfigError
 from nn2hls.fixed import FixedType
 from nn2hls.scan_network import Network, config_digest
-from nn2hls.search import search, written
 from nn2hls.search_result import Candidate
+from nn2hls.search_run import search, written
 from nn2hls.search_space import Space
 from nn2hls.search_start import Goal
 

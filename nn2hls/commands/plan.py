@@ -38,7 +38,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     from nn2hls.design import convert
-    from nn2hls.scan import parse_reuses
+    from nn2hls.scan_run import parse_reuses
 
     config = read(args)
     graph = load_graph(config)

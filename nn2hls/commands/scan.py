@@ -40,7 +40,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     from nn2hls.data import load_labels
-    from nn2hls.scan import scan
+    from nn2hls.scan_run import scan
 
     if not args.precision and not args.reuse:
         fix = "Give --precision 'ap_fixed<{8..18},6>', or --reuse 1..6, or both."

@@ -40,7 +40,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     from nn2hls.data import load_labels
-    from nn2hls.search import search, written
+    from nn2hls.search_run import search, written
 
     target: Path | None = args.output
     if target is not None and target.suffix not in (".yml", ".yaml"):
