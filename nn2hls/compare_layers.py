@@ -72,7 +72,9 @@ class _Run:
         self.log = OverflowLog()
         known = design.float_graph.by_name
         self.nodes = [n for n in design.graph if n.name in known]
-        needed = demanded(design.graph)
+        self.read_float = demanded(design.float_graph)
+        # Inputs are there whole, even those that nobody reads any more because rounding made the weights zero.
+        needed = {**demanded(design.graph), **{n.name: self.read_float[n.name] for n in design.graph.inputs}}
         self.read = {n.name: np.broadcast_to(needed[n.name], n.shape) for n in self.nodes}
         self.sums = {n.name: _Sums() for n in self.nodes}
         self.sample: Mapping[str, np.ndarray] = {}
@@ -110,7 +112,6 @@ class _Judge:
         self.design, self.run = design, run
         self.found = {o.layer: o for o in run.log.overflows()}
         self.sqnr = {name: decibels(s.signal, s.noise) for name, s in run.sums.items()}
-        self.read_float = demanded(design.float_graph)
         self.dirty: set[str] = set()  # nodes behind an overflow
 
     def layers(self) -> list[LayerComparison]:
@@ -125,7 +126,7 @@ class _Judge:
 
     def _node(self, node: Node) -> LayerComparison:
         kind, sums, found = node.result_type, self.run.sums[node.name], self.found.get(node.name)
-        low, high = (0.0, 0.0) if sums.low > sums.high else (sums.low, sums.high)
+        low, high = (0.0, 0.0) if sums.low > sums.high else (sums.low + 0.0, sums.high + 0.0)  # no -0
         target = self.design.config.settings_of(node).target_sqnr
         alone = self._alone(node, target)
         integer = self._integer(node, low, high, alone.fraction)
@@ -158,7 +159,7 @@ class _Judge:
                 [sample[name] for name in names],
                 [self.run.read.get(o.name, np.ones(o.shape, dtype=bool)) for o in operands],
                 self.run.read[node.name],
-                self.read_float[node.name],
+                self.run.read_float[node.name],
                 target,
                 self.design.types.get(node.name, ()),
             )

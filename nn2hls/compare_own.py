@@ -127,9 +127,9 @@ def type_of_cast(node: Node) -> FixedType:
 
 
 def _examine_source(layer: Layer) -> Finding:
-    kind, x = type_of_cast(layer.node), narrowed(layer.node, layer.floats[0])
-    values = _values(quantise(x, dataclasses.replace(layer.node, type=kind), OverflowLog()), kind.fraction)[:, layer.read]
-    wanted = x[:, layer.read]
+    kind, x = type_of_cast(layer.node), layer.floats[0]
+    values = _values(quantise(x, dataclasses.replace(layer.node, type=kind), OverflowLog()), kind.fraction)[:, layer.read_float]
+    wanted = x[:, layer.read_float]
     signal = float(np.sum(np.square(wanted)))
 
     def rounding(more: int) -> float:

@@ -205,6 +205,21 @@ def test_target_agreement_is_reached_and_not_one_db_below(capsys, tmp_path):
     assert share(target) >= 0.99 > share(target - 1)
 
 
+@pytest.mark.parametrize("share", [0.6, 0.8, 0.9, 0.95, 0.98, 1.0])
+def test_the_target_that_is_found_reaches_the_share_and_one_db_less_does_not(share):
+    rng = np.random.default_rng(3)
+    graph, x = mlp(rng, (4, 6, 3)), rng.normal(size=(400, 4))
+    found = find_target(graph, read_config(), [x], share)
+
+    def measured(sqnr):
+        design = convert(graph, {"Model": {"TargetSQNR": sqnr}})
+        return np.mean(design.predict(x).argmax(axis=1) == design.predict_float(x).argmax(axis=1))
+
+    assert found.share == measured(found.target_sqnr) >= share
+    if found.target_sqnr > 6:
+        assert found.below == measured(found.target_sqnr - 1) < share
+
+
 def test_a_share_out_of_reach_is_refused():
     graph, x = mlp(np.random.default_rng(0), (4, 6, 3)), np.random.default_rng(1).normal(size=(500, 4))
     with pytest.raises(ConfigError, match=r"At most .* at TargetSQNR 120 dB\. .*raise MaxWidth"):
