@@ -160,7 +160,6 @@ def test_no_bit_changes(seed):
     for left, right in zip(ya, yb, strict=True):
         np.testing.assert_array_equal(left, right)
     assert products(a) <= products(b)
-    read = demanded(b.graph)
     assert list(trace) == list(whole) == list(reference)
     for key, value in trace.items():
         assert value.shape == reference[key].shape
@@ -168,7 +167,8 @@ def test_no_bit_changes(seed):
         np.testing.assert_array_equal(value[:, mask], whole[key][:, mask], err_msg=key)
     named, before = ({o.layer for o in log.overflows()} for log in (log_a, log_b))
     assert named <= before
-    assert {n for n in before - named if read[n.split(".")[0]].all()} == set()
+    read, still = demanded(b.graph), demanded(a.graph)  # weights that cancel leave fewer layers that matter
+    assert not {n for n in before - named if read[n.split(".")[0]].all() and still[n.split(".")[0]].any()}
     assert {c.shows for c in a.compare(x).layers} >= set(trace)
 
 
