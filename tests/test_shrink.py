@@ -283,7 +283,8 @@ def test_an_answer_that_is_constant(reuse):
     x = np.random.default_rng(0).normal(size=(20, 4))
     assert (design.predict(x) == 1.0).all()
     assert {k: v.shape for k, v in design.trace(x).items()} == {k: v.shape for k, v in design.trace_float(x).items()}
-    assert [f for f in design.project.files if "layers" in f] == ["firmware/layers/act.h", "firmware/layers/last.h"]  # fc: read by no layer
+    written = [f for f in design.project.files if "layers" in f]
+    assert written == ["firmware/layers/act.h", "firmware/layers/last.h"]  # no layer reads fc
     assert design.verify().equal
     estimate = design.estimate()
     assert [layer.products for layer in estimate.layers] == [0]
