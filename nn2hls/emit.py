@@ -71,6 +71,7 @@ def emit(graph: Graph, options: Options, vectors: Mapping[str, np.ndarray] | Non
 
 class _Emitter:
     def __init__(self, graph: Graph, options: Options, vectors: Mapping[str, np.ndarray]) -> None:
+        graph = graph.needed()
         self.graph, self.options, self.vectors = graph, options, vectors
         self.tool = TOOLS[options.backend]
         self.ids = identifiers(graph, [options.name])

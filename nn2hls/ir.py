@@ -193,6 +193,14 @@ class Graph:
         )
         return Graph(kept, tuple(target(o) for o in self.outputs))
 
+    def needed(self) -> Graph:
+        """The graph without the nodes that no output needs; inputs stay, they are ports."""
+        needed = {*self.outputs, *(n.name for n in self.inputs)}
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        return Graph(tuple(n for n in self.nodes if n.name in needed), self.outputs)
+
     def text(self, *, names: bool = True) -> str:
         """The graph as text, a line a node; without names nodes are numbered, and independent ones stand in a fixed order."""
         nodes = self.nodes if names else _depth_first(self)

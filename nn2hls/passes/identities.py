@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from nn2hls.ir import Graph, Node
-from nn2hls.ops import Clip, Concatenate, Constant, Elementwise, Input, Merge, Reshape, Scale, Transpose
+from nn2hls.ops import Clip, Concatenate, Constant, Elementwise, Merge, Reshape, Scale, Transpose
 from nn2hls.passes.base import Context
 
 
@@ -51,11 +51,7 @@ def _is_identity(graph: Graph, node: Node) -> bool:
 
 def drop_unused(graph: Graph, context: Context) -> Graph:
     """Remove nodes that no output needs; inputs stay, they are ports."""
-    needed = set(graph.outputs)
-    for node in reversed(graph.nodes):
-        if node.name in needed:
-            needed.update(node.inputs)
-    return Graph(tuple(n for n in graph.nodes if n.name in needed or isinstance(n.op, Input)), graph.outputs)
+    return graph.needed()
 
 
 def fold_constants(graph: Graph, context: Context) -> Graph:

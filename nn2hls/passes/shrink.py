@@ -11,7 +11,7 @@ import numpy as np
 from nn2hls.analysis import graph_ranges, node_range
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const, Graph, Node, Spread
-from nn2hls.ops import Dense
+from nn2hls.ops import Constant, Dense, Input
 from nn2hls.passes.base import Context
 from nn2hls.ranges import Range, ints, width_of
 
@@ -28,7 +28,7 @@ def shrink(graph: Graph, context: Context) -> Graph:
     No answer changes: the weights of equal inputs are added exactly, in a type that holds the sum, and never in a layer with a
     narrowed accumulator, whose answer depends on every addition. A channel goes only where every op up to the Dense layers that
     read it can do without (the op's facets ``channels`` and ``take``); inputs and outputs of the design keep their shape, and
-    so does at least one channel of each value. What is left of a removed neuron in a layer that must keep it is its bias.
+    so does at least one channel of each value, as a constant where none is read.
     """
     ranges = graph_ranges(graph)
     flow = {n.name: _links(graph, n) for n in graph}
@@ -41,9 +41,8 @@ def shrink(graph: Graph, context: Context) -> Graph:
     done: dict[str, Node] = {}
     left: dict[str, Range] = {}
     for node in graph:
-        xs = [left[i] for i in node.inputs]
-        changed = _shrunk(node, places, ranges, xs, context)
-        done[node.name], left[node.name] = changed, node_range(changed, xs)
+        changed = _shrunk(node, places, ranges, [left[i] for i in node.inputs], context)
+        done[node.name], left[node.name] = changed, node_range(changed, [left[i] for i in changed.inputs])
     return Graph(tuple(done.values()), graph.outputs)
 
 
@@ -199,18 +198,23 @@ def _place(kept: np.ndarray, wanted: np.ndarray, same: np.ndarray, constant: np.
 def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range], xs: list[Range], context: Context) -> Node:
     """The node with the channels that stay; ``xs`` are the ranges of its shrunk operands."""
     place, op = places[node.name], node.op
+    known = before[node.name]
+    values = np.broadcast_to(np.where(known.lo == known.hi, known.lo, 0), node.shape)
+    constant = Const(values if known.bound >= _SAFE else values.astype(np.int64))
     if isinstance(op, Dense):
-        x = node.inputs[0]
         _tell(node, place, context)
+    if not place.wanted.any() and not isinstance(op, Input):  # no work, and no overflows that nobody hears of
+        op = Constant(Const(constant.array[..., place.chosen] if node.shape else constant.array))
+        node = dataclasses.replace(node, inputs=())
+    elif isinstance(op, Dense):
+        x = node.inputs[0]
         op = _dense(node, op, places[x], place, op.narrowed(before[x]), xs[0], context)
     elif not place.whole:
         op = op.take(place.chosen)
-    if place.whole:
+    if place.whole or not node.shape:
         return dataclasses.replace(node, op=op)
-    known = before[node.name]
-    values = np.broadcast_to(np.where(known.lo == known.hi, known.lo, 0), node.shape)
-    spread = Spread(place.source, Const(values if known.bound >= _SAFE else values.astype(np.int64)))
-    return dataclasses.replace(node, op=op, shape=(*node.shape[:-1], len(place.chosen)), spread=spread)
+    shape = (*node.shape[:-1], len(place.chosen))
+    return dataclasses.replace(node, op=op, shape=shape, spread=Spread(place.source, constant))
 
 
 def _dense(node: Node, op: Dense, x: _Place, y: _Place, narrowed: bool, bounds: Range, context: Context) -> Dense:
@@ -244,6 +248,9 @@ def _tell(node: Node, place: _Place, context: Context) -> None:
     n, dead = len(place.source), int(np.count_nonzero(~place.wanted))
     copies = int(np.count_nonzero(place.wanted)) - len(np.unique(place.source[place.wanted]))
     if not dead + copies:
+        return
+    if dead == n:
+        context.notes.append(f"{node.name}: its {n} neurons are read by nobody; it is not computed.")
         return
     parts = [f"{dead} of {n} neurons are read by nobody"] if dead else []
     parts += [f"{copies} {'' if dead else f'of {n} neurons '}are copies of others"] if copies else []
