@@ -321,18 +321,26 @@ class Design:
         """Write the project and run a tool on it.
 
         Args:
-            tool: ``csim``: compile the project's own test bench here and run it.
+            tool: ``csim``: compile the project's own test bench here and run it. ``vitis`` and ``vivado`` only write the
+                project and end with a ToolError that says what to run.
             folder: Where; without, the config's OutputDir.
 
         Raises:
             ToolError: The tool is missing or not offered.
         """
+        from nn2hls.emit_tool import TOOLS
         from nn2hls.project import data_folder
         from nn2hls.tools.testbench import run_test_bench
 
-        if tool != "csim":
+        hls = {name.lower(): found for name, found in TOOLS.items()}
+        if tool != "csim" and (tool not in hls or tool == "bambu"):
             raise ToolError(f"The tool '{tool}' is not offered yet.", fix="Use 'csim', the compiled C++.")
         written = self.write(folder)
+        if tool != "csim":
+            raise ToolError(
+                f"nn2hls does not run {hls[tool].title} itself yet; the project in {written} is complete for it.",
+                fix=f'Run there: {hls[tool].command} -f build_prj.tcl "csim=1 synth=1"',
+            )
         return run_test_bench(written, self.config.project_name, data_folder("firmware_lib") / "ap_types")
 
     def verify(self, x: Data | None = None, tool: str = "csim") -> Verdict:

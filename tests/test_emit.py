@@ -11,7 +11,7 @@ from networks import hls_config, mlp
 from nn2hls.cpp_words import RESERVED
 from nn2hls.design import convert
 from nn2hls.emit_names import identifiers
-from nn2hls.errors import LimitError, Nn2hlsError
+from nn2hls.errors import LimitError, Nn2hlsError, ToolError
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Dense, Input, Relu
 from nn2hls.project import Project, data_folder
@@ -236,3 +236,12 @@ def test_an_input_that_nothing_reads_stays_a_port():
         converted = convert(graph, {"Model": {"ReuseFactor": reuse}})
         assert converted.verify().equal
         assert "(void)ignored;" in converted.project.files["firmware/myproject.cpp"]
+
+
+@pytest.mark.parametrize(("tool", "command"), [("vitis", "vitis_hls -f"), ("vivado", "vivado_hls -f")])
+def test_a_vendor_tool_is_not_run_but_named_with_its_command(tmp_path, tool, command):
+    with pytest.raises(ToolError, match=command):
+        design().build(tool, tmp_path / "project")
+    assert (tmp_path / "project" / "build_prj.tcl").is_file()
+    with pytest.raises(ToolError, match="'bambu' is not offered yet"):
+        design().build("bambu", tmp_path / "other")

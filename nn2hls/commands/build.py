@@ -7,14 +7,13 @@ from pathlib import Path
 
 from nn2hls.commands.base import Command, Result, config_arguments, make_design
 
-TOOLS = ("csim",)
+TOOLS = ("csim", "vitis", "vivado")
 
 
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser)
-    parser.add_argument(
-        "--tool", choices=TOOLS, default="csim", help="csim: compile the C++ here and run its test bench (default)"
-    )
+    words = "csim: compile the C++ here and run its test bench (default); vitis, vivado: write the project and say what to run"
+    parser.add_argument("--tool", choices=TOOLS, default="csim", help=words)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder of the project (default: OutputDir of CONFIG)")
 
 
