@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import IO, Any
 
 from nn2hls.errors import DataError
@@ -40,7 +40,7 @@ class Record:
         for number, line in enumerate(data[:whole].splitlines(), 1):
             try:
                 entry = json.loads(line)
-                self.known[_key(entry["provenance"], entry["point"])] = Point(**entry["point"])
+                self.known[_key(entry["provenance"], entry["point"])] = _point(entry["point"])
             except (ValueError, KeyError, TypeError) as error:
                 fix = "Give another file, or remove this one."
                 raise DataError("This is not a record of a scan.", where=f"{path}:{number}", fix=fix) from error
@@ -68,6 +68,19 @@ class Record:
             entry = {"provenance": provenance, "config": config, "point": finite(asdict(point))}
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
+
+
+_KINDS = {"str": (str,), "int | None": (int, NoneType), "float | None": (float, int, NoneType)}
+
+
+def _point(document: Mapping[str, Any]) -> Point:
+    """The point of a line; TypeError when it has other members or other types than a point."""
+    point = Point(**document)
+    if len(document) < len(fields(Point)) or not all(
+        type(getattr(point, f.name)) in _KINDS[str(f.type)] for f in fields(Point)
+    ):
+        raise TypeError(document)
+    return point
 
 
 def _key(provenance: Mapping[str, Any], point: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ any number of workers.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -80,7 +81,7 @@ def search(
         ToolError: Optuna, or what workers need, is missing.
     """
     start = time.perf_counter()
-    _check(trials, max_loss, widest, held_out)
+    _check(trials, max_loss, widest, held_out, seed, max_latency)
     workers = Workers(jobs, cluster)
     seen, unseen = _split(model, config, x, y, held_out, seed)
     base = _without_types(seen.config)
@@ -116,12 +117,14 @@ def search(
     )
 
 
-def _check(trials: int, max_loss: float, widest: int, held_out: float) -> None:
+def _check(trials: int, max_loss: float, widest: int, held_out: float, seed: int, max_latency: float | None) -> None:
     rules = (
         (trials >= 0, "trials", trials, "0 or more"),
         (0 < max_loss < 1, "max_loss", max_loss, "a share between 0 and 1, such as 0.005"),
         (3 <= widest <= 24, "widest", widest, "3 to 24 bits"),
         (0 < held_out < 1, "held_out", held_out, "a share between 0 and 1, such as 0.5"),
+        (0 <= seed < 2**31, "seed", seed, "0 or more, below 2,147,483,648"),
+        (max_latency is None or 0 <= max_latency < math.inf, "max_latency", max_latency, "nanoseconds, 0 or more"),
     )
     for holds, name, value, fix in rules:
         if not holds:

@@ -170,7 +170,7 @@ def test_explain_says_where_each_setting_stands(capsys, folder):
 
 
 def test_scan_records_points_that_fail(capsys, folder):
-    assert run(capsys, "scan", "net.yml", "--reuse", "1,2", "--plot", "scan.xyz")[0] == 1
+    assert run(capsys, "scan", "net.yml", "--reuse", "1,2", "--plot", "scan.xyz")[0] == 2
     words = ["scan", "net.yml", "--precision", "ap_fixed<{12,16,900},6>", "--reuse", "1..3", "--labels", "y.npy"]
     code, out, _ = run(capsys, *words, "-o", "scan.csv", "--plot", "scan.png", "--json")
     points = json.loads(out)["points"]
@@ -277,3 +277,25 @@ def test_help_is_light():
         after = os.times()
         times.append(after.children_user - before.children_user + after.children_system - before.children_system)
     assert min(times) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["config", "net.onnx", "-o", "new.txt"], "new.txt: A config is written as .yml."),
+        (["plan", "net.yml", "--fit", "-o", "new.txt"], "new.txt: A config is written as .yml."),
+        (["search", "net.yml", "-o", "new.txt"], "new.txt: A config is written as .yml."),
+        (["plan", "net.yml", "--fit", "-o", "net.yml"], "net.yml: The file is there already."),
+        (["config", "net.yml", "--explain", "-o", "new.yml"], "--explain writes no config."),
+        (["config", "net.yml", "--target-agreement", "0.9", "--target-sqnr", "40"], "--target-sqnr"),
+        (["search", "net.yml", "--study", "mine"], "--storage"),
+        (["scan", "net.yml", "net.yml", "--reuse", "1"], "net.yml: It is named twice."),
+        (["scan", "net.yml", "--reuse", "1", "--plot", "a.gif", "-o", "new.csv"], "a.gif"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused_before_anything_runs(capsys, folder, words, said):
+    before = sorted(folder.iterdir())
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert said in err
+    assert sorted(folder.iterdir()) == before

@@ -106,3 +106,13 @@ def test_products_of_every_position_count_and_multipliers_once_with_reuse(reuse)
     (found,) = savings(design.sizer, design.float_graph)
     assert (found.products, found.nonzero) == (24, 12)
     assert found.multipliers == (12 if reuse == 1 else 2)
+
+
+def test_a_layer_of_biases_alone_needs_nothing_at_any_reuse_factor():
+    builder = Builder()
+    x = builder.add("x", Input((4,)))
+    graph = builder.build([builder.add("fc", Dense(Const(np.zeros((4, 3))), Const(np.array([0.5, -1.0, 0.25]))), [x])])
+    one, three = (nn2hls.convert(graph, hls_config({"ReuseFactor": reuse})) for reuse in (1, 3))
+    assert savings(three.sizer, three.float_graph)[0].rom_bits == 0
+    assert "_rom" not in three.project.files["firmware/layers/fc.h"]
+    assert three.estimate().layers == one.estimate().layers

@@ -165,6 +165,18 @@ def test_only_equal_provenance_is_taken_from_the_record(data, tmp_path):
         run(data, record=record)
 
 
+@pytest.mark.parametrize("change", [{"sqnr": "many"}, {"dsp": 1.5}, {"error": None}, {"dsp": True}, {"more": 1}, {"sqnr": ...}])
+def test_a_record_with_other_members_than_those_of_points_is_refused(data, tmp_path, change):
+    record = tmp_path / "scan.jsonl"
+    run(data, record=record)
+    first, *others = record.read_text().splitlines()
+    entry = json.loads(first)
+    entry["point"] = {k: v for k, v in {**entry["point"], **change}.items() if v is not ...}
+    record.write_text("\n".join([*others, json.dumps(entry), ""]))
+    with pytest.raises(DataError, match=rf"scan\.jsonl:{len(others) + 1}"):
+        run(data, record=record)
+
+
 def test_kept_layers_stay_as_the_config_says(data):
     graph, x, y = data
     config = {

@@ -1,6 +1,7 @@
 """Searches: a seed means one result, the front is a front, and the written config is the chosen design."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -136,7 +137,13 @@ def test_the_goal_comes_before_the_cost():
     assert sorted([ordered[k] for k in (3, 1, 4, 0, 2)], key=goal.rank) == ordered
 
 
-@pytest.mark.parametrize("wrong", [{"max_loss": 0.0}, {"held_out": 1.0}, {"widest": 2}, {"trials": -1}, {"reuses": "2..1"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"max_loss": 0.0}, {"held_out": 1.0}, {"widest": 2}, {"trials": -1}, {"reuses": "2..1"}, {"seed": -1}),
+        *({"max_latency": bad} for bad in (math.nan, math.inf, -1.0)),
+    ],
+)
 def test_wrong_arguments_are_refused(data, wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong)) if "reuses" not in wrong else "range"):
         find(data, **wrong)

@@ -135,6 +135,22 @@ def read(args: Namespace, path: Path | None = None, leave_out: Sequence[str] = (
     return with_options(config, {name: getattr(args, name, None) for name in names})
 
 
+def config_target(args: Namespace) -> Path | None:
+    """Where a command writes a config; None: nowhere.
+
+    Raises:
+        UsageError: The file is there already, or would not be read as a config.
+    """
+    target: Path | None = args.output
+    if target is None:
+        return None
+    if target.suffix.lower() not in CONFIG_SUFFIXES:
+        raise UsageError("A config is written as .yml.", where=str(target))
+    if target.exists() and not args.force:
+        raise UsageError("The file is there already.", where=str(target), fix="Add --force to write over it.")
+    return target
+
+
 def load_graph(config: Config) -> Graph:
     """The network of a config.
 

@@ -6,7 +6,17 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, input_arguments, input_data, load_graph, read
+from nn2hls.commands.base import (
+    Command,
+    Result,
+    UsageError,
+    config_arguments,
+    config_target,
+    input_arguments,
+    input_data,
+    load_graph,
+    read,
+)
 
 if TYPE_CHECKING:
     from nn2hls.config import Config
@@ -35,6 +45,13 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Result:
     from nn2hls.config_write import to_yaml
 
+    target = config_target(args)
+    if target and args.explain is not None:
+        raise UsageError("--explain writes no config.", where="--output", fix="Leave one of the two out.")
+    if args.target_agreement is not None and args.target_sqnr is not None:
+        raise UsageError(
+            "--target-agreement finds the TargetSQNR itself.", where="--target-sqnr", fix="Leave one of the two out."
+        )
     config = read(args)
     graph = load_graph(config)
     found: tuple[str, ...] = ()
@@ -43,14 +60,11 @@ def _run(args: Namespace) -> Result:
         found = (said,)
     if args.explain is not None:
         return _explain(config, graph, args.explain, found)
-    target: Path | None = args.output
     text = to_yaml(config.check(graph), graph, (target.parent if target else Path()).absolute())
     document = {"config": text, "written": str(target) if target else None, "layers": [n.name for n in graph]}
     notes = (*config.notes, *found)
     if target is None:
         return Result(document, text, notes)
-    if target.exists() and not args.force:
-        raise UsageError("The file is there already.", where=str(target), fix="Add --force to write over it.")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return Result(document, f"wrote {target}\nnext: nn2hls convert {target}\n", notes)

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, load_graph, read
+from nn2hls.commands.base import Command, Result, UsageError, config_arguments, config_target, load_graph, read
 
 if TYPE_CHECKING:
     from nn2hls.design import Design
@@ -48,13 +48,12 @@ def _run(args: Namespace) -> Result:
         raise UsageError(
             "There is nothing to write: no reuse factors are picked without a limit.", fix="Add --fit, or a limit."
         )
-    if args.output and args.output.exists() and not args.force:
-        raise UsageError("The file is there already.", where=str(args.output), fix="Add --force to write over it.")
+    target = config_target(args)
     design = convert(graph, config)
     if not solving:
         return _list(design.sizer, named, design.notes)
     limits = _limits(args, design.sizer)
-    return _solve(design, graph, limits, named, args.output)
+    return _solve(design, graph, limits, named, target)
 
 
 def _list(sizer: Sizer, named: list[int], notes: tuple[str, ...]) -> Result:

@@ -47,6 +47,11 @@ def _run(args: Namespace) -> Result:
         raise UsageError("There is nothing to scan.", fix=fix)
     if args.output and args.output.suffix not in (".csv", ".json"):
         raise UsageError("A scan is written as .csv or .json.", where=str(args.output))
+    if args.plot and args.plot.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"A plot is not written as '{args.plot.suffix}'.", where=str(args.plot), fix="Use .png, .pdf or .svg.")
+    twice = next((path for path in args.config if args.config.count(path) > 1), None)
+    if twice:
+        raise UsageError("It is named twice.", where=str(twice), fix="Name every CONFIG once.")
     configs = {path: read(args, path, ("precision", "reuse")) for path in args.config}
     graphs = {path: load_graph(config) for path, config in configs.items()}
     first = next(iter(graphs))

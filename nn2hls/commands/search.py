@@ -10,6 +10,7 @@ from nn2hls.commands.base import (
     Result,
     UsageError,
     config_arguments,
+    config_target,
     input_arguments,
     input_data,
     load_graph,
@@ -34,7 +35,7 @@ def _arguments(parser: ArgumentParser) -> None:
     group.add_argument("--held-out", metavar="SHARE", type=float, default=0.5, help="of the events, never seen (default: 0.5)")
     group.add_argument("--seed", metavar="N", type=int, default=0, help="of the split and of the sampler (default: 0)")
     group.add_argument("--storage", metavar="URL", help="where Optuna keeps the study, such as sqlite:///search.db")
-    group.add_argument("--study", metavar="NAME", default="nn2hls", help="its name there")
+    group.add_argument("--study", metavar="NAME", help="its name there (default: nn2hls)")
     worker_arguments(parser)
 
 
@@ -42,11 +43,9 @@ def _run(args: Namespace) -> Result:
     from nn2hls.data import load_labels
     from nn2hls.search_run import search, written
 
-    target: Path | None = args.output
-    if target is not None and target.suffix not in (".yml", ".yaml"):
-        raise UsageError("A config is written as .yml.", where=str(target))
-    if target is not None and target.exists() and not args.force:
-        raise UsageError("The file is there already.", where=str(target), fix="Add --force to write over it.")
+    target = config_target(args)
+    if args.study and not args.storage:
+        raise UsageError("Without --storage a study is not kept.", where="--study", fix="Add --storage sqlite:///search.db.")
     config = read(args, leave_out=("precision", "reuse"))
     graph = load_graph(config)
     result = search(
@@ -64,7 +63,7 @@ def _run(args: Namespace) -> Result:
         jobs=args.jobs,
         cluster=args.cluster,
         storage=args.storage,
-        study=args.study,
+        study=args.study or "nn2hls",
         progress=progress,
     )
     text = result.text()

@@ -137,11 +137,11 @@ def plan(op: Dense, x: Range, where: str = "") -> ParallelPlan | ReusedPlan | Na
         LimitError: It is too large to unroll; the message names a reuse factor that works.
     """
     positions = int(np.prod(np.shape(x.lo)[:-1])) if np.ndim(x.lo) else 1
-    if op.reuse > 1:
+    nnz = int(column_counts(op.weight).sum())
+    if op.reuse > 1 and nnz:  # nothing but biases needs no multiplier to take turns on
         layout = ReusedPlan(op, x, positions)
         layout.check(where)
         return layout
-    nnz = int(column_counts(op.weight).sum())
     if nnz * positions > MAX_PRODUCTS:
         raise LimitError(
             f"Its {nnz * positions:,} products do not fit into straight-line code of at most {MAX_PRODUCTS:,}.",
