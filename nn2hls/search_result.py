@@ -85,6 +85,7 @@ class Search:
         accuracy_float: Of the float reference, on the events of the search.
         labelled: False where agreement with float stands for accuracy.
         max_loss: What was allowed.
+        max_latency: Nanoseconds that were allowed; None: any.
         uniform: Cost and accuracy of ap_fixed<16,6> everywhere, reuse 1.
         held: The chosen design on other events.
         sensitivities: Per width.
@@ -101,6 +102,7 @@ class Search:
     accuracy_float: float
     labelled: bool
     max_loss: float
+    max_latency: float | None
     uniform: Mapping[str, Any]
     held: Held
     sensitivities: tuple[Sensitivity, ...]
@@ -112,12 +114,17 @@ class Search:
 
     @property
     def kept(self) -> bool:
-        """Whether the chosen design keeps the loss, on the events of the search."""
-        return self.chosen.loss_bound <= self.max_loss
+        """Whether the chosen design keeps the loss, on the events of the search, and the latency."""
+        return self.chosen.loss_bound <= self.max_loss and not self.slow
+
+    @property
+    def slow(self) -> bool:
+        """Whether the chosen design takes longer than allowed, because every one found does."""
+        return self.max_latency is not None and self.chosen.latency_ns > self.max_latency
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        names = ("accuracy_float", "labelled", "max_loss", "events", "designs", "seconds", "seed", "kept")
+        names = ("accuracy_float", "labelled", "max_loss", "max_latency", "events", "designs", "seconds", "seed", "kept")
         return {
             **{name: getattr(self, name) for name in names},
             "front": [asdict(c) for c in self.front],
@@ -172,6 +179,8 @@ class Search:
         if "cost" in self.uniform:
             share = f"{c.cost / self.uniform['cost']:.1%}"
             lines += f"cost = LUT + 100 DSP: {c.cost:,}, which is {share} of the {self.uniform['cost']:,} of ap_fixed<16,6>\n"
-        if not self.kept:
+        if self.slow:
+            lines += f"No design found takes at most {text.number(self.max_latency)} ns; this one is the fastest.\n"
+        elif not self.kept:
             lines += f"No design keeps a loss of {text.percent(self.max_loss)} for sure; this one loses least.\n"
         return lines + f"{self.designs} designs in {self.seconds:.1f} s, seed {self.seed}\n"

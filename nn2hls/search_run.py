@@ -106,6 +106,7 @@ def search(
         accuracy_float=1.0 if seen.accuracy_float is None else seen.accuracy_float,
         labelled=seen.truth is not None,
         max_loss=max_loss,
+        max_latency=max_latency,
         uniform=uniform,
         held=_hold(unseen, best),
         sensitivities=tuple(sensitivities),

@@ -127,6 +127,14 @@ def test_reuse_factors_are_searched_when_they_are_given(data):
     assert find(data, reuses="3,1", trials=40, max_latency=fastest).chosen.latency_ns <= fastest
 
 
+def test_a_latency_that_no_design_keeps_is_said(data):
+    result = find(data, trials=0, max_latency=0.5)
+    assert result.chosen.latency_ns == min(c.latency_ns for c in result.front) > 0.5
+    assert not result.kept
+    assert "No design found takes at most 0.5 ns" in result.text()
+    assert result.to_dict()["max_latency"] == 0.5
+
+
 def candidate(cost, bound, ns=10.0):
     return Candidate({}, 0.9, bound, bound, 0.9, cost, 0, cost, 0, 0, 1, 1, ns)
 
