@@ -156,7 +156,8 @@ class Emulator:
 
         Args:
             inputs: One array (events, *shape) per input: floats, or mantissas when ``raw``.
-            take: Called with node name, first event and the mantissas of the chunk, for outputs and ``keep``.
+            take: Called with node name, first event and the mantissas of the chunk, for outputs and ``keep``; it must copy
+                what it keeps, for a later layer may overwrite the array.
             keep: Further nodes whose values are wanted.
             raw: The inputs are mantissas of the input types.
             log: Where overflows are noted; a new one without.
@@ -255,8 +256,8 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
 
 
 def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:
-    """x * 2**fraction, exact unless it becomes infinite or smaller than any normal number, which then rounds as zero does."""
-    kind = np.float32 if x.dtype == np.float32 and abs(fraction) <= 64 else np.float64
+    """x * 2**fraction, exact unless it becomes infinite, or, as float64, smaller than any normal number."""
+    kind = np.float32 if x.dtype == np.float32 and 0 <= fraction <= 64 else np.float64  # down, float32 would underflow
     if abs(fraction) > 1000:
         return np.asarray(np.ldexp(x.astype(np.float64), fraction))
     return np.asarray(np.multiply(x, kind(2.0**fraction), dtype=kind))

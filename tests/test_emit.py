@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from conftest import require_tool
 from networks import hls_config, mlp
 
 from nn2hls.cpp_words import RESERVED
@@ -112,8 +113,7 @@ def test_the_test_bench_runs_and_finds_a_wrong_answer(tmp_path):
 @pytest.mark.parametrize("backend", ["Vivado", "Vitis"])
 def test_the_tcl_is_valid_and_runs_the_chosen_steps(tmp_path, backend):
     tclsh = shutil.which("tclsh")
-    if tclsh is None:
-        pytest.skip("tclsh is not installed")
+    require_tool("tcl", tclsh)
     config = {"Backend": backend, "HLSConfig": {"Model": {}}}
     text = convert(mlp(np.random.default_rng(0), (2, 2)), config).project.files["build_prj.tcl"]
     commands = [

@@ -141,3 +141,9 @@ def test_bad_data_is_refused_with_the_shape_it_must_have():
 
 def test_no_events_no_answers():
     assert convert(mlp(np.random.default_rng(0))).predict(np.zeros((0, 16))).shape == (0, 5)
+
+
+def test_a_tiny_float32_below_zero_still_rounds_down():
+    kind = FixedType(8, 40)  # 32 negative fraction bits: the mantissa of -1e-40 is below every float32
+    got = quantise(np.array([-1e-40, 1e-40], dtype=np.float32), Node("x", Input((2,)), (), (2,), kind), OverflowLog())
+    assert [int(v) for v in got] == [-1, 0]

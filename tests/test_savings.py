@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 from networks import hls_config, mlp
+from slow.products import distinct_products
 
 import nn2hls
 from nn2hls.cli import main
-from nn2hls.csd import distinct_products
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Dense, Input
 from nn2hls.savings import document, savings, text
