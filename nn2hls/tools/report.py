@@ -1,0 +1,142 @@
+"""What a tool made of a project: one report for every tool, kept beside the project as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+FOLDER = "reports"  # of the project: one <tool>.json per tool
+RESOURCES = ("dsp", "lut", "ff", "bram", "uram")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one source says a design or a layer takes; None where it says nothing. BRAM in units of 18 Kbit."""
+
+    dsp: int | None = None
+    lut: int | None = None
+    ff: int | None = None
+    bram: int | None = None
+    uram: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a tool: csim, synth, cosim, export, vsynth, hls, simulate, yosys.
+
+    Args:
+        name: The step.
+        ok: Whether it did what it should; None when it was not run.
+        seconds: How long it took.
+        command: What was run, as a user would type it in the project's folder.
+        log: Its output, relative to the project's folder.
+        note: What else there is to say, such as why it was not run.
+    """
+
+    name: str
+    ok: bool | None
+    seconds: float = 0.0
+    command: str = ""
+    log: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one source says of a design or of one layer.
+
+    Args:
+        source: ``estimate``, ``hls`` or ``synthesis``.
+        tool: What said it, with its version, such as ``vitis 2023.2`` or ``yosys 0.23 synth_xilinx -family xc7``.
+        resources: DSP, LUT, FF, BRAM, URAM.
+        latency, interval: In clocks: from input to output, and between two inputs (II).
+        clock_ns: The clock period that it expects or reached.
+    """
+
+    source: str
+    tool: str
+    resources: Resources = Resources()
+    latency: int | None = None
+    interval: int | None = None
+    clock_ns: float | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A verification: a witness against the emulator.
+
+    Args:
+        witness: ``csim``, ``cosim``, ``rtl``.
+        events, differ: Events compared, and those with any bit that differs.
+        latency, interval: Measured, in clocks; None when the witness has no clock.
+    """
+
+    witness: str
+    events: int
+    differ: int
+    latency: int | None = None
+    interval: int | None = None
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a tool made of a project.
+
+    Args:
+        tool: ``csim``, ``bambu``, ``vitis`` or ``vivado``.
+        version: What the tool says of itself.
+        folder: The project.
+        digest: Of the generated sources that were built (:attr:`nn2hls.project.Project.digest`).
+        part, clock_ns: What it was built for; the clock period is the one that was asked for.
+        steps: In the order they ran.
+        total: The whole design, one entry per source.
+        layers: The same for each layer that a source knows.
+        checks: Verifications.
+    """
+
+    tool: str
+    folder: str
+    digest: str = ""
+    version: str = ""
+    part: str = ""
+    clock_ns: float = 0.0
+    steps: tuple[Step, ...] = ()
+    total: tuple[Figures, ...] = ()
+    layers: Mapping[str, tuple[Figures, ...]] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True when every step that ran succeeded, something was run, and no bit differs."""
+        ran = [s.ok for s in self.steps if s.ok is not None]
+        return bool(ran) and all(ran) and not any(c.differ or not c.events for c in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"ok": self.ok, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> BuildReport:
+        """The report that :meth:`to_dict` wrote."""
+        parts = {
+            "steps": tuple(Step(**s) for s in data["steps"]),
+            "total": tuple(map(_figures, data["total"])),
+            "layers": {k: tuple(map(_figures, v)) for k, v in data["layers"].items()},
+            "checks": tuple(Check(**c) for c in data["checks"]),
+        }
+        plain = {k: data[k] for k in ("tool", "folder", "digest", "version", "part", "clock_ns")}
+        return cls(**plain, **parts)
+
+    def save(self, folder: Path) -> Path:
+        """Write it as ``reports/<tool>.json`` of the project; the file is returned."""
+        path = folder / FOLDER / f"{self.tool}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        return path
+
+
+def _figures(data: Mapping[str, Any]) -> Figures:
+    return Figures(**{**data, "resources": Resources(**data["resources"])})
