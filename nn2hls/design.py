@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nn2hls.plan import Sizer
     from nn2hls.project import Project
     from nn2hls.tools.gxx import CompiledDesign
-    from nn2hls.tools.testbench import BuildReport
+    from nn2hls.tools.report import BuildReport
 
 
 @dataclass(frozen=True)
@@ -317,31 +317,42 @@ class Design:
         results = self._compiled(flat, [int(np.prod(n.shape)) for n in nodes])
         return [Raw(r.reshape(-1, *n.shape), n.result_type) for r, n in zip(results, nodes, strict=True)]
 
-    def build(self, tool: str = "csim", folder: str | os.PathLike[str] | None = None) -> BuildReport:
-        """Write the project and run a tool on it.
+    def build(
+        self,
+        tool: str = "csim",
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        steps: Sequence[str] = (),
+        timeout: float | None = None,
+        show: Callable[[str], None] | None = None,
+    ) -> BuildReport:
+        """Write the project, run a tool on it and keep its report there, in ``reports/<tool>.json``.
 
         Args:
-            tool: ``csim``: compile the project's own test bench here and run it. ``vitis`` and ``vivado`` only write the
-                project and end with a ToolError that says what to run.
+            tool: ``csim``: compile the project's own test bench here and run it. ``vitis``, ``vivado``: AMD's tools.
             folder: Where; without, the config's OutputDir.
+            steps: Of ``csim``, ``synth``, ``cosim``, ``export`` and ``vsynth``; without, the tool's usual ones.
+            timeout: Seconds after which a program of the tool is ended.
+            show: Called with each line that the tool prints.
 
         Raises:
-            ToolError: The tool is missing or not offered.
+            ToolError: The tool is missing, reads no project of this Backend, or a step needs another one.
         """
-        from nn2hls.emit_tool import TOOLS
-        from nn2hls.project import data_folder
-        from nn2hls.tools.testbench import run_test_bench
+        from nn2hls.tools.build import Order, chosen_steps, tool_named
 
-        hls = {name.lower(): found for name, found in TOOLS.items()}
-        if tool != "csim" and (tool not in hls or tool == "bambu"):
-            raise ToolError(f"The tool '{tool}' is not offered yet.", fix="Use 'csim', the compiled C++.")
-        written = self.write(folder)
-        if tool != "csim":
+        config, runner, chosen = self.config, tool_named(tool), chosen_steps(tool, steps)
+        if runner.backend not in (None, config.backend):
+            fix = f"Convert it with Backend: {runner.backend}."
             raise ToolError(
-                f"nn2hls does not run {hls[tool].title} itself yet; the project in {written} is complete for it.",
-                fix=f'Run there: {hls[tool].command} -f build_prj.tcl "csim=1 synth=1"',
+                f"The project is for {config.backend}; {tool} reads one for {runner.backend}.", where="Backend", fix=fix
             )
-        return run_test_bench(written, self.config.project_name, data_folder("firmware_lib") / "ap_types")
+        written = self.write(folder)
+        order = Order(
+            written, config.project_name, self.project.digest, config.part, config.clock_period, chosen, timeout, show
+        )
+        report = runner.run(order)
+        report.save(written)
+        return report
 
     def verify(self, x: Data | None = None, tool: str = "csim") -> Verdict:
         """Compare the emulator with the compiled C++ on every mantissa.

@@ -19,7 +19,7 @@ from nn2hls.errors import LimitError
 from nn2hls.ir import Graph, Node
 from nn2hls.ops import Input, Reshape
 from nn2hls.ops.base import Pragma
-from nn2hls.project import Project, data_folder
+from nn2hls.project import MANIFEST, Manifest, Project, data_folder
 
 MAX_PORT_WIDTH = 63  # bits of a port's mantissa, which test data holds as C++ long long
 MAX_ARRAY = 4096  # elements that the tools partition completely
@@ -30,6 +30,8 @@ _FILES = {
     "{name}_test.cpp": "test.cpp",
     "{name}_bridge.cpp": "bridge.cpp",
     "build_prj.tcl": "build_prj.tcl",
+    "vivado_synth.tcl": "vivado_synth.tcl",
+    "vivado_clock.xdc": "vivado_clock.xdc",
 }
 
 
@@ -126,7 +128,10 @@ class _Emitter:
             files[path.format(name=name)] = _render(template, **context)
         for header in self._library():
             files[f"firmware/nn2hls/{header}"] = (data_folder("firmware_lib") / "nn2hls" / header).read_text(encoding="utf-8")
-        return Project(name, files | self._test_data())
+        options = self.options
+        layers = {x.id: x.node.name for x in self.layers}
+        manifest = Manifest(name, options.backend, options.part, options.clock_period, layers)
+        return Project(name, files | {MANIFEST: manifest.text()} | self._test_data())
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""

@@ -28,6 +28,7 @@ class Tool:
         command: What runs the Tcl.
         uncertainty: The share of the clock period it keeps by itself, in percent.
         flow: Further words of ``open_solution``.
+        setup: Tcl commands of the solution.
         pragmas: Texts by the words of :class:`nn2hls.ops.base.Pragma`, with ``{0}`` .. for its arguments.
     """
 
@@ -36,6 +37,7 @@ class Tool:
     command: str
     uncertainty: float
     flow: str
+    setup: tuple[str, ...]
     pragmas: Mapping[str, str]
 
     def text(self, pragma: Pragma) -> str:
@@ -50,6 +52,7 @@ TOOLS = {
         "vivado_hls",
         12.5,
         "",
+        ("config_array_partition -maximum_size 4096",),  # it partitions no array of more than 1,024 elements by itself
         {**_COMMON, "block_rom": "RESOURCE variable={0} core=ROM_nP_BRAM"},
     ),
     "Vitis": Tool(
@@ -58,6 +61,7 @@ TOOLS = {
         "vitis_hls",
         27.0,
         " -flow_target vivado",
+        (),
         {**_COMMON, "block_rom": "BIND_STORAGE variable={0} type=rom_np impl=bram"},
     ),
 }

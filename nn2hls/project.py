@@ -3,17 +3,78 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
 from nn2hls.errors import Nn2hlsError
 
 MARK = ".nn2hls-project"  # says that the folder was generated, so that writing again may replace it
+MANIFEST = "nn2hls.json"  # what the project is, for whoever reads its results
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a written project is.
+
+    Args:
+        name: Of the project and its top function.
+        backend: ``Vivado``, ``Vitis`` or ``Bambu``.
+        part, clock_ns: What it is for.
+        layers: The layer's name by the name of its C++ function.
+    """
+
+    name: str
+    backend: str
+    part: str
+    clock_ns: float
+    layers: Mapping[str, str]
+
+    def text(self) -> str:
+        """The file's text."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest | None:
+        """The manifest of a written project; None when the folder holds none.
+
+        Raises:
+            Nn2hlsError: The file is damaged.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            return None
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            name, layers = str(data["name"]), {str(k): str(v) for k, v in data["layers"].items()}
+            found = cls(name, str(data["backend"]), str(data["part"]), float(data["clock_ns"]), layers)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Nn2hlsError(
+                "This file does not describe a project.", where=str(path), fix="Write the project again."
+            ) from error
+        if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):  # files are named after it
+            raise Nn2hlsError(f"The project's name {name!r} is no C++ name.", where=str(path), fix="Write the project again.")
+        return found
+
+
+def written_sources(folder: Path) -> tuple[str, bool] | None:
+    """The digest of the sources that were written into a folder, and whether they still stand there as they were written.
+
+    None when the folder was not written by nn2hls.
+    """
+    try:
+        digest, *paths = (folder / MARK).read_text(encoding="utf-8").splitlines()
+        inside = [p for p in paths if not Path(p).is_absolute() and ".." not in Path(p).parts and (folder / p).is_file()]
+        texts = {p: (folder / p).read_bytes().decode("utf-8") for p in inside}
+    except (OSError, ValueError):
+        return None
+    return digest, len(inside) == len(paths) and Project("", texts).digest == digest
 
 
 def data_folder(name: str) -> Path:

@@ -15,7 +15,8 @@ from nn2hls.commands import COMMANDS
 from nn2hls.config import read_config
 from nn2hls.config_write import to_yaml
 from nn2hls.design import Verdict
-from nn2hls.project import data_folder
+from nn2hls.tools.build import Order
+from nn2hls.tools.build_text import build_text
 from nn2hls.tools.testbench import run_test_bench
 
 N_IN, HIDDEN, N_OUT = 4, 6, 3
@@ -194,9 +195,9 @@ def test_a_test_bench_that_differs_is_a_failure(capsys, folder):
     first, rest = lines[5].split(" ", 1)
     lines[5] = f"{int(first) + 1} {rest}"
     answers.write_text("\n".join(lines) + "\n")
-    report = run_test_bench(written, "net", data_folder("firmware_lib") / "ap_types")
-    assert (report.ok, report.events, report.differ) == (False, 100, 1)
-    assert "1 DIFFERENT" in report.text()
+    report = run_test_bench(Order(written, "net", "", "", 5.0))
+    assert (report.ok, report.checks[0].events, report.checks[0].differ) == (False, 100, 1)
+    assert "1 DIFFERENT" in build_text(report)
 
 
 def test_what_does_not_hold_ends_with_one(capsys, folder, monkeypatch):

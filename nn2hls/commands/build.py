@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, config_arguments, make_design
-
-TOOLS = ("csim", "vitis", "vivado")
+from nn2hls.commands.base import Command, Result, UsageError, config_arguments, make_design
+from nn2hls.tools.build import TOOLS, chosen_steps
 
 
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser)
-    words = "csim: compile the C++ here and run its test bench (default); vitis, vivado: write the project and say what to run"
-    parser.add_argument("--tool", choices=TOOLS, default="csim", help=words)
+    words = "csim: compile the C++ here and run its test bench (default); vitis, vivado: AMD's tools"
+    parser.add_argument("--tool", choices=tuple(TOOLS), default="csim", help=words)
+    words = "what the tool does, with commas: csim,synth,cosim,export,vsynth (default: csim,synth)"
+    parser.add_argument("--steps", metavar="STEPS", default="", help=words)
+    words = "after so long a program of the tool is ended (default: never; csim: 1200)"
+    parser.add_argument("--timeout", metavar="SECONDS", type=float, help=words)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder of the project (default: OutputDir of CONFIG)")
 
 
 def _run(args: Namespace) -> Result:
+    from nn2hls.tools.build_text import build_text
+
+    if args.timeout is not None and not 0 < args.timeout < float("inf"):
+        raise UsageError("This must be a number of seconds above 0.", where="--timeout")
+    steps = chosen_steps(args.tool, [word for word in args.steps.split(",") if word])
+    backend = TOOLS[args.tool].backend
+    if backend and args.backend and args.backend.lower() != backend.lower():
+        raise UsageError(f"--tool {args.tool} builds a project for {backend}.", where="--backend", fix="Leave --backend out.")
+    args.backend = args.backend or backend
     design = make_design(args)
-    report = design.build(args.tool, args.output or design.config.output_dir)
-    return Result(report.to_dict(), report.text(), design.notes, ok=report.ok)
+    folder = args.output or design.config.output_dir
+    report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher())
+    return Result(report.to_dict(), build_text(report), design.notes, ok=report.ok)
 
 
-COMMAND = Command("build", "run a tool on the project", _arguments, _run)
+def _watcher() -> Callable[[str], None] | None:
+    """Prints the tool's lines on the standard error, where that is a terminal."""
+    return _show if sys.stderr.isatty() else None
+
+
+def _show(line: str) -> None:
+    print("".join(c if c.isprintable() or c == "\t" else "?" for c in line), file=sys.stderr, flush=True)
+
+
+COMMAND = Command(
+    "build",
+    "run a tool on the project",
+    _arguments,
+    _run,
+    "--tool also decides for which Backend the project is written. What a tool prints is kept in reports/ of the project.\n"
+    "cosim, export and vsynth need synth, now or before. Without the tool on the PATH, it is said what to run where it is.",
+)

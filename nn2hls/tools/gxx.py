@@ -66,16 +66,18 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_limited(command: Sequence[str], folder: Path, where: str) -> subprocess.CompletedProcess[str]:
-    """Run a program in a folder, for at most TIME_LIMIT.
+def run_limited(
+    command: Sequence[str], folder: Path, where: str, seconds: float = TIME_LIMIT
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a folder, for at most so many seconds.
 
     Raises:
         ToolError: It took longer.
     """
     try:
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{Path(command[0]).name} took longer than {TIME_LIMIT} s.", where=where) from error
+        raise ToolError(f"{Path(command[0]).name} took longer than {seconds:g} s.", where=where) from error
 
 
 class CompiledDesign:

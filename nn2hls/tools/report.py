@@ -95,6 +95,7 @@ class BuildReport:
         total: The whole design, one entry per source.
         layers: The same for each layer that a source knows.
         checks: Verifications.
+        notes: What else there is to say about the project.
     """
 
     tool: str
@@ -107,6 +108,7 @@ class BuildReport:
     total: tuple[Figures, ...] = ()
     layers: Mapping[str, tuple[Figures, ...]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -121,11 +123,12 @@ class BuildReport:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> BuildReport:
         """The report that :meth:`to_dict` wrote."""
-        parts = {
+        parts: dict[str, Any] = {
             "steps": tuple(Step(**s) for s in data["steps"]),
             "total": tuple(map(_figures, data["total"])),
             "layers": {k: tuple(map(_figures, v)) for k, v in data["layers"].items()},
             "checks": tuple(Check(**c) for c in data["checks"]),
+            "notes": tuple(data.get("notes", ())),
         }
         plain = {k: data[k] for k in ("tool", "folder", "digest", "version", "part", "clock_ns")}
         return cls(**plain, **parts)

@@ -5,75 +5,45 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from nn2hls.errors import ToolError
-from nn2hls.tools.gxx import find_compiler, run_limited
+from nn2hls.project import data_folder
+from nn2hls.tools.build import Order
+from nn2hls.tools.gxx import TIME_LIMIT, find_compiler, run_limited
+from nn2hls.tools.report import BuildReport, Check, Step
 
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 
 
-@dataclass(frozen=True)
-class BuildReport:
-    """What a tool made of a project.
-
-    Args:
-        tool: The tool.
-        folder: The project.
-        ok: True when every step succeeded and nothing differs.
-        events, differ: Events run, and those that differ from the emulator.
-        seconds: For compiling and running.
-    """
-
-    tool: str
-    folder: str
-    ok: bool
-    events: int
-    differ: int
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self)
-
-    def text(self) -> str:
-        """For people."""
-        verdict = "all as the emulator" if self.ok else f"{self.differ} DIFFERENT from the emulator"
-        lines = [f"{self.tool}: {self.events:,} events, {verdict} ({self.seconds:.1f} s)", f"wrote {self.folder}/"]
-        return "\n".join(lines) + "\n"
-
-
-def run_test_bench(folder: Path, name: str, stand_ins: Path) -> BuildReport:
+def run_test_bench(order: Order) -> BuildReport:
     """Compile and run ``<name>_test.cpp`` in a written project.
-
-    Args:
-        folder: The project.
-        name: Its name.
-        stand_ins: Folder with ap_int.h and ap_fixed.h.
 
     Raises:
         ToolError: No compiler is here, it refuses the code, or the test bench does not run to its end.
     """
     start = time.perf_counter()
-    compiler = find_compiler()
+    compiler, folder = find_compiler(), order.folder
+    stand_ins = data_folder("firmware_lib") / "ap_types"
     with tempfile.TemporaryDirectory(prefix="nn2hls-") as scratch:
         program = Path(scratch) / "test_bench"
-        sources = [f"{name}_test.cpp", f"firmware/{name}.cpp"]
-        _call(
-            [compiler, *FLAGS, "-I", str(stand_ins), "-I.", *sources, "-o", str(program)], folder, "refuses the generated C++"
-        )
-        run = _call([str(program)], folder, "stopped", (0, 1))
+        sources = [f"{order.name}_test.cpp", f"firmware/{order.name}.cpp"]
+        command = [compiler, *FLAGS, "-I", str(stand_ins), "-I.", *sources, "-o", str(program)]
+        _call(command, order, "refuses the generated C++")
+        run = _call([str(program)], order, "stopped", (0, 1))
     found = re.search(r"(\d+) events, (\d+) differ", run)
     if found is None:
         raise ToolError(f"The test bench gave no verdict:\n{run[-2000:]}", where=str(folder))
-    events, differ = int(found[1]), int(found[2])
-    return BuildReport("csim", str(folder), not differ and events > 0, events, differ, time.perf_counter() - start)
+    check = Check("csim", int(found[1]), int(found[2]))
+    step = Step("csim", not check.differ and check.events > 0, time.perf_counter() - start)
+    return BuildReport(
+        "csim", str(folder), order.digest, Path(compiler).name, order.part, order.clock_ns, (step,), checks=(check,)
+    )
 
 
-def _call(command: list[str], folder: Path, failure: str, accepted: tuple[int, ...] = (0,)) -> str:
-    run = run_limited(command, folder, str(folder))
+def _call(command: list[str], order: Order, failure: str, accepted: tuple[int, ...] = (0,)) -> str:
+    where = str(order.folder)
+    run = run_limited(command, order.folder, where, order.timeout or TIME_LIMIT)
     if run.returncode not in accepted:
-        raise ToolError(f"{Path(command[0]).name} {failure}:\n{(run.stderr or run.stdout)[:4000]}", where=str(folder))
+        raise ToolError(f"{Path(command[0]).name} {failure}:\n{(run.stderr or run.stdout)[:4000]}", where=where)
     return run.stdout

@@ -1,0 +1,112 @@
+"""Running a program for hours: its output goes to a log and to whoever watches, and nothing of it outlives the run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+GRACE = 5.0  # seconds that a program has to end after SIGTERM
+_POLL = 0.05  # seconds between two looks at it
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended.
+
+    Args:
+        status: The exit status, negative for a signal; None when it took too long and was ended.
+        seconds: How long it took.
+    """
+
+    status: int | None
+    seconds: float
+
+    def text(self) -> str:
+        """How it ended, for people."""
+        if self.status is None:
+            return f"was ended after {self.seconds:.0f} s"
+        number = -self.status if self.status < 0 else self.status - 128  # a shell that started it adds 128
+        known = {int(s): s.name for s in signal.Signals}
+        return f"ended with exit status {self.status}" + (f" ({known[number]})" if number in known else "")
+
+
+def run_logged(
+    command: Sequence[str],
+    folder: Path,
+    log: Path,
+    *,
+    timeout: float | None = None,
+    show: Callable[[str], None] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a program in a process group of its own; the whole group ends with it, after ``timeout`` or with an interrupt.
+
+    Args:
+        command: The program and its arguments; no shell reads them.
+        folder: Where it runs.
+        log: What it prints, both streams; its folder is made.
+        timeout: In seconds; None: it may run for ever.
+        show: Called with each line as it comes.
+        environment: Variables beside those of this process.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    with log.open("wb") as out, log.open(encoding="utf-8", errors="replace") as tail:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+        late = False
+        try:
+            lines = _Lines(tail, show)
+            while not (_is_over(process) or late):
+                lines.pass_on()
+                time.sleep(_POLL)
+                late = timeout is not None and time.monotonic() - start > timeout
+        finally:
+            _end_group(process)
+        lines.pass_on()
+    return Ended(None if late else process.returncode, time.monotonic() - start)
+
+
+class _Lines:
+    """The lines of a log while it grows."""
+
+    def __init__(self, log: IO[str], show: Callable[[str], None] | None) -> None:
+        self._log, self._show, self._begun = log, show, ""
+
+    def pass_on(self) -> None:
+        """Show the lines that have become whole."""
+        if self._show is None:
+            return
+        *whole, self._begun = (self._begun + self._log.read()).split("\n")
+        for line in whole:
+            self._show(line)
+
+
+def _is_over(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the program has ended; it is not waited for yet, so that its group's number stays its own."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the program, if it still runs, and the children that it may have left behind."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # only the dead are left in the group
+        os.killpg(process.pid, signal.SIGTERM)
+        until = time.monotonic() + GRACE
+        while not _is_over(process) and time.monotonic() < until:
+            time.sleep(_POLL)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
