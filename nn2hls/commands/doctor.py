@@ -2,98 +2,140 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import os
 import sys
 from argparse import ArgumentParser, Namespace
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from nn2hls.commands.base import Command, Result
 
-_SECONDS = 20  # for a tool to say its version
+REQUIRED = ("numpy", "pyyaml", "jinja2")
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A program (with its version option) or a Python package, what it adds, and how to get it."""
+class _Package:
+    """A Python package, what it adds, and how to get it."""
 
     name: str
     adds: str
-    get: str
-    version: str = ""  # programs: the option that prints the version
+    extra: str = ""
+
+    @property
+    def get(self) -> str:
+        return f"pip install 'nn2hls[{self.extra}]'" if self.extra else "pip install nn2hls"
 
 
 PACKAGES = (
-    _Part("numpy", "the emulator", "pip install nn2hls"),
-    _Part("pyyaml", "configs", "pip install nn2hls"),
-    _Part("jinja2", "projects", "pip install nn2hls"),
-    _Part("h5py", "Keras files", "pip install 'nn2hls[keras]'"),
-    _Part("onnx", "ONNX files", "pip install 'nn2hls[onnx]'"),
-    _Part("torch", "live PyTorch modules (.pt2 files need no PyTorch)", "pip install 'nn2hls[torch]'"),
-    _Part("keras", "live Keras models (files need no Keras)", "pip install 'nn2hls[tensorflow]'"),
-    _Part("tensorflow", "live Keras models on TensorFlow", "pip install 'nn2hls[tensorflow]'"),
-    _Part("matplotlib", "the plot of scan", "pip install 'nn2hls[plot]'"),
-    _Part("joblib", "scan and search on all cores", "pip install 'nn2hls[scan]'"),
-    _Part("optuna", "search", "pip install 'nn2hls[search]'"),
-    _Part("distributed", "scan and search on a Dask cluster", "pip install 'nn2hls[cluster]'"),
+    _Package("numpy", "the emulator"),
+    _Package("pyyaml", "configs"),
+    _Package("jinja2", "projects"),
+    _Package("h5py", "Keras files", "keras"),
+    _Package("onnx", "ONNX files", "onnx"),
+    _Package("torch", "live PyTorch modules (.pt2 files need no PyTorch)", "torch"),
+    _Package("keras", "live Keras models (files need no Keras)", "tensorflow"),
+    _Package("tensorflow", "live Keras models on TensorFlow", "tensorflow"),
+    _Package("matplotlib", "scan --plot, compare --plots", "plot"),
+    _Package("joblib", "scan and search on all cores", "scan"),
+    _Package("optuna", "search", "search"),
+    _Package("distributed", "scan and search on a Dask cluster", "cluster"),
 )
 
-_AMD = "install AMD Vitis and source its settings64.sh"
-PROGRAMS = (
-    _Part("g++", "csim and verify: the generated C++, compiled here", "apt-get install g++", "--version"),
-    _Part("clang++", "csim and verify, in place of g++", "apt-get install clang", "--version"),
-    _Part("vitis_hls", "synthesis for AMD parts, up to 2024.1", _AMD, "-version"),
-    _Part("vitis-run", "the same, from 2024.2 on", _AMD, "--version"),
-    _Part("vivado_hls", "synthesis for AMD parts, up to 2020.1", "install Vivado HLS and source its settings64.sh", "-version"),
-    _Part("vivado", "logic synthesis for AMD parts", _AMD, "-version"),
-    _Part("bambu", "synthesis to Verilog, open source", "see the PandA-bambu project", "--version"),
-    _Part("verilator", "simulation of Verilog", "apt-get install verilator", "--version"),
-    _Part("yosys", "logic synthesis, open source", "apt-get install yosys", "-V"),
-)
+
+@dataclass(frozen=True)
+class Found:
+    """A part of the installation.
+
+    Args:
+        name, kind: What it is; kind is ``package`` or ``program``.
+        adds, get: What needs it, and how to get it.
+        version: None when it is missing or does not run.
+        path: Of a program that is there.
+        problem: What is wrong with what is there.
+    """
+
+    name: str
+    kind: str
+    adds: str
+    get: str
+    version: str | None = None
+    path: str | None = None
+    problem: str | None = None
+
+
+def find_packages() -> list[Found]:
+    """Every optional and required Python package."""
+    return [Found(p.name, "package", p.adds, p.get, _package_version(p.name)) for p in PACKAGES]
+
+
+def _package_version(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    for distribution in (name, *(["tensorflow-cpu"] if name == "tensorflow" else [])):
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def find_programs() -> list[Found]:
+    """Every program; each that is there is run for its version."""
+    from nn2hls.tools.find import PROGRAMS
+
+    found = {name: _program(name) for name in PROGRAMS}
+    for name, program in PROGRAMS.items():
+        own, needed = found[name], found.get(program.needs)
+        if own.version and needed and not needed.version:
+            found[name] = replace(own, problem=f"it runs {needed.name}, which is missing; to get that: {needed.get}")
+    return list(found.values())
+
+
+def _program(name: str) -> Found:
+    from nn2hls.errors import ToolError
+    from nn2hls.tools.find import PROGRAMS, find, version
+
+    program = PROGRAMS[name]
+    own = Found(name, "program", program.adds, program.get)
+    named = bool(os.environ.get(program.variable)) if program.variable else False
+    try:
+        path = find(name)
+    except ToolError as error:
+        return replace(own, problem=str(error)) if named else own
+    try:
+        return replace(own, path=str(path), version=version(path, program.option))
+    except ToolError as error:
+        return replace(own, path=str(path), problem=str(error))
 
 
 def _run(args: Namespace) -> Result:
     from nn2hls import __version__
+
+    found = [*find_packages(), *find_programs()]
+    python = sys.version.split()[0]
+    ready = all(f.version for f in found if f.name in REQUIRED) and not any(f.problem for f in found)
+    document = {"nn2hls": __version__, "python": python, "parts": [asdict(f) for f in found]}
+    return Result(document, f"nn2hls {__version__}, Python {python}\n\n{_text(found)}", ok=ready)
+
+
+def _text(found: list[Found]) -> str:
     from nn2hls.text import table
 
-    found = [*map(_package, PACKAGES), *map(_program, PROGRAMS)]
-    python = sys.version.split()[0]
-    rows = [[f["name"], f["version"] or "missing", f["adds"], "" if f["version"] else f["get"]] for f in found]
-    text = f"nn2hls {__version__}, Python {python}\n\n" + table(["", "version", "adds", "to get it"], rows)
-    ready = all(f["version"] for f in found if f["name"] in ("numpy", "pyyaml", "jinja2"))
-    return Result({"nn2hls": __version__, "python": python, "parts": found}, text, ok=ready)
+    def version(part: Found) -> str:
+        return part.version or ("does not run" if part.problem else "missing")
 
-
-def _package(part: _Part) -> dict[str, str | None]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    names = [part.name, "tensorflow-cpu"] if part.name == "tensorflow" else [part.name]
-    for name in names:
-        try:
-            return _row(part, "package", version(name))
-        except PackageNotFoundError:
-            continue
-    return _row(part, "package", None)
-
-
-def _program(part: _Part) -> dict[str, str | None]:
-    path = shutil.which(part.name)
-    if path is None:
-        return _row(part, "program", None)
-    try:
-        run = subprocess.run([path, part.version], capture_output=True, text=True, timeout=_SECONDS, check=False)
-        lines = [line.strip() for line in (run.stdout + run.stderr).splitlines() if any(c.isdigit() for c in line)]
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return _row(part, "program", f"does not run ({type(error).__name__})")
-    return _row(part, "program", lines[0] if lines else "unknown version")
-
-
-def _row(part: _Part, kind: str, version: str | None) -> dict[str, str | None]:
-    return {"name": part.name, "kind": kind, "version": version, "adds": part.adds, "get": part.get}
+    rows = [[f.name, version(f), f.adds, "" if f.version else f.get] for f in found]
+    problems = "".join(f"\n{f.name}: {f.problem}\n" for f in found if f.problem)
+    return table(["", "version", "adds", "to get it"], rows) + problems
 
 
 def _arguments(parser: ArgumentParser) -> None:
     """It has none of its own."""
 
 
-COMMAND = Command("doctor", "which tools and frameworks are here, and what each would add", _arguments, _run)
+COMMAND = Command(
+    "doctor",
+    "which tools and frameworks are here, and what each would add",
+    _arguments,
+    _run,
+    "NN2HLS_BAMBU names Bambu where it is not on the PATH. Ends with 1 when what is there does not work.",
+)
