@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from nn2hls.errors import LimitError
 from nn2hls.ir import Graph, Node
 from nn2hls.ops import Input, Reshape
 from nn2hls.ops.base import Pragma
-from nn2hls.project import MANIFEST, Manifest, Project, data_folder
+from nn2hls.project import MANIFEST, Manifest, Project, data_folder, render
 
 MAX_PORT_WIDTH = 63  # bits of a port's mantissa, which test data holds as C++ long long
 MAX_ARRAY = 4096  # elements that the tools partition completely
@@ -123,9 +122,9 @@ class _Emitter:
             "helpers": lines(list(self._helpers()), 0, self.tool),
             "top": lines(list(self._top()), 0, self.tool),
         }
-        files = {f"firmware/layers/{x.id}.h": _render("layer.h", layer=x, **context) for x in self.layers}
+        files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in self.layers}
         for path, template in _FILES.items():
-            files[path.format(name=name)] = _render(template, **context)
+            files[path.format(name=name)] = render(template, **context)
         for header in self._library():
             files[f"firmware/nn2hls/{header}"] = (data_folder("firmware_lib") / "nn2hls" / header).read_text(encoding="utf-8")
         options = self.options
@@ -249,21 +248,3 @@ def _check_limits(graph: Graph, node: Node) -> None:
             where=node.name,
             fix="Make the layer smaller; io_stream, which takes such layers, is not offered yet.",
         )
-
-
-@cache
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(data_folder("templates")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # the text is C++ and Tcl; every name in it is an identifier made by `identifiers`
-    )
-
-
-def _render(template: str, **context: Any) -> str:
-    return str(_environment().get_template(f"{template}.jinja").render(**context))

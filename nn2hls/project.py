@@ -10,8 +10,9 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 from nn2hls.errors import Nn2hlsError
 
@@ -85,6 +86,28 @@ def data_folder(name: str) -> Path:
     package = Path(__file__).resolve().parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name.replace("example_configs", "example-configs")
+
+
+def render(template: str, **context: Any) -> str:
+    """The text of ``templates/<template>.jinja``.
+
+    Every name in the context must be an identifier of the language that is written: nothing is escaped.
+    """
+    return str(_environment().get_template(f"{template}.jinja").render(**context))
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(data_folder("templates")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the text is C++, Tcl and Verilog
+    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,151 @@
+"""Verilator: a bench of our own runs a core or its wrapper, and every bit is compared with the emulator's mantissas."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nn2hls.errors import ToolError
+from nn2hls.project import data_folder, render
+from nn2hls.tools.process import Run, run_logged
+from nn2hls.tools.rtl import Core, Element, elements, port_names
+
+BUILD = "rtl_sim"  # folder for Verilator's files and the vectors, inside the core's
+FLAGS = ("--cc", "--exe", "--build", "-j", "2", "-sv", "-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Wno-lint")
+OPTIMISE = "-O1"  # of the C++: -O2 compiles twice as long and simulates a few seconds less
+STUCK = 3  # the bench's exit code when nothing comes
+SECONDS = 1200.0  # for each of compiling and running
+
+
+def find_verilator() -> str:
+    """The path of verilator.
+
+    Raises:
+        ToolError: It is not there.
+    """
+    path = shutil.which("verilator")
+    if path is None:
+        raise ToolError("Verilator is not there.", fix="Install it (Debian: apt-get install verilator).")
+    return path
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run showed.
+
+    Args:
+        clock: Of each recorded clock, its number; (rows,).
+        valid: Whether an event was answered in it.
+        values: The outputs in it; int64 (rows, elements).
+        taken: The clock in which each event was taken, (events,).
+    """
+
+    clock: np.ndarray
+    valid: np.ndarray
+    values: np.ndarray
+    taken: np.ndarray
+
+
+class Stuck(ToolError):
+    """No answer came for too many clocks."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A compiled simulation of a core, bare or in its wrapper.
+
+    Args:
+        core: The core.
+        program: The compiled bench.
+        inputs, outputs: The elements.
+        log: Verilator's log, and the program's.
+        seconds: For one run.
+    """
+
+    core: Core
+    program: Path
+    inputs: Sequence[Element]
+    outputs: Sequence[Element]
+    build: Run
+    seconds: float = SECONDS
+
+    def run(
+        self,
+        words: np.ndarray,
+        *,
+        seed: int = 1,
+        gaps: int = 0,
+        reset: int = 0,
+        patience: int = 10_000,
+        hold: int = -1,
+        every: bool = False,
+        tail: int = 64,
+    ) -> Record:
+        """Feed events.
+
+        Args:
+            words: int64 mantissas, (events, elements).
+            seed: Of the values that registers have before the reset, of the gaps, and of the inputs in clocks without an event.
+            gaps: Chance of a clock without an event, in per cent.
+            reset: After so many events comes a reset, and then all events from the start; 0: only the reset at the start.
+            patience: Clocks without a sign of life after which the run ends.
+            hold: For a bare core that takes one event at a time: inputs stay, and the next event waits, until so many
+                clocks after the answer.
+            every: Record every clock, not only those with an answer.
+            tail: Clocks that the run goes on after the last answer.
+
+        Raises:
+            Stuck: Nothing came.
+            ToolError: The run failed or took too long.
+        """
+        folder = self.program.parent
+        files = {key: folder / f"{key}.bin" for key in ("in", "out", "taken")}
+        np.ascontiguousarray(words, dtype="<i8").tofile(files["in"])
+        numbers = {"events": len(words), "seed": seed, "gaps": gaps, "reset": reset, "patience": patience, "hold": hold}
+        settings = {**numbers, "every": int(every), "tail": tail, **files}
+        random = ("+verilator+rand+reset+2", f"+verilator+seed+{seed}")
+        command = [self.program, *random, *(f"{k}={v}" for k, v in settings.items())]
+        run = run_logged(command, self.core.folder, folder / "run.log", self.seconds)
+        if run.code == STUCK:
+            raise Stuck(f"The simulated core is stuck: {run.tail}.", where=self.core.name)
+        if run.code:
+            raise ToolError(f"The simulation failed (exit code {run.code}):\n{run.tail}", where=self.core.name)
+        rows = np.fromfile(files["out"], dtype="<i8").reshape(-1, 2 + len(self.outputs))
+        taken = np.fromfile(files["taken"], dtype="<i8")
+        return Record(rows[:, 0], rows[:, 1] != 0, rows[:, 2:], taken)
+
+
+def compile_bench(core: Core, *, bare: bool, seconds: float = SECONDS) -> Bench:
+    """Compile the bench for a core, or for its wrapper, which must be written.
+
+    Raises:
+        ToolError: Verilator is missing, refuses the Verilog, or takes too long.
+    """
+    inputs, outputs = elements(core, core.inputs, "input"), elements(core, core.outputs, "output")
+    folder = core.folder / BUILD / ("core" if bare else "wrapper")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    text = render(
+        "rtl_bench.v",
+        core=core,
+        bare=bare,
+        inputs=inputs,
+        outputs=outputs,
+        names=port_names(core),
+        widths={t: sum(p.width for p in ports) for t, ports in (*core.inputs, *core.outputs)},
+    )
+    (folder / "nn2hls_bench.v").write_text(text, encoding="utf-8")
+    sources = [core.source, *([] if bare else [core.folder / f"{core.wrapper}.v"])]
+    sizes = f"{OPTIMISE} -DINPUTS={len(inputs)} -DOUTPUTS={len(outputs)}"
+    program = folder / "bench"
+    names = ("--top-module", "nn2hls_bench", "--prefix", "Vnn2hls_bench", "--Mdir", folder, "-o", program, "-CFLAGS", sizes)
+    bench = data_folder("templates") / "rtl_bench.cpp"
+    command = [find_verilator(), *FLAGS, *names, folder / "nn2hls_bench.v", *sources, bench]
+    run = run_logged(command, core.folder, folder / "verilator.log", seconds)
+    if run.code:
+        raise ToolError(f"Verilator refuses the Verilog:\n{run.tail}", where=str(core.source))
+    return Bench(core, program, inputs, outputs, run, seconds)

@@ -1,0 +1,96 @@
+"""Cores in Verilog, written by hand in the manner of an HLS tool, and what they compute."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nn2hls.tools.rtl import Core, Port
+
+
+def c_width(width):
+    """The C type that holds so many bits."""
+    return next(w for w in (8, 16, 32, 64) if w >= width)
+
+
+def wrapped(values, width, signed):
+    """The low bits of Python integers, as mantissas."""
+    low = np.array([int(v) & ((1 << width) - 1) for v in values], dtype=object)
+    half = 1 << (width - 1)
+    return np.where(signed & (low >= half), low - (1 << width), low).astype(np.int64)
+
+
+@dataclass
+class Output:
+    """An output: sum of inputs times factors, cut to its width, so many clocks after the input."""
+
+    width: int
+    signed: bool
+    delay: int
+    factors: tuple
+    offset: int = 0
+
+
+@dataclass
+class Pipeline:
+    """A core with II = 1: y_k = (sum factors * x + offset) mod 2^width, each shown for one clock after a delay of its own."""
+
+    inputs: list  # (width, signed)
+    outputs: list
+    done: int
+    extra: str = ""  # Verilog inside the module, for defects
+    start: str = "start_port"
+    name: str = "core"
+
+    def core(self, folder, **options):
+        (folder / f"{self.name}.v").write_text(self.verilog())
+        ins = tuple(Port(f"x{i}", w, s) for i, (w, s) in enumerate(self.inputs))
+        outs = tuple(Port(f"y{i}", o.width, o.signed) for i, o in enumerate(self.outputs))
+        return Core(self.name, folder, (("x", ins),), (("y", outs),), pipelined=True, **options)
+
+    def verilog(self):
+        ports = ["clock", "reset", "start_port", *(f"x{i}" for i in range(len(self.inputs)))]
+        ports += ["done_port", *(f"_y{i}" for i in range(len(self.outputs)))]
+        lines = [f"module {self.name}({', '.join(ports)});", "  // IN", "  input clock;", "  input reset;", "  input start_port;"]
+        for i, (w, s) in enumerate(self.inputs):
+            lines.append(f"  input {'signed ' if s else ''}[{c_width(w) - 1}:0] x{i};")
+        lines += ["  // OUT", "  output done_port;"]
+        lines += [f"  output {'signed ' if o.signed else ''}[{c_width(o.width) - 1}:0] _y{i};" for i, o in enumerate(self.outputs)]
+        longest = max([self.done, *(o.delay for o in self.outputs)]) + 1
+        lines += [f"  reg [{longest}:0] state;", f"  wire [{longest + 1}:0] now = {{state, {self.start}}};"]
+        lines.append("  always @(posedge clock) if (!reset) state <= 0; else state <= now;")
+        lines.append(f"  assign done_port = now[{self.done}];")
+        for i, o in enumerate(self.outputs):
+            lines += self._output(i, o)
+        return "\n".join([*lines, self.extra, "endmodule", ""])
+
+    def _output(self, i, o):
+        width = c_width(o.width)
+        terms = [f"64'sd{f} * xs{j}" if f >= 0 else f"-64'sd{-f} * xs{j}" for j, f in enumerate(o.factors) if f]
+        terms.append(f"64'd{o.offset}")
+        yield f"  wire signed [63:0] s{i}_0 = {' + '.join(terms)};"
+        for d in range(1, o.delay + 1):
+            yield f"  reg signed [63:0] s{i}_{d}; always @(posedge clock) s{i}_{d} <= s{i}_{d - 1};"
+        top = o.width - 1
+        fill = f"{{{64 - o.width}{{s{i}_{o.delay}[{top}]}}}}" if o.signed else f"{64 - o.width}'d0"
+        yield f"  wire [63:0] e{i} = {{{fill}, s{i}_{o.delay}[{top}:0]}};"
+        # Shown in its own clock only; the port is as wide as the C type.
+        yield f"  assign _y{i} = now[{o.delay}] ? e{i}[{width - 1}:0] : {width}'d0;"
+        if i == 0:
+            for j, (w, s) in enumerate(self.inputs):
+                fill = f"{{{64 - w}{{x{j}[{w - 1}]}}}}" if s else f"{64 - w}'d0"
+                yield f"  wire signed [63:0] xs{j} = {{{fill}, x{j}[{w - 1}:0]}};"
+
+    def events(self, count, seed=0):
+        rng = np.random.default_rng(seed)
+        xs = []
+        for w, s in self.inputs:
+            low = -(1 << (w - 1)) if s else 0
+            xs.append(rng.integers(low, low + (1 << w) - 1, count, endpoint=True, dtype=np.int64))
+        return np.stack(xs, axis=1)
+
+    def answers(self, x):
+        columns = []
+        for o in self.outputs:
+            sums = [o.offset + sum(int(f) * int(v) for f, v in zip(o.factors, row, strict=True)) for row in x]
+            columns.append(wrapped(sums, o.width, o.signed))
+        return np.stack(columns, axis=1)
