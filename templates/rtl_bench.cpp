@@ -1,4 +1,4 @@
-// Feeds events to a design in Verilog and records what it shows, clock by clock. All values are mantissas in 64 bit words.
+// Feeds events to a design in Verilog and records what it shows, clock by clock. MODEL is Verilator's class. All values are mantissas in 64 bit words.
 // What one clock holds: the inputs are set, the outputs settle and are read, then the rising edge comes.
 #include <cstdint>
 #include <cstdio>
@@ -10,10 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "Vnn2hls_bench.h"
+#include "MODEL.h"
 #include "verilated.h"
-
-static const int RESET_CLOCKS = 4;  // Bambu's own test benches hold it for two
 
 double sc_time_stamp() { return 0; }
 
@@ -58,7 +56,7 @@ class Bench {
     }
 
   private:
-    Vnn2hls_bench design;
+    MODEL design;
     const long events, gaps, reset_after, patience, hold, every, tail;
     std::mt19937_64 random;
     std::vector<uint64_t> inputs;
@@ -71,10 +69,8 @@ class Bench {
         next = answered = 0;
         free_at = 0;
         offered = false;
-        for (int n = 0; n < RESET_CLOCKS; n++) {
-            drive(true, false);
-            rise();
-        }
+        drive(true, false);  // one clock must do
+        rise();
         progress = clock;
     }
 

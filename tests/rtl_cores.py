@@ -50,11 +50,19 @@ class Pipeline:
     def verilog(self):
         ports = ["clock", "reset", "start_port", *(f"x{i}" for i in range(len(self.inputs)))]
         ports += ["done_port", *(f"_y{i}" for i in range(len(self.outputs)))]
-        lines = [f"module {self.name}({', '.join(ports)});", "  // IN", "  input clock;", "  input reset;", "  input start_port;"]
+        lines = [
+            f"module {self.name}({', '.join(ports)});",
+            "  // IN",
+            "  input clock;",
+            "  input reset;",
+            "  input start_port;",
+        ]
         for i, (w, s) in enumerate(self.inputs):
             lines.append(f"  input {'signed ' if s else ''}[{c_width(w) - 1}:0] x{i};")
         lines += ["  // OUT", "  output done_port;"]
-        lines += [f"  output {'signed ' if o.signed else ''}[{c_width(o.width) - 1}:0] _y{i};" for i, o in enumerate(self.outputs)]
+        lines += [
+            f"  output {'signed ' if o.signed else ''}[{c_width(o.width) - 1}:0] _y{i};" for i, o in enumerate(self.outputs)
+        ]
         longest = max([self.done, *(o.delay for o in self.outputs)]) + 1
         lines += [f"  reg [{longest}:0] state;", f"  wire [{longest + 1}:0] now = {{state, {self.start}}};"]
         lines.append("  always @(posedge clock) if (!reset) state <= 0; else state <= now;")
@@ -94,3 +102,45 @@ class Pipeline:
             sums = [o.offset + sum(int(f) * int(v) for f, v in zip(o.factors, row, strict=True)) for row in x]
             columns.append(wrapped(sums, o.width, o.signed))
         return np.stack(columns, axis=1)
+
+
+# One event at a time, 3 + (x mod 4) clocks from start to done. It reads x until it is done. Three times x is shown with
+# done_port only, x + 1 two clocks before it, x - 1 from one clock before it until the next start, 5 x one clock after it.
+ONE_AT_A_TIME = """
+module core(clock, reset, start_port, x0, done_port, _y0, _y1, _y2, _y3);
+  input clock; input reset; input start_port;
+  input signed [15:0] x0;
+  output done_port;
+  output signed [31:0] _y0;
+  output signed [31:0] _y1;
+  output signed [15:0] _y2;
+  output signed [31:0] _y3;
+  reg [3:0] left;
+  reg signed [31:0] later;
+  reg signed [15:0] kept;
+  reg after;
+  always @(posedge clock)
+    if (!reset) begin left <= 0; after <= 0; end
+    else begin
+      if (start_port) left <= 3 + x0[1:0];
+      else if (left != 0) left <= left - 1;
+      if (left == 3) kept <= x0 - 1;
+      later <= 5 * x0;
+      after <= done_port;
+    end
+  assign done_port = left == 1;
+  assign _y0 = done_port ? 3 * x0 : 32'sd0;
+  assign _y1 = left == 3 ? x0 + 1 : 32'sd0;
+  assign _y2 = kept;
+  assign _y3 = after ? later : 32'sd0;
+endmodule
+"""
+
+
+def one_at_a_time(folder, verilog=ONE_AT_A_TIME):
+    """The core, its events and its answers."""
+    (folder / "core.v").write_text(verilog)
+    outputs = (("y", (Port("y0", 18, True), Port("y1", 17, True))), ("z", (Port("y2", 16, True), Port("y3", 19, True))))
+    core = Core("core", folder, (("x", (Port("x0", 16, True),)),), outputs, pipelined=False)
+    x = np.random.default_rng(3).integers(-32000, 32000, (300, 1))
+    return core, [x], [np.concatenate([3 * x, x + 1], axis=1), np.concatenate([x - 1, 5 * x], axis=1)]

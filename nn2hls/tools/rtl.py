@@ -186,7 +186,7 @@ def module_ports(text: str, module: str, where: str) -> dict[str, tuple[str, int
     found = {}
     for direction, high, low, names in _PORT.findall(body):
         width = abs(int(high) - int(low)) + 1 if high else 1
-        found.update({name: (direction, width) for name in re.findall(r"[\w$]+", names)})
+        found.update(dict.fromkeys(re.findall(r"[\w$]+", names), (direction, width)))
     return found
 
 

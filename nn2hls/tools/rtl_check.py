@@ -11,7 +11,7 @@ import numpy as np
 from nn2hls.errors import ToolError
 from nn2hls.tools.report import Check
 from nn2hls.tools.rtl import Alignment, Core, Tensors, wrap
-from nn2hls.tools.verilator import BUILD, SECONDS, Bench, Record, Stuck, compile_bench
+from nn2hls.tools.verilator import BUILD, SECONDS, Bench, Record, compile_bench
 
 AFTER = 16  # clocks after done_port in which an output may still come
 SURE = 0.75  # share of events that must be right at one delay, where none has them all
@@ -67,7 +67,8 @@ def measure(
     Raises:
         ToolError: The core is stuck, or an output has no delay or several; it is named.
     """
-    words, expected = _words(inputs, core.inputs, "inputs"), _words(outputs, core.outputs, "outputs")
+    words, expected = _both(core, inputs, outputs)
+    _clean(core, keep=False)
     bench = compile_bench(core, bare=True, seconds=seconds)
     try:
         if not core.pipelined:
@@ -81,16 +82,21 @@ def measure(
 
 
 def _measure_pipelined(bench: Bench, words: np.ndarray, expected: np.ndarray, patience: int) -> Alignment:
-    record = bench.run(words, every=True, patience=patience, tail=AFTER)
-    taken = record.taken - record.clock[0]
-    answers = np.flatnonzero(record.valid)
-    if len(answers) != len(words) or np.ptp(answers - taken):
-        raise ToolError(
-            f"done_port is high in {len(answers)} clocks, not once for each of {len(words)} events after a fixed time.",
-            where=bench.core.name,
-        )
-    done = int(answers[0] - taken[0])
-    return _align(bench, record, expected, taken, range(len(record.clock) - int(taken[-1])), done)
+    """Two runs: in the one with gaps, an output of few values stands out from the clocks in which it says nothing."""
+    shown, done = [], set()
+    for gaps in (0, 60):
+        record = bench.run(words, every=True, patience=patience, tail=AFTER, gaps=gaps, seed=1 + gaps)
+        taken = record.taken - record.clock[0]
+        answers = np.flatnonzero(record.valid)
+        if len(answers) != len(words) or np.ptp(answers - taken):
+            raise ToolError(
+                f"done_port is high in {len(answers)} clocks, not once for each of {len(words)} events after a fixed time.",
+                where=bench.core.name,
+            )
+        done.add(int(answers[0] - taken[0]))
+        shown.append((record.values, taken))
+    last = min(len(values) - int(taken[-1]) for values, taken in shown)
+    return _align(bench, shown, expected, range(last), max(done))
 
 
 def _measure_held(bench: Bench, words: np.ndarray, expected: np.ndarray, patience: int) -> Alignment:
@@ -100,22 +106,31 @@ def _measure_held(bench: Bench, words: np.ndarray, expected: np.ndarray, patienc
         raise ToolError(f"done_port is high in {len(answers)} clocks for {len(words)} events.", where=bench.core.name)
     shortest = int(np.min(answers - (record.taken - record.clock[0])))
     offsets = sorted(range(-shortest, AFTER + 1), key=lambda n: (n > 0, abs(n)))  # done itself, before it, after it
-    return _align(bench, record, expected, answers, offsets, 0)
+    return _align(bench, [(record.values, answers)], expected, offsets, 0)
 
 
 def _align(
-    bench: Bench, record: Record, expected: np.ndarray, start: np.ndarray, offsets: Sequence[int], done: int
+    bench: Bench, shown: Sequence[tuple[np.ndarray, np.ndarray]], expected: np.ndarray, offsets: Sequence[int], done: int
 ) -> Alignment:
-    """Find the offset of every output from the rows ``start``; ``done`` is that of done_port."""
-    right = np.stack([(record.values[start + n] == expected).mean(axis=0) for n in offsets])
+    """Find the offset of every output.
+
+    Args:
+        bench: The bench that ran.
+        shown: Of each run the outputs in every clock, and the clock of every event from which offsets count.
+        expected: The answers.
+        offsets: Those to try.
+        done: That of done_port.
+    """
+    right = np.stack([np.mean([(v[start + n] == expected).mean(axis=0) for v, start in shown], axis=0) for n in offsets])
     found: list[int | None] = []
     constant = []
     for k, element in enumerate(bench.outputs):
-        if np.ptp(expected[:, k]) == 0:
-            constant.append(element.label)
-            found.append(done if np.ptp(record.values[:, k]) else None)
-        else:
+        exact = [n for n, share in zip(offsets, right[:, k], strict=True) if share == 1]
+        if np.ptp(expected[:, k]) or len(exact) == 1:
             found.append(offsets[_best(right[:, k], element.label, bench.core, offsets)])
+        else:
+            constant.append(element.label)
+            found.append(done if any(np.ptp(v[:, k]) for v, _ in shown) else None)
     last = max((n for n in found if n is not None), default=done)
     return Alignment(tuple(min(done, last) if n is None else n for n in found), done, tuple(constant))
 
@@ -128,11 +143,13 @@ def _best(right: np.ndarray, label: str, core: Core, offsets: Sequence[int]) -> 
     where = f"{core.name}: {label}"
     if len(exact):
         several = ", ".join(str(offsets[n]) for n in exact[:5])
-        raise ToolError(f"It is right after several delays ({several} ... clocks).", where=where, fix="Feed more varied events.")
+        raise ToolError(
+            f"It is right after several delays ({several} ... clocks).", where=where, fix="Feed more varied events."
+        )
     first, second = np.argsort(-right, kind="stable")[:2] if len(right) > 1 else (0, 0)
     if right[first] < SURE or (core.pipelined and second != first and right[second] > CHANCE):
         raise ToolError(
-            f"After no delay does it show the emulator's answers; the best, {offsets[first]} clocks, has {right[first]:.1%} of them.",
+            f"After no delay does it show the emulator's answers: {right[first]:.1%} of them after {offsets[first]} clocks.",
             where=where,
         )
     return int(first)
@@ -178,7 +195,7 @@ def simulate(
     Raises:
         ToolError: The simulation cannot be compiled or run, takes too long, or answers come more or less often than events.
     """
-    words, expected = _words(inputs, core.inputs, "inputs"), _words(outputs, core.outputs, "outputs")
+    words, expected = _both(core, inputs, outputs)
     (core.folder / f"{core.wrapper}.v").write_text(wrap(core, alignment), encoding="utf-8")
     bench = compile_bench(core, bare=False, seconds=seconds)
     try:
@@ -188,6 +205,17 @@ def simulate(
             bench.run(words, seed=3, patience=patience, reset=max(1, min(len(words) // 2, 50))),
         )
         return _judge(bench, runs, expected)
+    finally:
+        _clean(core, keep)
+
+
+def check(
+    core: Core, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray], *, seconds: float = SECONDS, keep: bool = False
+) -> tuple[Alignment, Simulation]:
+    """:func:`measure`, then :func:`simulate` with what it found."""
+    try:
+        alignment = measure(core, inputs, outputs, seconds=seconds, keep=True)  # Verilator's library is compiled once
+        return alignment, simulate(core, alignment, inputs, outputs, seconds=seconds, keep=True)
     finally:
         _clean(core, keep)
 
@@ -216,18 +244,22 @@ def _judge(bench: Bench, runs: Sequence[Record], expected: np.ndarray) -> Simula
     return Simulation(check, counts, latencies, intervals, first, build.command, build.log.name, build.seconds)
 
 
-def _words(arrays: Sequence[np.ndarray], tensors: Tensors, what: str) -> np.ndarray:
+def _both(core: Core, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    events = len(inputs[0])
+    return _words(inputs, core.inputs, events, "inputs"), _words(outputs, core.outputs, events, "outputs")
+
+
+def _words(arrays: Sequence[np.ndarray], tensors: Tensors, events: int, what: str) -> np.ndarray:
     """All elements of an event side by side: int64 (events, elements).
 
     Raises:
         ToolError: The arrays are not those of the core, or a mantissa does not fit its type.
     """
-    flat = [np.asarray(a).reshape(len(a), -1) for a in arrays]
     sizes = [len(ports) for _, ports in tensors]
-    if [a.shape[1] for a in flat] != sizes or len({len(a) for a in flat}) != 1 or not len(flat[0]):
-        shapes = ", ".join(str(a.shape) for a in flat)
-        raise ToolError(f"The {what} have the shapes {shapes}; the core takes (events, n) with n = {sizes}.")
-    words = np.concatenate(flat, axis=1).astype(np.int64)
+    shapes = [(len(a), a.size // max(1, len(a))) for a in arrays]
+    if shapes != [(events, size) for size in sizes] or not events:
+        raise ToolError(f"The {what} have the shapes {shapes}; the core takes {events} events of {sizes} elements.")
+    words = np.concatenate([a.reshape(events, -1) for a in arrays], axis=1).astype(np.int64)
     for k, port in enumerate(p for _, ports in tensors for p in ports):
         low, high = (-(1 << port.width - 1), (1 << port.width - 1) - 1) if port.signed else (0, (1 << port.width) - 1)
         if words[:, k].min() < low or words[:, k].max() > high:
@@ -238,6 +270,3 @@ def _words(arrays: Sequence[np.ndarray], tensors: Tensors, what: str) -> np.ndar
 def _clean(core: Core, keep: bool) -> None:
     if not keep:
         shutil.rmtree(core.folder / BUILD, ignore_errors=True)
-
-
-__all__ = ["Simulation", "Stuck", "measure", "simulate"]

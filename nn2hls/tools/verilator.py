@@ -15,8 +15,23 @@ from nn2hls.tools.process import Run, run_logged
 from nn2hls.tools.rtl import Core, Element, elements, port_names
 
 BUILD = "rtl_sim"  # folder for Verilator's files and the vectors, inside the core's
-FLAGS = ("--cc", "--exe", "--build", "-j", "2", "-sv", "-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Wno-lint")
-OPTIMISE = "-O1"  # of the C++: -O2 compiles twice as long and simulates a few seconds less
+FLAGS = (
+    "--cc",
+    "--exe",
+    "--build",
+    "-j",
+    "2",
+    "-sv",
+    "-O3",
+    "--x-assign",
+    "unique",
+    "--x-initial",
+    "unique",
+    "-Wno-fatal",
+    "-Wno-lint",
+)
+# Of the C++: what runs every clock, what runs once, and Verilator's own library.
+OPTIMISE = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
 STUCK = 3  # the bench's exit code when nothing comes
 SECONDS = 1200.0  # for each of compiling and running
 
@@ -50,7 +65,7 @@ class Record:
     taken: np.ndarray
 
 
-class Stuck(ToolError):
+class StuckError(ToolError):
     """No answer came for too many clocks."""
 
 
@@ -99,19 +114,19 @@ class Bench:
             tail: Clocks that the run goes on after the last answer.
 
         Raises:
-            Stuck: Nothing came.
+            StuckError: Nothing came.
             ToolError: The run failed or took too long.
         """
         folder = self.program.parent
-        files = {key: folder / f"{key}.bin" for key in ("in", "out", "taken")}
+        files = {key: folder / f"{self.program.name}_{key}.bin" for key in ("in", "out", "taken")}
         np.ascontiguousarray(words, dtype="<i8").tofile(files["in"])
         numbers = {"events": len(words), "seed": seed, "gaps": gaps, "reset": reset, "patience": patience, "hold": hold}
         settings = {**numbers, "every": int(every), "tail": tail, **files}
         random = ("+verilator+rand+reset+2", f"+verilator+seed+{seed}")
-        command = [self.program, *random, *(f"{k}={v}" for k, v in settings.items())]
-        run = run_logged(command, self.core.folder, folder / "run.log", self.seconds)
+        command: list[str | Path] = [self.program, *random, *(f"{k}={v}" for k, v in settings.items())]
+        run = run_logged(command, self.core.folder, folder / f"{self.program.name}.log", self.seconds)
         if run.code == STUCK:
-            raise Stuck(f"The simulated core is stuck: {run.tail}.", where=self.core.name)
+            raise StuckError(f"The simulated core is stuck: {run.tail}.", where=self.core.name)
         if run.code:
             raise ToolError(f"The simulation failed (exit code {run.code}):\n{run.tail}", where=self.core.name)
         rows = np.fromfile(files["out"], dtype="<i8").reshape(-1, 2 + len(self.outputs))
@@ -126,9 +141,8 @@ def compile_bench(core: Core, *, bare: bool, seconds: float = SECONDS) -> Bench:
         ToolError: Verilator is missing, refuses the Verilog, or takes too long.
     """
     inputs, outputs = elements(core, core.inputs, "input"), elements(core, core.outputs, "output")
-    folder = core.folder / BUILD / ("core" if bare else "wrapper")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder, kind = core.folder / BUILD, "core" if bare else "wrapper"
+    folder.mkdir(exist_ok=True)
     text = render(
         "rtl_bench.v",
         core=core,
@@ -138,14 +152,26 @@ def compile_bench(core: Core, *, bare: bool, seconds: float = SECONDS) -> Bench:
         names=port_names(core),
         widths={t: sum(p.width for p in ports) for t, ports in (*core.inputs, *core.outputs)},
     )
-    (folder / "nn2hls_bench.v").write_text(text, encoding="utf-8")
-    sources = [core.source, *([] if bare else [core.folder / f"{core.wrapper}.v"])]
-    sizes = f"{OPTIMISE} -DINPUTS={len(inputs)} -DOUTPUTS={len(outputs)}"
-    program = folder / "bench"
-    names = ("--top-module", "nn2hls_bench", "--prefix", "Vnn2hls_bench", "--Mdir", folder, "-o", program, "-CFLAGS", sizes)
-    bench = data_folder("templates") / "rtl_bench.cpp"
-    command = [find_verilator(), *FLAGS, *names, folder / "nn2hls_bench.v", *sources, bench]
-    run = run_logged(command, core.folder, folder / "verilator.log", seconds)
+    verilog, bench, model = folder / f"{kind}_bench.v", folder / f"{kind}_bench.cpp", f"Vnn2hls_{kind}"
+    verilog.write_text(text, encoding="utf-8")
+    code = (data_folder("templates") / "rtl_bench.cpp").read_text(encoding="utf-8")
+    bench.write_text(code.replace("MODEL", model), encoding="utf-8")
+    sources = [verilog, core.source, *([] if bare else [core.folder / f"{core.wrapper}.v"]), bench]
+    sizes = f"-DINPUTS={len(inputs)} -DOUTPUTS={len(outputs)}"
+    program = folder / f"{kind}_bench"
+    names = ("--top-module", "nn2hls_bench", "--prefix", model, "--Mdir", folder, "-o", program)
+    made = " ".join(f"-o {p.name}" for p in folder.glob("verilated*.o"))  # the library is the same for all: not made again
+    command: list[str | Path] = [
+        find_verilator(),
+        *FLAGS,
+        *names,
+        "-CFLAGS",
+        sizes,
+        "-MAKEFLAGS",
+        f"{OPTIMISE} {made}".strip(),
+        *sources,
+    ]
+    run = run_logged(command, core.folder, core.folder / f"verilator_{kind}.log", seconds)
     if run.code:
         raise ToolError(f"Verilator refuses the Verilog:\n{run.tail}", where=str(core.source))
     return Bench(core, program, inputs, outputs, run, seconds)
