@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,41 +10,16 @@ import numpy as np
 
 from nn2hls.errors import ToolError
 from nn2hls.project import data_folder, render
-from nn2hls.tools.process import Run, run_logged
+from nn2hls.tools.find import find
 from nn2hls.tools.rtl import Core, Element, elements, port_names
+from nn2hls.tools.step import Done, run_step
 
 BUILD = "rtl_sim"  # folder for Verilator's files and the vectors, inside the core's
-FLAGS = (
-    "--cc",
-    "--exe",
-    "--build",
-    "-j",
-    "2",
-    "-sv",
-    "-O3",
-    "--x-assign",
-    "unique",
-    "--x-initial",
-    "unique",
-    "-Wno-fatal",
-    "-Wno-lint",
-)
+FLAGS = "--cc --exe --build -j 2 -sv -O3 --x-assign unique --x-initial unique -Wno-fatal -Wno-lint".split()
 # Of the C++: what runs every clock, what runs once, and Verilator's own library.
 OPTIMISE = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-STUCK = 3  # the bench's exit code when nothing comes
+STUCK = 3  # the bench's exit status when nothing comes
 SECONDS = 1200.0  # for each of compiling and running
-
-
-def find_verilator() -> str:
-    """The path of verilator.
-
-    Raises:
-        ToolError: It is not there.
-    """
-    path = shutil.which("verilator")
-    if path is None:
-        raise ToolError("Verilator is not there.", fix="Install it (Debian: apt-get install verilator).")
-    return path
 
 
 @dataclass(frozen=True)
@@ -77,7 +51,7 @@ class Bench:
         core: The core.
         program: The compiled bench.
         inputs, outputs: The elements.
-        log: Verilator's log, and the program's.
+        build: How it was compiled.
         seconds: For one run.
     """
 
@@ -85,7 +59,7 @@ class Bench:
     program: Path
     inputs: Sequence[Element]
     outputs: Sequence[Element]
-    build: Run
+    build: Done
     seconds: float = SECONDS
 
     def run(
@@ -124,11 +98,11 @@ class Bench:
         settings = {**numbers, "every": int(every), "tail": tail, **files}
         random = ("+verilator+rand+reset+2", f"+verilator+seed+{seed}")
         command: list[str | Path] = [self.program, *random, *(f"{k}={v}" for k, v in settings.items())]
-        run = run_logged(command, self.core.folder, folder / f"{self.program.name}.log", self.seconds)
-        if run.code == STUCK:
+        run = run_step(command, self.core.folder, folder / f"{self.program.name}.log", self.seconds)
+        if run.status == STUCK:
             raise StuckError(f"The simulated core is stuck: {run.tail}.", where=self.core.name)
-        if run.code:
-            raise ToolError(f"The simulation failed (exit code {run.code}):\n{run.tail}", where=self.core.name)
+        if run.status:
+            raise ToolError(f"The simulation failed (exit status {run.status}):\n{run.tail}", where=self.core.name)
         rows = np.fromfile(files["out"], dtype="<i8").reshape(-1, 2 + len(self.outputs))
         taken = np.fromfile(files["taken"], dtype="<i8")
         return Record(rows[:, 0], rows[:, 1] != 0, rows[:, 2:], taken)
@@ -162,7 +136,7 @@ def compile_bench(core: Core, *, bare: bool, seconds: float = SECONDS) -> Bench:
     names = ("--top-module", "nn2hls_bench", "--prefix", model, "--Mdir", folder, "-o", program)
     made = " ".join(f"-o {p.name}" for p in folder.glob("verilated*.o"))  # the library is the same for all: not made again
     command: list[str | Path] = [
-        find_verilator(),
+        find("verilator"),
         *FLAGS,
         *names,
         "-CFLAGS",
@@ -171,7 +145,7 @@ def compile_bench(core: Core, *, bare: bool, seconds: float = SECONDS) -> Bench:
         f"{OPTIMISE} {made}".strip(),
         *sources,
     ]
-    run = run_logged(command, core.folder, core.folder / f"verilator_{kind}.log", seconds)
-    if run.code:
+    run = run_step(command, core.folder, core.folder / f"verilator_{kind}.log", seconds)
+    if run.status:
         raise ToolError(f"Verilator refuses the Verilog:\n{run.tail}", where=str(core.source))
     return Bench(core, program, inputs, outputs, run, seconds)
