@@ -15,7 +15,8 @@ from nn2hls.tools.rtl import Core, Element, elements, port_names
 from nn2hls.tools.step import Done, run_step
 
 BUILD = "rtl_sim"  # folder for Verilator's files and the vectors, inside the core's
-FLAGS = "--cc --exe --build -j 2 -sv -O3 --x-assign unique --x-initial unique -Wno-fatal -Wno-lint".split()
+_RANDOM = ("--x-assign", "unique", "--x-initial", "unique")  # what nothing has set yet has any value
+FLAGS = ("--cc", "--exe", "--build", "-j", "2", "-sv", "-O3", *_RANDOM, "-Wno-fatal", "-Wno-lint")
 # Of the C++: what runs every clock, what runs once, and Verilator's own library.
 OPTIMISE = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
 STUCK = 3  # the bench's exit status when nothing comes
