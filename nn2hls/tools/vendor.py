@@ -83,7 +83,7 @@ def run_vendor(order: Order, tool: str) -> BuildReport:
     hls = [s for s in HLS_STEPS if s in order.steps]
     if hls:
         run.hls(hls)
-    if "vsynth" in order.steps and run.well:
+    if "vsynth" in order.steps and run.well and is_done(order.folder, order.name, "synth", order.digest):
         run.vivado()
     return run.report()
 
@@ -200,12 +200,11 @@ class _Run:
 
     def _note(self, step: Step) -> str:
         """Why a step failed: how the program ended, its own errors, where its log is."""
-        ended, program = self.ended[step.name], step.command
-        program = "vivado" if step.name == "vsynth" else self.launcher.program if self.launcher else program
+        ended, log = self.ended[step.name], self._log(step.name)
+        program = "vivado" if step.name == "vsynth" else self.launcher.program if self.launcher else ""
         how = [f"{program} {ended.text()}" if ended.status != 0 else f"{program} ended without an error"]
         how += [step.note] if step.note else []
-        said = _errors(self.order.folder / step.log)
-        return "; ".join([*how, *said, f"its log is {step.log}"])
+        return "; ".join([*how, *_errors(self.order.folder / log), f"its log is {log}"])
 
     def _version(self) -> str:
         launcher = self.launcher
