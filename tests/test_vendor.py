@@ -273,11 +273,12 @@ CHILDREN = "import os, subprocess, sys, time\np = subprocess.Popen(['sleep', '30
 
 
 @pytest.mark.parametrize("after", ["time.sleep(300)", "signal.pause()", "sys.exit(3)"])
-def test_a_whole_process_group_ends(tmp_path, after):
+def test_a_whole_process_group_ends(tmp_path, monkeypatch, after):
+    monkeypatch.setattr("nn2hls.tools.process.GRACE", 0.5)
     code = CHILDREN + "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" * (after == "signal.pause()") + after
-    ended = run_logged([sys.executable, "-c", code], tmp_path, tmp_path / "logs" / "a.log", timeout=2)
+    ended = run_logged([sys.executable, "-c", code], tmp_path, tmp_path / "logs" / "a.log", timeout=1)
     assert ended.status == (3 if "exit" in after else None)
-    assert ended.seconds < 15
+    assert ended.seconds < 10
     pids = (tmp_path / "logs" / "a.log").read_text().split()
     assert len(pids) == 2
     assert all_end(pids)
