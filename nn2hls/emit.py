@@ -172,7 +172,7 @@ class _Emitter:
         names = [v.array for v in inputs] + list(self.ports)
         yield f"{self.signature()} {{"
         yield from (Pragma("partition", n) for n in names)
-        yield Pragma("ports", ",".join(names))
+        yield from (Pragma("port", n) for n in names)
         yield Pragma("dataflow") if self.dataflow else Pragma("pipeline", "1")
         readers = self._readers()
         for value in inputs:

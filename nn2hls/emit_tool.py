@@ -11,7 +11,7 @@ _COMMON = {
     "partition": "ARRAY_PARTITION variable={0} complete dim=0",
     "banks": "ARRAY_PARTITION variable={0} cyclic factor={1}",
     "wide": "ARRAY_RESHAPE variable={0} cyclic factor={1}",
-    "ports": "INTERFACE ap_vld port={0}",
+    "port": "INTERFACE ap_vld port={0}",
     "pipeline": "PIPELINE II={0}",
     "unroll": "UNROLL",
     "dataflow": "DATAFLOW",

@@ -44,7 +44,8 @@ def read_synthesis(folder: Path, top: str, tool: str) -> Synthesis:
     Raises:
         ToolError: A report is missing or damaged; the message names the file and what is missing in it.
     """
-    path = next((p for p in _tops(folder, top) if p.is_file()), folder / "csynth.xml")
+    own = folder / f"{top}_csynth.xml"
+    path = own if own.is_file() and not (folder / "csynth.xml").is_file() else folder / "csynth.xml"
     root = read_xml(path)
     name = _text(root, "UserAssignments/TopModelName", path)
     if name != top:
@@ -60,11 +61,6 @@ def read_synthesis(folder: Path, top: str, tool: str) -> Synthesis:
     return Synthesis(version, part, clock, _figures(root, path, source), modules)
 
 
-def _tops(folder: Path, top: str) -> Iterator[Path]:
-    yield folder / "csynth.xml"
-    yield folder / f"{top}_csynth.xml"
-
-
 def _inner(root: Element, path: Path) -> Iterator[tuple[str, Element]]:
     """The modules that Vitis HLS lists in csynth.xml."""
     for module in root.iterfind("ModuleInformation/Module"):
@@ -72,10 +68,9 @@ def _inner(root: Element, path: Path) -> Iterator[tuple[str, Element]]:
 
 
 def _beside(folder: Path) -> Iterator[tuple[str, Element, Path]]:
-    """The modules that Vivado HLS writes to files of their own."""
+    """The modules that Vivado HLS writes to files of their own, which are named after them."""
     for path in sorted(folder.glob("*_csynth.xml")):
-        root = read_xml(path)
-        yield _text(root, "UserAssignments/TopModelName", path), root, path
+        yield path.name.removesuffix("_csynth.xml"), read_xml(path), path
 
 
 def _figures(element: Element, path: Path, tool: str) -> Figures:

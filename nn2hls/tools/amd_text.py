@@ -41,10 +41,12 @@ def read_xml(path: Path) -> ElementTree.Element:
         ToolError: It is no such report.
     """
     text = read_report(path)
+    if "\0" in text:  # which would make the parser take it for UTF-16, where a document type could hide from the next line
+        raise report_error(path, "it is no text")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise report_error(path, "it declares a document type, which no report of these tools does")
     try:
-        return ElementTree.fromstring(text)  # a str is never decoded again, whatever encoding it declares
+        return ElementTree.fromstring(text)  # without NULs a str is never decoded again, whatever it declares
     except (ElementTree.ParseError, ValueError) as error:
         raise report_error(path, f"it is no XML ({error})") from error
 
@@ -79,5 +81,5 @@ def rows(text: str) -> Iterator[list[str]]:
 
 def version(text: str) -> str:
     """The release that a tool names, such as ``2023.1``; empty when it names none."""
-    found = re.search(r"(?<![\d.])(20\d\d\.\d(?:\.\d)?)(?![\d.])", text)
+    found = re.search(r"(?<!\d)(?<!\d\.)(20\d\d\.\d(?:\.\d)?)(?!\.?\d)", text)
     return found[1] if found else ""

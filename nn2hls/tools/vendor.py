@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nn2hls.errors import ToolError
 from nn2hls.tools.amd_project import LOGS, is_done, mark_of, read_project
-from nn2hls.tools.amd_text import version
 from nn2hls.tools.build import Order
+from nn2hls.tools.find import find, version
 from nn2hls.tools.process import Ended, run_logged
 from nn2hls.tools.report import BuildReport, Step
 
@@ -21,7 +20,6 @@ __all__ = ["read_project", "run_vendor"]
 
 HLS_STEPS = ("csim", "synth", "cosim", "export")  # of build_prj.tcl; vsynth is Vivado's
 NEEDS = {"cosim": "synth", "export": "synth", "vsynth": "synth"}
-_ASK = 120.0  # seconds for a tool to say its version
 _WORDS = 3  # of a tool's own errors, in a report
 
 
@@ -32,13 +30,11 @@ class Launcher:
     Args:
         program: Its name on the PATH.
         words: What stands before the steps.
-        ask: The option that prints the version.
         passes: Whether it passes further words to the script; else the script reads NN2HLS_STEPS.
     """
 
     program: str
     words: tuple[str, ...]
-    ask: str
     passes: bool = True
 
     def command(self, steps: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -55,10 +51,10 @@ class Launcher:
 _TCL = "build_prj.tcl"
 LAUNCHERS: Mapping[str, tuple[Launcher, ...]] = {
     "vitis": (
-        Launcher("vitis_hls", ("-f", _TCL), "-version"),  # up to 2024.1
-        Launcher("vitis-run", ("--mode", "hls", "--tcl", _TCL), "--version", passes=False),
+        Launcher("vitis_hls", ("-f", _TCL)),  # up to 2024.1
+        Launcher("vitis-run", ("--mode", "hls", "--tcl", _TCL), passes=False),
     ),
-    "vivado": (Launcher("vivado_hls", ("-f", _TCL), "-version"),),
+    "vivado": (Launcher("vivado_hls", ("-f", _TCL)),),
 }
 TITLES = {"vitis": "Vitis HLS", "vivado": "Vivado HLS"}
 _VIVADO = ("-mode", "batch", "-source", "vivado_synth.tcl", "-nojournal", "-nolog")
@@ -83,7 +79,7 @@ def run_vendor(order: Order, tool: str) -> BuildReport:
     hls = [s for s in HLS_STEPS if s in order.steps]
     if hls:
         run.hls(hls)
-    if "vsynth" in order.steps and run.well:
+    if "vsynth" in order.steps and run.well and is_done(order.folder, order.name, "synth", order.digest):
         run.vivado()
     return run.report()
 
@@ -200,25 +196,19 @@ class _Run:
 
     def _note(self, step: Step) -> str:
         """Why a step failed: how the program ended, its own errors, where its log is."""
-        ended, program = self.ended[step.name], step.command
-        program = "vivado" if step.name == "vsynth" else self.launcher.program if self.launcher else program
+        ended, log = self.ended[step.name], self._log(step.name)
+        program = "vivado" if step.name == "vsynth" else self.launcher.program if self.launcher else ""
         how = [f"{program} {ended.text()}" if ended.status != 0 else f"{program} ended without an error"]
         how += [step.note] if step.note else []
-        said = _errors(self.order.folder / step.log)
-        return "; ".join([*how, *said, f"its log is {step.log}"])
+        return "; ".join([*how, *_errors(self.order.folder / log), f"its log is {log}"])
 
     def _version(self) -> str:
-        launcher = self.launcher
-        path = shutil.which(launcher.program) if launcher else None
-        if launcher is None or path is None:
+        if self.launcher is None:
             return ""
         try:
-            run = subprocess.run(
-                [path, launcher.ask], capture_output=True, text=True, errors="replace", timeout=_ASK, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
+            return version(find(self.launcher.program))
+        except ToolError:  # it has built something: what it calls itself is not worth a failure
             return ""
-        return version(run.stdout + run.stderr)
 
 
 def _errors(log: Path) -> list[str]:
