@@ -12,7 +12,7 @@ _VERDICTS = {True: "ok", False: "FAILED", None: "-"}
 
 def build_text(report: BuildReport) -> str:
     """Steps, verifications and figures of the whole design."""
-    return "\n".join(_parts(report)) + f"\n{'built' if report.ok else 'FAILED'}: {report.folder}/\n"
+    return "\n".join([*_parts(report), f"wrote {report.folder}/"]) + "\n"
 
 
 def _parts(report: BuildReport) -> Iterator[str]:
