@@ -22,7 +22,6 @@ def _parts(report: BuildReport) -> Iterator[str]:
     if report.total:
         head = ["", "by", *(r.upper() for r in RESOURCES), "latency", "II", "clock ns"]
         yield "\n" + table(head, map(_figures, report.total))
-    yield from (f"note: {note}" for note in report.notes)
 
 
 def _step(step: Step) -> list[str]:
