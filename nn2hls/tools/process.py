@@ -121,7 +121,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """Let the signals that end this process, such as a closed terminal's, end it by an exception, so that the group goes too."""
+    """Let the signals that end this process, such as a closed terminal's, do so by an exception: the group goes first."""
 
     def stop(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
