@@ -55,7 +55,7 @@ class Manifest:
             data = json.loads(path.read_text(encoding="utf-8"))
             name, layers = str(data["name"]), {str(k): str(v) for k, v in data["layers"].items()}
             found = cls(name, str(data["backend"]), str(data["part"]), float(data["clock_ns"]), layers)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise Nn2hlsError(
                 "This file does not describe a project.", where=str(path), fix="Write the project again."
             ) from error

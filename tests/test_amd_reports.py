@@ -95,6 +95,8 @@ DAMAGED = {
     "<Version>2023.1</Version>": ("<Version></Version>", "ReportVersion/Version is missing"),
     "<TopModelName>net": ("<TopModelName>other", "top function 'other', not 'net'"),
     "<Name>fc1</Name>": ("", "Name is missing"),
+    "<Name>fc2</Name>": (f"<Name>{'x' * 500}</Name>", "which is no name"),
+    "<Name>fc1_Pipeline_1</Name>": ("<Name>a\u009b31m</Name>", "Name is 'a\\x9b31m', which is no name"),
     "SummaryOfOverallLatency": ("Summary", OVERALL),
     "<AreaEstimates>": ("<AreaEstimates/><Other>", "it is no XML"),
     "AreaEstimates": ("Area", "AreaEstimates/Resources is missing"),
@@ -123,13 +125,18 @@ def test_a_document_type_cannot_hide_in_another_encoding(tmp_path, encoding):
             read_xml(path)
 
 
+def test_what_is_not_read_may_stand_in_any_encoding(tmp_path):
+    (tmp_path / "csynth.xml").write_bytes(CSYNTH.replace("<Loops/>", "<Loops>é</Loops>").encode("latin-1"))
+    assert read_synthesis(tmp_path, "net", "vitis") == synthesis("vitis", "2023.1")
+
+
 def test_reports_are_of_bounded_size_and_text(tmp_path):
     path = tmp_path / "csynth.xml"
     with path.open("wb") as file:
         file.truncate(LARGEST + 1)
     with pytest.raises(ToolError, match="more than 64 MiB"):
         read_xml(path)
-    path.write_bytes(b"\xff\xfe\x00")
+    path.write_bytes("<profile/>".encode("utf-16"))
     with pytest.raises(ToolError, match="no text"):
         read_xml(path)
     with pytest.raises(ToolError, match="No such file"):

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, make_design
+from nn2hls.commands.base import Command, Result, UsageError, config_arguments, make_design, read
 from nn2hls.tools.build import TOOLS, chosen_steps
 
 
@@ -31,11 +31,17 @@ def _run(args: Namespace) -> Result:
     backend = TOOLS[args.tool].backend
     if backend and args.backend and args.backend.lower() != backend.lower():
         raise UsageError(f"--tool {args.tool} builds a project for {backend}.", where="--backend", fix="Leave --backend out.")
+    said = read(args).backend
+    notes = (
+        ()
+        if backend in (None, said)
+        else (f"The project is for {backend} HLS, as --tool {args.tool} wants; Backend is {said}.",)
+    )
     args.backend = args.backend or backend
     design = make_design(args)
     folder = args.output or design.config.output_dir
     report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher())
-    return Result(report.to_dict(), build_text(report), design.notes, ok=report.ok)
+    return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), ok=report.ok)
 
 
 def _watcher() -> Callable[[str], None] | None:

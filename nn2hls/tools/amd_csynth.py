@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from nn2hls.tools.amd_text import decimal, read_xml, report_error, whole
+from nn2hls.tools.amd_text import decimal, name, read_xml, report_error, whole
 from nn2hls.tools.report import Figures, Resources
 
 # Up to 2020.1 a DSP is a DSP48E; URAM is missing in 2018.
@@ -47,24 +47,24 @@ def read_synthesis(folder: Path, top: str, tool: str) -> Synthesis:
     own = folder / f"{top}_csynth.xml"
     path = own if own.is_file() and not (folder / "csynth.xml").is_file() else folder / "csynth.xml"
     root = read_xml(path)
-    name = _text(root, "UserAssignments/TopModelName", path)
-    if name != top:
-        raise report_error(path, f"it is about the top function '{name[:80]}', not '{top}'")
-    version = _text(root, "ReportVersion/Version", path)
+    found = name(root.findtext("UserAssignments/TopModelName"), path, "UserAssignments/TopModelName")
+    if found != top:
+        raise report_error(path, f"it is about the top function '{found}', not '{top}'")
+    version = name(root.findtext("ReportVersion/Version"), path, "ReportVersion/Version")
     source = f"{tool} {version}"
     modules = {n: _figures(e, path, source) for n, e in _inner(root, path)}
     if not modules:
         modules = {n: _figures(e, p, source) for n, e, p in _beside(folder)}
     modules.pop(top, None)
     clock = decimal(root.findtext("UserAssignments/TargetClockPeriod"), path, "TargetClockPeriod")
-    part = _text(root, "UserAssignments/Part", path)
+    part = name(root.findtext("UserAssignments/Part"), path, "UserAssignments/Part")
     return Synthesis(version, part, clock, _figures(root, path, source), modules)
 
 
 def _inner(root: Element, path: Path) -> Iterator[tuple[str, Element]]:
     """The modules that Vitis HLS lists in csynth.xml."""
     for module in root.iterfind("ModuleInformation/Module"):
-        yield _text(module, "Name", path), module
+        yield name(module.findtext("Name"), path, "Name"), module
 
 
 def _beside(folder: Path) -> Iterator[tuple[str, Element, Path]]:
@@ -102,10 +102,3 @@ def _resources(area: Element, path: Path) -> Resources:
             raise report_error(path, f"AreaEstimates/Resources/{tags[0]} is missing")
         found[field] = whole(text, path, tags[0])
     return Resources(**found)
-
-
-def _text(element: Element, place: str, path: Path) -> str:
-    text = (element.findtext(place) or "").strip()
-    if not text:
-        raise report_error(path, f"{place} is missing")
-    return text

@@ -61,10 +61,10 @@ class _Mark:
 
 def _read_mark(path: Path) -> _Mark | None:
     try:
-        found = re.fullmatch(r"([0-9a-f]{64}|unknown) (started|ok|failed) (\d{1,9})\s*", read_report(path))
+        found = re.fullmatch(r"([0-9a-f]{64}|unknown) (started|ok|failed) (-?\d{1,9})\s*", read_report(path))
     except ToolError:
         return None
-    return _Mark(found[1], found[2], float(found[3])) if found else None
+    return _Mark(found[1], found[2], max(0.0, float(found[3]))) if found else None
 
 
 @dataclass

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from nn2hls.errors import ToolError
 
 LARGEST = 64 << 20  # bytes of a report; a synthesis report of thousands of modules has some ten million
+_LONGEST = 400  # characters of a name
 UNKNOWN = frozenset({"", "-", "?", "NA", "N/A", "undef", "inf"})
 
 
@@ -22,14 +23,12 @@ def read_report(path: Path) -> str:
     """The text of a report.
 
     Raises:
-        ToolError: It is not there, too large, or no text.
+        ToolError: It is not there, or too large.
     """
     try:
         if path.stat().st_size > LARGEST:
             raise report_error(path, f"it has more than {LARGEST >> 20} MiB")
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise report_error(path, "it is no text") from error
+        return path.read_bytes().decode("utf-8", "replace")  # paths and dates in it may be written in another encoding
     except OSError as error:
         raise report_error(path, str(error.strerror)) from error
 
@@ -51,24 +50,34 @@ def read_xml(path: Path) -> ElementTree.Element:
         raise report_error(path, f"it is no XML ({error})") from error
 
 
-def whole(text: str | None, path: Path, name: str) -> int | None:
+def whole(text: str | None, path: Path, what: str) -> int | None:
     """A whole number; None when the tool does not know it. Of a range such as ``4 ~ 10`` the larger end."""
     word = (text or "").strip()
     if word in UNKNOWN:
         return None
     ends = re.fullmatch(r"(\d{1,18})(?:\s*~\s*(\d{1,18}))?", word)
     if ends is None:
-        raise report_error(path, f"{name} is '{word[:40]}', which is no whole number")
+        raise report_error(path, f"{what} is {word[:40]!r}, which is no whole number")
     return int(ends[2] or ends[1])
 
 
-def decimal(text: str | None, path: Path, name: str) -> float | None:
+def name(text: str | None, path: Path, what: str) -> str:
+    """A name or a release: some printable words."""
+    word = (text or "").strip()
+    if not word:
+        raise report_error(path, f"{what} is missing")
+    if len(word) > _LONGEST or not word.isprintable():
+        raise report_error(path, f"{what} is {word[:40]!r}, which is no name")
+    return word
+
+
+def decimal(text: str | None, path: Path, what: str) -> float | None:
     """A decimal number; None when the tool does not know it."""
     word = (text or "").strip()
     if word in UNKNOWN:
         return None
     if not re.fullmatch(r"-?\d{1,12}(\.\d{1,12})?", word):
-        raise report_error(path, f"{name} is '{word[:40]}', which is no number")
+        raise report_error(path, f"{what} is {word[:40]!r}, which is no number")
     return float(word)
 
 

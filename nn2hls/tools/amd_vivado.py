@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from nn2hls.tools.amd_text import decimal, read_report, read_xml, report_error, rows, version, whole
+from nn2hls.tools.amd_text import decimal, name, read_report, read_xml, report_error, rows, version, whole
 from nn2hls.tools.report import Figures, Resources
 
 # Lines of report_utilization by what they count; 7-series parts have slices, later ones CLBs.
@@ -34,14 +34,14 @@ def read_utilization(path: Path) -> tuple[str, Resources]:
             used[line] = cells[1].strip()
     found: dict[str, int | None] = {}
     for field, names in _LINES.items():
-        name = next((n for n in names if n in used), None)
-        if name is None and field in ("lut", "ff"):
+        line = next((n for n in names if n in used), "")
+        if not line and field in ("lut", "ff"):
             raise report_error(path, f"it has no line '{names[0]}' or '{names[1]}'")
-        if field == "bram" and name:
-            tiles = decimal(used[name], path, name)
+        if field == "bram" and line:
+            tiles = decimal(used[line], path, line)
             found[field] = None if tiles is None else round(2 * tiles)
         else:
-            found[field] = whole(used[name], path, name) if name else None
+            found[field] = whole(used[line], path, line) if line else None
     return version(text), Resources(**found)
 
 
@@ -56,14 +56,15 @@ def read_hierarchy(path: Path) -> Mapping[str, Resources]:
     if head is None:
         raise report_error(path, "it has no table of instances and modules")
     places = {field: next((head.index(n) for n in names if n in head), None) for field, names in _COLUMNS.items()}
-    blocks = [(head.index(name), units) for name, units in (("RAMB36", 2), ("RAMB18", 1)) if name in head]
+    blocks = [(head.index(kind), units) for kind, units in (("RAMB36", 2), ("RAMB18", 1)) if kind in head]
     found: dict[str, Resources] = {}
     for cells in table:
         if len(cells) != len(head) or cells is head or cells[0].startswith("("):  # a module without what is inside it
             continue
         values = {f: None if k is None else whole(cells[k], path, head[k]) for f, k in places.items()}
         values["bram"] = sum(units * (whole(cells[k], path, head[k]) or 0) for k, units in blocks) if blocks else None
-        found[cells[1]] = _added(found.get(cells[1]), Resources(**values))
+        module = name(cells[1], path, "Module")
+        found[module] = _added(found.get(module), Resources(**values))
     return found
 
 
@@ -112,8 +113,8 @@ def read_export(path: Path, what: str) -> tuple[Figures, Mapping[str, Resources]
     modules: dict[str, Resources] = {}
     for module in root.iterfind("RtlModules/RtlModule"):
         own = module.find("Resources")
-        name = module.get("MODULENAME", "")
-        if own is not None and name and module.get("IS_TOP") != "1" and module.get("TYPE") == "function":
-            counts = {f: whole(own.get(tag, "0"), path, f"{tag} of {name[:80]}") for f, tag in _TAGS.items()}
-            modules[name] = _added(modules.get(name), Resources(**counts))
+        if own is not None and module.get("IS_TOP") != "1" and module.get("TYPE") == "function":
+            label = name(module.get("MODULENAME"), path, "MODULENAME")
+            counts = {f: whole(own.get(tag, "0"), path, f"{tag} of {label}") for f, tag in _TAGS.items()}
+            modules[label] = _added(modules.get(label), Resources(**counts))
     return Figures("synthesis", tool, total, clock_ns=clock), modules

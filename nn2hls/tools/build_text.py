@@ -12,7 +12,7 @@ _VERDICTS = {True: "ok", False: "FAILED", None: "-"}
 
 def build_text(report: BuildReport) -> str:
     """Steps, verifications and figures of the whole design."""
-    return "\n".join(_parts(report)) + f"\n{'built' if report.ok else 'FAILED'}: {report.folder}/\n"
+    return "\n".join([*_parts(report), f"wrote {report.folder}/"]) + "\n"
 
 
 def _parts(report: BuildReport) -> Iterator[str]:
@@ -22,7 +22,6 @@ def _parts(report: BuildReport) -> Iterator[str]:
     if report.total:
         head = ["", "by", *(r.upper() for r in RESOURCES), "latency", "II", "clock ns"]
         yield "\n" + table(head, map(_figures, report.total))
-    yield from (f"note: {note}" for note in report.notes)
 
 
 def _step(step: Step) -> list[str]:

@@ -6,8 +6,9 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -58,7 +59,7 @@ def run_logged(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    with log.open("wb") as out, log.open(encoding="utf-8", errors="replace") as tail:
+    with _told(), log.open("wb") as out, log.open(encoding="utf-8", errors="replace") as tail:
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -103,10 +104,34 @@ def _is_over(process: subprocess.Popen[bytes]) -> bool:
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End the program, if it still runs, and the children that it may have left behind."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # only the dead are left in the group
-        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        _signal_group(process, signal.SIGTERM)
         until = time.monotonic() + GRACE
         while not _is_over(process) and time.monotonic() < until:
             time.sleep(_POLL)
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    finally:  # also when the user interrupts this, too
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # only the dead are left in the group
+        os.killpg(process.pid, number)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Let the signals that end this process, such as a closed terminal's, do so by an exception: the group goes first."""
+
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    ours = threading.current_thread() is threading.main_thread()
+    taken = [s for s in (signal.SIGTERM, signal.SIGHUP) if ours and signal.getsignal(s) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)

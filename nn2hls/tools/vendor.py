@@ -20,7 +20,7 @@ __all__ = ["read_project", "run_vendor"]
 
 HLS_STEPS = ("csim", "synth", "cosim", "export")  # of build_prj.tcl; vsynth is Vivado's
 NEEDS = {"cosim": "synth", "export": "synth", "vsynth": "synth"}
-_WORDS = 3  # of a tool's own errors, in a report
+_ERRORS, _LONGEST = 3, 300  # lines of a tool's own errors in a report, and characters of each
 
 
 @dataclass(frozen=True)
@@ -217,9 +217,9 @@ def _errors(log: Path) -> list[str]:
         found: list[str] = []
         last = ""
         for line in lines:
-            last = line.strip()[:300] or last
+            last = "".join(c for c in line.strip()[:_LONGEST] if c.isprintable()) or last
             if re.match(r"ERROR|CRITICAL ERROR|Abnormal program termination|Segmentation fault", line):
                 found.append(last)
-            if len(found) == _WORDS:
+            if len(found) == _ERRORS:
                 break
     return found or ([last] if last else [])
