@@ -338,6 +338,7 @@ class Design:
         Raises:
             ToolError: The tool is missing, reads no project of this Backend, or a step needs another one.
         """
+        from nn2hls.estimate_figures import with_estimate
         from nn2hls.tools.build import Order, chosen_steps, tool_named
 
         config, runner, chosen = self.config, tool_named(tool), chosen_steps(tool, steps)
@@ -350,7 +351,7 @@ class Design:
         order = Order(
             written, config.project_name, self.project.digest, config.part, config.clock_period, chosen, timeout, show
         )
-        report = runner.run(order)
+        report = with_estimate(runner.run(order), self.estimate())
         report.save(written)
         return report
 

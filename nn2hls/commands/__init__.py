@@ -1,6 +1,20 @@
 """One module per command; importing them loads nothing heavy."""
 
-from nn2hls.commands import build, compare, config, convert, doctor, emulate, estimate, passes, plan, scan, search, verify
+from nn2hls.commands import (
+    build,
+    compare,
+    config,
+    convert,
+    doctor,
+    emulate,
+    estimate,
+    passes,
+    plan,
+    report,
+    scan,
+    search,
+    verify,
+)
 from nn2hls.commands.base import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -12,6 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     plan.COMMAND,
     build.COMMAND,
     verify.COMMAND,
+    report.COMMAND,
     scan.COMMAND,
     search.COMMAND,
     passes.COMMAND,

@@ -62,16 +62,26 @@ class Command:
 
 
 def config_arguments(
-    parser: ArgumentParser, *, optional: bool = False, several: bool = False, leave_out: Sequence[str] = ()
+    parser: ArgumentParser,
+    *,
+    optional: bool = False,
+    several: bool = False,
+    leave_out: Sequence[str] = (),
+    name: str = "CONFIG",
+    words: str = "a YAML config, or a model file (.keras .h5 .json .onnx .pt2)",
 ) -> None:
     """CONFIG and the options that come before what it says, but for those that the command reads in its own way."""
     count = "+" if several else "?" if optional else None
-    text = "a YAML config, or a model file (.keras .h5 .json .onnx .pt2)"
-    parser.add_argument("config", metavar="CONFIG", nargs=count, type=Path, help=text)
+    parser.add_argument("config", metavar=name, nargs=count, type=Path, help=words)
     group = parser.add_argument_group("in place of what CONFIG says")
-    for name, (metavar, kind, words) in _IN_PLACE.items():
-        if name not in leave_out:
-            group.add_argument(f"--{name}", metavar=metavar, type=kind, help=words)
+    for option, (metavar, kind, text) in _IN_PLACE.items():
+        if option not in leave_out:
+            group.add_argument(f"--{option}", metavar=metavar, type=kind, help=text)
+
+
+def options_given(args: Namespace) -> list[str]:
+    """The options in place of what CONFIG says that the command line has."""
+    return [f"--{name}" for name in _IN_PLACE if getattr(args, name.replace("-", "_"), None) is not None]
 
 
 _IN_PLACE: dict[str, tuple[str, type, str]] = {

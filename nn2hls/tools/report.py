@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nn2hls.errors import ToolError
+from nn2hls.tools.record import read_json, record
+
 FOLDER = "reports"  # of the project: one <tool>.json per tool
 RESOURCES = ("dsp", "lut", "ff", "bram", "uram")
 
@@ -49,7 +52,7 @@ class Figures:
     """What one source says of a design or of one layer.
 
     Args:
-        source: ``estimate``, ``hls`` or ``synthesis``.
+        source: ``hls`` or ``synthesis``; ``estimate`` for what ``hls`` is expected to say, ``estimate_synthesis`` likewise.
         tool: What said it, with its version, such as ``vitis 2023.2`` or ``yosys 0.23 synth_xilinx -family xc7``.
         resources: DSP, LUT, FF, BRAM, URAM.
         latency, interval: In clocks: from input to output, and between two inputs (II).
@@ -121,17 +124,28 @@ class BuildReport:
         return {"ok": self.ok, **asdict(self)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> BuildReport:
-        """The report that :meth:`to_dict` wrote."""
-        parts: dict[str, Any] = {
-            "steps": tuple(Step(**s) for s in data["steps"]),
-            "total": tuple(map(_figures, data["total"])),
-            "layers": {k: tuple(map(_figures, v)) for k, v in data["layers"].items()},
-            "checks": tuple(Check(**c) for c in data["checks"]),
-            "notes": tuple(data.get("notes", ())),
-        }
-        plain = {k: data[k] for k in ("tool", "folder", "digest", "version", "part", "clock_ns")}
-        return cls(**plain, **parts)
+    def from_dict(cls, data: Any, where: str = "report") -> BuildReport:
+        """The report that :meth:`to_dict` wrote.
+
+        Raises:
+            ToolError: A field is missing, unknown or of another type; the message names it, after ``where``.
+        """
+        own = {k: v for k, v in data.items() if k != "ok"} if isinstance(data, dict) else data
+        return record(cls, own, where)
+
+    @classmethod
+    def read(cls, path: Path) -> BuildReport:
+        """The report of a file that :meth:`save` wrote.
+
+        Raises:
+            ToolError: It is damaged, or about another tool than the one that the file is named after.
+        """
+        found = cls.from_dict(read_json(path), str(path))
+        if found.tool != path.stem:
+            raise ToolError(
+                f"The field 'tool' must be {path.stem!r}, as the file is named, not {found.tool[:40]!r}.", where=str(path)
+            )
+        return found
 
     def save(self, folder: Path) -> Path:
         """Write it as ``reports/<tool>.json`` of the project; the file is returned."""
@@ -139,7 +153,3 @@ class BuildReport:
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
         return path
-
-
-def _figures(data: Mapping[str, Any]) -> Figures:
-    return Figures(**{**data, "resources": Resources(**data["resources"])})

@@ -1,0 +1,87 @@
+"""``nn2hls report``: what every tool made of a project, against the estimate."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nn2hls.commands.base import Command, Result, UsageError, config_arguments, load_graph, options_given, read
+
+if TYPE_CHECKING:
+    from nn2hls.report import Today
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    config_arguments(parser, name="DIR|CONFIG", words="a project's folder, or the config whose OutputDir it is")
+    parser.add_argument("--markdown", action="store_true", help="write Markdown instead of text")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write the report to a file, as Markdown")
+
+
+def _run(args: Namespace) -> Result:
+    from nn2hls.report import project_report
+    from nn2hls.report_text import report_markdown, report_text, summary
+
+    if args.output and args.output.suffix.lower() != ".md":
+        raise UsageError("A report is written as .md.", where=str(args.output), fix="For JSON use --json and a redirection.")
+    if args.config.is_dir():
+        given = options_given(args)
+        if given:
+            fix = "Give the config in place of the folder, or leave it out."
+            raise UsageError("A folder's reports are as they are.", where=given[0], fix=fix)
+        report = project_report(args.config)
+        notes: tuple[str, ...] = ()
+    else:
+        folder, today, notes = _today(args)
+        report = project_report(folder, today)
+    if args.output:
+        _write(args.output, report_markdown(report))
+        text = f"{summary(report)}\nwrote {args.output}\n"
+    else:
+        text = report_markdown(report) if args.markdown else report_text(report)
+    return Result({**report.to_dict(), "written": str(args.output) if args.output else None}, text, notes, ok=report.ok)
+
+
+def _today(args: Namespace) -> tuple[Path, Today, tuple[str, ...]]:
+    """The folder of a config's project, what the config makes today, and its notes."""
+    from nn2hls.design import convert
+    from nn2hls.project import Manifest
+    from nn2hls.report import Today
+
+    config = read(args)
+    folder = Path(config.output_dir)
+    manifest = Manifest.read(folder)
+    if manifest is not None and args.backend is None:  # build --tool decides for which tool the sources are written
+        args.backend = manifest.backend
+        config = read(args)
+    design = convert(load_graph(config), config)
+    return folder, Today(str(args.config), design.project.digest, design.estimate()), design.notes
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(scratch, 0o666 & ~mask)
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+
+
+COMMAND = Command(
+    "report",
+    "one report of what every tool made of a project, against the estimate",
+    _arguments,
+    _run,
+    "It reads reports/*.json of the project and what AMD's tools left there, wherever they ran. With a CONFIG the estimate is\n"
+    "that of today, and a project that the config would not write any more is stale. Ends with 1 when something is stale,\n"
+    "failed, differs from the emulator or misses its clock.",
+)
