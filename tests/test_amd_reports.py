@@ -29,6 +29,7 @@ def test_synthesis_of_vivado_hls(release):
     assert (found.version, found.part, found.clock_ns) == (release, "xc7a200tffg1156-2", 5.0)
     assert found.total == Figures("hls", tool, Resources(21, 2750, 1830, 4, uram), 12, 1, 4.312)
     assert set(found.modules) == {"fc1", "fc2_s", "write_out"}
+    assert found.modules["write_out"].interval == 2  # of 1 and 2 the one to count on
     assert found.modules["fc1"] == Figures("hls", tool, Resources(15, 1500, 900, 0, uram), 5, 1, 4.101)
     assert found.modules["fc2_s"] == Figures("hls", tool, Resources(6, 720, 610, 4, uram), None, None, 3.95)
 
