@@ -1,6 +1,7 @@
 """Reports of AMD's tools, from fixtures written in their public formats: what is read, and what is refused with its reason."""
 
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,34 @@ def test_a_damaged_export_report(tmp_path, old, new, words):
     (tmp_path / "export_syn.xml").write_text(text.replace(old, new))
     with pytest.raises(ToolError, match=words):
         read_export(tmp_path / "export_syn.xml", "synthesis")
+
+
+READERS = {
+    "vitis_hls_2024.2/syn/report/csynth.xml": lambda path: read_synthesis(path.parent, "net", "vitis"),
+    "vivado_hls_2018.3/syn/report/csynth.xml": lambda path: read_synthesis(path.parent, "net", "vivado"),
+    "vitis_hls_2023.1/sim/report/net_cosim.rpt": read_cosimulation,
+    "vitis_hls_2024.2/impl/report/verilog/export_syn.xml": lambda path: read_export(path, "synthesis"),
+    "vivado/2022.2_ultrascale/vivado_synth.rpt": read_utilization,
+    "vivado/2022.2_ultrascale/vivado_hierarchy.rpt": read_hierarchy,
+    "vivado/2022.2_ultrascale/vivado_timing.rpt": read_slack,
+}
+
+
+@pytest.mark.parametrize("file", READERS)
+def test_no_damage_makes_more_than_an_error(tmp_path, file):
+    good = (FIXTURES / file).read_bytes()
+    path, draw, refused = tmp_path / Path(file).name, random.Random(file), []
+    marks = [b"", b"|", b"<", b">", b"-", b"9" * 30, b"\0", b"\xff", b"NA", b"~", b"&#0;", b"<LUT/>", b"\n"]
+    for _ in range(300):
+        start = draw.randrange(len(good))
+        end = start + draw.choice([0, 1, 5, 60, len(good)])
+        path.write_bytes(good[:start] + draw.choice(marks) + good[end:])
+        try:
+            READERS[file](path)
+        except ToolError as error:
+            refused.append(error.where)
+    assert len(refused) > 10
+    assert set(refused) == {str(path)}
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,16 @@ def test_without_steps_it_simulates_and_synthesises(capsys, install, folder):
     assert "cosim" not in out
 
 
+def test_on_a_terminal_lines_come_as_they_are_printed_without_their_colours(capsys, install, folder, monkeypatch):
+    install("vitis_hls")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    code, report, err = build(capsys, "--tool", "vitis", "--steps", "csim")
+    assert (code, report["version"]) == (0, "2023.1")  # as the program says, where no report does
+    assert "***** csim *****\n" in err
+    assert "?[31mred\n" in err
+    assert "\x1b" in (folder / "out" / "reports" / "vitis.log").read_text()
+
+
 def test_a_step_after_another_run_takes_what_is_there(capsys, install, folder):
     install("vitis_hls", "vivado")
     assert build(capsys, "--tool", "vitis")[0] == 0
