@@ -24,7 +24,7 @@ class Tool:
 
     Args:
         title: As its maker writes it.
-        standard: The C++ standard of the sources.
+        standard: The C++ standard of the sources, as its compilers call it.
         command: What runs the Tcl.
         uncertainty: The share of the clock period it keeps by itself, in percent.
         flow: Further words of ``open_solution``.
@@ -48,7 +48,7 @@ class Tool:
 TOOLS = {
     "Vivado": Tool(
         "Vivado HLS",
-        "c++11",
+        "c++0x",  # C++11 by the name that GCC 4.6 knows, which came with the tool until 2019
         "vivado_hls",
         12.5,
         "",

@@ -136,7 +136,7 @@ def test_the_tcl_is_valid_and_runs_the_chosen_steps(tmp_path, backend):
     ran = [line.split()[0] for line in run.stdout.splitlines() if line.split()[0] in steps]
     assert ran == ["csynth_design", "cosim_design"]
     assert "set_top myproject" in run.stdout
-    assert ("c++11" if backend == "Vivado" else "c++14") in run.stdout
+    assert ("c++0x" if backend == "Vivado" else "c++14") in run.stdout
     wrong = subprocess.run([tclsh, "run.tcl", "cism=0"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (wrong.returncode, "cism" in wrong.stderr) == (2, True)
 

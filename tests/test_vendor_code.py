@@ -119,7 +119,7 @@ def test_the_sources_are_of_the_tool_s_standard(tmp_path, backend, compiler):
     require_tool(compiler, program)
     for network in ("two inputs, reused", "in block RAM"):
         folder = project(backend, network).write(tmp_path / "net")
-        standard = "c++11" if backend == "Vivado" else "c++14"
+        standard = "c++0x" if backend == "Vivado" else "c++14"  # the older name of C++11
         flags = [f"-std={standard}", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-fsyntax-only"]
         stand_ins = ["-isystem", str(data_folder("firmware_lib") / "ap_types")]  # the tools bring their own
         command = [program, *flags, *stand_ins, "-I.", "net_test.cpp", "firmware/net.cpp"]
