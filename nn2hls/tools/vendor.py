@@ -115,28 +115,24 @@ class _Run:
         if any(s in HLS_STEPS for s in self.order.steps):
             self.launcher = next((x for x in LAUNCHERS[self.tool] if shutil.which(x.program)), None)
             if self.launcher is None:
-                missing += [" or ".join(x.program for x in LAUNCHERS[self.tool])]
+                missing.append(f"{TITLES[self.tool]} ({' or '.join(x.program for x in LAUNCHERS[self.tool])})")
         if "vsynth" in self.order.steps and not shutil.which("vivado"):
-            missing.append("vivado")
+            missing.append("Vivado (vivado)")
         if missing:
-            raise ToolError(
-                f"{TITLES[self.tool]} is not here: {' and '.join(missing)} is not on the PATH.", fix=self._by_hand()
-            )
+            raise ToolError(f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} not on the PATH.", fix=self._by_hand())
 
     def _by_hand(self) -> str:
-        steps = self.order.steps
-        ways = [x.shown(steps) for x in LAUNCHERS[self.tool]] if any(s in HLS_STEPS for s in steps) else []
-        lines = (
-            ["\n  or, where there is no ".join([ways[0], f"{LAUNCHERS[self.tool][0].program}: {ways[1]}"])]
-            if ways[1:]
-            else ways
-        )
-        lines += [shlex.join(["vivado", *_VIVADO])] if "vsynth" in steps else []
+        """What to run on a machine that has the tool."""
+        steps, folder, lines = self.order.steps, str(self.order.folder), []
+        if any(s in HLS_STEPS for s in steps):
+            first, *others = LAUNCHERS[self.tool]
+            lines = [first.shown(steps), *(f"or, where there is no {first.program}: {x.shown(steps)}" for x in others)]
+        if "vsynth" in steps:
+            lines.append(shlex.join(["vivado", *_VIVADO]))
         listed = "".join(f"\n  {line}" for line in lines)
-        folder = self.order.folder
         return (
-            f"Source the tool's settings64.sh, or take the folder {folder}, which is complete, to a machine that has it, "
-            f"and run there:{listed}\nWhen the folder is back, `nn2hls report {folder}` reads what the tool found."
+            f"Source the tool's settings64.sh, or take the folder {folder}, which is complete, to a machine that has it, and "
+            f"run there:{listed}\nWhen the folder is back, `nn2hls report {shlex.quote(folder)}` reads what the tool found."
         )
 
     def hls(self, steps: Sequence[str]) -> None:
@@ -150,14 +146,13 @@ class _Run:
         self._run(["vsynth"], "vivado", list(_VIVADO), shlex.join(["vivado", *_VIVADO]), {})
 
     def _run(self, steps: Sequence[str], program: str, words: list[str], shown: str, environment: Mapping[str, str]) -> None:
-        order, path = self.order, shutil.which(program)
-        assert path is not None
+        order, path = self.order, find(program)
         for step in steps:  # a mark of an earlier run must not speak for this one
             mark_of(order.folder, order.name, step).unlink(missing_ok=True)
         log = order.folder / self._log(steps[0])
         try:
             ended = run_logged(
-                [path, *words], order.folder, log, timeout=order.timeout, show=order.show, environment=environment
+                [str(path), *words], order.folder, log, timeout=order.timeout, show=order.show, environment=environment
             )
         except OSError as error:
             raise ToolError(f"{path} does not start: {error.strerror}.", where=str(order.folder)) from error
