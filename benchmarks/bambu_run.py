@@ -29,7 +29,6 @@ def record(name: str, folder: Path) -> Run:
         Nn2hlsError: A tool is missing, or the design cannot be built.
     """
     from nn2hls.cli import parser
-
     from nn2hls.commands.base import make_design
     from nn2hls.tools.find import find, version
 
