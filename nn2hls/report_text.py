@@ -16,7 +16,8 @@ _HEADS = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM18", "uram": "URA
 _SOURCES = {ESTIMATE: "estimate", SYNTHESIS: "estimate, after synthesis", MEASURED: "measured"}
 _STEPS = {True: "ok", False: "FAILED", None: "-"}
 _MET = {True: "yes", False: "NO", None: "-"}
-_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$@]|(?<=\w):(?=//)|(?<=\bwww)\.|^[-+=]|(?<=^\d)[.)])", re.I)
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&$@]|(?<=\w):(?=//)|(?<=\bwww)\.)", re.I)
+_LIST = re.compile(r"^(\d*)([-+=.)])")  # what makes a line the start of a list or a heading's underline
 
 Cells = Sequence[object]
 
@@ -128,11 +129,15 @@ def _plain(section: Section) -> str:
 
 
 def _markdown(section: Section, level: int) -> str:
-    parts = [f"{'#' * level} {_escaped(section.title)}", *(f"\n{_escaped(line)}" for line in section.lines)]
+    parts = [f"{'#' * level} {_escaped(section.title)}", *(f"\n{_paragraph(line)}" for line in section.lines)]
     if section.rows:
         rows = [["-" if c is None else _escaped(str(c)) for c in row] for row in section.rows]
         parts += ["", _line(section.head), _line(["---"] * len(section.head)), *map(_line, rows)]
     return "\n".join(parts) + "\n"
+
+
+def _paragraph(line: str) -> str:
+    return _LIST.sub(r"\1\\\2", _escaped(line.lstrip()))
 
 
 def _line(cells: Sequence[str]) -> str:

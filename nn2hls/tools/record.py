@@ -89,7 +89,6 @@ def _fits(hint: type, data: Any) -> bool:
 
 
 def _wrong(where: str, place: str, expected: str, data: Any) -> ToolError:
-    shown = repr(data) if isinstance(data, (str, float, bool, type(None))) else f"a value of type {type(data).__name__}"
-    return ToolError(
-        f"{f'The field {place!r}' if place else 'The document'} must be {expected}, not {shown[:60]}.", where=where
-    )
+    small = isinstance(data, (str, float, bool, type(None))) or (isinstance(data, int) and abs(data) < LARGEST)
+    shown = repr(data)[:60] if small else f"a value of type {type(data).__name__}"
+    return ToolError(f"{f'The field {place!r}' if place else 'The document'} must be {expected}, not {shown}.", where=where)
