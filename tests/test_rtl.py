@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from conftest import require_tool
 from rtl_cores import Output, Pipeline, one_at_a_time
 
 from nn2hls.errors import ToolError
-from nn2hls.tools import rtl_check
+from nn2hls.tools import rtl_check, rtl_skew
 from nn2hls.tools.rtl import Alignment, Core, Port, module_ports, port_names, wrap
-from nn2hls.tools.rtl_check import check, measure, simulate
+from nn2hls.tools.rtl_check import check, simulate
+from nn2hls.tools.rtl_skew import measure
 from nn2hls.tools.verilator import BUILD
 
 
@@ -35,14 +37,19 @@ def verilator(monkeypatch, library):
             shutil.rmtree(build, ignore_errors=True)
             shutil.copytree(library, build)
 
-    monkeypatch.setattr(rtl_check, "_clean", clean)
+    for module in (rtl_check, rtl_skew):
+        monkeypatch.setattr(module, "clean", clean)
 
 
-def test_the_simulation_leaves_its_log_only(tmp_path):
+def test_the_simulation_leaves_its_log_only(tmp_path, monkeypatch):
     require_tool("verilator", shutil.which("verilator"))
+    monkeypatch.chdir(tmp_path.parent)
     pipe = simple()
-    core, x = pipe.core(tmp_path), pipe.events(10)
-    check(core, [x], [pipe.answers(x)])
+    core, x = pipe.core(Path(tmp_path.name)), pipe.events(10)
+    _, found = check(core, [x], [pipe.answers(x)])
+    assert found.check.differ == 0
+    assert found.command.startswith("verilator --cc --exe --build")
+    assert "/" not in found.command.replace("rtl_sim/", "")
     assert {p.name for p in tmp_path.iterdir()} == {"core.v", "core_top.v", "verilator_core.log", "verilator_wrapper.log"}
 
 

@@ -20,7 +20,7 @@ class Done:
     """A program that ended by itself.
 
     Args:
-        command: As a user would type it.
+        command: As a user would type it in the folder.
         status: Its exit status, 0 or more.
         log: What it printed.
         seconds: How long it took.
@@ -59,7 +59,7 @@ def run_step(command: Sequence[str | Path], folder: Path, log: Path, seconds: fl
         raise ToolError(f"{name} {ended.text()}, most likely for want of memory.", where=str(folder), fix=fix)
     if ended.status < 0:
         raise ToolError(f"{name} {ended.text()}:\n{text}", where=str(folder))
-    return Done(shlex.join(words), ended.status, log, ended.seconds)
+    return Done(shlex.join([name, *words[1:]]), ended.status, log, ended.seconds)
 
 
 def _tail(log: Path) -> str:
