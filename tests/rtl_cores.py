@@ -85,8 +85,8 @@ class Pipeline:
         yield f"  assign _y{i} = now[{o.delay}] ? e{i}[{width - 1}:0] : {width}'d0;"
         if i == 0:
             for j, (w, s) in enumerate(self.inputs):
-                fill = f"{{{64 - w}{{x{j}[{w - 1}]}}}}" if s else f"{64 - w}'d0"
-                yield f"  wire signed [63:0] xs{j} = {{{fill}, x{j}[{w - 1}:0]}};"
+                kind = "signed " if s else ""  # as in C, all bits of the port count
+                yield f"  wire {kind}[{c_width(w) - 1}:0] xc{j} = x{j}; wire signed [63:0] xs{j} = xc{j};"
 
     def events(self, count, seed=0):
         rng = np.random.default_rng(seed)
