@@ -23,7 +23,7 @@ def test_a_program_that_ends_by_itself(tmp_path):
     ("code", "message"),
     [
         (
-            "print('terminate: std::bad_alloc'); raise SystemExit(1)",
+            "print('std::bad_alloc'); raise SystemExit(1)",
             r"ended with exit status 1, most likely for want of memory",
         ),
         ("import os; os.kill(os.getpid(), 9)", r"exit status -9 \(SIGKILL\), most likely for want of memory"),
