@@ -70,6 +70,7 @@ class Config:
         output_dir: Folder of the project.
         project_name: Name of the top function.
         part: The device.
+        bambu_device: What Bambu builds for in place of the part; None: the part.
         clock_period: In ns.
         clock_uncertainty: Share of the period, 0 to 1; None: what the tool takes by itself.
         io_type: ``io_parallel``.
@@ -87,6 +88,7 @@ class Config:
     output_dir: Path = Path("my-hls-test")
     project_name: str = "myproject"
     part: str = "xcvu13p-flga2577-2-e"
+    bambu_device: str | None = None
     clock_period: float = 5.0
     clock_uncertainty: float | None = None
     io_type: str = "io_parallel"

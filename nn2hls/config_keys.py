@@ -89,6 +89,14 @@ TOP_KEYS = (
     Key("Part", Place.TOP, "The device, for the project and the estimate.", v.part, "part", values="part"),
     Key("XilinxPart", Place.TOP, "An older name of Part.", v.part, "part", values="part"),
     Key("Board", Place.TOP, "A board, which stands for the part on it.", v.part, "part", values="part"),
+    Key(
+        "BambuDevice",
+        Place.TOP,
+        "What Bambu builds for in place of Part, by Bambu's name.",
+        v.bambu_device,
+        "bambu_device",
+        values="device",
+    ),
     Key("ClockPeriod", Place.TOP, "Clock period.", v.between(0.1, 100_000, "ns"), "clock_period", values="ns"),
     Key(
         "ClockUncertainty",

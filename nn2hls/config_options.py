@@ -16,6 +16,7 @@ from nn2hls.config_values import fixed_type
 OPTIONS = {
     "weights": (Place.TOP, "KerasH5"),
     "part": (Place.TOP, "Part"),
+    "bambu_device": (Place.TOP, "BambuDevice"),
     "clock": (Place.TOP, "ClockPeriod"),
     "backend": (Place.TOP, "Backend"),
     "output_dir": (Place.TOP, "OutputDir"),

@@ -48,6 +48,13 @@ def part(value: Any) -> str:
     return boards().get(name.lower().replace("_", "-").replace(" ", "-"), name)
 
 
+def bambu_device(value: Any) -> str:
+    """A device that Bambu has characterised, by its own name."""
+    from nn2hls.targets.bambu import named_device
+
+    return named_device(text(value)).name
+
+
 def identifier(value: Any) -> str:
     """A C identifier: it names files, the top function and its C++ header guard."""
     name = text(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -276,6 +276,10 @@ class Design:
         config = self.config
         uncertainty = TOOLS[config.backend].uncertainty if config.clock_uncertainty is None else 100 * config.clock_uncertainty
         options = Options(config.project_name, config.part, config.clock_period, uncertainty, config.backend)
+        if config.backend == "Bambu":
+            from nn2hls.targets.bambu import bambu_device
+
+            options = replace(options, device=bambu_device(config.part, config.bambu_device).name)
         inputs = test_vectors(self.graph, 100)
         answers, _ = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
         vectors = {n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.analysis import graph_ranges
+from nn2hls.emit_core import bambu_arguments, check_core, core_inputs, core_outputs
 from nn2hls.emit_layer import Layer, Value, layer
 from nn2hls.emit_names import RESULT, TYPE, identifiers
 from nn2hls.emit_tool import TOOLS, lines
@@ -27,11 +28,19 @@ _FILES = {
     "firmware/{name}.h": "project.h",
     "firmware/{name}.cpp": "project.cpp",
     "{name}_test.cpp": "test.cpp",
+}
+_VENDOR_FILES = {
     "{name}_bridge.cpp": "bridge.cpp",
     "build_prj.tcl": "build_prj.tcl",
     "vivado_synth.tcl": "vivado_synth.tcl",
     "vivado_clock.xdc": "vivado_clock.xdc",
 }
+_BAMBU_FILES = {
+    "{name}_bridge.cpp": "bridge_core.cpp",
+    "firmware/{name}_core.cpp": "core.cpp",
+    "build_bambu.sh": "build_bambu.sh",
+}
+_BAMBU_TYPES = ("ap_fixed.h", "ap_int.h", "ap_narrow.h")  # ours: its own cast wrongly into unsigned types
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class Options:
         name: Project and top function, a C identifier.
         part, clock_period, clock_uncertainty: For the Tcl; the uncertainty in percent of the period.
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
+        device: For Bambu, by its own name.
     """
 
     name: str = "myproject"
@@ -49,6 +59,7 @@ class Options:
     clock_period: float = 5.0
     clock_uncertainty: float = 27.0
     backend: str = "Vitis"
+    device: str = "xc7vx690t-3ffg1930-VVD"
 
 
 def is_dataflow(graph: Graph) -> bool:
@@ -102,11 +113,14 @@ class _Emitter:
 
     def _layer(self, node: Node) -> Layer:
         try:
-            code = node.op.call([self.ranges[i] for i in node.inputs], node.result_type)
+            operands = [self.ranges[i] for i in node.inputs]
+            if self.options.backend == "Bambu":
+                check_core(node.op, operands, node.result_type)
+            code = node.op.call(operands, node.result_type)
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
-        operands = tuple(self.values[i] for i in node.inputs)
-        return layer(self.ids[node.name], node, operands, self.values[node.name], code, self.tool, dataflow=self.dataflow)
+        read = tuple(self.values[i] for i in node.inputs)
+        return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=self.dataflow)
 
     def project(self) -> Project:
         name = self.options.name
@@ -121,12 +135,20 @@ class _Emitter:
             "signature": self.signature(),
             "helpers": lines(list(self._helpers()), 0, self.tool),
             "top": lines(list(self._top()), 0, self.tool),
+            "dataflow": self.dataflow,
+            "bambu": " ".join(bambu_arguments(self.options)),
+            "core_inputs": core_inputs(self.values[n.name] for n in self.graph.inputs),
+            "core_outputs": core_outputs(self.ports),
         }
         files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in self.layers}
-        for path, template in _FILES.items():
+        bambu = self.options.backend == "Bambu"
+        for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
             files[path.format(name=name)] = render(template, **context)
         for header in self._library():
             files[f"firmware/nn2hls/{header}"] = (data_folder("firmware_lib") / "nn2hls" / header).read_text(encoding="utf-8")
+        if bambu:
+            types = data_folder("firmware_lib") / "ap_types"
+            files |= {f"firmware/ap_types/{h}": (types / h).read_text(encoding="utf-8") for h in _BAMBU_TYPES}
         options = self.options
         layers = {x.id: x.node.name for x in self.layers}
         manifest = Manifest(name, options.backend, options.part, options.clock_period, layers)

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn2hls.emit_names import PARTS
+from nn2hls.emit_roms import roms
 from nn2hls.emit_tool import Tool, lines
-from nn2hls.errors import GraphError
 from nn2hls.ir import Node
-from nn2hls.ops.base import Call, Code, Pragma, Rom
-from nn2hls.ops.literals import literal, literals
-
-PER_LINE = 16  # numbers of a constant array
+from nn2hls.ops.base import Call, Code, Pragma
+from nn2hls.ops.literals import literal
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def layer(
     else:
         types = {f"T{k}": v.type for k, v in enumerate(operands)} | {"TY": result.type}
         helpers = _named(code.helpers, ident, types)
-        text, headers = _roms(code.roms, ident) + (lines(helpers, 0, tool) + "\n" if helpers else ""), tuple(code.headers)
+        text, headers = roms(code.roms, ident, tool) + (lines(helpers, 0, tool) + "\n" if helpers else ""), tuple(code.headers)
         body = _named(code.body, ident, types)
     if dataflow and not _has_loops(code):
         body = [Pragma("pipeline", "1"), *body]
@@ -77,7 +74,7 @@ def _has_loops(code: Call | Code) -> bool:
 
 def _call(ident: str, code: Call, tool: Tool) -> str:
     members = [f"static const {_c_type(v)} {k} = {literal(v)};" for k, v in code.config.items()]
-    return lines([f"struct {ident}_config {{", *members, "};"], 0, tool) + "\n" + _roms(code.roms, ident)
+    return lines([f"struct {ident}_config {{", *members, "};"], 0, tool) + "\n" + roms(code.roms, ident, tool)
 
 
 def _c_type(value: int) -> str:
@@ -91,15 +88,3 @@ def _named(parts: Sequence[str | Pragma], ident: str, types: Mapping[str, str]) 
         return re.sub(r"@(T\d+|TY)?", lambda m: types[m[1]] if m[1] else ident, text)
 
     return [Pragma(p.word, *map(name, p.arguments)) if isinstance(p, Pragma) else name(p) for p in parts]
-
-
-def _roms(roms: Mapping[str, Rom], ident: str) -> str:
-    text = ""
-    for name, rom in roms.items():
-        if name not in PARTS:
-            raise GraphError(f"Its constants '{name}' are not in nn2hls.emit_names.PARTS.", where=ident)
-        kind = f"ap_{'int' if rom.signed else 'uint'}<{rom.width}>" if rom.width else "int"
-        values = literals(rom.values)
-        rows = [", ".join(values[k : k + PER_LINE]) for k in range(0, len(values), PER_LINE)]
-        text += f"static const {kind} {ident}_{name}[{len(values)}] = {{\n    " + ",\n    ".join(rows) + "};\n\n"
-    return text

@@ -29,6 +29,7 @@ class Tool:
         uncertainty: The share of the clock period it keeps by itself, in percent.
         flow: Further words of ``open_solution``.
         setup: Tcl commands of the solution.
+        own_arrays: Whether lookups that run side by side need an array each.
         pragmas: Texts by the words of :class:`nn2hls.ops.base.Pragma`, with ``{0}`` .. for its arguments.
     """
 
@@ -38,11 +39,13 @@ class Tool:
     uncertainty: float
     flow: str
     setup: tuple[str, ...]
+    own_arrays: bool
     pragmas: Mapping[str, str]
 
     def text(self, pragma: Pragma) -> str:
-        """The pragma as this tool reads it."""
-        return "#pragma HLS " + self.pragmas[pragma.word].format(*pragma.arguments)
+        """The pragma as this tool reads it; nothing when the tool has none of that kind."""
+        found = self.pragmas.get(pragma.word)
+        return "" if found is None else "#pragma HLS " + found.format(*pragma.arguments)
 
 
 TOOLS = {
@@ -53,6 +56,7 @@ TOOLS = {
         12.5,
         "",
         ("config_array_partition -maximum_size 4096",),  # it partitions no array of more than 1,024 elements by itself
+        False,
         {**_COMMON, "block_rom": "RESOURCE variable={0} core=ROM_nP_BRAM"},
     ),
     "Vitis": Tool(
@@ -62,24 +66,23 @@ TOOLS = {
         27.0,
         " -flow_target vivado",
         (),
+        False,
         {**_COMMON, "block_rom": "BIND_STORAGE variable={0} type=rom_np impl=bram"},
     ),
+    # Bambu unrolls by NN2HLS_UNROLL and scalarises arrays by itself; it knows no such pragmas, and stops at some. The part of the
+    # clock period that it keeps is in its characterised delays. Its core has pragmas of its own (templates/core.cpp.jinja).
+    "Bambu": Tool("Bambu", "c++14", "bambu", 0.0, "", (), True, {}),
 }
-TOOLS["Bambu"] = TOOLS["Vitis"]  # its own pragmas come with its build; these stand under #ifndef __BAMBU__
 
 
 def lines(parts: Sequence[str | Pragma], indent: int, tool: Tool) -> str:
-    """Statements and pragmas as text; pragmas are hidden from Bambu, which stops at some of them."""
+    """Statements and the pragmas that the tool has, as text."""
     out: list[str] = []
-    guarded = False
     for part in parts:
-        if isinstance(part, Pragma) != guarded:
-            guarded = not guarded
-            out.append("#ifndef __BAMBU__" if guarded else "#endif")
         if isinstance(part, Pragma):
-            out.append(tool.text(part))
+            out += filter(None, [tool.text(part)])
             continue
         indent -= 4 * part.startswith("}")
         out.append(" " * indent + part)
         indent += 4 * part.endswith("{")
-    return "\n".join([*out, *(["#endif"] if guarded else [])]) + "\n"
+    return "\n".join(out) + "\n"

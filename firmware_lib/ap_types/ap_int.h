@@ -6,7 +6,11 @@
 #ifndef NN2HLS_AP_INT_H_
 #define NN2HLS_AP_INT_H_
 
+#ifdef __BAMBU__
+#include "ap_narrow.h"
+#else
 #include "ap_words.h"
+#endif
 
 template <int W, bool S>
 struct ap_int_base;
@@ -23,42 +27,6 @@ constexpr int max(int a, int b) { return a > b ? a : b; }
 
 // Width of the sum before its carry, and of & | ^: an unsigned operand beside a signed one takes a bit more.
 constexpr int common(int w1, bool s1, int w2, bool s2) { return max(w1 + (s2 && !s1), w2 + (s1 && !s2)); }
-
-template <int KIND, int BITS>
-struct word_kind {
-    typedef long long type;
-};
-template <int BITS>
-struct word_kind<1, BITS> {
-    typedef __int128 type;
-};
-template <int BITS>
-struct word_kind<2, BITS> {
-    typedef ap_words<(BITS + 63) / 64> type;
-};
-// The integer that holds W bits: always signed, so an unsigned value needs one bit more.
-template <int W, bool S>
-struct word {
-    typedef typename word_kind<(W + !S > 64) + (W + !S > 128), W + !S>::type type;
-};
-
-// The low `width` bits as a signed or unsigned value.
-constexpr long long wrap(long long v, int width, bool s) {
-    return s ? static_cast<long long>(static_cast<unsigned long long>(v) << (64 - width)) >> (64 - width)
-             : v & static_cast<long long>(~0ull >> (64 - width));
-}
-constexpr __int128 wrap(__int128 v, int width, bool s) {
-    return s ? static_cast<__int128>(static_cast<unsigned __int128>(v) << (128 - width)) >> (128 - width)
-             : v & static_cast<__int128>(~static_cast<unsigned __int128>(0) >> (128 - width));
-}
-constexpr long long left(long long v, int n) {
-    return n > 63 ? 0 : static_cast<long long>(static_cast<unsigned long long>(v) << n);
-}
-constexpr __int128 left(__int128 v, int n) {
-    return n > 127 ? 0 : static_cast<__int128>(static_cast<unsigned __int128>(v) << n);
-}
-constexpr long long right(long long v, int n) { return v >> (n > 63 ? 63 : n); }
-constexpr __int128 right(__int128 v, int n) { return v >> (n > 127 ? 127 : n); }
 
 }  // namespace ap_detail
 
@@ -208,14 +176,16 @@ struct ap_uint : ap_int_base<W, false> {
     NN2HLS_AP_WITH_C(OP, int, 32)                                                                                          \
     NN2HLS_AP_WITH_C(OP, long long, 64)
 
-#define NN2HLS_AP_WITH_C(OP, CTYPE, BITS)                                                                        \
-    template <int W, bool S>                                                                                     \
-    constexpr auto operator OP(const ap_int_base<W, S>& a, CTYPE b)->decltype(a OP ap_int_base<BITS, true>{b}) { \
-        return a OP ap_int_base<BITS, true>{b};                                                                  \
-    }                                                                                                            \
-    template <int W, bool S>                                                                                     \
-    constexpr auto operator OP(CTYPE a, const ap_int_base<W, S>& b)->decltype(ap_int_base<BITS, true>{a} OP b) { \
-        return ap_int_base<BITS, true>{a} OP b;                                                                  \
+#define NN2HLS_AP_WITH_C(OP, CTYPE, BITS)                                                     \
+    template <int W, bool S>                                                                  \
+    constexpr auto operator OP(const ap_int_base<W, S>& a, CTYPE b)                           \
+        ->decltype(a OP ap_int_base<BITS, true>{typename ap_int_base<BITS, true>::word(b)}) { \
+        return a OP ap_int_base<BITS, true>{typename ap_int_base<BITS, true>::word(b)};       \
+    }                                                                                         \
+    template <int W, bool S>                                                                  \
+    constexpr auto operator OP(CTYPE a, const ap_int_base<W, S>& b)                           \
+        ->decltype(ap_int_base<BITS, true>{typename ap_int_base<BITS, true>::word(a)} OP b) { \
+        return ap_int_base<BITS, true>{typename ap_int_base<BITS, true>::word(a)} OP b;       \
     }
 
 NN2HLS_AP_BINARY(*, W1 + W2, (S1 || S2))

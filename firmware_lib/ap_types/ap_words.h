@@ -108,6 +108,42 @@ struct ap_words {
 
 namespace ap_detail {
 
+template <int KIND, int BITS>
+struct word_kind {
+    typedef long long type;
+};
+template <int BITS>
+struct word_kind<1, BITS> {
+    typedef __int128 type;
+};
+template <int BITS>
+struct word_kind<2, BITS> {
+    typedef ap_words<(BITS + 63) / 64> type;
+};
+// The integer that holds W bits: always signed, so an unsigned value needs one bit more.
+template <int W, bool S>
+struct word {
+    typedef typename word_kind<(W + !S > 64) + (W + !S > 128), W + !S>::type type;
+};
+
+// The low `width` bits as a signed or unsigned value.
+constexpr long long wrap(long long v, int width, bool s) {
+    return s ? static_cast<long long>(static_cast<unsigned long long>(v) << (64 - width)) >> (64 - width)
+             : v & static_cast<long long>(~0ull >> (64 - width));
+}
+constexpr __int128 wrap(__int128 v, int width, bool s) {
+    return s ? static_cast<__int128>(static_cast<unsigned __int128>(v) << (128 - width)) >> (128 - width)
+             : v & static_cast<__int128>(~static_cast<unsigned __int128>(0) >> (128 - width));
+}
+constexpr long long left(long long v, int n) {
+    return n > 63 ? 0 : static_cast<long long>(static_cast<unsigned long long>(v) << n);
+}
+constexpr __int128 left(__int128 v, int n) {
+    return n > 127 ? 0 : static_cast<__int128>(static_cast<unsigned __int128>(v) << n);
+}
+constexpr long long right(long long v, int n) { return v >> (n > 63 ? 63 : n); }
+constexpr __int128 right(__int128 v, int n) { return v >> (n > 127 ? 127 : n); }
+
 template <int N>
 ap_words<N> left(const ap_words<N>& v, int n) {
     return v << n;

@@ -130,15 +130,10 @@ struct format_of {
 };
 template <class Y>
 struct format;
-#ifdef __BAMBU__
-template <int W, int I, bool S, ac_q_mode Q, ac_o_mode O>
-struct format<ac_fixed<W, I, S, Q, O> > : format_of<W, S, int(Q), int(O)> {};
-#else
 template <int W, int I, ap_q_mode Q, ap_o_mode O>
 struct format<ap_fixed<W, I, Q, O, 0> > : format_of<W, true, int(Q), int(O)> {};
 template <int W, int I, ap_q_mode Q, ap_o_mode O>
 struct format<ap_ufixed<W, I, Q, O, 0> > : format_of<W, false, int(Q), int(O)> {};
-#endif
 
 // The mantissa of an ap_fixed as ap_int<W>, of an ap_ufixed as ap_uint<W>.
 template <class Y>

@@ -8,11 +8,34 @@
 // of the plain functions that call these templates.
 #ifdef __BAMBU__
 #define NN2HLS_UNROLL _Pragma("clang loop unroll(full)")
+#define NN2HLS_ROLLED _Pragma("clang loop unroll(disable)")  // steps that share their hardware
 #else
 #define NN2HLS_UNROLL
+#define NN2HLS_ROLLED
 #endif
 
 namespace nn2hls {
+
+// Word `at` of a table. Lookups that run side by side are numbered: where a tool needs an array for each of them, the table is
+// a struct whose at(number, at) reads the array of that number.
+template <class T>
+T lookup(const T* table, int, int at) {
+    return table[at];
+}
+template <class TABLE>
+typename TABLE::word lookup(const TABLE&, int number, int at) {
+    return TABLE::at(number, at);
+}
+
+// Word `bank` of row `at`, where each row has N words that are read side by side.
+template <int N, class T>
+T banked(const T* table, int bank, int at) {
+    return table[at * N + bank];
+}
+template <int N, class TABLE>
+typename TABLE::word banked(const TABLE&, int bank, int at) {
+    return TABLE::at(bank, at);
+}
 
 // The members of config C that belong to operand K: C::up0, C::up1, ... Only those that a layer asks for need to exist.
 template <class C, int K>

@@ -7,14 +7,65 @@
 
 namespace nn2hls {
 
+// x[index] of N registers. Bambu would put an array with a variable index into a memory, which has two ports, so it gets a tree
+// of selections by the bits of the index.
+template <int N, class X>
+X choose(const X x[], int index) {
+#ifdef __BAMBU__
+    X level[N];
+    NN2HLS_UNROLL
+    for (int k = 0; k < N; k++) {
+        level[k] = x[k];
+    }
+    NN2HLS_UNROLL
+    for (int step = 1; step < N; step *= 2) {
+        NN2HLS_UNROLL
+        for (int k = 0; k < N - step; k += 2 * step) {
+            level[k] = index & step ? level[k + step] : level[k];
+        }
+    }
+    return level[0];
+#else
+    return x[index];
+#endif
+}
+
+// A register that takes a value when it is told to. Bambu gets a selection, which needs no state of its own.
+template <class ACC>
+void keep(ACC& kept, bool take, const ACC& value) {
+#ifdef __BAMBU__
+    kept = take ? value : kept;
+#else
+    if (take) kept = value;
+#endif
+}
+
+// Before the first step. The schedule writes every register before it is used; Bambu's selections also read it before.
+template <class CONFIG, class ACC>
+void dense_start(ACC acc[], ACC part[]) {
+#ifdef __BAMBU__
+    NN2HLS_UNROLL
+    for (int m = 0; m < CONFIG::multipliers; m++) {
+        acc[m] = 0;
+    }
+    NN2HLS_UNROLL
+    for (int k = 0; k < CONFIG::multipliers * CONFIG::segments; k++) {
+        part[k] = 0;
+    }
+#else
+    (void)acc;
+    (void)part;
+#endif
+}
+
 // One step: each multiplier reads its ROM word (weight, input index, first, segment, from the top bit down), adds the product
 // to its accumulator, which starts from zero where a segment starts, and keeps the running sum in the segment's register.
 // The index counts from the multiplier's own CONFIG::inputs inputs; all share x where that is 0.
-template <class CONFIG, class X, class WORD, class ACC>
-void dense_step(const X x[], const WORD rom[], int step, ACC acc[], ACC part[]) {
+template <class CONFIG, class X, class ROM, class ACC>
+void dense_step(const X x[], ROM rom, int step, ACC acc[], ACC part[]) {
     NN2HLS_UNROLL
     for (int m = 0; m < CONFIG::multipliers; m++) {
-        const WORD word = rom[step * CONFIG::multipliers + m];
+        const auto word = banked<CONFIG::multipliers>(rom, m, step);
         const int segment_low = 0, first_low = CONFIG::segment_bits, index_low = first_low + 1;
         const int weight_low = index_low + CONFIG::index_bits;
         ap_int<CONFIG::weight_bits> weight = word.range(weight_low + CONFIG::weight_bits - 1, weight_low);
@@ -22,11 +73,12 @@ void dense_step(const X x[], const WORD rom[], int step, ACC acc[], ACC part[]) 
         ap_uint<1> first = word.range(first_low, first_low);
         ap_uint<CONFIG::segment_bits> segment = word.range(first_low - 1, segment_low);
         const ACC before = first ? ACC(0) : acc[m];
-        const ACC sum = before + x[m * CONFIG::inputs + index.to_int()] * weight;
+        const ACC sum = before + choose<CONFIG::choices>(x + m * CONFIG::inputs, index.to_int()) * weight;
         acc[m] = sum;
         NN2HLS_UNROLL
-        for (int s = 0; s < CONFIG::segments; s++)
-            if (segment == s) part[m * CONFIG::segments + s] = sum;
+        for (int s = 0; s < CONFIG::segments; s++) {
+            keep(part[m * CONFIG::segments + s], segment == s, sum);
+        }
     }
 }
 

@@ -28,14 +28,14 @@ ap_int<W> linear_part(const ap_int<W>& m) {
 }
 
 // The address is the bits of the folded operand's mantissa in the address type.
-template <class C, class X, class Y, class T>
-void table(const X x[], Y y[], const T rom[]) {
+template <class C, class X, class Y, class ROM>
+void table(const X x[], Y y[], ROM rom) {
     NN2HLS_UNROLL
     for (int i = 0; i < C::n; i++) {
         const ap_int<C::in_width> m = raw(x[i]);
         const ap_int<C::in_width> f = folded<C::fold>(m);
         const ap_uint<C::address_width> address = cast_to<C::address_shift, C::address_width, C::address_signed, RND, SAT>(f);
-        const ap_int<C::width> entry = rom[address.to_int()];
+        const ap_int<C::width> entry = lookup(rom, i, address.to_int());
         const ap_int<C::width> product = linear_part<C::linear>(m) * ap_int<C::width>(C::slope);
         const ap_int<C::width> r = (entry << C::entry_up) + (product << C::slope_up);
         store<C::shift>(y[i], r);

@@ -90,6 +90,7 @@ _IN_PLACE: dict[str, tuple[str, type, str]] = {
     "reuse": ("N", str, "reuse factor of all layers without their own"),
     "strategy": ("WORD", str, "Latency or Resource"),
     "part": ("PART", str, "the device"),
+    "bambu-device": ("DEVICE", str, "what Bambu builds for in place of the device, by Bambu's name"),
     "clock": ("NS", str, "clock period"),
     "backend": ("TOOL", str, "Vivado, Vitis or Bambu"),
     "calibration": ("FILE", Path, "data that may set types"),

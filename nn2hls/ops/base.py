@@ -51,11 +51,18 @@ class Hints:
 
 @dataclass(frozen=True)
 class Rom:
-    """A constant array in the generated code: integer literals, row-major; ``width`` 0 stands for a C++ int."""
+    """A constant array in the generated code: integer literals, row-major; ``width`` 0 stands for a C++ int.
+
+    Args:
+        lookups: How many run side by side at addresses that depend on data, each by its number (``nn2hls::lookup``).
+        banks: The array is rows of so many words that are read side by side (``nn2hls::banked``).
+    """
 
     values: np.ndarray
     width: int
     signed: bool
+    lookups: int = 0
+    banks: int = 0
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
     config = {
         "multipliers": m,
         "inputs": 0 if layout.wiring is None else layout.choices,
+        "choices": layout.choices,
         "segments": segments,
         "weight_bits": weight_bits,
         "index_bits": index_bits,
@@ -126,6 +127,8 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
         Pragma("unroll"),
         f"x[i] = nn2hls::raw(x0[{'i' if layout.wiring is None else '@_wires[i]'}]);",
         "}",
+        "nn2hls::dense_start<@_config>(acc, part);",
+        "NN2HLS_ROLLED",
         f"for (int step = 0; step < {layout.steps}; step++) {{",
         Pragma("pipeline", "1"),
         "nn2hls::dense_step<@_config>(x, @_rom, step, acc, part);",
@@ -136,7 +139,7 @@ def _reused(layout: ReusedPlan, result: FixedType) -> Code:
     for j in range(n_out):
         terms = [f"part[{a * segments + b}]" for a, b in layout.parts[j]]
         body += _store(j, _tree(terms, accum, own, int(layout.bias[j])), exact, shift)
-    roms = {"rom": Rom(layout.packed().reshape(-1), layout.word_bits, False)}
+    roms = {"rom": Rom(layout.packed().reshape(-1), layout.word_bits, False, banks=m)}
     if layout.wiring is not None:
         roms["wires"] = Rom(layout.wiring.reshape(-1), 0, True)
     return Code(body, helpers, headers=("cast.h", "dense.h"), roms=roms)

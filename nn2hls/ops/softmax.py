@@ -322,15 +322,15 @@ class Softmax(Op):
 
     def _memories(self, n: int, rows: int) -> tuple[Memory, ...]:
         found = []
-        for name, rom in self._roms().items():
+        for rom in self._roms(n, rows).values():
             if len(rom.values) > 1:
-                lookups = rows * (n if name.startswith("exp") else 1)
-                found.append(Memory(len(rom.values), rom.width, copies=math.ceil(lookups / 2)))
+                found.append(Memory(len(rom.values), rom.width, copies=math.ceil(rom.lookups / 2)))
         return tuple(found)
 
-    def _roms(self) -> dict[str, Rom]:
-        names = ("exp_high", "exp_low", "inverse", "slope", *(["power"] if self.log else []))
-        return {k: Rom(w, max(1, int(w.max()).bit_length()), False) for k, w in zip(names, self.words(), strict=False)}
+    def _roms(self, n: int, rows: int) -> dict[str, Rom]:
+        lookups = {"exp_high": n, "exp_low": n, "inverse": 1, "slope": 1, **({"power": 1} if self.log else {})}
+        both = zip(lookups.items(), self.words(), strict=False)
+        return {k: Rom(w, max(1, int(w.max()).bit_length()), False, rows * count) for (k, count), w in both}
 
     def call(self, xs: Sequence[Range], result: FixedType) -> Call:
         (x,) = xs
@@ -363,4 +363,4 @@ class Softmax(Op):
             members |= {"width": signed_width(exact.low), "distance_up": exact.fraction - x.fraction, "sum_up": up}
         else:
             members |= {"drop": p.exp_t.fraction + p.inverse_t.fraction + most - p.fraction, "top": self.top}
-        return Call("softmax.h", "log_softmax" if self.log else "softmax", members, self._roms())
+        return Call("softmax.h", "log_softmax" if self.log else "softmax", members, self._roms(n, x.lo.size // n))

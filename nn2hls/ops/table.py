@@ -166,10 +166,10 @@ class Table(Op):
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
-    def rom(self) -> Rom:
-        """The entries, addressed by the bits of the address."""
+    def rom(self, lookups: int = 1) -> Rom:
+        """The entries, addressed by the bits of the address, for so many lookups side by side."""
         _, table_t, _, words = self._types()
-        return Rom(words, table_t.width, table_t.signed)
+        return Rom(words, table_t.width, table_t.signed, lookups)
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         (x,) = xs
@@ -199,7 +199,7 @@ class Table(Op):
         (x,) = xs
         address_t, _, _, _ = self._types()
         exact, (_, slope, up) = self.exact(xs), self._sum(x)
-        top = int(np.abs(ints(self.rom().values)).max(initial=1))
+        top = int(np.abs(ints(self.rom(x.lo.size).values)).max(initial=1))
         members = {
             "width": signed_width(exact.low, exact.high, 2 * x.bound * max(1, slope), top << up),
             "in_width": signed_width(-x.bound, x.bound),
@@ -212,7 +212,7 @@ class Table(Op):
             "address_shift": x.fraction - address_t.fraction,
             "entry_up": up,
         }
-        return simple_call("table.h", "table", exact, result, members, {"table": self.rom()})
+        return simple_call("table.h", "table", exact, result, members, {"table": self.rom(x.lo.size)})
 
 
 def fold(kind: Fold, x: Range) -> Range:

@@ -53,7 +53,9 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
     try:
         project._fill(folder)
         library = folder / f"design-{hashlib.sha256(project.digest.encode()).hexdigest()[:12]}.so"
-        sources = [f"{project.name}_bridge.cpp", f"firmware/{project.name}.cpp"]
+        core = f"firmware/{project.name}_core.cpp" in project.files  # for Bambu: the bridge has all of it
+        sources = [f"{project.name}_bridge.cpp", *([] if core else [f"firmware/{project.name}.cpp"])]
+        flags = [*flags, "-D__BAMBU__"] if core else flags
         unity = folder / "unity.cpp"  # one translation unit: the headers are parsed once
         unity.write_text("".join(f'#include "{s}"\n' for s in sources), encoding="utf-8")
         stand_ins = data_folder("firmware_lib") / "ap_types"

@@ -1,0 +1,78 @@
+"""The devices that Bambu has characterised, and which of them a part is: data in ``bambu.csv``."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from dataclasses import dataclass
+
+from nn2hls.errors import ConfigError, suggest
+from nn2hls.targets.part import DATA, Part, find_part
+
+
+@dataclass(frozen=True)
+class BambuDevice:
+    """A device by Bambu's name, the part and speed grade that it is (empty where we have none), and yosys's synthesis for it."""
+
+    name: str
+    part: str
+    grade: str
+    yosys: str
+
+
+@functools.cache
+def bambu_devices() -> tuple[BambuDevice, ...]:
+    """All of them, in the order of the data file."""
+    with (DATA / "bambu.csv").open(encoding="utf-8") as lines:
+        return tuple(BambuDevice(**row) for row in csv.DictReader(x for x in lines if not x.startswith("#")))
+
+
+def bambu_device(part: str, named: str | None = None) -> BambuDevice:
+    """The device that Bambu builds for.
+
+    Args:
+        part: The Part of the config. The package does not count, the speed grade does: Bambu's delays belong to one grade.
+        named: The user's own choice, by Bambu's name.
+
+    Raises:
+        ConfigError: Bambu has not characterised it; the message names the nearest device that it has.
+    """
+    if named is not None:
+        return named_device(named)
+    wanted = find_part(part)
+    for device in bambu_devices():
+        if (device.part, device.grade) == (wanted.name, wanted.grade):
+            return device
+    near = nearest(wanted)
+    raise ConfigError(
+        f"Bambu has not characterised {wanted.name} with speed grade -{wanted.grade}.",
+        where="Part",
+        fix=f"The nearest that it knows is {near.name}: set Part to it, or, to build for it in place of the part, "
+        f"BambuDevice: {near.name} (--bambu-device {near.name}).",
+    )
+
+
+def named_device(name: str) -> BambuDevice:
+    """The device by Bambu's own name, with or without the ``-VVD`` at its end.
+
+    Raises:
+        ConfigError: It has none of that name.
+    """
+    known = {d.name.lower(): d for d in bambu_devices()}
+    asked = name.strip().lower()
+    found = known.get(asked) or known.get(f"{asked}-vvd")
+    if found is None:
+        close = suggest(asked, list(known)) or f"Known are {', '.join(d.name for d in bambu_devices())}."
+        raise ConfigError(f"Bambu has no device {name!r}.", fix=close)
+    return found
+
+
+def nearest(part: Part) -> BambuDevice:
+    """The device of the same name, else the nearest in size of its family, else of all."""
+
+    def distance(device: BambuDevice) -> tuple[bool, bool, float]:
+        other = find_part(device.part)
+        ratio = max(part.lut, other.lut) / min(part.lut, other.lut)
+        return device.part != part.name, other.family.name != part.family.name, ratio
+
+    return min((d for d in bambu_devices() if d.part), key=distance)
