@@ -212,7 +212,7 @@ class _Emitter:
     def _library(self) -> list[str]:
         """Headers of firmware_lib that the layers include, and those that they include."""
         folder = data_folder("firmware_lib") / "nn2hls"
-        wanted, found = ["cast.h", *(h for x in self.layers for h in x.headers)], set()
+        wanted, found = ["cast.h", "common.h", *(h for x in self.layers for h in x.headers)], set()
         while wanted:
             header = wanted.pop()
             if header not in found:
@@ -250,6 +250,7 @@ def _copy(copied: tuple[Value, int] | None) -> Iterator[str | Pragma]:
 def _loop(function: str, value: Value, targets: list[str]) -> Iterator[str | Pragma]:
     parameters = [f"const {value.type} x[{value.size}]", *(f"{value.type} {t}[{value.size}]" for t in targets)]
     yield f"static void {function}({', '.join(parameters)}) {{"
+    yield "NN2HLS_UNROLL"
     yield f"for (int i = 0; i < {value.size}; i++) {{"
     yield Pragma("unroll")
     yield from (f"{t}[i] = x[i];" for t in targets)
