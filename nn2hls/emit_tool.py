@@ -69,8 +69,8 @@ TOOLS = {
         False,
         {**_COMMON, "block_rom": "BIND_STORAGE variable={0} type=rom_np impl=bram"},
     ),
-    # Bambu unrolls by NN2HLS_UNROLL and scalarises arrays by itself; it knows no such pragmas, and stops at some. The part of the
-    # clock period that it keeps is in its characterised delays. Its core has pragmas of its own (templates/core.cpp.jinja).
+    # Bambu unrolls by NN2HLS_UNROLL and scalarises arrays by itself; it knows no such pragmas, and stops at some. What of the
+    # clock period it keeps is in its characterised delays. Its core has pragmas of its own (templates/core.cpp.jinja).
     "Bambu": Tool("Bambu", "c++14", "bambu", 0.0, "", (), True, {}),
 }
 

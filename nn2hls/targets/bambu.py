@@ -12,12 +12,16 @@ from nn2hls.targets.part import DATA, Part, find_part
 
 @dataclass(frozen=True)
 class BambuDevice:
-    """A device by Bambu's name, the part and speed grade that it is (empty where we have none), and yosys's synthesis for it."""
+    """A device.
+
+    Args:
+        name: Bambu's.
+        part, grade: Which of our parts it is; empty where it is none.
+    """
 
     name: str
     part: str
     grade: str
-    yosys: str
 
 
 @functools.cache

@@ -6,8 +6,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from nn2hls.errors import ToolError, suggest
+from nn2hls.targets.bambu import BambuDevice
 from nn2hls.tools.report import BuildReport
+from nn2hls.tools.rtl import Tensors
+
+
+@dataclass(frozen=True, eq=False)
+class CoreOrder:
+    """A core to be built behind scalar ports.
+
+    Args:
+        inputs, outputs: Its tensors.
+        pipelined: Whether it must take an event every clock; else it takes one at a time.
+        device: What it is built for.
+        arguments: Of the tool.
+        stimulus, answers: Mantissas (events, elements) of each input and, from the emulator, of each output.
+    """
+
+    inputs: Tensors
+    outputs: Tensors
+    pipelined: bool
+    device: BambuDevice
+    arguments: tuple[str, ...]
+    stimulus: tuple[np.ndarray, ...]
+    answers: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -22,6 +47,7 @@ class Order:
         steps: In the order of the tool; empty: the tool's own choice.
         timeout: Seconds for each program that is started; None: no limit of the user's.
         show: Called with each line that the tool prints.
+        core: For Bambu.
     """
 
     folder: Path
@@ -32,6 +58,7 @@ class Order:
     steps: tuple[str, ...] = ()
     timeout: float | None = None
     show: Callable[[str], None] | None = None
+    core: CoreOrder | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +96,18 @@ def _vivado(order: Order) -> BuildReport:
     return run_vendor(order, "vivado")
 
 
+def _bambu(order: Order) -> BuildReport:
+    from nn2hls.tools.bambu import run_bambu
+
+    return run_bambu(order)
+
+
+_BAMBU = ("hls", "simulate", "yosys")
 _AMD = ("csim", "synth", "cosim", "export", "vsynth")
 TOOLS: Mapping[str, Tool] = {
     "csim": Tool(_csim, None, ("csim",), ("csim",)),
     "vitis": Tool(_vitis, "Vitis", _AMD, _AMD[:2]),
+    "bambu": Tool(_bambu, "Bambu", _BAMBU, _BAMBU),
     "vivado": Tool(_vivado, "Vivado", _AMD, _AMD[:2]),
 }
 

@@ -24,10 +24,12 @@ class Ended:
     Args:
         status: The exit status, negative for a signal; None when it took too long and was ended.
         seconds: How long it took.
+        memory: Bytes that it, or the largest program that it started, took at most.
     """
 
     status: int | None
     seconds: float
+    memory: int = 0
 
     def text(self) -> str:
         """How it ended, for people."""
@@ -77,9 +79,9 @@ def run_logged(
                 time.sleep(_POLL)
                 late = timeout is not None and time.monotonic() - start > timeout
         finally:
-            _end_group(process)
+            memory = _end_group(process)
         lines.pass_on()
-    return Ended(None if late else process.returncode, time.monotonic() - start)
+    return Ended(None if late else process.returncode, time.monotonic() - start, memory)
 
 
 class _Lines:
@@ -102,8 +104,8 @@ def _is_over(process: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the program, if it still runs, and the children that it may have left behind."""
+def _end_group(process: subprocess.Popen[bytes]) -> int:
+    """End the program, if it still runs, and the children that it may have left behind; the answer is its memory in bytes."""
     try:
         _signal_group(process, signal.SIGTERM)
         until = time.monotonic() + GRACE
@@ -111,7 +113,9 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             time.sleep(_POLL)
     finally:  # also when the user interrupts this, too
         _signal_group(process, signal.SIGKILL)
-        process.wait()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss * 1024
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -1,0 +1,179 @@
+"""Bambu: the core of a project as Verilog, a wrapper that aligns its outputs, its simulation, and what yosys makes of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nn2hls.errors import ToolError
+from nn2hls.tools.build import CoreOrder, Order
+from nn2hls.tools.find import find, version
+from nn2hls.tools.process import Ended, run_logged
+from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
+from nn2hls.tools.rtl import Core
+from nn2hls.tools.rtl_check import check
+
+FOLDER = "bambu"  # of the project: the Verilog, Bambu's own files and the logs
+LOG = f"{FOLDER}/bambu.log"
+SECONDS = 3600.0  # for each program, when nobody says
+STEPS = ("hls", "simulate", "yosys")
+_SMALLER = "Set a higher ReuseFactor for the largest layers, or narrower types; `nn2hls plan` shows what each layer costs."
+
+
+def run_bambu(order: Order) -> BuildReport:
+    """Run the steps of an order: ``hls`` writes the Verilog, ``simulate`` checks it bit for bit, ``yosys`` counts it.
+
+    Without Verilator or yosys their steps are not run, and the report says so.
+
+    Raises:
+        ToolError: Bambu or its compiler is missing.
+    """
+    assert order.core is not None
+    return _Run(order, order.core).report()
+
+
+def built_core(folder: Path, name: str, order: CoreOrder) -> Core:
+    """The core that Bambu has written into a project.
+
+    Raises:
+        ToolError: There is none.
+    """
+    core = Core(f"{name}_core", folder / FOLDER, order.inputs, order.outputs, order.pipelined)
+    if not core.source.is_file():
+        raise ToolError(
+            "Bambu has written no Verilog here.", where=str(core.folder), fix="Run `nn2hls build CONFIG --tool bambu` first."
+        )
+    return core
+
+
+@dataclass
+class _Run:
+    order: Order
+    core: CoreOrder
+    version: str = ""
+    steps: list[Step] = field(default_factory=list)
+    total: list[Figures] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """For each program."""
+        return self.order.timeout or SECONDS
+
+    def report(self) -> BuildReport:
+        """Run what was asked for, up to the first step that fails."""
+        order = self.order
+        actions = {"hls": self._hls, "simulate": self._simulate, "yosys": self._yosys}
+        for name in STEPS:
+            if name not in order.steps:
+                continue
+            if any(s.ok is False for s in self.steps):
+                self.steps.append(Step(name, None, note="not reached"))
+            else:
+                actions[name]()
+        empty = BuildReport("bambu", str(order.folder), order.digest, self.version, order.part, order.clock_ns)
+        found = {"steps": self.steps, "total": self.total, "checks": self.checks, "notes": self.notes}
+        return replace(empty, **{k: tuple(v) for k, v in found.items()})
+
+    # ---- Bambu -----------------------------------------------------------------------------------------------------------
+
+    def _hls(self) -> None:
+        program = find("bambu")
+        find("clang-16")
+        self.version = version(program)
+        folder = self.order.folder / FOLDER
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        log = self.order.folder / LOG
+        command = [str(program), *self.core.arguments]
+        ended = run_logged(command, folder, log, timeout=self.seconds, show=self.order.show)
+        text = log.read_text(encoding="utf-8", errors="replace")
+        shown = f"cd {FOLDER} && {shlex.join(['bambu', *self.core.arguments])}"
+        problem = self._problem(ended, text)
+        self.steps.append(Step("hls", not problem, ended.seconds, shown, LOG, problem or f"{ended.memory >> 20:,} MiB at most"))
+        if not problem:
+            self.total.append(_figures(text, f"bambu {self.version}", pipelined=self.core.pipelined))
+
+    def _problem(self, ended: Ended, text: str) -> str:
+        """Why there is no usable Verilog; empty when there is."""
+        if ended.status is None:
+            return f"took longer than {self.seconds:g} s. {_SMALLER} --timeout gives it more time."
+        if "bad_alloc" in text or "out of memory" in text.lower():
+            return f"ran out of memory. {_SMALLER}"
+        if ended.status:
+            said = re.findall(r"^(?:error -> .*|.*\berror: .*)$", text, re.M)
+            return f"{ended.text()}{': ' + said[0].strip() if said else ''}. {_SMALLER}"
+        if not (self.order.folder / FOLDER / f"{self.order.name}_core.v").is_file():
+            return "ended without an error and without Verilog."
+        if self.core.pipelined and "Required pipelining with II=1" not in text:
+            return "did not take the pipeline pragma, so the core is not one of II 1."
+        return ""
+
+    # ---- Verilator and yosys ---------------------------------------------------------------------------------------------
+
+    def _simulate(self) -> None:
+        if not self._is_there("verilator", "simulate"):
+            return
+        core = built_core(self.order.folder, self.order.name, self.core)
+        try:
+            alignment, found = check(core, self.core.stimulus, self.core.answers, seconds=self.seconds)
+        except ToolError as error:
+            self.steps.append(Step("simulate", False, note=str(error)))
+            return
+        self.checks.append(found.check)
+        ok = not found.check.differ
+        note = found.first or f"{alignment.last} clocks from inputs to aligned outputs"
+        if self.core.pipelined and found.check.interval not in (1, None):
+            ok, note = False, f"it was to take an event every clock, and takes one in {found.check.interval}"
+        self.steps.append(Step("simulate", ok, found.seconds, found.command, f"{FOLDER}/{found.log}", note))
+
+    def _yosys(self) -> None:
+        if not self._is_there("yosys", "yosys"):
+            return
+        from nn2hls.tools.yosys import synthesise
+
+        core = built_core(self.order.folder, self.order.name, self.core)
+        try:
+            wrapped = (core.folder / f"{core.wrapper}.v").is_file()
+            sources = [f"{core.name}.v", *([f"{core.wrapper}.v"] if wrapped else [])]
+            top = core.wrapper if wrapped else core.name
+            done = synthesise(core.folder, top, self.core.device.name, sources, seconds=self.seconds)
+        except ToolError as error:
+            self.steps.append(Step("yosys", False, note=str(error)))
+            return
+        run = done.run
+        note = f"not counted: {done.unknown}" if done.unknown else ""
+        self.steps.append(Step("yosys", True, run.seconds, run.command, f"{FOLDER}/{run.log.name}", note))
+        self.total.append(done.figures)
+
+    def _is_there(self, program: str, step: str) -> bool:
+        try:
+            find(program)
+        except ToolError as error:
+            self.steps.append(Step(step, None, note=str(error)))
+            return False
+        return True
+
+
+def _figures(text: str, tool: str, *, pipelined: bool) -> Figures:
+    """What Bambu's log says of the top function: states, flip-flops, and the clock that its delays allow."""
+    states = _last(r"Number of states: (\d+)", text)
+    flip_flops = _last(r"Total number of flip-flops in function \S+: (\d+)", text)
+    megahertz = _last(r"Estimated max frequency \(MHz\): ([\d.]+)", text)
+    return Figures(
+        "hls",
+        tool,
+        Resources(ff=None if flip_flops is None else int(flip_flops)),
+        latency=int(states) if states is not None and pipelined else None,
+        interval=1 if pipelined else None,
+        clock_ns=round(1000 / float(megahertz), 3) if megahertz is not None and float(megahertz) > 0 else None,
+    )
+
+
+def _last(pattern: str, text: str) -> str | None:
+    found = re.findall(pattern, text)
+    return found[-1] if found else None
