@@ -26,9 +26,11 @@ from nn2hls.vectors import test_vectors
 
 if TYPE_CHECKING:
     from nn2hls.compare import Comparison
+    from nn2hls.emit import Options
     from nn2hls.estimate import Estimate
     from nn2hls.plan import Sizer
     from nn2hls.project import Project
+    from nn2hls.tools.build import CoreOrder
     from nn2hls.tools.gxx import CompiledDesign
     from nn2hls.tools.report import BuildReport
 
@@ -50,6 +52,7 @@ class Verdict:
         events, values: How much was compared.
         mismatches: Mantissas that differ, per output.
         overflows: What overflowed on the way, as text.
+        latency, interval: Measured clocks from input to output and between two inputs; None for a witness without a clock.
     """
 
     tool: str
@@ -57,6 +60,8 @@ class Verdict:
     values: int
     mismatches: Mapping[str, int]
     overflows: tuple[str, ...] = ()
+    latency: int | None = None
+    interval: int | None = None
 
     @property
     def equal(self) -> bool:
@@ -72,13 +77,16 @@ class Verdict:
             "values": self.values,
             "mismatches": dict(self.mismatches),
             "overflows": list(self.overflows),
+            "latency": self.latency,
+            "interval": self.interval,
         }
 
     def text(self) -> str:
         """One line for people."""
         wrong = {k: v for k, v in self.mismatches.items() if v}
         what = f"emulator and {self.tool}: {self.values:,} mantissas of {self.events:,} events"
-        return f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}"
+        clocks = "" if self.latency is None else f"; latency {self.latency} clocks, II {self.interval}"
+        return (f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}") + clocks
 
 
 def convert(
@@ -268,9 +276,9 @@ class Design:
     # ---- C++ -------------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def project(self) -> Project:
-        """The generated project, with test vectors and the emulator's answers to them."""
-        from nn2hls.emit import Options, emit
+    def options(self) -> Options:
+        """What the project needs besides the graph."""
+        from nn2hls.emit import Options
         from nn2hls.emit_tool import TOOLS
 
         config = self.config
@@ -280,10 +288,17 @@ class Design:
             from nn2hls.targets.bambu import bambu_device
 
             options = replace(options, device=bambu_device(config.part, config.bambu_device).name)
+        return options
+
+    @cached_property
+    def project(self) -> Project:
+        """The generated project, with test vectors and the emulator's answers to them."""
+        from nn2hls.emit import emit
+
         inputs = test_vectors(self.graph, 100)
         answers, _ = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
         vectors = {n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}
-        return emit(self.graph, options, {**answers, **vectors})
+        return emit(self.graph, self.options, {**answers, **vectors})
 
     def write(self, folder: str | os.PathLike[str] | None = None) -> Path:
         """Write the project, whole or not at all, into ``folder`` or the config's OutputDir; the folder is returned."""
@@ -334,40 +349,61 @@ class Design:
 
         Args:
             tool: ``csim``: compile the project's own test bench here and run it. ``vitis``, ``vivado``: AMD's tools.
+                ``bambu``: Bambu, then Verilator and yosys where they are. The project is written for the tool, whatever Backend
+                the config has.
             folder: Where; without, the config's OutputDir.
-            steps: Of ``csim``, ``synth``, ``cosim``, ``export`` and ``vsynth``; without, the tool's usual ones.
+            steps: Of ``csim``, ``synth``, ``cosim``, ``export`` and ``vsynth``, or of ``hls``, ``simulate`` and ``yosys``;
+                without, the tool's usual ones.
             timeout: Seconds after which a program of the tool is ended.
             show: Called with each line that the tool prints.
 
         Raises:
-            ToolError: The tool is missing, reads no project of this Backend, or a step needs another one.
+            ToolError: The tool is missing, or a step needs another one.
+            ConfigError: Bambu has not characterised the part.
         """
         from nn2hls.estimate_figures import with_estimate
         from nn2hls.tools.build import Order, chosen_steps, tool_named
 
-        config, runner, chosen = self.config, tool_named(tool), chosen_steps(tool, steps)
-        if runner.backend not in (None, config.backend):
-            fix = f"Convert it with Backend: {runner.backend}."
-            raise ToolError(
-                f"The project is for {config.backend}; {tool} reads one for {runner.backend}.", where="Backend", fix=fix
-            )
-        written = self.write(folder)
+        design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
+        config, project = design.config, design.project
+        core = design.core_order(test_vectors(self.graph, 1000)) if tool == "bambu" else None
+        written = project.write(folder if folder is not None else config.output_dir)
         order = Order(
-            written, config.project_name, self.project.digest, config.part, config.clock_period, chosen, timeout, show
+            written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show, core
         )
-        report = with_estimate(runner.run(order), self.estimate())
+        report = with_estimate(runner.run(order), design.estimate())
         report.save(written)
         return report
 
-    def verify(self, x: Data | None = None, tool: str = "csim") -> Verdict:
-        """Compare the emulator with the compiled C++ on every mantissa.
+    def for_tool(self, tool: str) -> Design:
+        """The design whose project ``tool`` reads: itself, or a copy with another Backend."""
+        from nn2hls.tools.build import tool_named
+
+        backend = tool_named(tool).backend
+        if backend in (None, self.config.backend):
+            return self
+        return replace(self, config=replace(self.config, backend=backend), _compiled=None)
+
+    def core_order(self, mantissas: Sequence[np.ndarray]) -> CoreOrder:
+        """The core that Bambu is to build, with mantissas (events, *shape) of each input to try it on."""
+        from nn2hls.emit_core import core_order
+
+        answers, _ = self._emulate(mantissas, self.graph.outputs, raw=True, mantissas=True)
+        return core_order(self.graph, self.options, mantissas, [answers[name] for name in self.graph.outputs])
+
+    def verify(self, x: Data | None = None, tool: str = "csim", folder: str | os.PathLike[str] | None = None) -> Verdict:
+        """Compare the emulator with another witness on every mantissa.
 
         Args:
             x: Data; without, 1,000 vectors: corners of the input types and seeded uniform ones over their whole range.
-            tool: ``csim``.
+            tool: ``csim``: the compiled C++. ``bambu``: the RTL that ``build`` has made, under Verilator, events back to back.
+            folder: For ``bambu``: the built project; without, the config's OutputDir.
+
+        Raises:
+            ToolError: The tool is missing, or the folder holds no RTL of this design.
         """
-        if tool != "csim":
-            raise ToolError(f"The witness '{tool}' is not offered yet.", fix="Use 'csim', the compiled C++.")
+        if tool not in ("csim", "bambu"):
+            raise ToolError(f"There is no witness '{tool}'.", fix="Use 'csim', the compiled C++, or 'bambu', the RTL.")
         if x is None:
             mantissas = test_vectors(self.graph, 1000)
         else:
@@ -375,6 +411,8 @@ class Design:
 
             arrays = check_inputs(self.graph, x, events=True)
             mantissas = [quantise(a, n, OverflowLog()) for n, a in zip(self.graph.inputs, arrays, strict=True)]
+        if tool == "bambu":
+            return self._verify_rtl(mantissas, folder)
         emulated, log = self._emulate(mantissas, self.graph.outputs, raw=True, mantissas=True)
         compiled = self._csim(mantissas)
         wrong = {
@@ -383,6 +421,15 @@ class Design:
         }
         values = sum(raw.mantissas.size for raw in compiled)
         return Verdict(tool, len(mantissas[0]), values, wrong, tuple(str(o) for o in log.overflows()))
+
+    def _verify_rtl(self, mantissas: Sequence[np.ndarray], folder: str | os.PathLike[str] | None) -> Verdict:
+        from nn2hls.tools.bambu import verify_core
+
+        design = self.for_tool("bambu")
+        order = design.core_order(mantissas)
+        found = verify_core(Path(folder or self.config.output_dir), design.project, order)
+        values = sum(a.size for a in order.answers)
+        return Verdict("bambu", found.check.events, values, found.mismatches, (), found.check.latency, found.check.interval)
 
     def layer(self, name: str) -> Node:
         """The node of this name in the fixed graph."""

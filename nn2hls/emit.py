@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.analysis import graph_ranges
-from nn2hls.emit_core import bambu_arguments, check_core, core_inputs, core_outputs
+from nn2hls.emit_core import bambu_arguments, check_core, core_tensors
 from nn2hls.emit_layer import Layer, Value, layer
 from nn2hls.emit_names import RESULT, TYPE, identifiers
 from nn2hls.emit_tool import TOOLS, lines
@@ -67,6 +67,11 @@ def is_dataflow(graph: Graph) -> bool:
     return any(getattr(n.op, "reuse", 1) > 1 for n in graph)
 
 
+def output_ports(graph: Graph) -> list[str]:
+    """The top function's names of the outputs, in order."""
+    return [f"out{k}" for k in range(len(graph.outputs))] if len(graph.outputs) > 1 else ["out"]
+
+
 def emit(graph: Graph, options: Options, vectors: Mapping[str, np.ndarray] | None = None) -> Project:
     """The project of a fixed graph.
 
@@ -90,7 +95,7 @@ class _Emitter:
         self.ranges = graph_ranges(graph)
         self.dataflow = is_dataflow(graph)
         self.values = self._values()
-        self.ports = {f"out{k}" if len(graph.outputs) > 1 else "out": self.values[o] for k, o in enumerate(graph.outputs)}
+        self.ports = {port: self.values[o] for port, o in zip(output_ports(graph), graph.outputs, strict=True)}
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
 
     def _values(self) -> dict[str, Value]:
@@ -137,8 +142,8 @@ class _Emitter:
             "top": lines(list(self._top()), 0, self.tool),
             "dataflow": self.dataflow,
             "bambu": " ".join(bambu_arguments(self.options)),
-            "core_inputs": core_inputs(self.values[n.name] for n in self.graph.inputs),
-            "core_outputs": core_outputs(self.ports),
+            "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
+            "core_outputs": core_tensors(self.ports.values(), "y"),
         }
         files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in self.layers}
         bambu = self.options.backend == "Bambu"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nn2hls.emit_layer import Value
+from nn2hls.emit_names import identifiers
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType
 from nn2hls.ops.base import Op
+from nn2hls.ops.literals import c_integer
 from nn2hls.ranges import Range
 from nn2hls.schedule import Kind
 
 if TYPE_CHECKING:
     from nn2hls.emit import Options
+    from nn2hls.ir import Graph, Node
+    from nn2hls.tools.build import CoreOrder
 
 MAX_WIDTH = 64  # bits of any integer: Bambu 2024.10 masks wider ones wrongly
 _ROUND_UP = 2  # bits that a cast takes besides those of its operand
-_C_TYPES = {8: "char", 16: "short", 32: "int", 64: "long long"}
 
 
 @dataclass(frozen=True)
@@ -26,25 +32,26 @@ class Tensor:
     """An input or output of the design as ports of the core.
 
     Args:
-        name: The user's name of it.
-        ports: One for each element, row-major.
-        array: What the C++ calls it.
+        array: Its array in the core's C++: x0, x1 .. for inputs, y0, y1 .. for outputs. Its ports are array_0, array_1 ..
         type: The C++ type of an element.
+        size: Elements.
         fixed: The element's fixed-point type.
     """
 
-    name: str
-    ports: tuple[str, ...]
     array: str
     type: str
+    size: int
     fixed: FixedType
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """One for each element, row-major."""
+        return _ports(self.array, self.size)
 
     @property
     def c_type(self) -> str:
         """The narrowest C integer that holds a mantissa."""
-        bits = next(b for b in _C_TYPES if b >= self.fixed.width)
-        sign = "signed " if bits == 8 else ""  # a plain char is unsigned on some machines
-        return f"{sign if self.fixed.signed else 'unsigned '}{_C_TYPES[bits]}"
+        return c_integer(self.fixed.width, self.fixed.signed)
 
     @property
     def mantissa(self) -> str:
@@ -52,19 +59,13 @@ class Tensor:
         return f"ap_{'int' if self.fixed.signed else 'uint'}<{self.fixed.width}>"
 
 
-def core_inputs(values: Iterable[Value]) -> list[Tensor]:
-    """The inputs as ports x0_0, x0_1 .., x1_0 .."""
-    return [_tensor(v, v.node.name, f"x{k}") for k, v in enumerate(values)]
+def core_tensors(values: Iterable[Value], letter: str) -> list[Tensor]:
+    """Inputs (letter x) or outputs (letter y)."""
+    return [Tensor(f"{letter}{k}", v.type, v.size, v.node.result_type) for k, v in enumerate(values)]
 
 
-def core_outputs(values: Mapping[str, Value]) -> list[Tensor]:
-    """The outputs, by their names in C++, as ports y0_0, y0_1 .., y1_0 .."""
-    return [_tensor(v, v.node.name, f"y{k}") for k, v in enumerate(values.values())]
-
-
-def _tensor(value: Value, name: str, array: str) -> Tensor:
-    ports = tuple(f"{array}_{i}" for i in range(value.size))
-    return Tensor(name, ports, array, value.type, value.node.result_type)
+def _ports(array: str, size: int) -> tuple[str, ...]:
+    return tuple(f"{array}_{i}" for i in range(size))
 
 
 def check_core(op: Op, xs: list[Range], result: FixedType) -> None:
@@ -107,3 +108,40 @@ def bambu_arguments(options: Options) -> list[str]:
         f"--clock-period={options.clock_period:g}",
         "-v3",
     ]
+
+
+def core_order(graph: Graph, options: Options, stimulus: Sequence[np.ndarray], answers: Sequence[np.ndarray]) -> CoreOrder:
+    """The core of a graph as an order to Bambu, with mantissas (events, *shape) of each input and the emulator's answers.
+
+    Its tensors have the names that the top function's ports have in the other projects.
+    """
+    from nn2hls.emit import is_dataflow, output_ports
+    from nn2hls.targets.bambu import named_device
+    from nn2hls.tools.build import CoreOrder
+    from nn2hls.tools.rtl import Port
+
+    graph = graph.needed()
+    names = identifiers(graph, [options.name])
+    inputs = [(names[n.name], n) for n in graph.inputs]
+    outputs = [(port, graph[o]) for port, o in zip(output_ports(graph), graph.outputs, strict=True)]
+
+    def tensors(nodes: Iterable[tuple[str, Node]], letter: str) -> tuple[tuple[str, tuple[Port, ...]], ...]:
+        found = []
+        for k, (label, node) in enumerate(nodes):
+            t = node.result_type
+            ports = _ports(f"{letter}{k}", math.prod(node.shape))
+            found.append((label, tuple(Port(p, t.width, t.signed) for p in ports)))
+        return tuple(found)
+
+    def flat(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        return tuple(a.reshape(len(a), -1) for a in arrays)
+
+    return CoreOrder(
+        tensors(inputs, "x"),
+        tensors(outputs, "y"),
+        not is_dataflow(graph),
+        named_device(options.device),
+        tuple(bambu_arguments(options)),
+        flat(stimulus),
+        flat(answers),
+    )

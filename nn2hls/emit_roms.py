@@ -10,11 +10,10 @@ from nn2hls.emit_names import PARTS
 from nn2hls.emit_tool import Tool
 from nn2hls.errors import GraphError
 from nn2hls.ops.base import Rom
-from nn2hls.ops.literals import literals
+from nn2hls.ops.literals import c_integer, literals
 
 PER_LINE = 16  # numbers of a constant array
 MOST_SELECTED = 16  # words that are selected by logic where each bank has an array of its own
-_C_TYPES = {8: "char", 16: "short", 32: "int", 64: "long long"}
 
 
 def roms(found: Mapping[str, Rom], ident: str, tool: Tool) -> str:
@@ -50,8 +49,7 @@ def _apart(rom: Rom, name: str) -> str:
         if rom.banks and len(values) <= MOST_SELECTED:
             answers.append(_selected(literals(values)))
         else:
-            bits = next(b for b in _C_TYPES if b >= rom.width)
-            text += _array(f"{'signed' if rom.signed else 'unsigned'} {_C_TYPES[bits]}", f"{name}_{number}", values)
+            text += _array(c_integer(rom.width, rom.signed), f"{name}_{number}", values)
             answers.append(f"{name}_{number}[at]")
     cases = [f"            case {k}:\n                return word({a});" for k, a in enumerate(answers[:-1])]
     lines = [

@@ -26,6 +26,7 @@ SAMPLES = {
     "folder": ("out", Path("out")),
     "C identifier": ("tagger", "tagger"),
     "part": ("xcku115-flvb2104-2-i", "xcku115-flvb2104-2-i"),
+    "device": ("XC7Z020-1CLG484", "xc7z020-1clg484-VVD"),
     "ns": (4, 4.0),
     "such as 12.5%": ("12.5%", 0.125),
     "io_parallel": ("IO_Parallel", "io_parallel"),

@@ -54,7 +54,11 @@ inline ap_int<T> cast(ap_int<T> m, int shift, int width, bool is_signed, int rou
     const bool toward_zero = minus ? inexact : false;
     const bool nearest = half ? (more ? true : tie_up) : false;
     const bool up_one = rounding == TRN ? false : rounding == TRN_ZERO ? toward_zero : nearest;
-    const ap_int<T> rounded = whole + (up_one ? one : zero);
+    // To nearest with ties up is one addition before the shift: the constant joins that of a bias.
+    const ap_int<T> raised = m + (down > 0 ? ap_int<T>(one << below) : zero);
+    const ap_int<T> added = whole + (up_one ? one : zero);
+    const ap_int<T> shifted = (raised >> down) << up;
+    const ap_int<T> rounded = rounding == RND ? shifted : added;
 
     const ap_int<T> max = (one << (is_signed ? width - 1 : width)) - one;
     const ap_int<T> signed_min = overflow == SAT_SYM ? ap_int<T>(zero - max) : ap_int<T>(zero - max - one);
@@ -64,10 +68,11 @@ inline ap_int<T> cast(ap_int<T> m, int shift, int width, bool is_signed, int rou
     const ap_int<T> wrapped = is_signed ? signed_wrap : unsigned_wrap;
     const bool over = rounded > max;
     const bool under = rounded < min;
-    const ap_int<T> end = overflow == SAT_ZERO ? zero : over ? max : min;
     const bool outside = over ? true : under;
-    const ap_int<T> saturated = outside ? end : rounded;
-    return overflow == WRAP ? wrapped : saturated;
+    const ap_int<T> zeroed = outside ? zero : rounded;
+    const ap_int<T> at_least = under ? min : rounded;  // a minimum after a maximum, which joins those of a ReLU
+    const ap_int<T> clamped = at_least > max ? max : at_least;
+    return overflow == WRAP ? wrapped : overflow == SAT_ZERO ? zeroed : clamped;
 }
 
 // ap_int<W> or ap_uint<W>.

@@ -12,6 +12,15 @@ def int_type(low: int, high: int) -> str:
     return f"ap_{'int' if low < 0 else 'uint'}<{width_of(low, high)}>"
 
 
+def c_integer(width: int, signed: bool) -> str:
+    """The narrowest C integer of at least ``width`` bits; at most 64."""
+    name = next(n for bits, n in _C_INTEGERS if bits >= width)
+    return f"{'signed' if signed else 'unsigned'} {name}"
+
+
+_C_INTEGERS = ((8, "char"), (16, "short"), (32, "int"), (64, "long long"))
+
+
 def literal(value: int) -> str:
     """An integer literal of C++, with the suffix its size asks for."""
     if -(1 << 31) < value < 1 << 31:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nn2hls.errors import ToolError
+from nn2hls.project import Project
 from nn2hls.tools.build import CoreOrder, Order
 from nn2hls.tools.find import find, version
 from nn2hls.tools.process import Ended, run_logged
+from nn2hls.tools.report import FOLDER as REPORTS
 from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
 from nn2hls.tools.rtl import Core
-from nn2hls.tools.rtl_check import check
+from nn2hls.tools.rtl_check import Simulation, check
 
 FOLDER = "bambu"  # of the project: the Verilog, Bambu's own files and the logs
 LOG = f"{FOLDER}/bambu.log"
@@ -47,6 +49,23 @@ def built_core(folder: Path, name: str, order: CoreOrder) -> Core:
             "Bambu has written no Verilog here.", where=str(core.folder), fix="Run `nn2hls build CONFIG --tool bambu` first."
         )
     return core
+
+
+def verify_core(folder: Path, project: Project, order: CoreOrder, seconds: float = SECONDS) -> Simulation:
+    """Simulate the RTL that was built from these very sources.
+
+    Raises:
+        ToolError: The folder holds no RTL, or that of other sources; Verilator is missing; the RTL is stuck.
+    """
+    core = built_core(folder, project.name, order)
+    path = folder / REPORTS / "bambu.json"
+    if not path.is_file() or BuildReport.read(path).digest != project.digest:
+        raise ToolError(
+            "Its RTL was built from other sources than this config gives now.",
+            where=str(folder),
+            fix="Run `nn2hls build CONFIG --tool bambu` again.",
+        )
+    return check(core, order.stimulus, order.answers, seconds=seconds)[1]
 
 
 @dataclass
