@@ -121,7 +121,8 @@ class _Emitter:
             operands = [self.ranges[i] for i in node.inputs]
             if self.options.backend == "Bambu":
                 check_core(node.op, operands, node.result_type)
-            code = node.op.call(operands, node.result_type)
+            call = node.op.call_adders if self.tool.own_adders else node.op.call
+            code = call(operands, node.result_type)
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
         read = tuple(self.values[i] for i in node.inputs)
@@ -217,7 +218,15 @@ class _Emitter:
     def _library(self) -> list[str]:
         """Headers of firmware_lib that the layers include, and those that they include."""
         folder = data_folder("firmware_lib") / "nn2hls"
-        wanted, found = ["cast.h", "common.h", *(h for x in self.layers for h in x.headers)], set()
+        wanted, found = (
+            [
+                "cast.h",
+                "common.h",
+                *(["adders.h"] if self.tool.own_adders else []),
+                *(h for x in self.layers for h in x.headers),
+            ],
+            set(),
+        )
         while wanted:
             header = wanted.pop()
             if header not in found:

@@ -30,6 +30,7 @@ class Tool:
         flow: Further words of ``open_solution``.
         setup: Tcl commands of the solution.
         own_arrays: Whether lookups that run side by side need an array each.
+        own_adders: Whether it builds additions as they are written (``Op.call_adders``).
         pragmas: Texts by the words of :class:`nn2hls.ops.base.Pragma`, with ``{0}`` .. for its arguments.
     """
 
@@ -40,6 +41,7 @@ class Tool:
     flow: str
     setup: tuple[str, ...]
     own_arrays: bool
+    own_adders: bool
     pragmas: Mapping[str, str]
 
     def text(self, pragma: Pragma) -> str:
@@ -57,6 +59,7 @@ TOOLS = {
         "",
         ("config_array_partition -maximum_size 4096",),  # it partitions no array of more than 1,024 elements by itself
         False,
+        False,
         {**_COMMON, "block_rom": "RESOURCE variable={0} core=ROM_nP_BRAM"},
     ),
     "Vitis": Tool(
@@ -67,11 +70,12 @@ TOOLS = {
         " -flow_target vivado",
         (),
         False,
+        False,
         {**_COMMON, "block_rom": "BIND_STORAGE variable={0} type=rom_np impl=bram"},
     ),
     # Bambu unrolls by NN2HLS_UNROLL and scalarises arrays by itself; it knows no such pragmas, and stops at some. What of the
     # clock period it keeps is in its characterised delays. Its core has pragmas of its own (templates/core.cpp.jinja).
-    "Bambu": Tool("Bambu", "c++14", "bambu", 0.0, "", (), True, {}),
+    "Bambu": Tool("Bambu", "c++14", "bambu", 0.0, "", (), True, True, {}),
 }
 
 

@@ -202,6 +202,10 @@ class Op:
         """The generated C++ of the layer, the cast to ``result`` included."""
         raise NotImplementedError
 
+    def call_adders(self, xs: Sequence[Range], result: FixedType) -> Call | Code:
+        """The same for a tool that builds additions as they are written and products with constants digit by digit (Bambu)."""
+        return self.call(xs, result)
+
     def replace(self: OpT, **changes: Any) -> OpT:
         """A copy with other fields."""
         return dataclasses.replace(self, **changes)

@@ -208,6 +208,11 @@ class Dense(Op):
 
         return dense_code(self, xs[0], result)
 
+    def call_adders(self, xs: Sequence[Range], result: FixedType) -> Code:
+        from nn2hls.ops.dense_code import dense_adders
+
+        return dense_adders(self, xs[0], result)
+
 
 def _shift_left(values: np.ndarray, up: int) -> np.ndarray:
     if up == 0:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from nn2hls.fixed import FixedType
+from nn2hls.fixed import FixedType, Rounding
 from nn2hls.ops.base import Code, Pragma, Rom
 from nn2hls.ops.dense import Dense
 from nn2hls.ops.dense_narrowed import NarrowedPlan
-from nn2hls.ops.dense_plan import MAX_BLOCK, Block, ParallelPlan, Term, plan
+from nn2hls.ops.dense_plan import MAX_BLOCK, Block, ParallelPlan, Term, adder_block, plan
 from nn2hls.ops.dense_reused import ReusedPlan
 from nn2hls.ops.literals import constant, int_type
 from nn2hls.ranges import Range
@@ -24,6 +24,39 @@ def dense_code(op: Dense, x: Range, result: FixedType) -> Code:
     else:
         code = _reused(layout, result) if isinstance(layout, ReusedPlan) else _parallel(layout, result)
     return _over_positions(code, layout.positions, *op.weight.shape)
+
+
+def dense_adders(op: Dense, x: Range, result: FixedType) -> Code:
+    """The same for a tool that builds additions as they are written: straight-line sums are trees over the weights' digits.
+
+    Each addition costs such a tool the same time whatever its width, so the bias is a leaf of the tree, and so is the half that
+    rounds to nearest.
+    """
+    layout = plan(op, x)
+    if not isinstance(layout, ParallelPlan) or len(layout.blocks) > 1:
+        return dense_code(op, x, result)
+    exact = op.exact([x])
+    shift = exact.fraction - result.fraction
+    half = 1 << (shift - 1) if shift > 0 and result.rounding is Rounding.RND else 0
+    constants = layout.bias + half
+    block = adder_block(layout, constants)
+    store = "store_floor" if half else "store"
+    body = [*_inputs(block, x)]
+    body += [f"const {int_type(t.lo, t.hi)} t{n} = {_adder(t)};" for n, t in enumerate(block.terms)]
+    for piece in block.pieces:
+        j = piece.output
+        lo, hi = (end + half for end in exact.bounds(j))
+        total = constant(int(constants[j])) if piece.term is None else f"t{piece.term}"
+        if piece.minus:
+            total = f"nn2hls::minus({constant(0)}, {total})"
+        body += [f"const {int_type(lo, hi)} y_{j} = {total};", f"nn2hls::{store}<{shift}>(y[{j}], y_{j});"]
+    return _over_positions(Code(body, headers=("cast.h", "adders.h")), layout.positions, *op.weight.shape)
+
+
+def _adder(term: Term) -> str:
+    if term.kind is Kind.ADD:
+        return f"nn2hls::{'minus' if term.minus else 'plus'}(t{term.left}, t{term.right})"
+    return constant(term.right) if term.left < 0 else _expression(term)
 
 
 # ---- straight-line sums --------------------------------------------------------------------------------------------------
@@ -63,7 +96,7 @@ def _accumulator(op: Dense) -> str:
 
 def _inputs(block: Block, x: Range) -> list[str]:
     """One constant per input the block reads, as narrow as its proven range."""
-    used = sorted({t.left for t in block.terms if t.kind is not Kind.ADD})
+    used = sorted({t.left for t in block.terms if t.kind is not Kind.ADD and t.left >= 0})
     return [f"const {int_type(*x.bounds(i))} x_{i} = nn2hls::raw(x0[{i}]);" for i in used]
 
 

@@ -31,7 +31,7 @@ MAX_BLOCK = MAX_ARRAY  # straight-line products of one function
 class Term:
     """One value of a straight-line plan.
 
-    ``kind`` None is a shifted input: x[left] << right. MUL_CONST is x[left] * right. ADD is left + right of two earlier
+    ``kind`` None is a shifted input: x[left] << right, or for a left of -1 the constant right. MUL_CONST is x[left] * right. ADD is left + right of two earlier
     terms, or left - right when ``minus``.
     """
 
@@ -179,6 +179,36 @@ def _block(weight: np.ndarray, x: Range, pieces: Sequence[tuple[int, np.ndarray]
     sums = []
     for j, rows in pieces:
         found = [_product(int(i), int(weight[i, j]), x, terms, shared) for i in rows]
+        sums.append(Piece(j, *_sum(found, terms)) if found else Piece(j, None, False))
+    return Block(tuple(terms), tuple(sums))
+
+
+def adder_block(layout: ParallelPlan, constants: np.ndarray) -> Block:
+    """The sums of a plan of one block without products: an output is one tree over the digits of its weights and its constant.
+
+    A product that several outputs need is a tree of its own, which they share.
+    """
+    (block,), x = layout.blocks, layout.x
+    weight = layout.op.aligned(x)[0]
+    pieces = [(p.output, np.flatnonzero(weight[:, p.output])) for p in block.pieces]
+    terms: list[Term] = []
+    shared: dict[tuple[int, int], tuple[int, bool]] = {}
+    wanted = Counter((int(i), int(weight[i, j])) for j, rows in pieces for i in rows)
+    sums = []
+    for j, rows in pieces:
+        found: list[tuple[int, bool]] = []
+        for i in map(int, rows):
+            w = int(weight[i, j])
+            leaves = [(_shifted(i, p, *x.bounds(i), terms, shared), sign < 0) for sign, p in digits(w)]
+            if wanted[i, w] > 1 and len(leaves) > 1:
+                if (i, w) not in shared:
+                    shared[i, w] = _sum(leaves, terms)
+                leaves = [shared[i, w]]
+            found += leaves
+        c = int(constants[j])
+        if found and c:
+            terms.append(Term(None, -1, c, c, c, 0))
+            found.append((len(terms) - 1, False))
         sums.append(Piece(j, *_sum(found, terms)) if found else Piece(j, None, False))
     return Block(tuple(terms), tuple(sums))
 
