@@ -70,8 +70,8 @@ inline ap_int<T> cast(ap_int<T> m, int shift, int width, bool is_signed, int rou
     const bool under = rounded < min;
     const bool outside = over ? true : under;
     const ap_int<T> zeroed = outside ? zero : rounded;
-    const ap_int<T> at_least = under ? min : rounded;  // a minimum after a maximum, which joins those of a ReLU
-    const ap_int<T> clamped = at_least > max ? max : at_least;
+    const ap_int<T> at_most = over ? max : rounded;  // a maximum after a minimum: that of a ReLU which follows takes its place
+    const ap_int<T> clamped = at_most < min ? min : at_most;
     return overflow == WRAP ? wrapped : overflow == SAT_ZERO ? zeroed : clamped;
 }
 

@@ -115,7 +115,7 @@ class _Run:
         problem = self._problem(ended, text)
         self.steps.append(Step("hls", not problem, ended.seconds, shown, LOG, problem or f"{ended.memory >> 20:,} MiB at most"))
         if not problem:
-            self.total.append(_figures(text, f"bambu {self.version}", pipelined=self.core.pipelined))
+            self.total.append(_figures(text, self.order.name, f"bambu {self.version}", pipelined=self.core.pipelined))
 
     def _problem(self, ended: Ended, text: str) -> str:
         """Why there is no usable Verilog; empty when there is."""
@@ -178,11 +178,12 @@ class _Run:
         return True
 
 
-def _figures(text: str, tool: str, *, pipelined: bool) -> Figures:
+def _figures(text: str, name: str, tool: str, *, pipelined: bool) -> Figures:
     """What Bambu's log says of the top function: states, flip-flops, and the clock that its delays allow."""
-    states = _last(r"Number of states: (\d+)", text)
-    flip_flops = _last(r"Total number of flip-flops in function \S+: (\d+)", text)
-    megahertz = _last(r"Estimated max frequency \(MHz\): ([\d.]+)", text)
+    top = rf"\b{name}_core\b"
+    states = _last(rf"State Transition Graph Information of function {top}:(?:\n.*)*?Number of states: (\d+)", text)
+    flip_flops = _last(rf"Total number of flip-flops in function {top}: (\d+)", text)
+    megahertz = _last(rf"Scheduling Information of function {top}:(?:\n.*)*?Estimated max frequency \(MHz\): ([\d.]+)", text)
     return Figures(
         "hls",
         tool,

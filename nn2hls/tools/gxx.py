@@ -69,13 +69,14 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
 
 
 def run_limited(
-    command: Sequence[str], folder: Path, where: str, seconds: float = TIME_LIMIT
+    command: Sequence[str], folder: Path, where: str, limit: float | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program in a folder, for at most so many seconds.
+    """Run a program in a folder, for at most ``limit`` seconds; TIME_LIMIT without.
 
     Raises:
         ToolError: It took longer.
     """
+    seconds = limit or TIME_LIMIT
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from nn2hls.errors import ToolError
 from nn2hls.project import data_folder
 from nn2hls.tools.build import Order
-from nn2hls.tools.gxx import TIME_LIMIT, find_compiler, run_limited
+from nn2hls.tools.gxx import find_compiler, run_limited
 from nn2hls.tools.report import BuildReport, Check, Step
 
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
@@ -43,7 +43,7 @@ def run_test_bench(order: Order) -> BuildReport:
 
 def _call(command: list[str], order: Order, failure: str, accepted: tuple[int, ...] = (0,)) -> str:
     where = str(order.folder)
-    run = run_limited(command, order.folder, where, order.timeout or TIME_LIMIT)
+    run = run_limited(command, order.folder, where, order.timeout)
     if run.returncode not in accepted:
         raise ToolError(f"{Path(command[0]).name} {failure}:\n{(run.stderr or run.stdout)[:4000]}", where=where)
     return run.stdout
