@@ -91,8 +91,8 @@ def _width(kind: Kind, widths: tuple[int, ...]) -> int:
 def bambu_arguments(options: Options) -> list[str]:
     """What Bambu is called with, in a folder beside ``firmware``.
 
-    -O2 and the setup for performance unroll and pipeline; INFER takes the ports from the pragmas. Sources are one translation
-    unit, and our ap_int.h and ap_fixed.h come before its own.
+    -O2 and the setup for performance unroll and pipeline; INFER takes the ports from the pragmas. Adders that are called often
+    would get registers before their inputs. Sources are one translation unit, and our ap_int.h and ap_fixed.h come before its own.
     """
     name = f"{options.name}_core"
     return [
@@ -104,6 +104,7 @@ def bambu_arguments(options: Options) -> list[str]:
         "-O2",
         "--generate-interface=INFER",
         "--experimental-setup=BAMBU-PERFORMANCE-MP",
+        "--registered-inputs=no",
         f"--device-name={options.device}",
         f"--clock-period={options.clock_period:g}",
         "-v3",
