@@ -94,8 +94,8 @@ def todays_digest(run: Run) -> str:
 
     words = run.command.split()[1:]  # without `nn2hls`
     args = parser()[0].parse_args(words)
-    args.config, args.backend = ROOT / (run.config or run.model), "Bambu"
-    return make_design(args).project.digest
+    args.config = ROOT / (run.config or run.model)
+    return make_design(args).for_tool("bambu").project.digest
 
 
 def render(runs: list[Run], today: Mapping[str, str]) -> str:

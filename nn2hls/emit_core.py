@@ -92,7 +92,7 @@ def bambu_arguments(options: Options) -> list[str]:
     """What Bambu is called with, in a folder beside ``firmware``.
 
     -O2 and the setup for performance unroll and pipeline; INFER takes the ports from the pragmas. Adders that are called often
-    would get registers before their inputs. Sources are one translation unit, and our ap_int.h and ap_fixed.h come before its own.
+    would get registers before their inputs. Sources are one translation unit; our ap_int.h and ap_fixed.h come before its own.
     """
     name = f"{options.name}_core"
     return [

@@ -31,8 +31,8 @@ MAX_BLOCK = MAX_ARRAY  # straight-line products of one function
 class Term:
     """One value of a straight-line plan.
 
-    ``kind`` None is a shifted input: x[left] << right, or for a left of -1 the constant right. MUL_CONST is x[left] * right. ADD is left + right of two earlier
-    terms, or left - right when ``minus``.
+    ``kind`` None is a shifted input: x[left] << right, or for a left of -1 the constant right. MUL_CONST is x[left] * right.
+    ADD is left + right of two earlier terms, or left - right when ``minus``.
     """
 
     kind: Kind | None

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from nn2hls.errors import ToolError, suggest
-from nn2hls.targets.bambu import BambuDevice
-from nn2hls.tools.report import BuildReport
-from nn2hls.tools.rtl import Tensors
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nn2hls.targets.bambu import BambuDevice
+    from nn2hls.tools.report import BuildReport
+    from nn2hls.tools.rtl import Tensors
 
 
 @dataclass(frozen=True, eq=False)
