@@ -388,7 +388,7 @@ class Design:
         """The core that Bambu is to build, with mantissas (events, *shape) of each input to try it on."""
         from nn2hls.emit_core import core_order
 
-        answers, _ = self._emulate(mantissas, self.graph.outputs, raw=True, mantissas=True)
+        answers, _ = self._emulate(list(mantissas), self.graph.outputs, raw=True, mantissas=True)
         return core_order(self.graph, self.options, mantissas, [answers[name] for name in self.graph.outputs])
 
     def verify(self, x: Data | None = None, tool: str = "csim", folder: str | os.PathLike[str] | None = None) -> Verdict:

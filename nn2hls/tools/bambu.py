@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nn2hls.errors import ToolError
@@ -94,9 +94,18 @@ class _Run:
                 self.steps.append(Step(name, None, note="not reached"))
             else:
                 actions[name]()
-        empty = BuildReport("bambu", str(order.folder), order.digest, self.version, order.part, order.clock_ns)
-        found = {"steps": self.steps, "total": self.total, "checks": self.checks, "notes": self.notes}
-        return replace(empty, **{k: tuple(v) for k, v in found.items()})
+        return BuildReport(
+            "bambu",
+            str(order.folder),
+            order.digest,
+            self.version,
+            order.part,
+            order.clock_ns,
+            tuple(self.steps),
+            tuple(self.total),
+            checks=tuple(self.checks),
+            notes=tuple(self.notes),
+        )
 
     # ---- Bambu -----------------------------------------------------------------------------------------------------------
 
