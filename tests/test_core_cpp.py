@@ -1,6 +1,8 @@
 """The C++ that Bambu builds, compiled here: every op equals the emulator on every mantissa, and what is too wide is refused."""
 
+import re
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -8,12 +10,14 @@ from conftest import require_tool
 from core_cases import BAMBU, EVERY, accepted, every_mode
 from networks import mlp, side_by_side
 from test_cpp import random_case
-from witness import Case, compiled_equals_emulated
+from witness import Case, compiled_equals_emulated, project_of
 
 from nn2hls.design import convert
+from nn2hls.errors import LimitError, ToolError
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Reshape, Softmax
+from nn2hls.tools.gxx import compile_project
 
 PART = "xc7vx690tffg1930-3"
 COMPILERS = [("g++", "g++"), ("clang", "clang++")]
@@ -86,3 +90,78 @@ def test_ports_of_every_width():
             kind = FixedType(width, width // 2, signed)
             cases.append(Case(Reshape((1,)), [kind], [(1,)], kind))
     compiled_equals_emulated(cases, events=40, options=BAMBU)
+
+
+def core_ir(project, folder):
+    """The core as clang gives it to Bambu: the LLVM code of its one function."""
+    found = shutil.which("clang-16")
+    if found is None:
+        pytest.skip("clang-16 is not installed: Bambu's compiler, which CI has not")
+    project.write(folder / "p")
+    name = f"{project.name}_core"
+    command = [found, "-m32", "-std=gnu++14", "-O2", "-D__BAMBU__", "-Ifirmware/ap_types", "-S", "-emit-llvm", "-o", "-"]
+    run = subprocess.run([*command, f"firmware/{name}.cpp"], cwd=folder / "p", capture_output=True, text=True)
+    if "bits/" in run.stderr and "file not found" in run.stderr:
+        pytest.skip("clang-16 has no headers for -m32 (gcc-multilib)")
+    assert run.returncode == 0, run.stderr[:3000]
+    text = run.stdout[run.stdout.index(f"@{name}(") :]
+    return text[: text.index("\n}")]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("make", EVERY)
+def test_parallel_code_is_straight(make, tmp_path):
+    """No memory but the tables, no branch, at most a load for each lookup: a table of two words may become a selection."""
+    rng = np.random.default_rng(7)
+    cases = [c for c in make(rng, (3, 18)) if getattr(c.op, "reuse", 1) == 1]
+    lookups = sum(r.lookups for c in cases for r in c.op.call(c.xs, c.result).roms.values() if len(r.values) > 1)
+    ir = core_ir(project_of(cases, BAMBU), tmp_path)
+    assert re.findall(r"^.*\b(?:alloca|br|switch|phi|call(?!.*@llvm\.(?:[su](?:min|max)|abs)\.))\b.*$", ir, re.M) == []
+    assert len(re.findall(r"\bload\b", ir)) <= lookups
+
+
+def test_each_lookup_is_one_load(tmp_path):
+    design = bambu(two_in_two_out(np.random.default_rng(2)), model={"Precision": "ap_fixed<12,5>"})
+    ir = core_ir(design.project, tmp_path)
+    rows, classes = 2, 4
+    assert len(re.findall(r"\bload\b", ir)) == rows * (2 * classes + 2)  # two tables for exp, the inverse and its slope
+    assert len(re.findall(r"\bstore\b", ir)) == 2 * 4 + 2 * 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("seed", "width"), [(3, (20, 62)), (5, (44, 63)), (6, (1, 64))])
+def test_what_is_accepted_near_the_limit_compiles(seed, width):
+    rng = np.random.default_rng(seed)
+    cases = [case for make in EVERY for case in make(rng, width)]
+    kept = [case for case in cases if accepted(case)]
+    assert 10 < len(kept) < len(cases)
+    compiled_equals_emulated(kept, seed, events=60, options=BAMBU)
+
+
+def wide(width, up):
+    """A layer whose only wide number is its operand, its result, or the operand moved up to the result's fraction."""
+    narrow, kind = FixedType(12, 4), FixedType(width, 10)
+    yield Case(Relu(), [kind], [(2,)], narrow)
+    yield Case(Relu(), [narrow], [(2,)], kind)
+    yield Case(Concatenate(0), [narrow, narrow], [(1,), (1,)], FixedType(59, 59 - 8 - up))
+
+
+def test_the_limit_is_where_the_compiler_stops(monkeypatch):
+    fit, over = list(wide(62, 52)), list(wide(63, 53))
+    assert [accepted(case) for case in fit] == [True] * 3
+    compiled_equals_emulated(fit, options=BAMBU)
+    assert [accepted(case) for case in over] == [False] * 3
+    monkeypatch.setattr("nn2hls.emit_room.MAX_WIDTH", 999)
+    for case in over:
+        with pytest.raises(ToolError, match="Bambu: integers have at most 64 bits"):
+            compile_project(project_of([case], BAMBU))
+
+
+def test_a_wide_layer_is_refused_by_name():
+    design = bambu(mlp(np.random.default_rng(0), (3, 4, 2)), {"fc1": {"Precision": {"weight": "ap_fixed<50,2>"}}})
+    with pytest.raises(
+        LimitError, match=r"fc1: It computes with integers of \d\d bits, and Bambu takes at most 64\. .*narrower"
+    ):
+        design.build("bambu")
+    with pytest.raises(LimitError, match="fc1"):
+        design.verify()
