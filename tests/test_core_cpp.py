@@ -160,7 +160,7 @@ def test_the_limit_is_where_the_compiler_stops(monkeypatch):
 def test_a_wide_layer_is_refused_by_name():
     design = bambu(mlp(np.random.default_rng(0), (3, 4, 2)), {"fc1": {"Precision": {"weight": "ap_fixed<50,2>"}}})
     with pytest.raises(
-        LimitError, match=r"fc1: It computes with integers of \d\d bits, and Bambu takes at most 64\. .*narrower"
+        LimitError, match=r"fc1: It computes with integers of \d\d bits, and Bambu .* 64\. .*narrower"
     ):
         design.build("bambu")
     with pytest.raises(LimitError, match="fc1"):
