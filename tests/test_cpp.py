@@ -92,7 +92,10 @@ def mutants(design):
     """Projects with one thing changed: a rounding, a weight, a ROM word, an input index, the number of steps."""
     files = design.project.files
     header = files["firmware/nn2hls/cast.h"]
-    yield mutate(design.project, "firmware/nn2hls/cast.h", "ap_int<T>(one << below) : zero", "ap_int<T>(one << down) : zero"), header
+    yield (
+        mutate(design.project, "firmware/nn2hls/cast.h", "ap_int<T>(one << below) : zero", "ap_int<T>(one << down) : zero"),
+        header,
+    )
     wide = files["firmware/layers/fc1.h"]
     constant = wide.split("* ap_")[1].split("(")[1].split(")")[0]
     yield mutate(design.project, "firmware/layers/fc1.h", f"({constant})", f"({int(constant) ^ 1})"), wide
