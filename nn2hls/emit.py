@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from nn2hls.analysis import graph_ranges
-from nn2hls.emit_core import bambu_arguments, check_core, core_tensors
+from nn2hls.emit_core import bambu_arguments, core_tensors
 from nn2hls.emit_layer import Layer, Value, layer
 from nn2hls.emit_names import RESULT, TYPE, identifiers
+from nn2hls.emit_room import check_room
 from nn2hls.emit_tool import TOOLS, lines
 from nn2hls.errors import LimitError
 from nn2hls.ir import Graph, Node
@@ -119,10 +120,10 @@ class _Emitter:
     def _layer(self, node: Node) -> Layer:
         try:
             operands = [self.ranges[i] for i in node.inputs]
-            if self.options.backend == "Bambu":
-                check_core(node.op, operands, node.result_type)
             call = node.op.call_adders if self.tool.own_adders else node.op.call
             code = call(operands, node.result_type)
+            if self.options.backend == "Bambu":
+                check_room(code, [n.result_type for n in self.graph.operands(node)], node.result_type)
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
         read = tuple(self.values[i] for i in node.inputs)

@@ -11,20 +11,13 @@ import numpy as np
 
 from nn2hls.emit_layer import Value
 from nn2hls.emit_names import identifiers
-from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType
-from nn2hls.ops.base import Op
 from nn2hls.ops.literals import c_integer
-from nn2hls.ranges import Range
-from nn2hls.schedule import Kind
 
 if TYPE_CHECKING:
     from nn2hls.emit import Options
     from nn2hls.ir import Graph, Node
     from nn2hls.tools.build import CoreOrder
-
-MAX_WIDTH = 64  # bits of any integer: Bambu 2024.10 masks wider ones wrongly
-_ROUND_UP = 2  # bits that a cast takes besides those of its operand
 
 
 @dataclass(frozen=True)
@@ -66,26 +59,6 @@ def core_tensors(values: Iterable[Value], letter: str) -> list[Tensor]:
 
 def _ports(array: str, size: int) -> tuple[str, ...]:
     return tuple(f"{array}_{i}" for i in range(size))
-
-
-def check_core(op: Op, xs: list[Range], result: FixedType) -> None:
-    """Refuse what Bambu computes wrongly.
-
-    Raises:
-        LimitError: Some integer of the layer is wider than MAX_WIDTH bits.
-    """
-    widest = max([0, *(_width(o.kind, o.widths) for o in op.schedule(xs, result).operators)])
-    exact = op.exact(xs)
-    needed = max(widest, exact.width + _ROUND_UP, result.width + _ROUND_UP)
-    if needed > MAX_WIDTH:
-        raise LimitError(
-            f"It computes with integers of {needed} bits, and Bambu takes at most {MAX_WIDTH}.",
-            fix="Give its weights or its operand's layer a narrower type.",
-        )
-
-
-def _width(kind: Kind, widths: tuple[int, ...]) -> int:
-    return sum(widths) if kind in (Kind.MUL, Kind.MUL_CONST) else widths[0]
 
 
 def bambu_arguments(options: Options) -> list[str]:

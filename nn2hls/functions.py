@@ -137,7 +137,8 @@ def _mish(x: Decimal, _: Decimal) -> Decimal:
 
 def _gelu_tanh(a: Decimal, _: Decimal) -> Decimal:
     u = (2 / _pi()).sqrt() * (a + Decimal("0.044715") * a * a * a)
-    return -a / (1 + (2 * u).exp())
+    e = (-2 * u).exp()  # at most 1; exp(2 u) overflows far from zero
+    return -a * e / (1 + e)
 
 
 def _erf(x: Decimal, scale: int) -> Decimal:

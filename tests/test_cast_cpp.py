@@ -45,14 +45,14 @@ def python_bytes():
     return np.array(rows)
 
 
-def cast_bytes(compiler, standard, tmp_path, firmware=FIRMWARE):
+def cast_bytes(compiler, standard, tmp_path, firmware=FIRMWARE, flags=()):
     build_and_run(
         compiler,
         standard,
         HERE / "cpp" / "cast_all.cpp",
         tmp_path,
         firmware=firmware,
-        flags=["-O1"],
+        flags=["-O1", *flags],
         arguments=[tmp_path / "out"],
     )
     return np.fromfile(tmp_path / "out", dtype=np.uint8).reshape(-1, len(OPERANDS))

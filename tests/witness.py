@@ -127,12 +127,17 @@ def each(function):
     return run
 
 
-def compiled_equals_emulated(cases, seed=0, events=40):
-    """Compile all cases as one project and compare every mantissa with the emulator."""
-    rng = np.random.default_rng(seed)
+def project_of(cases, options=None):
+    """All cases side by side as one project."""
     nodes = [n for k, case in enumerate(cases) for n in case.nodes(f"c{k}_")]
     graph = Graph(tuple(nodes), tuple(f"c{k}_op" for k in range(len(cases))))
-    design = compile_project(emit(graph, Options()))
+    return emit(graph, options or Options())
+
+
+def compiled_equals_emulated(cases, seed=0, events=40, options=None, compiler=None):
+    """Compile all cases as one project and compare every mantissa with the emulator."""
+    rng = np.random.default_rng(seed)
+    design = compile_project(project_of(cases, options), compiler)
     inputs = [case.draw(rng, events) for case in cases]
     flat = [x.reshape(events, -1) for xs in inputs for x in xs]
     results = design(flat, [int(np.prod(c.shape)) for c in cases])

@@ -73,8 +73,8 @@ struct ap_int_base {
     ap_int_base operator>>(int n) const { return ap_int_base{ap_detail::right(V, n)}; }
     ap_int_base operator~() const { return ap_int_base{ap_detail::wrap(word(~V), W, S)}; }
     bool operator!() const { return V == word(0); }
-    ap_int_base<ap_detail::max(W, 1 + S) + 1, true> operator-() const {
-        typedef ap_int_base<ap_detail::max(W, 1 + S) + 1, true> result;
+    ap_int_base<ap_detail::result(ap_detail::max(W, 1 + S) + 1, true), true> operator-() const {
+        typedef ap_int_base<ap_detail::result(ap_detail::max(W, 1 + S) + 1, true), true> result;
         return result{-typename result::word(V)};
     }
     template <class T>
@@ -188,9 +188,9 @@ struct ap_uint : ap_int_base<W, false> {
         return ap_int_base<BITS, true>{typename ap_int_base<BITS, true>::word(a)} OP b;       \
     }
 
-NN2HLS_AP_BINARY(*, W1 + W2, (S1 || S2))
-NN2HLS_AP_BINARY(+, (ap_detail::common(W1, S1, W2, S2) + 1), (S1 || S2))
-NN2HLS_AP_BINARY(-, (ap_detail::common(W1, S1, W2, S2) + 1), true)
+NN2HLS_AP_BINARY(*, (ap_detail::result(W1 + W2, S1 || S2)), (S1 || S2))
+NN2HLS_AP_BINARY(+, (ap_detail::result(ap_detail::common(W1, S1, W2, S2) + 1, S1 || S2)), (S1 || S2))
+NN2HLS_AP_BINARY(-, (ap_detail::result(ap_detail::common(W1, S1, W2, S2) + 1, true)), true)
 NN2HLS_AP_BINARY(&, (ap_detail::common(W1, S1, W2, S2)), (S1 || S2))
 NN2HLS_AP_BINARY(|, (ap_detail::common(W1, S1, W2, S2)), (S1 || S2))
 NN2HLS_AP_BINARY(^, (ap_detail::common(W1, S1, W2, S2)), (S1 || S2))

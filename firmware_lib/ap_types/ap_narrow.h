@@ -23,6 +23,10 @@ struct word {
     typedef typename c_integer<(W + !S > 32)>::type type;
 };
 
+// Width of the result of + - *. Where 64 bits are too few for every value, they do for those that generated code computes:
+// it keeps each result in a variable of its proven width, at most 64 bits (nn2hls.emit_room).
+constexpr int result(int w, bool s) { return w + !s > 64 ? 64 - !s : w; }
+
 template <class V>
 constexpr V left(V v, int n) {
     return n >= 8 * int(sizeof(V)) ? V(0) : static_cast<V>(static_cast<typename c_integer<(sizeof(V) > 4)>::bits>(v) << n);

@@ -108,6 +108,9 @@ struct ap_words {
 
 namespace ap_detail {
 
+// Width of the result of + - *.
+constexpr int result(int w, bool) { return w; }
+
 template <int KIND, int BITS>
 struct word_kind {
     typedef long long type;

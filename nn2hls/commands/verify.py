@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from nn2hls.commands.base import Command, Result, config_arguments, input_arguments, input_data, make_design
 
@@ -10,18 +11,22 @@ from nn2hls.commands.base import Command, Result, config_arguments, input_argume
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser)
     input_arguments(parser)
+    words = "csim: the C++, compiled here (default); bambu: the RTL that `build --tool bambu` has made, under Verilator"
+    parser.add_argument("--tool", choices=("csim", "bambu"), default="csim", help=words)
+    words = "folder of the built project, for bambu (default: OutputDir of CONFIG)"
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help=words)
 
 
 def _run(args: Namespace) -> Result:
     design = make_design(args)
     data = input_data(args, design.config, design.graph) if args.input else None
-    verdict = design.verify(data)
+    verdict = design.verify(data, args.tool, args.output)
     return Result(verdict.to_dict(), verdict.text(), design.notes, ok=verdict.equal)
 
 
 COMMAND = Command(
     "verify",
-    "compare emulator and compiled C++, bit for bit",
+    "compare emulator and compiled C++ or RTL, bit for bit",
     _arguments,
     _run,
     "Without --input: 1,000 events, corners of the input type and seeded uniform ones over its whole range.",

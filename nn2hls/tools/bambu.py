@@ -22,6 +22,7 @@ FOLDER = "bambu"  # of the project: the Verilog, Bambu's own files and the logs
 LOG = f"{FOLDER}/bambu.log"
 SECONDS = 3600.0  # for each program, when nobody says
 STEPS = ("hls", "simulate", "yosys")
+_LONGEST = 300  # characters of what Bambu says that a note repeats; the log has all
 _SMALLER = "Set a higher ReuseFactor for the largest layers, or narrower types; `nn2hls plan` shows what each layer costs."
 
 
@@ -134,7 +135,8 @@ class _Run:
             return f"ran out of memory. {_SMALLER}"
         if ended.status:
             said = re.findall(r"^(?:error -> .*|.*\berror: .*)$", text, re.M)
-            return f"{ended.text()}{': ' + said[0].strip() if said else ''}. {_SMALLER}"
+            shown = "".join(c for c in said[0].strip()[:_LONGEST] if c.isprintable()) if said else ""
+            return f"{ended.text()}{': ' if shown else ''}{shown}. {_SMALLER}"
         if not (self.order.folder / FOLDER / f"{self.order.name}_core.v").is_file():
             return "ended without an error and without Verilog."
         if self.core.pipelined and "Required pipelining with II=1" not in text:
