@@ -13,7 +13,7 @@ MAX_WIDTH = 64  # bits of any integer: Bambu 2024.10 masks wider ones wrongly
 _CARRY = 1  # bits that a sum or difference takes besides those of its variable
 _ROUND = 2  # bits that a cast takes besides those of its operand (cast_plan in cast.h)
 _DECLARED = re.compile(r"\bap_(u?)int<(\d+)>")
-_STORED = re.compile(r"\bstore<(-?\d+)>")
+_STORED = re.compile(r"\bstore(?:_floor)?<(-?\d+)>")
 
 
 def check_room(code: Call | Code, operands: Sequence[FixedType], result: FixedType) -> None:
