@@ -8,9 +8,14 @@ from pathlib import Path
 
 PORTS = ("0", "1")
 LOG = """Required pipelining with II=1 for function: net_core
-Number of states: 2
+  State Transition Graph Information of function helper:
+    Number of states: 7
+  State Transition Graph Information of function net_core:
+    Number of operations: 4
+    Number of states: 2
 Total number of flip-flops in function net_core: 16
-Estimated max frequency (MHz): 400.0"""
+  Scheduling Information of function net_core:
+    Estimated max frequency (MHz): 400.0"""
 
 
 def verilog(mode):

@@ -166,7 +166,7 @@ def test_missing_programs_are_said_with_what_they_add(net, capsys, monkeypatch):
 
 def test_a_bambu_that_says_no_version(net, capsys, monkeypatch):
     monkeypatch.setenv("NN2HLS_BAMBU", str(program(net / "bin", "odd", "#!/bin/sh\nexit 9\n")))
-    code, found, err = build(capsys)
+    code, _, err = build(capsys)
     assert (code, "ended with 9" in err) == (1, True)
 
 
