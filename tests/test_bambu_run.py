@@ -188,3 +188,29 @@ def test_a_failed_build_leaves_no_old_rtl(net, capsys, monkeypatch):
     assert build(capsys, "--steps", "hls")[0] == 1
     code, _, err = run(capsys, "verify", "net.yml", "--tool", "bambu")
     assert (code, "has written no Verilog" in err) == (1, True)
+
+
+def test_parts_and_devices(net, capsys):
+    """A part that Bambu has not characterised is refused with the nearest, and built when a device is named for it."""
+    code, _, err = build(capsys, "--part", "xcvu13p-flga2577-2-e", "--steps", "hls")
+    assert code == 1
+    assert re.search(
+        r"not characterised xcvu13p .*speed grade -2\. .*(xc\w+-\S+-VVD).*--bambu-device \1", err.replace("\n", " ")
+    ), err
+    code, report, _ = build(capsys, "--part", "xcvu13p-flga2577-2-e", "--bambu-device", "XC7Z020-1clg484", "--steps", "hls")
+    assert code == 0
+    assert "--device-name=xc7z020-1clg484-VVD" in report["steps"][0]["command"]
+    Path("net.yml").write_text(CONFIG.replace("xc7vx690tffg1930-3", "xcku115-flvb2104-2-i") + "BambuDevice: LFE5U85F8BG756C\n")
+    code, report, _ = build(capsys, "--steps", "hls")
+    assert (code, "--device-name=LFE5U85F8BG756C" in report["steps"][0]["command"]) == (0, True)
+    code, _, err = build(capsys, "--bambu-device", "xc7z021; rm -rf /", "--steps", "hls")
+    assert (code, "Bambu has no device" in err) == (1, True)
+    code, _, err = build(capsys, "--bambu-device", "", "--part", "xc7vx690tffg1930-2", "--steps", "hls")
+    assert code == 1
+
+
+@pytest.mark.parametrize("part", ["xc7vx690tffg1930-3", "xc7vx690t-ffg1761-3", "XC7VX690T-3ffg1930"])
+def test_the_package_does_not_count(net, capsys, part):
+    code, report, err = build(capsys, "--part", part, "--steps", "hls")
+    assert code == 0, err
+    assert "--device-name=xc7vx690t-3ffg1930-VVD" in report["steps"][0]["command"]
