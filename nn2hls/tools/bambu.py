@@ -87,6 +87,7 @@ class _Run:
     def report(self) -> BuildReport:
         """Run what was asked for, up to the first step that fails."""
         order = self.order
+        self._take_up()
         actions = {"hls": self._hls, "simulate": self._simulate, "yosys": self._yosys}
         for name in STEPS:
             if name not in order.steps:
@@ -108,6 +109,26 @@ class _Run:
             notes=tuple(self.notes),
         )
 
+    def _take_up(self) -> None:
+        """Keep what earlier steps found, where they are not run again and these are still their sources.
+
+        Raises:
+            ToolError: The Verilog that the steps need was not built from these sources.
+        """
+        if "hls" in self.order.steps:
+            return
+        path = self.order.folder / REPORTS / "bambu.json"
+        before = BuildReport.read(path) if path.is_file() else None
+        if before is None or before.digest != self.order.digest or not any(s.name == "hls" and s.ok for s in before.steps):
+            fix = f"Ask for both: --steps hls,{','.join(self.order.steps)}."
+            raise ToolError("There is no Verilog of these sources yet.", where="--steps", fix=fix)
+        again = {"simulate": "rtl", "yosys": "synthesis"}
+        dropped = {again[s] for s in self.order.steps}
+        self.version = before.version
+        self.steps = [s for s in before.steps if s.name not in self.order.steps]
+        self.total = [f for f in before.total if f.source == "hls" or (f.source == "synthesis" and f.source not in dropped)]
+        self.checks = [c for c in before.checks if c.witness not in dropped]
+
     # ---- Bambu -----------------------------------------------------------------------------------------------------------
 
     def _hls(self) -> None:
@@ -123,7 +144,8 @@ class _Run:
         text = log.read_text(encoding="utf-8", errors="replace")
         shown = f"cd {FOLDER} && {shlex.join(['bambu', *self.core.arguments])}"
         problem = self._problem(ended, text)
-        self.steps.append(Step("hls", not problem, ended.seconds, shown, LOG, problem or f"{ended.memory >> 20:,} MiB at most"))
+        note = problem or f"{ended.memory >> 20:,} MiB at most"
+        self.steps.append(Step("hls", not problem, ended.seconds, shown, LOG, note, ended.memory))
         if not problem:
             self.total.append(_figures(text, self.order.name, f"bambu {self.version}", pipelined=self.core.pipelined))
 

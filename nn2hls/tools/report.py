@@ -37,6 +37,7 @@ class Step:
         command: What was run, as a user would type it in the project's folder.
         log: Its output, relative to the project's folder.
         note: What else there is to say, such as why it was not run.
+        memory: Bytes that its largest program took at most; None where that was not measured.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Step:
     command: str = ""
     log: str = ""
     note: str = ""
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
