@@ -6,24 +6,28 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import shlex
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bambu_table import ROOT, Run
 
+_SMALL = "--part xc7vx690tffg1930-3 --precision ap_fixed<12,4,AP_RND,AP_SAT>"
+_JETS = "examples/jet_tagging"
 # Name -> model and config, relative to the repository (no config: empty), and the options in place of what they say.
 DESIGNS = {
-    "jet_tagger_pruned": ("examples/jet_tagging/jet_tagger_pruned.keras", "", "--part xc7vx690t --clock 5"),
+    "jet_tagger_pruned": (f"{_JETS}/jet_tagger_pruned.keras", "example-configs/jet_tagger_bambu.yml", ""),
+    "jet_tagger_reuse32": (f"{_JETS}/jet_tagger.keras", "example-configs/jet_tagger_bambu_reuse32.yml", ""),
+    "residual": ("benchmarks/bambu/models/residual.onnx", "", _SMALL),
+    "tables": ("benchmarks/bambu/models/tables.onnx", "", _SMALL),
+    "two_by_two": ("benchmarks/bambu/models/two_by_two.onnx", "", _SMALL),
 }
 TOOLS = ("bambu", "clang-16", "verilator", "yosys")
 
 
 def record(name: str, folder: Path) -> Run:
-    """Run one design in an empty folder.
+    """Build one design in a folder; a report of the same sources that is there already is taken as it is.
 
     Raises:
         Nn2hlsError: A tool is missing, or the design cannot be built.
@@ -31,19 +35,23 @@ def record(name: str, folder: Path) -> Run:
     from nn2hls.cli import parser
     from nn2hls.commands.base import make_design
     from nn2hls.tools.find import find, version
+    from nn2hls.tools.report import BuildReport
 
     model, config, options = DESIGNS[name]
     command = f"nn2hls build {config or model} --tool bambu {options}".strip()
     args = parser()[0].parse_args(shlex.split(command)[1:])
-    args.config, args.backend = ROOT / (config or model), "Bambu"
-    design, start = make_design(args), time.perf_counter()
-    report = design.build("bambu", folder)
-    seconds = time.perf_counter() - start
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    design.verify(tool="bambu")
+    args.config = ROOT / (config or model)
+    design, path = make_design(args).for_tool("bambu"), folder / "reports" / "bambu.json"
+    report = BuildReport.read(path) if path.is_file() else None
+    steps = {s.name: s for s in report.steps if s.ok} if report and report.digest == design.project.digest else {}
+    missing = [s for s in ("hls", "simulate", "yosys") if s not in steps]
+    if missing:
+        report = design.build("bambu", folder, steps=missing)
+        steps = {s.name: s for s in report.steps if s.ok}
+    assert report is not None
     checks = [c for c in report.checks if c.witness == "rtl"]
-    if not checks:
-        raise SystemExit(f"{name}: the build's report has no verification of the RTL")
+    if not report.ok or not checks:
+        raise SystemExit(f"{name}: {[s.note for s in report.steps if not s.ok]}")
     counts = {source: _counts(report, source) for source in ("hls", "synthesis")}
     return Run(
         name,
@@ -56,8 +64,8 @@ def record(name: str, folder: Path) -> Run:
         checks[-1].latency,
         counts["hls"],
         counts["synthesis"],
-        round(seconds, 1),
-        round(largest),
+        round(steps["hls"].seconds, 1),
+        round((steps["hls"].memory or 0) / 2**20),
         checks[-1].events,
         checks[-1].differ,
     )
@@ -75,13 +83,16 @@ def main() -> None:
     """Record the named designs, or all."""
     own = argparse.ArgumentParser(prog="python -m benchmarks.bambu_run", description=__doc__)
     own.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(DESIGNS)}; all by default")
-    names = own.parse_args().names or list(DESIGNS)
+    own.add_argument("--folder", metavar="DIR", help="where the projects stay; what is built there is not built again")
+    settings = own.parse_args()
+    names = settings.names or list(DESIGNS)
     unknown = [n for n in names if n not in DESIGNS]
     if unknown:
         own.error(f"no design {', '.join(unknown)}; there are {', '.join(DESIGNS)}")
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
-            print(f"wrote {record(name, Path(scratch) / name).save()}")
+            folder = Path(settings.folder or scratch) / name
+            print(f"wrote {record(name, folder).save()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Run:
         digest: Of the generated sources.
         interval, latency: Measured, in clocks.
         hls, synthesis: Resources by Bambu and by yosys, dsp lut ff bram uram; what is not said is left out.
-        seconds, megabytes: Of the whole build, and the largest memory.
+        seconds, megabytes: Of Bambu.
         events, differ: Compared with the emulator.
     """
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType
 from nn2hls.ops.base import Call, Code
 
 MAX_WIDTH = 64  # bits of any integer: Bambu 2024.10 masks wider ones wrongly
+MAX_ADDITIONS = 6_000  # in one pipeline: Bambu's time grows faster than they do (docs/bambu.md, How large)
+MULTIPLIERS = 128  # that take turns in a design that Bambu builds in minutes
 _CARRY = 1  # bits that a sum or difference takes besides those of its variable
 _ROUND = 2  # bits that a cast takes besides those of its operand (cast_plan in cast.h)
+_ADDITION = re.compile(r"\bnn2hls::(?:plus|minus)\(")
 _DECLARED = re.compile(r"\bap_(u?)int<(\d+)>")
 _STORED = re.compile(r"\bstore(?:_floor)?<(-?\d+)>")
 
@@ -31,6 +35,25 @@ def check_room(code: Call | Code, operands: Sequence[FixedType], result: FixedTy
         raise LimitError(
             f"It computes with integers of {needed} bits, and Bambu takes at most {MAX_WIDTH}.",
             fix="Give it, its weights or the layers that it reads narrower types.",
+        )
+
+
+def check_additions(texts: Iterable[str], products: int) -> None:
+    """Refuse a pipelined core that Bambu would work on for hours.
+
+    Args:
+        texts: The C++ of all layers.
+        products: Non-zero products of the design.
+
+    Raises:
+        LimitError: Names a reuse factor that works.
+    """
+    count = sum(len(_ADDITION.findall(text)) for text in texts)
+    if count > MAX_ADDITIONS:
+        reuse = max(2, math.ceil(products / MULTIPLIERS))
+        raise LimitError(
+            f"Fully parallel it has {count:,} additions, and Bambu builds a pipeline of at most {MAX_ADDITIONS:,} in minutes.",
+            fix=f"Set ReuseFactor: {reuse} for all layers (--reuse {reuse}), prune it further, or give its weights fewer bits.",
         )
 
 
