@@ -166,7 +166,8 @@ def test_every_example_config_names_files_that_exist():
         assert len(named) >= 2, path.name
         for key in named:
             assert (path.parent / config[key]).is_file(), f"{path.name}: {key}"
-        assert config["OutputDir"] == f"nn2hls-projects/{path.stem}" == f"nn2hls-projects/{config['ProjectName']}"
+        assert config["OutputDir"] == f"nn2hls-projects/{path.stem}"
+        assert path.stem.startswith(config["ProjectName"])
 
 
 def make_targets():
