@@ -239,7 +239,7 @@ def test_the_tool_decides_for_whom_the_project_is_written(capsys, install, folde
     install("vivado_hls")
     assert build(capsys, "--tool", "vivado")[0] == 0
     assert json.loads(Path("out/nn2hls.json").read_text())["backend"] == "Vivado"
-    assert "The project is for Vivado HLS" in build(capsys, "--tool", "vivado", "--steps", "csim")[1]["notes"][0]
+    assert "The project is for Vivado" in build(capsys, "--tool", "vivado", "--steps", "csim")[1]["notes"][0]
     assert nn2hls.convert("net.onnx", "net.yml").build("vivado", "live").tool == "vivado"
     assert json.loads(Path("live/nn2hls.json").read_text())["backend"] == "Vivado"
     with pytest.raises(ToolError, match="There is no tool 'vits'"):

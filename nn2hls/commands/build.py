@@ -13,9 +13,11 @@ from nn2hls.tools.build import TOOLS, chosen_steps
 
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser)
-    words = "csim: compile the C++ here and run its test bench (default); vitis, vivado: AMD's tools"
+    words = "csim: compile the C++ here and run its test bench (default); bambu; vitis, vivado: AMD's tools"
     parser.add_argument("--tool", choices=tuple(TOOLS), default="csim", help=words)
-    words = "what the tool does, with commas: csim,synth,cosim,export,vsynth (default: csim,synth)"
+    words = (
+        "what the tool does, with commas: csim,synth,cosim,export,vsynth (default: csim,synth); bambu: hls,simulate,yosys (all)"
+    )
     parser.add_argument("--steps", metavar="STEPS", default="", help=words)
     words = "after so long a program of the tool is ended (default: never; csim: 1200)"
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help=words)
@@ -33,9 +35,7 @@ def _run(args: Namespace) -> Result:
         raise UsageError(f"--tool {args.tool} builds a project for {backend}.", where="--backend", fix="Leave --backend out.")
     said = read(args).backend
     notes = (
-        ()
-        if backend in (None, said)
-        else (f"The project is for {backend} HLS, as --tool {args.tool} wants; Backend is {said}.",)
+        () if backend in (None, said) else (f"The project is for {backend}, as --tool {args.tool} wants; Backend is {said}.",)
     )
     args.backend = args.backend or backend
     design = make_design(args)

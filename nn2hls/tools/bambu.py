@@ -177,8 +177,11 @@ class _Run:
             self.steps.append(Step("simulate", False, note=str(error)))
             return
         self.checks.append(found.check)
+        if alignment.constant:
+            names = ", ".join(alignment.constant)
+            self.notes.append(f"{names}: the same value in all events, so the delay is not seen and that of done_port is taken")
         ok = not found.check.differ
-        note = found.first or f"{alignment.last} clocks from inputs to aligned outputs"
+        note = found.first or f"{found.check.latency} clocks from inputs to aligned outputs"
         if self.core.pipelined and found.check.interval not in (1, None):
             ok, note = False, f"it was to take an event every clock, and takes one in {found.check.interval}"
         self.steps.append(Step("simulate", ok, found.seconds, found.command, f"{FOLDER}/{found.log}", note))
