@@ -77,7 +77,7 @@ def test_a_core_is_built_simulated_and_verified(net, capsys):
         assert (net / "out" / step["log"]).is_file()
     assert "--device-name=xc7vx690t-3ffg1930-VVD" in report["steps"][0]["command"]
     hls = next(f for f in report["total"] if f["source"] == "hls")
-    assert (hls["latency"], hls["interval"], hls["clock_ns"]) == (2, 1, 2.5)
+    assert (hls["latency"], hls["interval"], hls["clock_ns"]) == (1, 1, 2.5)
     code, verdict, _ = run(capsys, "verify", "net.yml", "--tool", "bambu")
     assert (code, verdict["tool"], verdict["values"], verdict["latency"], verdict["interval"]) == (0, "bambu", 2000, 1, 1)
 

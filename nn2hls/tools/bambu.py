@@ -224,7 +224,7 @@ def _figures(text: str, name: str, tool: str, *, pipelined: bool) -> Figures:
         "hls",
         tool,
         Resources(ff=None if flip_flops is None else int(flip_flops)),
-        latency=int(states) if states is not None and pipelined else None,
+        latency=int(states) - 1 if states is not None and pipelined else None,  # the first state has the inputs themselves
         interval=1 if pipelined else None,
         clock_ns=round(1000 / float(megahertz), 3) if megahertz is not None and float(megahertz) > 0 else None,
     )
