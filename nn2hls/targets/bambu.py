@@ -43,10 +43,10 @@ def bambu_device(part: str, named: str | None = None) -> BambuDevice:
     """
     if named is not None:
         return named_device(named)
-    wanted = find_part(part)
     for device in bambu_devices():
-        if (device.part, device.grade) == (wanted.name, wanted.grade):
+        if is_device_of(device, part):
             return device
+    wanted = find_part(part)
     near = nearest(wanted)
     raise ConfigError(
         f"Bambu has not characterised {wanted.name} with speed grade -{wanted.grade}.",
@@ -54,6 +54,12 @@ def bambu_device(part: str, named: str | None = None) -> BambuDevice:
         fix=f"The nearest that it knows is {near.name}: set Part to it, or, to build for it in place of the part, "
         f"BambuDevice: {near.name} (--bambu-device {near.name}).",
     )
+
+
+def is_device_of(device: BambuDevice, part: str) -> bool:
+    """Whether this device is the part itself, in its speed grade."""
+    wanted = find_part(part)
+    return (device.part, device.grade) == (wanted.name, wanted.grade)
 
 
 def named_device(name: str) -> BambuDevice:

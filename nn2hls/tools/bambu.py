@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nn2hls.errors import ToolError
 from nn2hls.project import Project
+from nn2hls.targets.bambu import is_device_of
 from nn2hls.tools.build import CoreOrder, Order
 from nn2hls.tools.find import find, version
 from nn2hls.tools.process import Ended, run_logged
@@ -86,7 +87,9 @@ class _Run:
 
     def report(self) -> BuildReport:
         """Run what was asked for, up to the first step that fails."""
-        order = self.order
+        order, device = self.order, self.core.device
+        if not is_device_of(device, order.part):
+            self.notes.append(f"It is built for {device.name} in place of {order.part}.")
         self._take_up()
         actions = {"hls": self._hls, "simulate": self._simulate, "yosys": self._yosys}
         for name in STEPS:
