@@ -1,0 +1,210 @@
+"""What Bambu and yosys make of a design: LUT, FF, DSP and clocks from the schedules of its layers.
+
+Each figure is a sum of terms that a schedule gives, times coefficients that were fitted on designs of our own, half of which
+were held out (``targets/bambu_costs.yml``; docs/estimation.md has the method and the errors). They belong to the device and the
+clock period named there; other parts are scaled by the delay of their adders.
+
+A design without reuse is one pipeline, cut where a clock is full. With reuse, Bambu's core does one thing after another: the
+layers in order, each its steps, several clocks a step; it takes the next event when it is done.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nn2hls.schedule import Kind, Operator, Schedule
+from nn2hls.targets import Cost, Part, find_part
+
+Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]  # structure -> figure -> term -> coefficient
+Terms = dict[str, float]
+_ADDERS = (Kind.ADD, Kind.NEGATE)
+_CASTS = (Kind.ROUND, Kind.SATURATE, Kind.SELECT, Kind.COMPARE, Kind.SHIFT)
+_ADDER = Operator(Kind.ADD, (16,))  # whose delay says how fast a part is
+_DSP_BITS = 9  # yosys: a product of fewer bits stays in LUTs
+
+
+@dataclass(frozen=True)
+class BambuLayer:
+    """One layer.
+
+    Args:
+        cost: DSP, LUT and block RAMs after yosys.
+        ff: Flip-flops after yosys.
+        start, end: Clocks from the input of the design, not rounded.
+    """
+
+    cost: Cost
+    ff: float
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class BambuDesign:
+    """A design.
+
+    Args:
+        layers: By name.
+        latency, ii: In clocks.
+    """
+
+    layers: Mapping[str, BambuLayer]
+    latency: int
+    ii: int
+
+
+@functools.cache
+def _data() -> Mapping[str, Any]:
+    text = (Path(__file__).parent / "targets" / "bambu_costs.yml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
+
+
+def coefficients() -> Coefficients:
+    """Those of ``targets/bambu_costs.yml``."""
+    return dict(_data()["coefficients"])
+
+
+def structure(schedule: Schedule) -> str:
+    """``parallel`` or ``reused``: which coefficients a layer has."""
+    return "reused" if schedule.ii > 1 else "parallel"
+
+
+# ---- terms -----------------------------------------------------------------------------------------------------------------
+
+
+def delay_terms(schedule: Schedule) -> Terms:
+    """Of the nanoseconds from operand to result of a parallel layer: operators on its longest path.
+
+    A product with a constant of c bits is a tree over at most c / 2 digits.
+    """
+    constants = [op.widths[1] for op in schedule.operators if op.kind is Kind.MUL_CONST]
+    product = math.ceil(math.log2(max(constants) / 2)) if constants else 0
+    adders = sum(product if op.kind is Kind.MUL_CONST else op.kind in _ADDERS for op in schedule.path)
+    return {"adder": adders, "cast": sum(op.kind in _CASTS for op in schedule.path)}
+
+
+def lut_terms(schedule: Schedule) -> Terms:
+    """Of the LUTs, without memories: bits of adders, of partial products, of casts and choices, and of multiplexers.
+
+    A product of an a-bit operand with a c-bit constant has a x c bits; a multiplexer of n words of w bits w x (n - 1).
+    """
+    found = dict.fromkeys(("adder_bit", "product_bit", "cast_bit", "choice_bit"), 0.0)
+    for op in schedule.operators:
+        first, last = op.widths[0], op.widths[-1]
+        if op.kind in _ADDERS:
+            found["adder_bit"] += op.count * first
+        elif op.kind is Kind.MUL_CONST:
+            found["product_bit"] += op.count * first * last
+        elif op.kind is Kind.SELECT and schedule.ii > 1:
+            found["choice_bit"] += op.count * first * (last - 1)
+        elif op.kind in _CASTS:
+            found["cast_bit"] += op.count * first
+    return found
+
+
+def step_terms(schedule: Schedule) -> Terms:
+    """Of the clocks of a reused layer: bits of the product that each step waits for, the casts after the last, and the layer."""
+    product = sum(sum(op.widths) for op in schedule.path if op.kind is Kind.MUL)
+    casts = sum(op.kind in (Kind.ROUND, Kind.SATURATE) for op in schedule.path)
+    return {"step_bit": schedule.ii * product, "cast": casts, "layer": 1}
+
+
+def register_terms(schedule: Schedule, operand_bits: int, state_luts: float) -> Terms:
+    """Of the flip-flops.
+
+    A parallel layer keeps some of what each LUT of one state answers (``state_luts``). A reused one keeps its operands and the
+    sums of its segments, and for each multiplier what is on the way: a sum (of the width of the first addition).
+    """
+    if schedule.ii == 1:
+        return {"state_lut": state_luts}
+    multipliers = sum(op.count for op in schedule.operators if op.kind is Kind.MUL)
+    sums = next((op.widths[0] for op in schedule.operators if op.kind is Kind.ADD), 0)
+    return {"kept_bit": operand_bits + schedule.state, "way_bit": multipliers * sums}
+
+
+# ---- figures ---------------------------------------------------------------------------------------------------------------
+
+
+def weighed(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The sum of all terms, each by its coefficient."""
+    return sum(amount * weights.get(term, 0.0) for term, amount in terms.items())
+
+
+def clocks(schedule: Schedule, clock_ns: float, speed: float = 1.0, by: Coefficients | None = None) -> float:
+    """Clocks of one layer, not rounded.
+
+    Args:
+        schedule: The layer.
+        clock_ns: The clock period.
+        speed: Factor on the delays.
+        by: Other coefficients than :func:`coefficients`.
+    """
+    of = (by or coefficients())[structure(schedule)]
+    if schedule.ii > 1:
+        return weighed(step_terms(schedule), of["clocks"])
+    return weighed(delay_terms(schedule), of["ns"]) * speed / clock_ns
+
+
+def dsp_slices(op: Operator, ports: tuple[int, int]) -> int:
+    """DSP slices of a product: Bambu builds those with constants of adders, yosys those of a few bits of LUTs."""
+    if op.kind is not Kind.MUL or sum(op.widths) < _DSP_BITS:
+        return 0
+    return op.count * min(
+        math.ceil(a / (wide - 1)) * math.ceil(b / (narrow - 1))
+        for a, b in (op.widths, op.widths[::-1])
+        for wide, narrow in [ports]
+    )
+
+
+def part_speed(part: Part) -> float:
+    """Factor on the delays of the device on which the coefficients were found."""
+    reference = find_part(_data()["part"])
+    return part.family.delay(_ADDER) * part.speed / (reference.family.delay(_ADDER) * reference.speed)
+
+
+def bambu_design(
+    layers: Sequence[tuple[str, Schedule]],
+    operands: Mapping[str, Sequence[str]],
+    inputs: Mapping[str, int],
+    part: Part,
+    clock_ns: float,
+    by: Coefficients | None = None,
+) -> BambuDesign:
+    """All layers and the clocks of the whole.
+
+    Args:
+        layers, operands, inputs: As for :func:`nn2hls.registers.flip_flops`.
+        part: The device.
+        clock_ns: The clock period.
+        by: Other coefficients than :func:`coefficients`.
+    """
+    of, speed = by or coefficients(), part_speed(part)
+    one_by_one = any(s.ii > 1 for _, s in layers)
+    times: dict[str, tuple[float, float]] = {}
+    for name, schedule in layers:
+        before = list(times) if one_by_one else [o for o in operands[name] if o in times]
+        start = max((times[o][1] for o in before), default=0.0)
+        times[name] = start, start + clocks(schedule, clock_ns, speed, of)
+    last = max((end for _, end in times.values()), default=0.0)
+    latency = max(1, math.ceil(last - 1e-9)) if not one_by_one else max(1, round(last)) + 1  # one more to take the event
+    bits = dict(inputs) | {name: s.results for name, s in layers}
+    found = {}
+    for name, schedule in layers:
+        cost = _cost(schedule, part, of)
+        taken = sum(bits.get(o, 0) for o in operands[name])
+        registers = register_terms(schedule, taken, cost.lut * latency / (latency + 1))
+        found[name] = BambuLayer(cost, weighed(registers, of[structure(schedule)]["ff"]), *times[name])
+    return BambuDesign(found, latency, latency - 1 if one_by_one else 1)
+
+
+def _cost(schedule: Schedule, part: Part, of: Coefficients) -> Cost:
+    logic = weighed(lut_terms(schedule), of[structure(schedule)]["lut"])
+    dsp = sum(dsp_slices(op, part.family.ports) for op in schedule.operators)
+    return sum((part.family.memory(m) for m in schedule.memories), Cost(dsp, logic))
