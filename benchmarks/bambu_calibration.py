@@ -25,6 +25,7 @@ from nn2hls.plan import Sizer
 from nn2hls.schedule import Schedule
 
 RECORD = Path(__file__).with_suffix(".json")
+LEAST = 100.0  # LUT or FF: fewer are judged as if they were so many
 FIGURES = ("lut", "ff", "dsp", "bram", "latency", "ii")
 STRUCTURES = {"parallel": lambda s: s.reuse == 1, "reused": lambda s: s.reuse > 1}
 _HEAD = """\
@@ -144,7 +145,7 @@ def _fit(
     used = [t for t in split[0] if any(s[t] for s in split)]
     matrix = np.array([[s[t] for t in used] for s in split])
     goal = np.array([wanted(row) for row in some])
-    scale = 1 / goal if relative else np.ones(len(goal))
+    scale = 1 / np.maximum(goal, LEAST) if relative else np.ones(len(goal))
     return _least_squares(matrix * scale[:, None], goal * scale, used)
 
 
@@ -164,11 +165,11 @@ def fitted(some: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
     reused = [r for r in some if STRUCTURES["reused"](r.spec)]
     b = estimate_bambu
     own: dict[str, dict[str, float]] = {
-        # n clocks are between n - 1 and n periods
+        # what takes n clock edges fills n periods and some of another one
         "ns": _fit(
             parallel,
             lambda r: _summed(r, "parallel", b.delay_terms),
-            lambda r: (r.measured["latency"] - 0.5) * CLOCK_NS,
+            lambda r: (r.measured["latency"] + 0.5) * CLOCK_NS,
             relative=False,
         ),
         "lut": _fit(parallel, lambda r: _summed(r, "parallel", b.lut_terms), lambda r: r.measured["lut"]),
@@ -179,7 +180,7 @@ def fitted(some: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
     def rest(row: Row, figure: str) -> float:
         """What the parallel layers leave."""
         if figure == "clocks":
-            return row.measured["ii"] - sum(b.clocks(s, CLOCK_NS, by=known) for s in row.schedules if s.ii == 1)
+            return row.measured["ii"] - sum(b.clocks(s, row.sizer.part, CLOCK_NS, known) for s in row.schedules if s.ii == 1)
         return row.measured[figure] - row.predicted(known)[figure]
 
     known["reused"] = {
@@ -216,9 +217,9 @@ def fit() -> dict[str, Any]:
 
 
 def errors(some: Sequence[Row], figure: str) -> list[float]:
-    """Relative to what was measured; of DSP and block RAMs, latency and II absolute."""
+    """Relative to what was measured, or to LEAST; of DSP and block RAMs, latency and II absolute."""
     found = [(row.predicted()[figure], row.measured[figure]) for row in some]
-    return [p / m - 1 if figure in ("lut", "ff") else round(p) - m for p, m in found]
+    return [(p - m) / max(m, LEAST) if figure in ("lut", "ff") else round(p) - m for p, m in found]
 
 
 def _line(structure: str, half: str, some: Sequence[Row], figure: str) -> str:

@@ -8,7 +8,6 @@ docs/estimation.md gives the rules, their sources, and how well each was validat
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,9 +205,7 @@ def _of_bambu(
 
 def _bambu_layer(name: str, schedule: Schedule, found: BambuLayer) -> LayerEstimate:
     figures = Figures(found.cost.dsp, round(found.cost.lut), round(found.ff), found.cost.bram)
-    clocks = math.ceil(found.end - 1e-9) - math.ceil(found.start - 1e-9)
-    ii = max(1, round(found.end - found.start)) if schedule.ii > 1 else 1
-    return LayerEstimate(name, figures, figures, clocks, ii, schedule.products)
+    return LayerEstimate(name, figures, figures, found.clocks, max(1, found.clocks) if schedule.ii > 1 else 1, schedule.products)
 
 
 def _check(tool: str, clock_ns: float) -> None:

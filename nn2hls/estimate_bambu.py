@@ -26,6 +26,7 @@ Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]  # structure -> f
 Terms = dict[str, float]
 _ADDERS = (Kind.ADD, Kind.NEGATE)
 _CASTS = (Kind.ROUND, Kind.SATURATE, Kind.SELECT, Kind.COMPARE, Kind.SHIFT)
+_OTHERS = (Kind.MUL, Kind.ROM)  # of parallel layers: the designs have none, so the family's delays and LUTs stand
 _ADDER = Operator(Kind.ADD, (16,))  # whose delay says how fast a part is
 _DSP_BITS = 9  # yosys: a product of fewer bits stays in LUTs
 
@@ -37,13 +38,12 @@ class BambuLayer:
     Args:
         cost: DSP, LUT and block RAMs after yosys.
         ff: Flip-flops after yosys.
-        start, end: Clocks from the input of the design, not rounded.
+        clocks: Clock edges inside it; with reuse, the clocks that it runs.
     """
 
     cost: Cost
     ff: float
-    start: float
-    end: float
+    clocks: int
 
 
 @dataclass(frozen=True)
@@ -137,19 +137,20 @@ def weighed(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
     return sum(amount * weights.get(term, 0.0) for term, amount in terms.items())
 
 
-def clocks(schedule: Schedule, clock_ns: float, speed: float = 1.0, by: Coefficients | None = None) -> float:
+def clocks(schedule: Schedule, part: Part, clock_ns: float, by: Coefficients | None = None) -> float:
     """Clocks of one layer, not rounded.
 
     Args:
         schedule: The layer.
+        part: The device.
         clock_ns: The clock period.
-        speed: Factor on the delays.
         by: Other coefficients than :func:`coefficients`.
     """
     of = (by or coefficients())[structure(schedule)]
     if schedule.ii > 1:
         return weighed(step_terms(schedule), of["clocks"])
-    return weighed(delay_terms(schedule), of["ns"]) * speed / clock_ns
+    others = sum(part.family.delay(op) * part.speed for op in schedule.path if op.kind in _OTHERS)
+    return (weighed(delay_terms(schedule), of["ns"]) * part_speed(part) + others) / clock_ns
 
 
 def dsp_slices(op: Operator, ports: tuple[int, int]) -> int:
@@ -185,23 +186,30 @@ def bambu_design(
         clock_ns: The clock period.
         by: Other coefficients than :func:`coefficients`.
     """
-    of, speed = by or coefficients(), part_speed(part)
+    of = by or coefficients()
     one_by_one = any(s.ii > 1 for _, s in layers)
     times: dict[str, tuple[float, float]] = {}
     for name, schedule in layers:
         before = list(times) if one_by_one else [o for o in operands[name] if o in times]
         start = max((times[o][1] for o in before), default=0.0)
-        times[name] = start, start + clocks(schedule, clock_ns, speed, of)
+        times[name] = start, start + clocks(schedule, part, clock_ns, of)
     last = max((end for _, end in times.values()), default=0.0)
-    latency = max(1, math.ceil(last - 1e-9)) if not one_by_one else max(1, round(last)) + 1  # one more to take the event
+    until = round if one_by_one else _edges
+    latency = max(1, round(last)) + 1 if one_by_one else _edges(last)  # one by one, an event is taken first
     bits = dict(inputs) | {name: s.results for name, s in layers}
     found = {}
     for name, schedule in layers:
         cost = _cost(schedule, part, of)
         taken = sum(bits.get(o, 0) for o in operands[name])
         registers = register_terms(schedule, taken, cost.lut * latency / (latency + 1))
-        found[name] = BambuLayer(cost, weighed(registers, of[structure(schedule)]["ff"]), *times[name])
+        start, end = times[name]
+        found[name] = BambuLayer(cost, weighed(registers, of[structure(schedule)]["ff"]), until(end) - until(start))
     return BambuDesign(found, latency, latency - 1 if one_by_one else 1)
+
+
+def _edges(time: float) -> int:
+    """Clock edges before a time in clocks: n states of a pipeline have n - 1 between them."""
+    return max(0, math.ceil(time - 1e-9) - 1)
 
 
 def _cost(schedule: Schedule, part: Part, of: Coefficients) -> Cost:
