@@ -2,7 +2,8 @@
 
     python -m benchmarks.bambu_calibration record FOLDER    build what is not recorded yet with Bambu, Verilator and yosys
     python -m benchmarks.bambu_calibration fit              coefficients of the fitting half, into nn2hls/targets/bambu_costs.yml
-    python -m benchmarks.bambu_calibration                  the table that docs/estimation.md quotes
+    python -m benchmarks.bambu_calibration                  the tables of docs/estimation.md
+    python -m benchmarks.bambu_calibration page             write them there
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from nn2hls.plan import Sizer
 from nn2hls.schedule import Schedule
 
 RECORD = Path(__file__).with_suffix(".json")
+PAGE = Path(__file__).parents[1] / "docs" / "estimation.md"
+BEGIN, END = "<!-- bambu: begin -->", "<!-- bambu: end -->"
 LEAST = 100.0  # LUT or FF: fewer are judged as if they were so many
 FIGURES = ("lut", "ff", "dsp", "bram", "latency", "ii")
 STRUCTURES = {"parallel": lambda s: s.reuse == 1, "reused": lambda s: s.reuse > 1}
@@ -245,6 +248,19 @@ def table() -> list[str]:
     return lines
 
 
+def words() -> dict[str, dict[str, str]]:
+    """Structure -> figure -> what ``nn2hls estimate`` prints beside it: the errors of the held-out half."""
+    found: dict[str, dict[str, str]] = {}
+    for structure, member in STRUCTURES.items():
+        some = [r for r in rows() if member(r.spec) and r.spec.held_out]
+        own = found.setdefault(structure, {})
+        for figure in ("dsp", "lut", "ff", "latency"):
+            off = np.abs(errors(some, figure))
+            unit, unit_scale = (" %", 100) if figure in ("lut", "ff") else ("", 1)
+            own[figure] = f"median {unit_scale * np.median(off):.0f}{unit}, at most {unit_scale * off.max():.0f}{unit} off"
+    return found
+
+
 def _designs() -> list[str]:
     lines = []
     for row in rows():
@@ -256,16 +272,29 @@ def _designs() -> list[str]:
     return lines
 
 
+def _staleness() -> list[str]:
+    names = [s.name for s in stale()]
+    return [f"STALE: today's code generates other sources for {len(names)} of {len(specs())} designs"] if names else []
+
+
+def quoted() -> str:
+    """What stands between the marks of docs/estimation.md."""
+    return "\n".join([*table(), *_staleness(), "", "measured / estimated:", *_designs()])
+
+
 def main() -> None:
     """See the module's docstring."""
-    words = sys.argv[1:]
-    if words[:1] == ["record"] and len(words) == 2:
-        record(Path(words[1]))
-    elif words == ["fit"]:
+    given = sys.argv[1:]
+    if given[:1] == ["record"] and len(given) == 2:
+        record(Path(given[1]))
+    elif given == ["fit"]:
         text = yaml.safe_dump(fit(), sort_keys=False, default_flow_style=None)
         (Path(estimate_bambu.__file__).parent / "targets" / "bambu_costs.yml").write_text(_HEAD + text, encoding="utf-8")
-    elif not words:
-        print("\n".join([*table(), "", "measured / estimated:", *_designs()]))
+    elif given == ["page"]:
+        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}\n```\n{quoted()}\n```\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    elif not given:
+        print(quoted())
     else:
         sys.exit(__doc__)
 

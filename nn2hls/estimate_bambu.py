@@ -91,42 +91,37 @@ def delay_terms(schedule: Schedule) -> Terms:
 
 
 def lut_terms(schedule: Schedule) -> Terms:
-    """Of the LUTs, without memories: bits of adders, of partial products, of casts and choices, and of multiplexers.
+    """Of the LUTs, without memories.
 
-    A product of an a-bit operand with a c-bit constant has a x c bits; a multiplexer of n words of w bits w x (n - 1).
+    Parallel: bits of adders, of partial products (a x c for a constant of c bits), and of casts and choices. Reused: bits of
+    adders, of sums that are kept, and of multiplexers, of which a LUT takes three ways more; and of casts.
     """
-    found = dict.fromkeys(("adder_bit", "product_bit", "cast_bit", "choice_bit"), 0.0)
+    kinds: dict[Kind, float] = {}
     for op in schedule.operators:
         first, last = op.widths[0], op.widths[-1]
-        if op.kind in _ADDERS:
-            found["adder_bit"] += op.count * first
-        elif op.kind is Kind.MUL_CONST:
-            found["product_bit"] += op.count * first * last
-        elif op.kind is Kind.SELECT and schedule.ii > 1:
-            found["choice_bit"] += op.count * first * (last - 1)
-        elif op.kind in _CASTS:
-            found["cast_bit"] += op.count * first
-    return found
+        size = {Kind.MUL_CONST: first * last, Kind.SELECT: first * (last - 1) / 3 if schedule.ii > 1 else first}
+        kinds[op.kind] = kinds.get(op.kind, 0.0) + op.count * size.get(op.kind, first)
+    adders = sum(kinds.get(kind, 0.0) for kind in _ADDERS)
+    if schedule.ii > 1:
+        casts = kinds.get(Kind.ROUND, 0.0) + kinds.get(Kind.SATURATE, 0.0)
+        return {"logic_bit": adders + schedule.state + kinds.get(Kind.SELECT, 0.0), "cast_bit": casts}
+    casts = sum(kinds.get(kind, 0.0) for kind in _CASTS)
+    return {"adder_bit": adders, "product_bit": kinds.get(Kind.MUL_CONST, 0.0), "cast_bit": casts}
 
 
 def step_terms(schedule: Schedule) -> Terms:
-    """Of the clocks of a reused layer: bits of the product that each step waits for, the casts after the last, and the layer."""
+    """Of the clocks of a reused layer: bits of the product that each step waits for, and the layer's beginning and end."""
     product = sum(sum(op.widths) for op in schedule.path if op.kind is Kind.MUL)
-    casts = sum(op.kind in (Kind.ROUND, Kind.SATURATE) for op in schedule.path)
-    return {"step_bit": schedule.ii * product, "cast": casts, "layer": 1}
+    return {"step_bit": schedule.ii * product, "layer": 1}
 
 
 def register_terms(schedule: Schedule, operand_bits: int, state_luts: float) -> Terms:
     """Of the flip-flops.
 
     A parallel layer keeps some of what each LUT of one state answers (``state_luts``). A reused one keeps its operands and the
-    sums of its segments, and for each multiplier what is on the way: a sum (of the width of the first addition).
+    sums of its segments, each with what is on its way there.
     """
-    if schedule.ii == 1:
-        return {"state_lut": state_luts}
-    multipliers = sum(op.count for op in schedule.operators if op.kind is Kind.MUL)
-    sums = next((op.widths[0] for op in schedule.operators if op.kind is Kind.ADD), 0)
-    return {"kept_bit": operand_bits + schedule.state, "way_bit": multipliers * sums}
+    return {"state_lut": state_luts} if schedule.ii == 1 else {"kept_bit": operand_bits + schedule.state}
 
 
 # ---- figures ---------------------------------------------------------------------------------------------------------------
