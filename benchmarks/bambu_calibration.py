@@ -1,9 +1,9 @@
 """Calibrate the estimate for Bambu and yosys on designs of our own, half of them held out.
 
-    python -m benchmarks.bambu_calibration record FOLDER    build what is not recorded yet with Bambu, Verilator and yosys
-    python -m benchmarks.bambu_calibration fit              coefficients of the fitting half, into nn2hls/targets/bambu_costs.yml
-    python -m benchmarks.bambu_calibration                  the tables of docs/estimation.md
-    python -m benchmarks.bambu_calibration page             write them there
+python -m benchmarks.bambu_calibration record FOLDER    build what is not recorded yet with Bambu, Verilator and yosys
+python -m benchmarks.bambu_calibration fit              coefficients of the fitting half, into nn2hls/targets/bambu_costs.yml
+python -m benchmarks.bambu_calibration                  the tables of docs/estimation.md
+python -m benchmarks.bambu_calibration page             write them there
 """
 
 from __future__ import annotations

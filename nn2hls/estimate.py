@@ -205,7 +205,9 @@ def _of_bambu(
 
 def _bambu_layer(name: str, schedule: Schedule, found: BambuLayer) -> LayerEstimate:
     figures = Figures(found.cost.dsp, round(found.cost.lut), round(found.ff), found.cost.bram)
-    return LayerEstimate(name, figures, figures, found.clocks, max(1, found.clocks) if schedule.ii > 1 else 1, schedule.products)
+    return LayerEstimate(
+        name, figures, figures, found.clocks, max(1, found.clocks) if schedule.ii > 1 else 1, schedule.products
+    )
 
 
 def _check(tool: str, clock_ns: float) -> None:

@@ -38,7 +38,10 @@ def _totals(result: Estimate) -> list[str]:
     bands, used, have = accuracy(result), result.utilisation, result.part.available
     columns = [("after yosys", result.synthesised, bands["synthesised"])]
     if result.tool != "bambu":
-        columns = [("HLS report", result.report, bands["report"]), ("after synthesis", result.synthesised, bands["synthesised"])]
+        columns = [
+            ("HLS report", result.report, bands["report"]),
+            ("after synthesis", result.synthesised, bands["synthesised"]),
+        ]
     rows = [("", *(cell for name, *_ in columns for cell in (name, "error")), "of the part")]
     for r in RESOURCES:
         share = f"{used[r]:.1%} of {have[r]:,}" if have[r] else "the part has none"

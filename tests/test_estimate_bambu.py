@@ -31,7 +31,11 @@ BY = {
 ADD = Operator(Kind.ADD, (12,))
 PRODUCT = Operator(Kind.MUL_CONST, (8, 16))  # at most 8 digits: a tree of 3 adders
 ROUND = Operator(Kind.ROUND, (12, 10))
-SUMS = Schedule(operators=(Operator(Kind.ADD, (12,), 10), Operator(Kind.MUL_CONST, (8, 16), 2), ROUND), path=(PRODUCT, ADD, ROUND), results=10)
+SUMS = Schedule(
+    operators=(Operator(Kind.ADD, (12,), 10), Operator(Kind.MUL_CONST, (8, 16), 2), ROUND),
+    path=(PRODUCT, ADD, ROUND),
+    results=10,
+)
 STEPS = Schedule(
     ii=4,
     operators=(Operator(Kind.SELECT, (8, 4), 3), Operator(Kind.MUL, (8, 6), 3), Operator(Kind.ADD, (16,), 3)),
@@ -72,7 +76,9 @@ def test_steps_by_hand():
     assert design(STEPS, STEPS).ii == 17  # 17.2: one layer after the other
 
 
-@pytest.mark.parametrize(("widths", "slices"), [((16, 16), 1), ((8, 6), 1), ((4, 4), 0), ((24, 17), 1), ((25, 17), 2), ((26, 26), 4)])
+@pytest.mark.parametrize(
+    ("widths", "slices"), [((16, 16), 1), ((8, 6), 1), ((4, 4), 0), ((24, 17), 1), ((25, 17), 2), ((26, 26), 4)]
+)
 def test_dsp_slices_of_a_product(widths, slices):
     assert b.dsp_slices(Operator(Kind.MUL, widths, 1), (25, 18)) == slices
     assert b.dsp_slices(Operator(Kind.MUL_CONST, widths, 1), (25, 18)) == 0
@@ -125,7 +131,10 @@ def test_the_page_holds_the_output():
     assert f"{c.BEGIN}\n```\n{c.quoted()}\n```\n{c.END}" in page
 
 
-@pytest.mark.parametrize(("structure", "figure", "median"), [("parallel", "lut", 0.10), ("parallel", "ff", 0.35), ("reused", "lut", 0.40), ("reused", "ff", 0.40)])
+@pytest.mark.parametrize(
+    ("structure", "figure", "median"),
+    [("parallel", "lut", 0.10), ("parallel", "ff", 0.35), ("reused", "lut", 0.40), ("reused", "ff", 0.40)],
+)
 def test_errors_of_the_held_out_half(structure, figure, median):
     some = [r for r in c.rows() if c.STRUCTURES[structure](r.spec) and r.spec.held_out]
     assert len(some) == 7
@@ -160,7 +169,9 @@ def test_the_bands_beside_the_figures_are_the_errors_of_the_held_out_half():
     found = c.words()
     for spec, structure in ((specs()[0], "parallel"), (specs()[-1], "reused")):
         said = accuracy(spec.design.estimate())
-        assert {f: said["synthesised"][f] for f in ("dsp", "lut", "ff")} == {f: found[structure][f] for f in ("dsp", "lut", "ff")}
+        assert {f: said["synthesised"][f] for f in ("dsp", "lut", "ff")} == {
+            f: found[structure][f] for f in ("dsp", "lut", "ff")
+        }
         assert said["report"]["latency"] == found[structure]["latency"]
 
 
