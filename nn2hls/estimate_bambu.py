@@ -82,10 +82,10 @@ def structure(schedule: Schedule) -> str:
 def delay_terms(schedule: Schedule) -> Terms:
     """Of the nanoseconds from operand to result of a parallel layer: operators on its longest path.
 
-    A product with a constant of c bits is a tree over at most c / 2 digits.
+    A product with a constant of c bits is a tree over c / 3 digits, which canonical forms have on average.
     """
     constants = [op.widths[1] for op in schedule.operators if op.kind is Kind.MUL_CONST]
-    product = math.ceil(math.log2(max(constants) / 2)) if constants else 0
+    product = math.log2(max(1.0, max(constants) / 3)) if constants else 0.0
     adders = sum(product if op.kind is Kind.MUL_CONST else op.kind in _ADDERS for op in schedule.path)
     return {"adder": adders, "cast": sum(op.kind in _CASTS for op in schedule.path)}
 
@@ -115,13 +115,15 @@ def step_terms(schedule: Schedule) -> Terms:
     return {"step_bit": schedule.ii * product, "layer": 1}
 
 
-def register_terms(schedule: Schedule, operand_bits: int, state_luts: float) -> Terms:
+def register_terms(schedule: Schedule, operand_bits: int, luts: float, edges: float) -> Terms:
     """Of the flip-flops.
 
-    A parallel layer keeps some of what each LUT of one state answers (``state_luts``). A reused one keeps its operands and the
-    sums of its segments, each with what is on its way there.
+    A clock edge in a parallel layer of so many ``luts`` keeps some of what those of one operator of the longest path answer. A
+    reused layer keeps its operands and the sums of its segments, each with what is on its way there.
     """
-    return {"state_lut": state_luts} if schedule.ii == 1 else {"kept_bit": operand_bits + schedule.state}
+    if schedule.ii > 1:
+        return {"kept_bit": operand_bits + schedule.state}
+    return {"cut_lut": edges * luts / max(1, sum(delay_terms(schedule).values()))}
 
 
 # ---- figures ---------------------------------------------------------------------------------------------------------------
@@ -196,8 +198,9 @@ def bambu_design(
     for name, schedule in layers:
         cost = _cost(schedule, part, of)
         taken = sum(bits.get(o, 0) for o in operands[name])
-        registers = register_terms(schedule, taken, cost.lut * latency / (latency + 1))
         start, end = times[name]
+        edges = end - start if one_by_one or not last else (end - start) * latency / last
+        registers = register_terms(schedule, taken, cost.lut, edges)
         found[name] = BambuLayer(cost, weighed(registers, of[structure(schedule)]["ff"]), until(end) - until(start))
     return BambuDesign(found, latency, latency - 1 if one_by_one else 1)
 

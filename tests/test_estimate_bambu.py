@@ -24,15 +24,15 @@ BY = {
     "parallel": {
         "ns": {"adder": 1.0, "cast": 3.0},
         "lut": {"adder_bit": 2.0, "product_bit": 0.5, "cast_bit": 1.0},
-        "ff": {"state_lut": 0.5},
+        "ff": {"cut_lut": 0.5},
     },
     "reused": {"clocks": {"step_bit": 0.1, "layer": 3.0}, "lut": {"logic_bit": 2.0, "cast_bit": 1.0}, "ff": {"kept_bit": 3.0}},
 }
 ADD = Operator(Kind.ADD, (12,))
-PRODUCT = Operator(Kind.MUL_CONST, (8, 16))  # at most 8 digits: a tree of 3 adders
+PRODUCT = Operator(Kind.MUL_CONST, (8, 12))  # 4 digits: a tree of 2 adders
 ROUND = Operator(Kind.ROUND, (12, 10))
 SUMS = Schedule(
-    operators=(Operator(Kind.ADD, (12,), 10), Operator(Kind.MUL_CONST, (8, 16), 2), ROUND),
+    operators=(Operator(Kind.ADD, (12,), 10), Operator(Kind.MUL_CONST, (8, 12), 2), ROUND),
     path=(PRODUCT, ADD, ROUND),
     results=10,
 )
@@ -52,14 +52,14 @@ def design(*schedules, ns=5.0, part=PART):
 
 
 def test_a_pipeline_by_hand():
-    """3 + 1 adders and a cast: 7 ns, so one clock edge at 5 ns; half of the LUTs of a state stay in registers."""
+    """2 + 1 adders and a cast: 6 ns, so one clock edge at 5 ns; it keeps half of what the LUTs of one of the four answer."""
     found = design(SUMS)
     assert (found.latency, found.ii) == (1, 1)
     layer = found.layers["l0"]
-    assert layer.cost.lut == 10 * 12 * 2 + 2 * 8 * 16 * 0.5 + 12
-    assert layer.ff == layer.cost.lut * 0.5 / 2
+    assert layer.cost.lut == 10 * 12 * 2 + 2 * 8 * 12 * 0.5 + 12
+    assert layer.ff == layer.cost.lut * 0.5 / 4
     assert layer.cost.dsp == 0
-    assert design(SUMS, SUMS).latency == 2  # 14 ns
+    assert design(SUMS, SUMS).latency == 2  # 12 ns
     assert design(SUMS, ns=10.0).latency == 0
 
 
@@ -95,7 +95,7 @@ def test_the_record_is_whole_and_half_of_it_held_out():
         entry = done[spec.name]
         assert entry["design"] == spec.to_dict()
         assert entry["events"] == 1000
-        assert len(entry["digest"]) == 64
+        assert len(entry["digest"]) == len(entry["rtl"]) == 64
         assert entry["tools"]["bambu"]
     groups = {s.group for s in specs()}
     for group in groups:
@@ -137,9 +137,9 @@ def test_the_page_holds_the_output():
 )
 def test_errors_of_the_held_out_half(structure, figure, median):
     some = [r for r in c.rows() if c.STRUCTURES[structure](r.spec) and r.spec.held_out]
-    assert len(some) == 7
+    assert len(some) >= 5
     off = sorted(abs(e) for e in c.errors(some, figure))
-    assert off[3] <= median
+    assert off[len(off) // 2] <= median
 
 
 # ---- in the estimate -------------------------------------------------------------------------------------------------------
