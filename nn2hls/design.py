@@ -264,10 +264,9 @@ class Design:
         from nn2hls.plan import Sizer
         from nn2hls.targets import find_part
 
-        config = self.config
-        tool = "vivado" if config.backend == "Vivado" else "vitis"
-        ranges = self.emulator.ranges
-        return Sizer(self.graph, ranges, find_part(config.part), config.clock_period, tool, config.clock_uncertainty)
+        config, ranges = self.config, self.emulator.ranges
+        part, tool = find_part(config.part), config.backend.lower()
+        return Sizer(self.graph, ranges, part, config.clock_period, tool, config.clock_uncertainty)
 
     def estimate(self) -> Estimate:
         """Resources, latency and interval on the part and clock of the config."""

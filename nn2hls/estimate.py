@@ -1,6 +1,7 @@
 """How large and how fast a design will be, without a vendor tool: the schedules of its layers, summed per device.
 
 The figures are those of an HLS report; ``.synthesised`` holds those after logic synthesis, which are what a device must hold.
+Bambu reports no resources of a whole design, so for it both are those after yosys.
 docs/estimation.md gives the rules, their sources, and how well each was validated.
 """
 
@@ -15,12 +16,14 @@ from typing import Any
 import yaml
 
 from nn2hls.errors import ConfigError, suggest
+from nn2hls.estimate_bambu import BambuLayer, bambu_design
 from nn2hls.registers import flip_flops
 from nn2hls.schedule import Kind, Schedule
 from nn2hls.targets import Cost, Part
 from nn2hls.timing import UNCERTAINTY, Placed, budget, place
 
 RESOURCES = ("dsp", "lut", "ff", "bram", "uram")
+TOOLS = (*UNCERTAINTY, "bambu")
 _PRODUCTS = (Kind.MUL, Kind.MUL_CONST)
 
 
@@ -165,7 +168,7 @@ def estimate(
         layers: (name, schedule) in topological order.
         part: From :func:`nn2hls.targets.find_part`.
         clock_ns: The clock period asked for.
-        tool: ``vitis`` or ``vivado``: how much of the period it keeps as uncertainty.
+        tool: ``vitis`` or ``vivado``: how much of the period it keeps as uncertainty. ``bambu``: costs and delays of its own.
         operands: The layers or inputs that each layer reads; without it the layers form a chain.
         inputs: Bits of each network input.
         uncertainty: Share of the period that operators may not fill; the tool's own when None.
@@ -176,6 +179,8 @@ def estimate(
     _check(tool, clock_ns)
     inputs = inputs or {}
     reads = operands if operands is not None else _chain([name for name, _ in layers], next(iter(inputs), ""))
+    if tool.lower() == "bambu":
+        return _of_bambu(layers, reads, inputs, part, clock_ns)
     placed = place(layers, reads, part, budget(clock_ns, tool.lower(), uncertainty))
     registers = flip_flops(layers, reads, placed, inputs)
     done = tuple(_layer(name, s, placed[name], registers[name], part) for name, s in layers)
@@ -185,9 +190,29 @@ def estimate(
     return Estimate(part, clock_ns, tool.lower(), done, report, synthesised, latency, max((d.ii for d in done), default=1))
 
 
+def _of_bambu(
+    layers: Sequence[tuple[str, Schedule]],
+    operands: Mapping[str, Sequence[str]],
+    inputs: Mapping[str, int],
+    part: Part,
+    clock_ns: float,
+) -> Estimate:
+    found = bambu_design(layers, operands, inputs, part, clock_ns)
+    done = tuple(_bambu_layer(name, s, found.layers[name]) for name, s in layers)
+    total = sum((d.synthesised for d in done), Figures())
+    return Estimate(part, clock_ns, "bambu", done, total, total, found.latency, found.ii)
+
+
+def _bambu_layer(name: str, schedule: Schedule, found: BambuLayer) -> LayerEstimate:
+    figures = Figures(found.cost.dsp, round(found.cost.lut), round(found.ff), found.cost.bram)
+    return LayerEstimate(
+        name, figures, figures, found.clocks, max(1, found.clocks) if schedule.ii > 1 else 1, schedule.products
+    )
+
+
 def _check(tool: str, clock_ns: float) -> None:
-    if tool.lower() not in UNCERTAINTY:
-        fix = suggest(tool, UNCERTAINTY) or f"Known are {', '.join(UNCERTAINTY)}."
+    if tool.lower() not in TOOLS:
+        fix = suggest(tool, TOOLS) or f"Known are {', '.join(TOOLS)}."
         raise ConfigError(f"The tool {tool!r} is not known.", fix=fix)
     if not clock_ns > 0:
         raise ConfigError(f"ClockPeriod must be positive nanoseconds, not {clock_ns}.", fix="Write 5 for 200 MHz.")
@@ -238,6 +263,8 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     style = "parallel" if result.dsp else "multiplier_free"
     if any(layer.ii > 1 for layer in result.layers):
         style = "reused"
+    if result.tool == "bambu":
+        style = "bambu_reused" if style == "reused" else "bambu_parallel"
     known = bands()["error"][style]
     rows = (*RESOURCES, "latency")
     return {column: {r: known[column].get(r, "not validated") for r in rows} for column in ("report", "synthesised")}

@@ -18,17 +18,21 @@ ESTIMATE, SYNTHESIS = (
 
 def estimate_figures(found: Estimate) -> tuple[tuple[Figures, ...], Mapping[str, tuple[Figures, ...]]]:
     """The whole design, and each layer that takes something by its name, each as an HLS report and as synthesis will say."""
-    total = _pair(found.report, found.synthesised, found.latency_cycles, found.ii)
-    return total, {x.name: _pair(x.report, x.synthesised, x.latency_cycles, x.ii) for x in found.layers if _counts(x)}
+    said = Resources() if found.tool == "bambu" else None  # of resources, Bambu itself says nothing that is estimated
+    total = _pair(said or _resources(found.report), found.synthesised, found.latency_cycles, found.ii)
+    layers = {
+        x.name: _pair(said or _resources(x.report), x.synthesised, x.latency_cycles, x.ii) for x in found.layers if _counts(x)
+    }
+    return total, layers
 
 
 def _counts(layer: LayerEstimate) -> bool:
     return bool(layer.latency_cycles or layer.products or any(layer.report.to_dict().values()))
 
 
-def _pair(report: Amounts, synthesised: Amounts, latency: int, interval: int) -> tuple[Figures, ...]:
+def _pair(report: Resources, synthesised: Amounts, latency: int, interval: int) -> tuple[Figures, ...]:
     after = Figures(SYNTHESIS, TOOL, _resources(synthesised))
-    return Figures(ESTIMATE, TOOL, _resources(report), latency, interval), after
+    return Figures(ESTIMATE, TOOL, report, latency, interval), after
 
 
 def _resources(amounts: Amounts) -> Resources:

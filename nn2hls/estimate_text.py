@@ -10,7 +10,7 @@ _NAMES = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM18", "uram": "URA
 
 
 def table(result: Estimate) -> str:
-    """Per layer that costs or takes something, then totals in both columns with their error bands."""
+    """Per layer that costs or takes something, then totals with their error bands: as the HLS tool and as synthesis counts."""
     return "\n".join([*_head(result), "", *_layers(result), "", *_totals(result)])
 
 
@@ -30,16 +30,22 @@ def _layers(result: Estimate) -> list[str]:
         for x in result.layers
         if x.latency_cycles or x.products or any(x.report.to_dict().values())
     ]
-    return ["per layer, as an HLS report counts:", *_align([head, *rows])]
+    counted = "after yosys" if result.tool == "bambu" else "as an HLS report counts"
+    return [f"per layer, {counted}:", *_align([head, *rows])]
 
 
 def _totals(result: Estimate) -> list[str]:
     bands, used, have = accuracy(result), result.utilisation, result.part.available
-    rows = [("", "HLS report", "error", "after synthesis", "error", "of the part")]
+    columns = [("after yosys", result.synthesised, bands["synthesised"])]
+    if result.tool != "bambu":
+        columns = [
+            ("HLS report", result.report, bands["report"]),
+            ("after synthesis", result.synthesised, bands["synthesised"]),
+        ]
+    rows = [("", *(cell for name, *_ in columns for cell in (name, "error")), "of the part")]
     for r in RESOURCES:
-        report, final = getattr(result.report, r), getattr(result.synthesised, r)
         share = f"{used[r]:.1%} of {have[r]:,}" if have[r] else "the part has none"
-        rows.append((_NAMES[r], f"{report:,}", bands["report"][r], f"{final:,}", bands["synthesised"][r], share))
+        rows.append((_NAMES[r], *(cell for _, f, band in columns for cell in (f"{getattr(f, r):,}", band[r])), share))
     return _align(rows)
 
 

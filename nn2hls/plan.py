@@ -20,7 +20,7 @@ from nn2hls.ranges import Range
 from nn2hls.schedule import Kind, Schedule
 from nn2hls.targets import Part
 from nn2hls.text import table
-from nn2hls.timing import budget, place
+from nn2hls.timing import UNCERTAINTY, budget, place
 
 MEASURES = ("ii", "latency", "dsp", "lut", "ff", "bram")
 PER_OCTAVE = 4  # reuse factors tried between one and its double
@@ -118,7 +118,7 @@ class Sizer:
         self.part, self.clock_ns, self.tool, self.uncertainty = part, clock_ns, tool, uncertainty
         self.nodes = {n.name: n for n in graph if not isinstance(n.op, Input | Constant)}
         self.reusable = {name: n.op.products() for name, n in self.nodes.items() if n.op.products() > 0}
-        self._inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in graph if isinstance(n.op, Input)}
+        self.inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in graph if isinstance(n.op, Input)}
         self._schedules: dict[tuple[str, int], Schedule] = {}
 
     def now(self, name: str) -> int:
@@ -150,7 +150,7 @@ class Sizer:
         reuses = reuses or {}
         layers = [(name, self.schedule(name, reuses.get(name))) for name in self.nodes]
         operands = {name: n.inputs for name, n in self.nodes.items()}
-        return estimate(layers, self.part, self.clock_ns, self.tool, operands, self._inputs, self.uncertainty)
+        return estimate(layers, self.part, self.clock_ns, self.tool, operands, self.inputs, self.uncertainty)
 
     def choice(self, name: str, reuse: int | None = None) -> Choice:
         """A layer at a reuse factor, alone.
@@ -162,12 +162,15 @@ class Sizer:
         node = self.nodes[name]
         alone, reads = [(name, schedule)], {name: node.inputs}
         bits = {i: self._bits(self.graph[i]) for i in node.inputs}
-        layer = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty).layers[0]
-        end = place(alone, reads, self.part, budget(self.clock_ns, self.tool, self.uncertainty))[name].end
+        found = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty)
+        latency = found.latency_cycles
+        if self.tool in UNCERTAINTY:  # a vendor's tool starts the next layer in the same clock; alone, a register ends it
+            end = place(alone, reads, self.part, budget(self.clock_ns, self.tool, self.uncertainty))[name].end
+            latency = end.cycle + (end.ns > 0)
         return Choice(
             reuse or self.now(name),
-            layer,
-            end.cycle + (end.ns > 0),
+            found.layers[0],
+            latency,
             sum(o.count for o in schedule.operators if o.kind in (Kind.MUL, Kind.MUL_CONST)),
             sum(m.words * m.width * m.copies for m in schedule.memories),
         )
