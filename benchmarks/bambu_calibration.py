@@ -34,9 +34,9 @@ LEAST = 100.0  # LUT or FF: fewer are judged as if they were so many
 FIGURES = ("lut", "ff", "dsp", "bram", "latency", "ii")
 STRUCTURES = {"parallel": lambda s: s.reuse == 1, "reused": lambda s: s.reuse > 1}
 _HEAD = """\
-# What Bambu and yosys make of one operator, fitted by least squares of relative errors on the designs of
-# benchmarks/bambu_designs.py that are not held out. Written by `python -m benchmarks.bambu_calibration fit`; the terms are those
-# of nn2hls/estimate_bambu.py, docs/estimation.md has their meaning and the errors.
+# What Bambu and yosys make of one operator, fitted by least squares on the designs of benchmarks/bambu_designs.py that are not
+# held out. Written by `python -m benchmarks.bambu_calibration fit`; the terms are those of nn2hls/estimate_bambu.py, and
+# docs/estimation.md has their meaning and the errors.
 """
 
 Measured = Mapping[str, Any]
@@ -281,7 +281,8 @@ def words() -> dict[str, dict[str, str]]:
         for figure in ("dsp", "lut", "ff", "latency"):
             off = np.abs(errors(some, figure))
             unit, unit_scale = (" %", 100) if figure in ("lut", "ff") else ("", 1)
-            own[figure] = f"median {unit_scale * np.median(off):.0f}{unit}, at most {unit_scale * off.max():.0f}{unit} off"
+            median, most = unit_scale * np.median(off), unit_scale * off.max()
+            own[figure] = f"median {median:.0f}{unit}, at most {most:.0f}{unit} off on small dense networks"
     return found
 
 

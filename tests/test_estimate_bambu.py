@@ -12,7 +12,10 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import bambu_calibration as c  # noqa: E402
 from benchmarks.bambu_designs import specs  # noqa: E402
+from benchmarks.bambu_table import read_runs  # noqa: E402
 from nn2hls import estimate_bambu as b  # noqa: E402
+from nn2hls.cli import parser  # noqa: E402
+from nn2hls.commands.base import make_design  # noqa: E402
 from nn2hls.errors import ConfigError  # noqa: E402
 from nn2hls.estimate import accuracy, estimate  # noqa: E402
 from nn2hls.estimate_figures import ESTIMATE, SYNTHESIS, estimate_figures  # noqa: E402
@@ -155,6 +158,20 @@ def test_the_estimate_for_bambu_is_that_of_yosys():
     assert found.report == found.synthesised
     assert "after yosys" in found.text()
     assert "HLS report" not in found.text()
+
+
+def test_other_networks_that_were_built_are_near_their_estimate():
+    """As docs/estimation.md says of them; none of them was fitted."""
+    runs = [r for r in read_runs() if r.name in ("residual", "tables", "two_by_two")]
+    assert len(runs) == 3
+    for run in runs:
+        args = parser()[0].parse_args(run.command.split()[1:])
+        args.config, args.backend = ROOT / (run.config or run.model), "Bambu"
+        found = make_design(args).estimate()
+        assert found.ii == run.interval == 1
+        assert 0 <= run.latency - found.latency_cycles <= 5
+        assert 0.6 <= run.synthesis["lut"] / found.lut <= 0.95
+        assert 1 < run.synthesis["ff"] / found.ff <= 5.1
 
 
 def test_of_bambu_itself_only_clocks_are_expected():
