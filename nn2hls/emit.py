@@ -14,7 +14,7 @@ from nn2hls.analysis import graph_ranges
 from nn2hls.emit_core import bambu_arguments, core_tensors
 from nn2hls.emit_layer import Layer, Value, layer
 from nn2hls.emit_names import RESULT, TYPE, identifiers
-from nn2hls.emit_room import check_additions, check_room
+from nn2hls.emit_room import check_room, check_size
 from nn2hls.emit_tool import TOOLS, lines
 from nn2hls.errors import LimitError
 from nn2hls.ir import Graph, Node
@@ -98,8 +98,8 @@ class _Emitter:
         self.values = self._values()
         self.ports = {port: self.values[o] for port, o in zip(output_ports(graph), graph.outputs, strict=True)}
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
-        if self.tool.own_adders and not self.dataflow:
-            check_additions((x.text for x in self.layers), sum(n.op.products() for n in graph))
+        if self.tool.own_adders:
+            check_size((x.text for x in self.layers), [(n.op.products(), getattr(n.op, "reuse", 1)) for n in graph])
 
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}

@@ -12,7 +12,8 @@ from nn2hls.ops.base import Call, Code
 
 MAX_WIDTH = 64  # bits of any integer: Bambu 2024.10 masks wider ones wrongly
 MAX_ADDITIONS = 6_000  # in one pipeline: Bambu's time grows faster than they do (docs/bambu.md, How large)
-MULTIPLIERS = 128  # that take turns in a design that Bambu builds in minutes
+MAX_MULTIPLIERS = 512  # that take turns, for the same reason
+MULTIPLIERS = 128  # of them, in a design that Bambu builds in two minutes
 _CARRY = 1  # bits that a sum or difference takes besides those of its variable
 _ROUND = 2  # bits that a cast takes besides those of its operand (cast_plan in cast.h)
 _ADDITION = re.compile(r"\bnn2hls::(?:plus|minus)\(")
@@ -38,23 +39,29 @@ def check_room(code: Call | Code, operands: Sequence[FixedType], result: FixedTy
         )
 
 
-def check_additions(texts: Iterable[str], products: int) -> None:
-    """Refuse a pipelined core that Bambu would work on for hours.
+def check_size(texts: Iterable[str], layers: Iterable[tuple[int, int]]) -> None:
+    """Refuse a core that Bambu would work on for hours.
 
     Args:
         texts: The C++ of all layers.
-        products: Non-zero products of the design.
+        layers: Non-zero products and reuse factor of each layer.
 
     Raises:
         LimitError: Names a reuse factor that works.
     """
-    count = sum(len(_ADDITION.findall(text)) for text in texts)
-    if count > MAX_ADDITIONS:
-        reuse = max(2, math.ceil(products / MULTIPLIERS))
-        raise LimitError(
-            f"Fully parallel it has {count:,} additions, and Bambu builds a pipeline of at most {MAX_ADDITIONS:,} in minutes.",
-            fix=f"Set ReuseFactor: {reuse} for all layers (--reuse {reuse}), prune it further, or give its weights fewer bits.",
-        )
+    shared = list(layers)
+    additions = sum(len(_ADDITION.findall(text)) for text in texts)
+    multipliers = sum(math.ceil(products / reuse) for products, reuse in shared if reuse > 1)
+    for count, most, what in (
+        (additions, MAX_ADDITIONS, "additions side by side"),
+        (multipliers, MAX_MULTIPLIERS, "multipliers that take turns"),
+    ):
+        if count > most:
+            reuse = max(2, math.ceil(sum(products for products, _ in shared) / MULTIPLIERS))
+            raise LimitError(
+                f"It has {count:,} {what}, and Bambu builds at most {most:,} in minutes.",
+                fix=f"Set ReuseFactor: {reuse} for all layers (--reuse {reuse}), prune it, or give its weights fewer bits.",
+            )
 
 
 def _signed(kind: FixedType) -> int:

@@ -7,11 +7,15 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import require_tool
+from networks import mlp
 from onnx import TensorProto, helper, save
 
+import nn2hls
 from nn2hls.cli import main
+from nn2hls.errors import LimitError
 
 FAKE = Path(__file__).parent / "fake_bambu.py"
 CONFIG = """
@@ -214,3 +218,21 @@ def test_the_package_does_not_count(net, capsys, part):
     code, report, err = build(capsys, "--part", part, "--steps", "hls")
     assert code == 0, err
     assert "--device-name=xc7vx690t-3ffg1930-VVD" in report["steps"][0]["command"]
+
+
+@pytest.mark.parametrize(
+    ("reuse", "words"),
+    [
+        (1, r"additions side by side, and Bambu builds at most 6,000 in minutes\. Set ReuseFactor: 34 for all layers"),
+        (4, r"It has 1,0\d\d multipliers that take turns, and Bambu builds at most 512 .*--reuse 34"),
+    ],
+)
+def test_what_would_take_hours_is_refused_with_a_reuse_factor_that_works(reuse, words):
+    def design(factor):
+        model = {"Precision": "ap_fixed<16,6>", "ReuseFactor": factor}
+        config = {"Part": "xc7z020-1", "Backend": "Bambu", "HLSConfig": {"Model": model}}
+        return nn2hls.convert(mlp(np.random.default_rng(0), (16, 64, 32, 32, 5)), config)
+
+    with pytest.raises(LimitError, match=words):
+        design(reuse).project  # noqa: B018
+    assert design(34).project.files
