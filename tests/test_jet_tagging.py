@@ -138,5 +138,7 @@ def test_every_example_config_runs(path, test_jets):
     assert found.accuracy_fixed > found.accuracy_float - 0.005
     reuse, bambu = design.config.model_level.settings["reuse"].value, design.config.backend == "Bambu"
     ii = design.estimate().ii
-    assert ii > reuse if bambu and reuse > 1 else ii == reuse  # Bambu runs the layers of a design with reuse one after the other
+    assert (
+        ii > reuse if bambu and reuse > 1 else ii == reuse
+    )  # Bambu runs the layers of a design with reuse one after the other
     assert design.project.files["build_bambu.sh" if bambu else "build_prj.tcl"]
