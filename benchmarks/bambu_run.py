@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,21 @@ _JETS = "examples/jet_tagging"
 DESIGNS = {
     "jet_tagger_pruned": (f"{_JETS}/jet_tagger_pruned.keras", "example-configs/jet_tagger_bambu.yml", ""),
     "jet_tagger_reuse32": (f"{_JETS}/jet_tagger.keras", "example-configs/jet_tagger_bambu_reuse32.yml", ""),
+    "keras_3layer_pruned": (
+        "../shared/models/keras/KERAS_3layer_70pruned_retrained_weights.h5",
+        "benchmarks/bambu/keras_3layer_pruned.yml",
+        "",
+    ),
     "residual": ("benchmarks/bambu/models/residual.onnx", "", _SMALL),
     "tables": ("benchmarks/bambu/models/tables.onnx", "", _SMALL),
     "two_by_two": ("benchmarks/bambu/models/two_by_two.onnx", "", _SMALL),
 }
+STEPS = ("hls", "simulate", "yosys")
 TOOLS = ("bambu", "clang-16", "verilator", "yosys")
 
 
-def record(name: str, folder: Path) -> Run:
-    """Build one design in a folder; a report of the same sources that is there already is taken as it is.
+def record(name: str, folder: Path, wanted: Sequence[str] = STEPS) -> Run:
+    """Build one design in a folder, by these steps; a report of the same sources that is there already is taken as it is.
 
     Raises:
         Nn2hlsError: A tool is missing, or the design cannot be built.
@@ -44,7 +51,7 @@ def record(name: str, folder: Path) -> Run:
     design, path = make_design(args).for_tool("bambu"), folder / "reports" / "bambu.json"
     report = BuildReport.read(path) if path.is_file() else None
     steps = {s.name: s for s in report.steps if s.ok} if report and report.digest == design.project.digest else {}
-    missing = [s for s in ("hls", "simulate", "yosys") if s not in steps]
+    missing = [s for s in wanted if s not in steps]
     if missing:
         report = design.build("bambu", folder, steps=missing)
         steps = {s.name: s for s in report.steps if s.ok}
@@ -84,6 +91,9 @@ def main() -> None:
     own = argparse.ArgumentParser(prog="python -m benchmarks.bambu_run", description=__doc__)
     own.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(DESIGNS)}; all by default")
     own.add_argument("--folder", metavar="DIR", help="where the projects stay; what is built there is not built again")
+    own.add_argument(
+        "--steps", default=",".join(STEPS), help="without yosys, which is slow, a record says nothing of its cells"
+    )
     settings = own.parse_args()
     names = settings.names or list(DESIGNS)
     unknown = [n for n in names if n not in DESIGNS]
@@ -92,7 +102,7 @@ def main() -> None:
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(settings.folder or scratch) / name
-            print(f"wrote {record(name, folder).save()}", flush=True)
+            print(f"wrote {record(name, folder, settings.steps.split(',')).save()}", flush=True)
 
 
 if __name__ == "__main__":
