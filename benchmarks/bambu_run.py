@@ -45,7 +45,8 @@ def record(name: str, folder: Path, wanted: Sequence[str] = STEPS) -> Run:
     from nn2hls.tools.report import BuildReport
 
     model, config, options = DESIGNS[name]
-    command = f"nn2hls build {config or model} --tool bambu {options}".strip()
+    own = "" if tuple(wanted) == STEPS else f"--steps {','.join(wanted)}"
+    command = " ".join(filter(None, ["nn2hls build", config or model, "--tool bambu", options, own]))
     args = parser()[0].parse_args(shlex.split(command)[1:])
     args.config = ROOT / (config or model)
     design, path = make_design(args).for_tool("bambu"), folder / "reports" / "bambu.json"
