@@ -132,9 +132,23 @@ def convert(
 def _part_notes(config: Config) -> list[str]:
     from nn2hls.targets import find_part
 
+    if config.backend == "Bambu":
+        return _bambu_notes(config)
     if config.part.lower() != find_part(config.part).name:
         return []
     return [f"Part: {config.part} names no package; Vivado and Vitis want the whole name, like xcvu13p-flga2577-2-e."]
+
+
+def _bambu_notes(config: Config) -> list[str]:
+    """What Bambu, or the estimate for it, makes no use of."""
+    from nn2hls.targets.bambu import is_device_of, named_device
+
+    notes = []
+    if config.clock_uncertainty is not None:
+        notes.append("ClockUncertainty: Bambu has none; its delays hold what it keeps. Lower ClockPeriod for a reserve.")
+    if config.bambu_device and not is_device_of(named_device(config.bambu_device), config.part):
+        notes.append(f"BambuDevice: Bambu builds for {config.bambu_device}; the estimate stays that of {config.part}.")
+    return notes
 
 
 @dataclass

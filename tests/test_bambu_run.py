@@ -236,3 +236,13 @@ def test_what_would_take_hours_is_refused_with_a_reuse_factor_that_works(reuse, 
     with pytest.raises(LimitError, match=words):
         design(reuse).project  # noqa: B018
     assert design(34).project.files
+
+
+def test_what_bambu_makes_no_use_of_is_said():
+    graph = mlp(np.random.default_rng(0), (2, 2))
+    config = {"Part": "xc7z020-1", "Backend": "Bambu", "ClockUncertainty": "10%", "BambuDevice": "xc7z045-2ffg900"}
+    notes = nn2hls.convert(graph, config).notes
+    assert any(n.startswith("ClockUncertainty: Bambu has none") for n in notes)
+    assert any("builds for xc7z045-2ffg900-VVD; the estimate stays that of xc7z020-1" in n for n in notes)
+    plain = nn2hls.convert(graph, {"Part": "xc7z020-1", "Backend": "Bambu", "BambuDevice": "xc7z020-1clg484"}).notes
+    assert not any(n.startswith(("ClockUncertainty", "BambuDevice", "Part")) for n in plain)
