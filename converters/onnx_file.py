@@ -65,9 +65,6 @@ def read_model(path: Path) -> ModelProto:
     Raises:
         ModelError: The file is empty, too large, or no ONNX model.
     """
-    onnx = require_onnx()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
     where = str(path)
     try:
         if path.stat().st_size > FILE_LIMIT:
@@ -75,6 +72,14 @@ def read_model(path: Path) -> ModelProto:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"It cannot be read: {error.strerror}.", where=where) from None
+    return parse_model(data, where)
+
+
+def parse_model(data: bytes, where: str) -> ModelProto:
+    """The protobuf message that bytes hold; errors as for :func:`read_model`."""
+    onnx = require_onnx()
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
     model: ModelProto = onnx.ModelProto()
     try:
         model.ParseFromString(data)

@@ -74,6 +74,8 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
         what = f"The operands of aten.{call.target} do not fit together ({error})."
         raise ModelError(what, where=context.layer, fix="Export the model again.") from None
     _check(context, call, result, meta)
+    if isinstance(result, Tensor) and result in args.tensors():
+        context.builder.dropped(context.layer, result.node)
     return [result]
 
 
