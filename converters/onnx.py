@@ -15,6 +15,7 @@ from nn2hls.converters.onnx_fold import fold, foldable
 from nn2hls.converters.onnx_graph import FileGraph, read_graph
 from nn2hls.converters.onnx_ops import ARITHMETIC
 from nn2hls.converters.onnx_patterns import simplify
+from nn2hls.converters.onnx_refusals import makes_labels, not_offered_node, way_out
 from nn2hls.converters.onnx_unary import UNARY
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.ir import Absent, Fate, Graph, Origin
@@ -23,7 +24,6 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_WAY_OUT = "Export the model without them, or cut it before them with onnx.utils.extract_model."
 HANDLERS = {**ARITHMETIC, **UNARY}
 
 
@@ -83,7 +83,8 @@ def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, s
     refused = list(_refusals(graph, context, problems))
     if refused:
         listed = "".join(f"\n  {line}" for line in refused)
-        raise UnsupportedError(f"{len(refused)} of its nodes cannot be converted:{listed}\n", where=where, fix=_WAY_OUT)
+        what = f"{len(refused)} of its nodes cannot be converted:{listed}\n"
+        raise UnsupportedError(what, where=where, fix=way_out(graph))
     return _pruned(context.builder.build(_output(name, context, where) for name in graph.outputs))
 
 
@@ -101,13 +102,14 @@ def _output(name: str, context: Context, where: str) -> str:
 def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> Iterator[str]:
     """Lower every node, in order; yields a line for each that is refused, those that only depend on one excepted."""
     computed = set(graph.inputs)
+    labels = makes_labels(graph)
     read = {*graph.outputs, *(i for n in graph.nodes for i in n.inputs)}
     for node in graph.nodes:
         depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
         computed.update(node.outputs if depends else ())
         reason = node.trouble or problems.get(node.outputs[0], "")
         if not reason and node.op not in HANDLERS and (depends or not foldable(node)):
-            reason = "this operator is not supported"
+            reason = not_offered_node(node, labels)
         if not reason and (further := [o for o in node.outputs[1:] if o and o in read]):
             reason = f"its further result '{further[0]}' is read, and only the first is computed"
         ready = all(i in context.values for i in node.inputs if i)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn2hls.errors import ModelError, Nn2hlsError
+from nn2hls.extras import missing
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
 FILE_LIMIT = 2**31 - 1  # the largest protobuf message
+ML = "ai.onnx.ml"  # the domain of scikit-learn's operators
 ELEMENT_LIMIT = 2**24  # of one tensor that a file asks for without holding its data
 
 
@@ -53,9 +55,7 @@ def require_onnx() -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ModelError(
-            f"Reading ONNX models needs the package onnx ({error}).", fix="Install it: pip install 'nn2hls[onnx]'."
-        ) from None
+        raise ModelError(f"Reading ONNX models needs the package onnx ({error}).", fix=missing("onnx")) from None
     return onnx
 
 

@@ -48,11 +48,11 @@ _KERAS_NEVER = {
 }
 # Operations of keras.ops that come; every other one is not offered.
 _KERAS_OPERATIONS_COMING = """
-    Absolute AdaptiveAveragePool AdaptiveMaxPool Amax Amin Argmax Argmin Average AveragePool BatchNorm BroadcastTo Cast
-    Ceil Conv ConvTranspose DepthToSpace DepthwiseConv Dot DotProductAttention Einsum Equal ExpandDims Flip Floor
-    GetItem Glu Greater GreaterEqual Hstack Inner LayerNorm Less LessEqual Matmul Max MaxPool Mean Min Moveaxis
-    Normalize NotEqual OneHot Outer Pad Ravel Repeat RMSNorm Roll Round SeparableConv Slice SpaceToDepth Split Squeeze
-    Stack Std Sum Swapaxes Take Tensordot Tile TopK Tril Triu Unstack Var Vdot Vstack Where
+    AdaptiveAveragePool AdaptiveMaxPool Amax Amin Argmax Argmin Average AveragePool BatchNorm BroadcastTo Cast Ceil Conv
+    ConvTranspose DepthToSpace DepthwiseConv Dot DotProductAttention Einsum Equal ExpandDims Flip Floor GetItem Glu
+    Greater GreaterEqual Hstack Inner LayerNorm Less LessEqual Matmul Max MaxPool Mean Min Moveaxis Normalize NotEqual
+    OneHot Outer Pad Ravel Repeat RMSNorm Roll Round SeparableConv Slice SpaceToDepth Split Squeeze Stack Std Sum
+    Swapaxes Take Tensordot Tile TopK Tril Triu Unstack Var Vdot Vstack Where
 """
 _QUANTISED_LAYERS = """
     FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
@@ -77,17 +77,17 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _adaptive_avg_pool2d _native_batch_norm_legit _scaled_dot_product_flash_attention_for_cpu _transformer_encoder_layer_fwd
-    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d amax amin argmax argmin
-    avg_pool1d avg_pool2d avg_pool3d baddbmm bilinear bmm ceil channel_shuffle chunk constant_pad_nd conv1d conv2d conv3d
-    conv_transpose1d conv_transpose2d conv_transpose3d convolution copy cumsum dot einsum embedding eq flip floor gather ge glu
-    group_norm gru gru_cell gt hardshrink index index_select instance_norm layer_norm le linalg_vector_norm lstm lstm_cell lt
-    masked_fill max max_pool1d max_pool2d max_pool2d_with_indices max_pool3d mean min movedim multi_head_attention_forward
-    narrow native_group_norm native_layer_norm ne new_zeros norm pad pixel_shuffle pixel_unshuffle reflection_pad1d
-    reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d rms_norm rnn_relu rnn_tanh roll round
-    scaled_dot_product_attention scalar_tensor select slice softmin softshrink split split_with_sizes std sum swapaxes
-    tensor_split tile topk tril triu unbind unfold upsample_bilinear2d upsample_nearest1d upsample_nearest2d
-    upsample_nearest3d var where
+    _adaptive_avg_pool2d _native_batch_norm_legit _scaled_dot_product_flash_attention_for_cpu
+    _transformer_encoder_layer_fwd adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
+    adaptive_max_pool2d amax amin argmax argmin avg_pool1d avg_pool2d avg_pool3d baddbmm bilinear bmm ceil
+    channel_shuffle chunk constant_pad_nd conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
+    convolution copy cumsum dot einsum embedding eq flip floor gather ge glu group_norm gru gru_cell gt hardshrink index
+    index_select instance_norm layer_norm le linalg_vector_norm lstm lstm_cell lt masked_fill max max_pool1d max_pool2d
+    max_pool2d_with_indices max_pool3d mean min movedim narrow native_group_norm native_layer_norm ne new_zeros norm pad
+    pixel_shuffle pixel_unshuffle reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d
+    replication_pad2d rms_norm rnn_relu rnn_tanh roll round scaled_dot_product_attention scalar_tensor select slice
+    softshrink split split_with_sizes std sum swapaxes tensor_split tile topk tril triu unbind unfold
+    upsample_bilinear2d upsample_nearest1d upsample_nearest2d upsample_nearest3d var where
 """
 _ONNX_OFFERED = """
     Abs Add BatchNormalization Cast Celu Clip Concat Constant Cos Div Dropout Elu Erf Exp Expand Flatten Gelu Gemm HardSigmoid
@@ -103,18 +103,14 @@ _ONNX_COMING = """
     Slice SpaceToDepth Split SwiGLU Tile TopK Trilu Upsample Where
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
-_LABELS = (
-    "it makes labels of the network's answers, which stays outside of a design; cut the model before it: "
-    "onnx.utils.extract_model(in, out, inputs, ['probabilities']), or convert the estimator with options={'zipmap': False} "
-    "and cut its output 'label'"
-)
+LABELS = "it makes a label of the network's answers, which stays outside of a design"
 _TREES = "nn2hls offers networks; for trees there is conifer"
-_OUTSIDE = "do it outside of the design, before the data enters, and cut the model behind it"
+_OUTSIDE = "do it before the data enters the design, and cut the model behind it"
 _ONNX_PREPROCESSING = """
     Binarizer DictVectorizer FeatureVectorizer Imputer Normalizer OneHotEncoder StringNormalizer TfIdfVectorizer
 """
 _ONNX_NEVER = {
-    **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap"), _LABELS),
+    **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap"), LABELS),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
     **dict.fromkeys(("If", "Loop"), "export the model without control flow, for one shape of the input"),
@@ -139,9 +135,17 @@ _TYPES = frozenset(
     for names in (KERAS, QUANTISED_LAYERS, ONNX, ONNX_QUANTISERS, _TORCH_MODULES.split(), _HLS4ML_TYPES.split())
     for name in names
 )
+_ACTIVATIONS_COMING = frozenset(("glu", "hard_shrink", "soft_shrink", "sparse_plus", "squareplus", "threshold"))
+_SPARSEMAX = {"sparsemax": "take softmax, or leave it out of the model"}
+_QUANTISED_ACTIVATIONS = """
+    quantized_bits quantized_relu quantized_tanh quantized_sigmoid quantized_po2 quantized_relu_po2 binary stochastic_binary
+    ternary stochastic_ternary binary_tanh ternary_tanh bernoulli
+"""
+QUANTISED_ACTIVATIONS = frozenset(_QUANTISED_ACTIVATIONS.split())
 _WAYS: dict[str, tuple[frozenset[str], Mapping[str, str]]] = {
     "Keras": (KERAS_COMING, _KERAS_NEVER),
     "keras.ops": (frozenset(_KERAS_OPERATIONS_COMING.split()), {}),
+    "activation": (_ACTIVATIONS_COMING, _SPARSEMAX),
     "aten": (frozenset(_ATEN_COMING.split()), {}),
     "ONNX": (frozenset(_ONNX_COMING.split()), _ONNX_NEVER),
 }
@@ -156,7 +160,7 @@ def not_offered(framework: str, name: str, otherwise: str = "") -> str:
     """Why a known layer is refused: it comes later, or it is not offered at all, and then what to do.
 
     Args:
-        framework: ``Keras``, ``keras.ops``, ``aten`` or ``ONNX``.
+        framework: ``Keras``, ``keras.ops``, ``activation``, ``aten`` or ``ONNX``.
         name: Its name there.
         otherwise: What to do where nothing better is known.
     """

@@ -190,7 +190,7 @@ def test_a_key_with_t_comes_before_the_word_of_precision():
 def test_keys_of_the_top_may_stand_beside_model_in_a_dict():
     config = read_config({"Model": {"ReuseFactor": 3}, "Backend": "Vivado", "InputShape": [6]})
     assert (config.backend, config.input_shape) == ("Vivado", (6,))
-    with pytest.raises(ConfigError, match="Write LayerName: fc1:"):
+    with pytest.raises(ConfigError, match="write LayerName: fc1:"):
         read_config({"Model": {}, "fc1": {"ReuseFactor": 3}})
     with pytest.raises(ConfigError, match="stands under HLSConfig: Model"):
         read_config({"Model": {}, "ReuseFactor": 3})
@@ -414,7 +414,7 @@ def test_a_type_of_layers_that_the_model_has_not():
     pytest.importorskip("onnx")
     graph = nn2hls.load(read_config(WRITTEN / "onnx-net-name.yml").live)
     words = ["Conv2D", "merge", "Linear"]
-    config = read_config({"LayerType": dict.fromkeys(words, {"ReuseFactor": 2})}).check(graph)
+    config = read_config({"LayerType": {key: {"ReuseFactor": 2} for key in words}}).check(graph)
     assert [n.split(": ", 1)[1] for n in config.notes] == [f"{w}: The model has no layer of this type." for w in words]
     with pytest.raises(ConfigError, match="Did you mean 'MatMul'"):
         read_config({"LayerType": {"MatMull": {}}}).check(graph)
