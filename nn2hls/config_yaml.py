@@ -101,7 +101,7 @@ class _Tree:
             return Item([self.item(n, depth + 1) for n in node.value], where)
         return Item(self._scalar(node, where), where)
 
-    def _scalar(self, node: yaml.ScalarNode, where: str) -> Any:
+    def _scalar(self, node: yaml.Node, where: str) -> Any:
         if not _is_text(node.value):
             raise ConfigError(f"{node.value!r} holds half of a surrogate pair, which is no text.", where=where)
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
@@ -109,7 +109,7 @@ class _Tree:
             return node.value  # YAML 1.1 reads 1:30 as 90; here it is text
         try:
             return self._loader.construct_object(node)
-        except (ValueError, KeyError, IndexError) as error:  # such as `!!int abc`, `!!bool maybe`, `!!int ""`
+        except (ValueError, LookupError, TypeError, OverflowError) as error:  # such as `!!int abc`, `!!bool maybe`, `!!int ""`
             raise ConfigError(f"{node.value!r} is not what its tag says.", where=where) from error
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Item]:

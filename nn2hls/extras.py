@@ -26,10 +26,14 @@ def install(extra: str = "") -> str:
 
 def missing(extra: str) -> str:
     """A sentence: how to get what an extra brings, or that there is none for this Python."""
-    end, why = _ENDS.get(extra, ((9,), ""))
-    if sys.version_info[:2] >= end:
-        return f"{why} run on another back end too: KERAS_BACKEND=torch."
+    if not available(extra):
+        return f"{_ENDS[extra][1]} run on another back end too: KERAS_BACKEND=torch."
     return f"Install it with: {install(extra)}."
+
+
+def available(extra: str) -> bool:
+    """Whether an extra has something to install for this Python."""
+    return extra not in _ENDS or sys.version_info[:2] < _ENDS[extra][0]
 
 
 def _checkout() -> Path | None:
@@ -52,7 +56,10 @@ def _direct_url() -> str:
     try:
         text = metadata.distribution("nn2hls").read_text("direct_url.json")
         found = json.loads(text) if text else {}
-        url, vcs = str(found.get("url", "")), found.get("vcs_info", {}).get("vcs", "")
+        url, vcs = str(found.get("url", "")), found.get("vcs_info", {})
     except (metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
         return ""
-    return f"{vcs}+{url}" if vcs else url
+    if not vcs:
+        return url
+    revision = vcs.get("requested_revision")
+    return f"{vcs.get('vcs')}+{url}" + (f"@{revision}" if revision else "")

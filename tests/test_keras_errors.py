@@ -92,7 +92,7 @@ def test_files_that_are_no_models(tmp_path):
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name, match)
     (tmp_path / "m.json").write_text(json.dumps(model()))
-    refused(tmp_path / "m.json", r"holds no weights\. Give the weights' file")
+    refused(tmp_path / "m.json", r"holds no weights\. Name the file with its weights")
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file["x"] = 1
     refused(tmp_path / "w.h5", "holds no Keras weights")
