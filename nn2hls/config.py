@@ -25,9 +25,12 @@ __all__ = ["Config", "LayerSettings", "Level", "Setting", "read_config"]
 # Classes of hls4ml that are ours under another name.
 _TYPE_OF_OP = {
     "Input": ("InputLayer",),
-    "Scale": ("BatchNormalization",),
+    "Scale": ("BatchNormalization", "BatchNormOnnx", "ApplyAlpha"),
     "Elementwise": ("Merge",),
-    **dict.fromkeys(("Relu", "LeakyRelu", "Clip", "HardSigmoid", "HardSwish", "Unary", "Threshold", "Table"), ("Activation",)),
+    "LeakyRelu": ("Activation", "ParametrizedActivation", "PReLU"),
+    "HardSigmoid": ("Activation", "HardActivation"),
+    **dict.fromkeys(("Threshold", "Table"), ("Activation", "ParametrizedActivation")),
+    **dict.fromkeys(("Relu", "Clip", "HardSwish", "Unary"), ("Activation",)),
 }
 _ACTIVATIONS = frozenset([op for op, names in _TYPE_OF_OP.items() if "Activation" in names] + ["Softmax"])
 

@@ -12,6 +12,7 @@ from nn2hls.errors import ConfigError, suggest
 from nn2hls.ir import Absent, Fate, Graph
 from nn2hls.known_layers import is_layer_type
 
+_MADE_BY_HLS4ML = {"Dense_": ("MatMul", "Gemm"), "bn_": ("Add", "Sub", "Mul", "Div", "BatchNormalization")}
 _LISTED = 40  # names in a message
 
 
@@ -32,7 +33,8 @@ def bind(config: Config, graph: Graph) -> Config:
             if name not in kinds:
                 names.notes.append(f"{level.where}: {level.name}: The model has no layer of this type.")
     problems.raise_all()
-    return dataclasses.replace(config, layer_names=levels, notes=(*config.notes, *names.notes))
+    live = config.live if isinstance(config.live, bytes) else None  # an object of a framework has done its part
+    return dataclasses.replace(config, live=live, layer_names=levels, notes=(*config.notes, *names.notes))
 
 
 class _Names:
@@ -57,9 +59,7 @@ class _Names:
         Raises:
             ConfigError: The name is unknown, or its settings cannot hold.
         """
-        # hls4ml's passes make Dense_X of a MatMul and bn_X of an Add or Mul, and write those into its config too.
-        short = (name, name.removeprefix("Dense_"), name.removeprefix("bn_"))
-        known = next((s for s in short if s in self.meanings or s in self.absent), "")
+        known = name if name in self.meanings or name in self.absent else self._made_by_hls4ml(name)
         if not known:
             raise _unknown("layer", name, self.meanings, [n.name for n in self.graph.nodes])
         if known in self.absent:
@@ -69,6 +69,15 @@ class _Names:
             fix = f"Its input is the result of the layer before it; the inputs of the design are {', '.join(inputs)}."
             raise ConfigError(f"'{name}' is not an input of the design.", where=level.precision["input"].where, fix=fix)
         return node, level
+
+    def _made_by_hls4ml(self, name: str) -> str:
+        """The ONNX node X that hls4ml's passes made Dense_X or bn_X of, and wrote into its config too; empty without one."""
+        for prefix, kinds in _MADE_BY_HLS4ML.items():
+            node = name.removeprefix(prefix)
+            gone = node in self.absent and self.absent[node].fate is Fate.FOLDED
+            if node != name and (gone or any(n.origin.layer == node and n.origin.kind in kinds for n in self.graph)):
+                return node
+        return ""
 
     def _without_node(self, name: str, level: Level, gone: Absent) -> tuple[str, Level]:
         named = {word: s for word, s in level.precision.items() if s.value is not None}

@@ -367,7 +367,9 @@ def test_dictionaries_of_every_granularity(models, name):
         model = models[base]
     if base.startswith("torch"):
         source["PytorchModel"] = model  # as hls4ml has it; the tuple of its shape became a list in JSON
-        assert near(nn2hls.convert(None, source))
+        alone = nn2hls.convert(None, source)
+        assert near(alone)
+        assert alone.config.live is None
         source["InputShape"] = tuple(source["InputShape"])
     before = copy.copy(source)
     design = nn2hls.convert(model, source)
@@ -403,6 +405,9 @@ def test_layers_that_left_no_node():
     with pytest.raises(ConfigError, match="'w1' is a constant"):
         nn2hls.convert(data, {"LayerName": {"w1": {"Precision": {"result": "int9"}}}})
     assert nn2hls.convert(data, {"LayerName": {"w1": {"Precision": {"result": "auto"}, "Trace": False}}})
+    for name in ("bn_MatMul_0", "Dense_Add_9", "Dense_Relu_0"):  # hls4ml makes no such thing
+        with pytest.raises(ConfigError, match=f"There is no layer '{name}'"):
+            nn2hls.convert(data, {"LayerName": {name: {"ReuseFactor": 2}}})
     with pytest.raises(ConfigError, match="There is no layer 'w9'"):
         nn2hls.convert(data, {"LayerName": {"w9": {}}})
     both = {"MatMul_0": {"Precision": {"result": "int9"}}, "Add_0": {"Precision": {"result": "int8"}}}
@@ -449,3 +454,31 @@ def test_values_that_yaml_reads_in_surprising_ways(tmp_path, text, words):
         read_config(tmp_path / "c.yml")
     assert words in str(error.value)
     assert error.value.where == f"{tmp_path / 'c.yml'}:1"
+
+
+# --- the command line ---
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ("config -m model.h5 -w weights.h5", "without an option"), ("convert -c hls4ml_config.yml", "without an option"),
+    ("convert c.yml -x int8", "--precision"), ("convert c.yml -r 4", "--reuse"), ("convert c.yml -ba Vitis", "--backend"),
+    ("config m.keras -f xcku115", "--part"), ("config m.keras -g name", "every layer"), ("build c.yml -s -v", "build --help"),
+])  # fmt: skip
+def test_options_of_hls4ml(capsys, words, said):
+    from nn2hls.cli import main
+
+    assert main(words.split()) == 2
+    error = capsys.readouterr().err
+    assert "hls4ml's" in error
+    assert said in error
+
+
+def test_the_command_line_names_its_own_options(tmp_path, capsys):
+    from nn2hls.cli import main
+
+    (tmp_path / "m.json").write_text("{}")
+    assert main(["estimate", str(tmp_path / "m.json")]) == 2
+    error = capsys.readouterr().err
+    assert "--weights m_weights.h5" in error
+    assert "weights=" not in error
+    assert main(["estimate", str(tmp_path / "m.json"), "--weights", str(tmp_path / "none.h5")]) == 1
