@@ -65,6 +65,10 @@ def test_spellings(text, printed):
             "ap_ufixed<16,6,true>",
             "'ap_ufixed<16,6,true>' has a sign argument, true, which only ac_fixed and ac_int have. Write",
         ),
+        (
+            "ac_ufixed<6,3,true>",
+            "'ac_ufixed<6,3,true>' has a sign argument, true, which only ac_fixed and ac_int have. Write ap_fix",
+        ),
         ("ac_fixed<16,6,yes>", "'yes' in 'ac_fixed<16,6,yes>' is not a rounding mode."),
         (16, "16 is not a fixed-point type."),
         ("", "'' is not a fixed-point type."),

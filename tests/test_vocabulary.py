@@ -168,6 +168,8 @@ def test_words_that_mean_another_one_here():
     assert settings({"Model": {"Strategy": "ResourceUnrolled"}}).strategy == "Resource"
     assert settings({"Model": {"Strategy": "Stable"}}).strategy == "Latency"
     assert settings({"Model": {"Precision": {"maximum": "ap_fixed<20,8>"}}}).max_width == 20
+    for cap, bits in (("ap_fixed<64,8>", 53), ("ap_ufixed<1,0>", 2)):  # what MaxWidth takes
+        assert settings({"Model": {"Precision": {"maximum": cap}}}).max_width == bits
     assert settings({"Model": {"ReuseFactor": "16"}}).reuse == 16
     assert settings({"Model": {"IOType": "io_parallel"}}).reuse == 1
 
@@ -413,6 +415,15 @@ def test_layers_that_left_no_node():
     both = {"MatMul_0": {"Precision": {"result": "int9"}}, "Add_0": {"Precision": {"result": "int8"}}}
     with pytest.raises(ConfigError, match="Two names address 'MatMul_0'"):
         nn2hls.convert(data, {"LayerName": both})
+
+
+def test_nodes_of_onnx_that_change_nothing():
+    pytest.importorskip("onnx")
+    from onnx_tools import helper, model
+
+    nodes = [helper.make_node("Dropout", ["x"], ["h"], name="drop"), helper.make_node("Relu", ["h"], ["y"], name="act")]
+    design = nn2hls.convert(model(nodes, {"x": ["N", 4]}), {"LayerName": {"drop": {"ReuseFactor": 2}}})
+    assert [n.split(": ", 1)[1] for n in design.notes] == ["drop: Its settings have no effect: it changes no value."]
 
 
 def test_a_type_of_layers_that_the_model_has_not():
