@@ -14,7 +14,7 @@ import numpy as np
 
 from nn2hls.config import Config, read_config
 from nn2hls.emulate import Emulator, OverflowLog
-from nn2hls.errors import ConfigError, OverflowWarning, ToolError
+from nn2hls.errors import ConfigError, ConversionWarning, OverflowWarning, ToolError
 from nn2hls.fixed import FixedType
 from nn2hls.inputs import Data, check_finite, check_inputs
 from nn2hls.ir import Graph, Node
@@ -105,6 +105,9 @@ def convert(
 
     Raises:
         Nn2hlsError: With the place, what is wrong and what to do.
+
+    Warns:
+        ConversionWarning: Once, with all that answers lose and what mends it (:attr:`Design.warnings`).
     """
     settings = read_config(config)
     if model is None:
@@ -123,10 +126,25 @@ def convert(
 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
     data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
-    context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
+    context = Context(settings.settings_of, data, [*settings.notes, *_auto_notes(settings), *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types)
+    if context.warnings:
+        warnings.warn("\n  ".join(context.warnings), ConversionWarning, stacklevel=2)
+    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types, tuple(context.warnings))
+
+
+def _auto_notes(config: Config) -> list[str]:
+    """What ``auto`` of results means in a file that hls4ml wrote."""
+    default = config.model_level.precision.get("result")
+    layers = (*config.layer_types.values(), *config.layer_names.values())
+    results = [level.precision["result"].value for level in layers if "result" in level.precision]
+    if default is None or not default.default or None not in results:
+        return []
+    return [
+        "Model: Precision: default: `auto` of inputs and weights means it, as in hls4ml. Results with `auto` keep TargetSQNR "
+        "within MaxWidth, where hls4ml takes as many bits as could be needed; raise these two under Model to have as many."
+    ]
 
 
 def _part_notes(config: Config) -> list[str]:
@@ -161,6 +179,7 @@ class Design:
         config: The settings it was converted with.
         notes: What the conversion has to say.
         types: For each node where its types come from, that of its result first.
+        warnings: Those of the notes that answers suffer from.
     """
 
     graph: Graph
@@ -168,6 +187,7 @@ class Design:
     config: Config
     notes: tuple[str, ...] = ()
     types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
+    warnings: tuple[str, ...] = ()
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
