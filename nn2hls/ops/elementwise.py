@@ -149,10 +149,12 @@ class Elementwise(Op):
     def _tree(self, xs: Sequence[Range]) -> tuple[Range, list[Operator], tuple[Operator, ...]]:
         """The operands merged in pairs, level by level, each as wide as its own values: (total, operators, longest chain)."""
         up, merges = self._ups(xs)[0], list[Operator]()
-        values = [(Range(x.lo << u, x.hi << u, 0), ()) for x, u in zip(xs, up, strict=True)]
+        values: list[tuple[Range, tuple[Operator, ...]]] = [
+            (Range(x.lo << u, x.hi << u, 0), ()) for x, u in zip(xs, up, strict=True)
+        ]
         pair = Elementwise(Merge.ADD if self.merge is Merge.AVERAGE else self.merge)
         while len(values) > 1:
-            level: list[tuple[Range, tuple[Operator, ...]]] = []
+            level = []
             for (a, before_a), (b, before_b) in zip(values[::2], values[1::2], strict=False):
                 merged = pair.exact([a, b])
                 steps = pair._merge_operators(a, b, merged)
