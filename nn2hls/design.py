@@ -176,12 +176,15 @@ class Design:
         shown = [n for n in self.graph if n.origin.trace_key and n.name in self.float_graph.by_name]
         layers = {n.origin.trace_key for n in shown}
         keys: dict[str, str] = {}
+        last: dict[str, int] = {}  # the highest suffix of each name that was taken
         for node in shown:
-            key, n = node.origin.trace_key, 1
+            key, n = node.origin.trace_key, last.get(node.origin.trace_key, 1)
+            if n > 1:
+                key = f"{key}_{n}"
             while key in keys or (n > 1 and key in layers):
                 n += 1
                 key = f"{node.origin.trace_key}_{n}"
-            keys[key] = node.name
+            keys[key], last[node.origin.trace_key] = node.name, n
         return keys
 
     def _emulate(

@@ -54,7 +54,7 @@ def _resolve(
         why = given_input(given, settings) if given else _input_type(node, signal, settings, context)
         context.types[node.name] = (why,)
         return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape)
-    noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
+    noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
     if isinstance(node.op, Constant):
         kind = given or constant_type(node.op.value.array, noise, settings.max_width)
         context.types[node.name] = (constant_result(node.op.value.array, kind, settings),)
@@ -115,7 +115,7 @@ def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Co
         raise DataError("Its calibration data is zero everywhere, which says nothing about its type.", where=node.name, fix=fix)
     signed = signal.low < 0
     integer = signal.integer(_CALIBRATED.spare) + signed
-    noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms)
+    noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms), 2.0**-1000)
     fraction = math.ceil(-math.log2(noise * math.sqrt(12)))
     width = min(max(integer + fraction, 1 + signed), settings.max_width)
     if width < integer + fraction:
