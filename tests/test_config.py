@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -445,3 +446,19 @@ def test_what_auto_means_survives_being_written(tmp_path):
     again = read_config(to_dict(design.config, tmp_path))
     for node in design.graph:
         assert again.settings_of(node).precision == design.config.settings_of(node).precision
+
+
+PAGES = [Path(__file__).parents[1] / "README.md", *sorted((Path(__file__).parents[1] / "docs").glob("*.md"))]
+EXAMPLES = [(p.name, text) for p in PAGES for text in re.findall(r"^```yaml\n(.*?)^```", p.read_text(), re.M | re.S)]
+
+
+@pytest.mark.parametrize(("page", "text"), EXAMPLES)
+def test_every_example_of_the_documents_can_be_built(page, text):
+    config = {k: v for k, v in yaml.safe_load(text).items() if k not in ("KerasModel", "OnnxModel", "PytorchModel")}
+    design = convert(mlp(np.random.default_rng(0), (16, 64, 32, 5)), config)
+    assert design.oversize() == ""
+    assert design.project.files
+
+
+def test_the_page_of_the_config_has_an_example():
+    assert "config.md" in dict(EXAMPLES)
