@@ -190,3 +190,4 @@ def test_what_only_moves_values_has_the_common_type_of_its_operands():
     data = [rng.integers(k.min_mantissa, k.max_mantissa + 1, size=s) * k.step for k, s in zip(kinds, sizes, strict=True)]
     for fixed, floats in zip(design.predict(data), design.predict_float(data), strict=True):
         np.testing.assert_array_equal(fixed, floats)
+    assert design.verify(data).equal

@@ -26,7 +26,7 @@ BIASED = 2  # bits: fewer than three are not worth a rounding
 
 
 def resolve_types(graph: Graph, context: Context) -> Graph:
-    """Resolve types in topological order by the rules of docs/fixed-point.md."""
+    """Resolve types in topological order by the rules of docs/precision.md."""
     signals = measure(graph, context) if context.signals is None else context.signals
     done: dict[str, Node] = {}
     ranges: dict[str, Range] = {}
