@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn2hls.config import Config, read_config
+from nn2hls.design_check import missed
 from nn2hls.design_notes import config_notes
 from nn2hls.design_text import layer_rows, layer_table
 from nn2hls.design_verdict import Verdict
@@ -88,9 +89,13 @@ def convert(
     context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
+    design = Design(fixed_graph, float_graph, settings, types=context.types)
+    for line in missed(design, context):
+        context.warn(line)
     if context.warnings:
         warnings.warn("\n  ".join(context.warnings), ConversionWarning, stacklevel=2)
-    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types, tuple(context.warnings))
+    design.notes, design.warnings = tuple(context.notes), tuple(context.warnings)
+    return design
 
 
 @dataclass(repr=False)

@@ -34,7 +34,9 @@ def does_not_fit(result: Estimate, plan: str = "") -> str:
 
 def beyond_part(result: Estimate) -> str:
     """What a design needs of a part that has not even half of it; empty when there is nothing."""
-    return f"DOES NOT FIT {result.part.name}: {shortages(result)}." if max(result.utilisation.values()) > MOST_OF_PART else ""
+    if max(result.utilisation.values()) <= MOST_OF_PART:
+        return ""
+    return f"DOES NOT FIT {result.part.name}: {shortages(result)}. More than twice a part is not written unasked."
 
 
 def beyond_lines(files: Mapping[str, str]) -> str:

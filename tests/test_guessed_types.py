@@ -1,5 +1,6 @@
 """Types without calibration data: never useless in silence, whatever sound bounds do in deep networks and wide inputs."""
 
+import re
 import warnings
 
 import numpy as np
@@ -11,8 +12,8 @@ from networks import hls_config, mlp
 from nn2hls.design import convert
 from nn2hls.errors import ConversionWarning, DataError
 from nn2hls.fixed import FixedType, Overflow
-from nn2hls.ir import Builder
-from nn2hls.ops import Concatenate, Elementwise, Input, Merge, Reshape, Transpose
+from nn2hls.ir import Builder, Const
+from nn2hls.ops import Concatenate, Elementwise, Function, Input, Merge, Reshape, Scale, Table, Transpose
 from nn2hls.passes.base import Context
 from nn2hls.passes.signals import FEWEST, SAMPLES, measure, seeded
 
@@ -191,3 +192,32 @@ def test_what_only_moves_values_has_the_common_type_of_its_operands():
     for fixed, floats in zip(design.predict(data), design.predict_float(data), strict=True):
         np.testing.assert_array_equal(fixed, floats)
     assert design.verify(data).equal
+
+
+# ---- what is missed all the same -----------------------------------------------------------------------------------------
+
+
+def test_an_output_that_keeps_too_little_is_a_warning_unless_the_user_named_types():
+    b = Builder()
+    half = Scale(Const(np.full(4, 0.5)), Const(np.zeros(4)))
+    graph = b.build([b.add("log", Table(Function.LOG), [b.add("fc", half, [b.add("x", Input((4,)))])])])
+    texts = said(lambda: convert(graph, {"Model": {"TableSize": 8}}))[1]
+    assert "log: on seeded inputs it keeps " in texts[0]
+    assert "60 dB" in texts[0]
+    assert "nn2hls compare" in texts[0]
+    data = np.random.default_rng(0).uniform(1, 2, size=(300, 4))
+    kept = float(re.search(r"it keeps (-?\d+) dB", texts[0])[1])
+    assert kept < 40
+    calibrated = said(lambda: convert(graph, {"Model": {"TableSize": 8}}, calibration=data))[1]
+    assert "log: on the calibration data it keeps " in calibrated[0]
+    named = hls_config({"TableSize": 8}, fc={"Precision": {"result": "ap_fixed<16,6>"}})
+    assert said(lambda: convert(graph, named))[1] == []
+    assert said(lambda: convert(graph, {"Model": {"TableSize": 8, "TargetSQNR": 15}}, calibration=data))[1] == []
+
+
+def test_the_type_of_an_input_is_not_what_the_others_are_judged_by():
+    graph = mlp(np.random.default_rng(0), (4, 6, 3))
+    config = hls_config(x={"Precision": "ap_fixed<6,3>"})
+    design, texts = said(lambda: convert(graph, config))
+    assert decibels(design, normal(graph)) < 40
+    assert texts == []
