@@ -51,7 +51,7 @@ def ladder(n):
         if k:
             weight[:, 1] = weight[:, 0]
         rails.append(b.add(f"p{k}", Dense(Const(weight), Const(np.zeros(3))), [x]))
-    rungs = [b.add(f"s{k}", Elementwise(Merge.MAX), pair) for k, pair in enumerate(pairwise(rails))]
+    rungs = [b.add(f"s{k}", Elementwise(Merge.MAX), pair) for k, pair in reversed([*enumerate(pairwise(rails))])]
     return b.build(
         [b.add(f"o{k}", Dense(Const(rng.normal(size=(3, 2))), Const(np.zeros(2))), [s]) for k, s in enumerate(rungs)]
     )
@@ -72,7 +72,8 @@ def test_what_shrinks_is_found_in_a_few_visits_of_each_layer(monkeypatch):
         graph = ladder(n)
         design = convert(graph)
         assert visits < 8 * len(graph.nodes)
-        assert design.graph["p1"].shape == (3,)  # p0 tells its first two channels apart, and the rungs pass that on
+        # p0 tells its first two channels apart, and the rungs pass that on, one to the next.
+        assert {design.graph[f"{rail}{k}"].shape for rail in "ps" for k in range(n - 1)} == {(3,)}
 
 
 def test_names_that_repeat_are_numbered_past_those_that_are_taken():
