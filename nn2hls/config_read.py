@@ -21,7 +21,8 @@ class Setting:
 
     value: Any
     where: str
-    bare: bool = False  # a bare type set it, not its own word
+    bare: bool = False  # a bare type set it, or the word ``default``, not its own word
+    default: bool = False  # the word ``default`` set it, as in the files that hls4ml writes
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ class BlockReader:
             if key.field == "max_width":
                 self._put_value(settings, key, entry)
             else:
-                self._put(found, key.field, Setting(fixed_type(entry.value), entry.where))
+                self._put(found, key.field, Setting(fixed_type(entry.value), entry.where, default=key.field == "default"))
 
         self.each(words, Place.WORD, take)
 
