@@ -213,12 +213,12 @@ def _prepare(graph: Graph, node: Node, xs: list[Range]) -> _Step:
 
 
 def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
-    """The one cast of a layer, skipping what is proved to change nothing."""
+    """The one cast of a layer, skipping what is proved to change nothing; Python integers only where the type needs them."""
     kind = step.node.result_type
     fits = step.proven or not log.see(step.node.name, exact, step.fraction, kind)
-    if step.exact and fits and isinstance(exact, np.ndarray):
-        return exact
-    return cast_to(lift(exact, step.bound), step.fraction, kind, fits=fits)
+    unchanged = step.exact and fits and isinstance(exact, np.ndarray)
+    values = exact if unchanged else cast_to(lift(exact, step.bound), step.fraction, kind, fits=fits)
+    return lift(values, max(kind.max_mantissa, -kind.min_mantissa)) if values.dtype == object else values
 
 
 def _constant(node: Node) -> np.ndarray:

@@ -182,11 +182,11 @@ class Clip(Op):
             "up": fraction - xs[0].fraction,
             "bound_up": fraction - self.bound_t.fraction,
             "has_low": int(low is not None),
-            "low": _mantissa(self.low, self.bound_t) if low is not None else 0,
             "has_high": int(high is not None),
-            "high": _mantissa(self.high, self.bound_t) if high is not None else 0,
         }
-        return simple_call("activation.h", "clip", self.exact(xs), result, members)
+        ends = {"low": self.low, "high": self.high}
+        values = {name: _mantissa(end, self.bound_t) if np.isfinite(end) else 0 for name, end in ends.items()}
+        return simple_call("activation.h", "clip", self.exact(xs), result, members, values=values)
 
 
 def _mantissa(value: float, kind: FixedType) -> int:
@@ -322,7 +322,6 @@ class Threshold(Op):
             "width": signed_width(x.low, x.high, theta, value),
             "up": fraction - xs[0].fraction,
             "bound_up": fraction - self.bound_t.fraction,
-            "theta": _mantissa(self.theta, self.bound_t),
-            "value": _mantissa(self.value, self.bound_t),
         }
-        return simple_call("activation.h", "threshold", self.exact(xs), result, members)
+        values = {"theta": _mantissa(self.theta, self.bound_t), "value": _mantissa(self.value, self.bound_t)}
+        return simple_call("activation.h", "threshold", self.exact(xs), result, members, values=values)

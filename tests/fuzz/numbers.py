@@ -24,10 +24,11 @@ from networks import side_by_side
 from slow.fixed import cast_slow
 from slow.graph import exact_slow, fractions, graph_slow
 
+from nn2hls.analysis import demanded, graph_ranges
 from nn2hls.design import Design, convert
 from nn2hls.emit import Options, emit
 from nn2hls.errors import GraphError, Nn2hlsError, OverflowWarning, ToolError
-from nn2hls.ops import Softmax, Table
+from nn2hls.ops import Constant, Softmax, Table
 from nn2hls.ranges import ints
 from nn2hls.tools.gxx import FLAGS, compile_project
 
@@ -101,7 +102,7 @@ def check_mantissas(case: Case) -> None:
     """Every output, and every value that keeps its shape, of the built graph."""
     graph = case.design.graph
     inputs = [x[:EVENTS] for x in case.inputs]
-    kept = [n.name for n in graph if n.spread is None and n.name in case.resolved.by_name]
+    kept = [n.name for n in graph if n.spread is None]
     found = emulated(case.design, inputs, kept)
     for event in range(EVENTS):
         want = graph_slow(case.resolved, [x[event] for x in inputs])
@@ -130,7 +131,7 @@ def check_floats(case: Case) -> None:
     nodes = design.graph.inputs
     x = [draw_floats(rng, n.result_type, n.shape, EVENTS) for n in nodes]
     raws, answers, trace = _listed(design.predict_raw(x)), _listed(design.predict(x)), design.trace(x)
-    keys = design._trace_nodes()
+    keys, ranges, needed = design._trace_nodes(), graph_ranges(case.resolved), demanded(case.resolved)
     for event in range(EVENTS):
         mantissas = [_quantised(a[event], n.result_type) for a, n in zip(x, nodes, strict=True)]
         want = graph_slow(case.resolved, mantissas)
@@ -139,19 +140,23 @@ def check_floats(case: Case) -> None:
                 raise Fault(f"predict_raw of {name}: {raw.mantissas[event].tolist()}, fractions {want[name].tolist()}")
             _same_floats(f"predict of {name}", answer[event], want[name], raw.type)
         for key, name in keys.items():
-            node = design.graph[name]
-            if key in want or node.spread is None:
-                _same_floats(f"trace of {key}", trace[key][event], want[name], case.resolved[name].result_type, node)
+            kind = case.resolved[name].result_type
+            _same_floats(f"trace of {key}", trace[key][event], want[name], kind, _computed(case, name, ranges, needed))
 
 
-def _same_floats(what, found, mantissas, kind, node=None) -> None:
+def _same_floats(what, found, mantissas, kind, computed=True) -> None:
     want = np.array([_as_float(Fraction(int(m)) / Fraction(2) ** kind.fraction) for m in mantissas.ravel()])
-    shown = np.ravel(found)
-    if node is not None and node.spread is not None:  # channels that nothing reads are shown as zero
-        dead = np.broadcast_to(node.spread.source < 0, mantissas.shape).ravel()
-        shown, want = shown[~dead], want[~dead]
-    if shown.tolist() != want.tolist():
-        raise Fault(f"{what}: {shown.tolist()}, fractions {want.tolist()}")
+    wrong = (np.ravel(found) != want) & np.broadcast_to(computed, mantissas.shape).ravel()
+    if wrong.any():
+        raise Fault(f"{what}: {np.ravel(found).tolist()}, fractions {want.tolist()}")
+
+
+def _computed(case: Case, name: str, ranges, needed):
+    """Which elements of a layer are computed, or known without: what nothing reads is shown as zero."""
+    node, known = case.design.graph[name], ranges[name].lo == ranges[name].hi
+    if isinstance(node.op, Constant):
+        return known | isinstance(case.resolved[name].op, Constant)
+    return known | needed[name] & (node.spread is None or node.spread.source >= 0)
 
 
 def _as_float(value: Fraction) -> float:
