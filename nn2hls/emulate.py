@@ -245,7 +245,7 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
             fix = "Clean the data first: fixed point has no such values."
             raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
         rounded = ints_of(x, kind)
-    elif scaled.size and max(-scaled.min(), scaled.max()) > FLOAT64_EXACT:
+    elif scaled.size and (max(-scaled.min(), scaled.max()) > FLOAT64_EXACT or not _is_float64(x)):
         rounded = ints_of(x, kind)
     else:
         rounded = round_exact(scaled, kind.rounding)
@@ -253,6 +253,15 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
     mantissas: np.ndarray = rounded if fits else cast_to(rounded, kind.fraction, kind)
     out = carrier(max(kind.max_mantissa, -kind.min_mantissa))
     return mantissas.astype(out, copy=False) if out is not None else ints(mantissas)
+
+
+def _is_float64(x: np.ndarray) -> bool:
+    """Whether float64 holds every value, which it may not of the larger integers and of longer floats."""
+    if x.dtype.itemsize < 8 or x.dtype == np.float64:
+        return True
+    if x.dtype.kind == "f":
+        return bool(np.all(x.astype(np.float64) == x))
+    return max(-int(x.min()), int(x.max())) <= FLOAT64_EXACT
 
 
 def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:
@@ -264,8 +273,8 @@ def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:
 
 
 def ints_of(values: np.ndarray, kind: FixedType) -> np.ndarray:
-    """The same as Python integers, for values so large that float64 does not hold all of their mantissas."""
-    exact = [Fraction(float(v)) * Fraction(2) ** kind.fraction for v in values.ravel()]
+    """The same as Python integers, for values or mantissas that float64 does not hold."""
+    exact = [Fraction(*v.as_integer_ratio()) * Fraction(2) ** kind.fraction for v in values.ravel().tolist()]
     mantissas = [
         cast(v.numerator, v.denominator.bit_length() - 1, 1, True, kind.rounding, kind.overflow, fits=True) for v in exact
     ]

@@ -61,7 +61,7 @@ class _Hard(Op):
 
     def _line_bound(self, x: Range) -> int:
         fraction, slope, offset = self._line(x)
-        return max(x.bound * abs(slope) + abs(offset), 1 << fraction)
+        return max(max(1, x.bound) * abs(slope) + abs(offset), 1 << fraction)
 
     def _line_operators(self, x: Range) -> tuple[Operator, ...]:
         _, slope, offset = self._line(x)
@@ -108,7 +108,7 @@ class HardSigmoid(_Hard):
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         fraction, slope, offset = self._line(xs[0])
-        bound = self._line_bound(xs[0])
+        bound = max(self._line_bound(xs[0]), xs[0].bound)
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             line = lift(ops[0], bound) * slope

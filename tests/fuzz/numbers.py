@@ -116,7 +116,8 @@ def _first_difference(case: Case, event: int, found, want) -> str:
     for node in case.design.graph:
         if node.name in found and found[node.name][event].ravel().tolist() != want[node.name].ravel().tolist():
             operands = "".join(
-                f"\n  {o.name}: {o.type} {want[o.name].tolist() if o.name in want else '?'}" for o in case.design.graph.operands(node)
+                f"\n  {o.name}: {o.type} {want[o.name].tolist() if o.name in want else '?'}"
+                for o in case.design.graph.operands(node)
             )
             return (
                 f"{node.name} = {node.op} -> {node.type} of{operands}\n"
