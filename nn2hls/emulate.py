@@ -66,6 +66,15 @@ def safe_range(fraction: int, kind: FixedType) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
+def _outside(rounded: Any, kind: FixedType) -> Any:
+    """Which whole numbers are beyond the range; compared with powers of two, which float64 holds exactly."""
+    low, high = kind.min_mantissa, min(kind.max_mantissa, 2**1023 - 1)
+    if rounded.dtype == np.float32:
+        rounded = rounded.astype(np.float64)
+    under = rounded <= low - 1 if low == -high else rounded < low
+    return under | (rounded >= high + 1)
+
+
 @dataclass
 class OverflowLog:
     """All overflows of one run, by layer."""
@@ -82,14 +91,15 @@ class OverflowLog:
         self.seen[layer] = self.seen.get(layer, 0) + size
         if not size:
             return False
-        low, high = values.min(), values.max()
+        # As numbers of Python, which compare exactly: NumPy would round the ends of the range to float32.
+        low, high = (v.item() if isinstance(v, np.generic) else v for v in (values.min(), values.max()))
         first, last = safe_range(fraction, kind)
         if first <= low and high <= last:
             return False
         low, high = (cast_to(int(v), fraction, kind, fits=True) for v in (low, high))
         rounded = cast_to(values, fraction, kind, fits=True)
         entry = self.found.setdefault(layer, Overflow(layer, kind))
-        entry.count += int(np.count_nonzero((rounded < kind.min_mantissa) | (rounded > kind.max_mantissa)))
+        entry.count += int(np.count_nonzero(_outside(rounded, kind)))
         span = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + (kind.signed or low < 0)
         entry.bits = max(entry.bits, span - kind.width, 1)
         return True

@@ -4,6 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# ci: the same examples everywhere, so that a test is red or green for what was changed; fuzz (make fuzz): new ones each time.
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", derandomize=True, database=None, **_COMMON)
+settings.register_profile("fuzz", print_blob=True, **_COMMON)
+settings.load_profile(os.environ.get("NN2HLS_HYPOTHESIS", "ci"))
 
 
 @pytest.fixture(scope="session")

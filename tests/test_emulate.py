@@ -165,3 +165,17 @@ def test_a_value_with_two_readers_is_not_overwritten(relu_first):
     np.testing.assert_array_equal(answers, values["y"] + np.maximum(values["y"], 0))
     np.testing.assert_allclose(answers, design.predict_float(data), atol=0.01)
     assert design.verify().equal
+
+
+@pytest.mark.parametrize("overflow", ["SAT", "SAT_SYM", "WRAP", "SAT_ZERO"])
+@pytest.mark.parametrize("width", [25, 27, 30, 53, 55, 60])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_ends_of_a_range_are_told_from_their_neighbours(width, overflow, dtype):
+    """float32 holds 2**26, and not the largest mantissa below it: compared in its arithmetic, they are equal."""
+    kind = FixedType.parse(f"ap_fixed<{width},1,AP_RND,AP_{overflow}>")
+    x = np.array([1.0, -1.0, 0.25, 1.0], dtype=dtype)
+    log = OverflowLog()
+    got = quantise(x, Node("x", Input((4,)), (), (4,), kind), log)
+    assert [int(v) for v in got] == [cast_slow(Fraction(float(v)), kind) for v in x]
+    (found,) = log.overflows()
+    assert (found.count, found.bits) == (3 if overflow == "SAT_SYM" else 2, 1)

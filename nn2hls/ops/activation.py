@@ -269,8 +269,8 @@ def _simple(simple: Simple, x: Any) -> Any:
 class Threshold(Op):
     """y = cast(x if x > theta else value): ThresholdedReLU has value 0.
 
-    Both are rounded half to even to ``bound_t`` (config: ``bound`` or ``param``). Where that type is derived, theta is moved down
-    to a value that x may have, or near the end of x when it lies beyond, which changes no answer and saves bits.
+    Both are rounded half to even to ``bound_t`` (config: ``bound`` or ``param``). Where that type is derived, theta is moved
+    down to a value that x may have, or near the end of x when it lies beyond, which changes no answer and saves bits.
     """
 
     theta: float

@@ -1,6 +1,7 @@
 """Random networks with random settings and data, all from one generator: every op, every mode, types up to 128 bits."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from networks import draw_type, hls_config
@@ -138,7 +139,7 @@ def _merge(net):
     shape, names = net.shape(first), [first]
     merge = list(ops.Merge)[rng.integers(len(ops.Merge))]
     for _ in range(1 if merge is ops.Merge.SUB else int(rng.integers(0, 4))):
-        names.append(net.any(lambda s: _broadcasts(s, shape)))
+        names.append(net.any(partial(_broadcasts, shape)))
         shape = np.broadcast_shapes(shape, net.shape(names[-1]))
     net._add(ops.Elementwise(merge), names)
 
@@ -156,7 +157,7 @@ def _concatenate(net):
     shape = net.shape(first)
     axis, names, size = int(rng.integers(len(shape))), [first], shape
     for _ in range(int(rng.integers(0, 4))):
-        name = net.any(lambda s: len(s) == len(shape) and all(a == b for k, (a, b) in enumerate(zip(s, shape)) if k != axis))
+        name = net.any(lambda s: len(s) == len(shape) and s[:axis] == shape[:axis] and s[axis + 1 :] == shape[axis + 1 :])
         size = [*size[:axis], size[axis] + net.shape(name)[axis], *size[axis + 1 :]]
         if np.prod(size) > MOST_ELEMENTS:
             break
@@ -190,7 +191,7 @@ def _softmax(net):
     net._add(ops.Softmax(int(net.rng.integers(len(net.shape(x)))), bool(net.rng.random() < 0.4)), [x])
 
 
-_MAKERS = {_dense: 5, _pointwise: 6, _merge: 3, _concatenate: 2, _move: 1, _constant: 0.5, _table: 0.6, _softmax: 0.4}
+_MAKERS = {_dense: 5, _pointwise: 6, _merge: 3, _concatenate: 2, _move: 1, _constant: 0.5, _table: 1.2, _softmax: 0.6}
 
 
 # ---- settings ------------------------------------------------------------------------------------------------------------

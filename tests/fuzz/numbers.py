@@ -11,6 +11,7 @@ Each case is drawn from (seed, index) alone, so that ``--only SEED:INDEX`` repea
 
 import argparse
 import dataclasses
+import os
 import re
 import time
 import traceback
@@ -85,6 +86,7 @@ def check(case: Case) -> None:
     check_mantissas(case)
     check_floats(case)
     check_bounds(case)
+    check_reports(case)
 
 
 def emulated(design: Design, inputs, names) -> dict:
@@ -115,12 +117,9 @@ def _first_difference(case: Case, event: int, found, want) -> str:
     """The first value, in order, that differs: the smallest part of the network that shows the fault."""
     for node in case.design.graph:
         if node.name in found and found[node.name][event].ravel().tolist() != want[node.name].ravel().tolist():
-            operands = "".join(
-                f"\n  {o.name}: {o.type} {want[o.name].tolist() if o.name in want else '?'}"
-                for o in case.design.graph.operands(node)
-            )
+            operands = [f"\n  {o.name}: {o.type} {want[o.name].tolist()}" for o in case.design.graph.operands(node)]
             return (
-                f"{node.name} = {node.op} -> {node.type} of{operands}\n"
+                f"{node.name} = {node.op} -> {node.type} of{''.join(operands)}\n"
                 f"  emulator  {found[node.name][event].tolist()}\n  fractions {want[node.name].tolist()}"
             )
     return "only an output differs"
@@ -211,6 +210,14 @@ def _check_bound(node, x, got, printed) -> None:
     slack = 1e-9 * np.abs(true[known]) + 1e-12
     if np.any(error > printed + slack):
         raise Fault(f"{node.name}: within {printed} is printed, {error.max()} is seen: {node.op} of {x.tolist()}")
+
+
+def check_reports(case: Case) -> None:
+    """What is said of the network is said, or refused by name."""
+    rng = np.random.default_rng([case.seed, case.index, 2])
+    str(case.design.graph)
+    case.design.estimate()
+    case.design.compare([rng.normal(size=(8, *n.shape)) for n in case.design.graph.inputs])
 
 
 # ---- C++ -----------------------------------------------------------------------------------------------------------------
@@ -350,7 +357,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--networks", type=int, help="how many at most")
     parser.add_argument("--only", metavar="SEED:INDEX", help="repeat one case and show its network")
     chosen = parser.parse_args(arguments)
-    start = time.monotonic()
+    start, before = time.monotonic(), sum(os.times()[:4])
     if chosen.only:
         seed, index = map(int, chosen.only.split(":"))
         print(draw(np.random.default_rng([seed, index])))
@@ -358,12 +365,10 @@ def main(arguments: list[str]) -> int:
     else:
         seconds = 60.0 if chosen.seconds is None and chosen.networks is None else chosen.seconds
         found = run(chosen.seed, networks=chosen.networks, seconds=seconds)
-    took = time.monotonic() - start
+    took, used = time.monotonic() - start, sum(os.times()[:4]) - before
     for what, count in found.refusals.most_common(10):
         print(f"refused {count:5} times: {what[:110]}")
     done = found.counts
-    print(
-        f"{done['networks']} networks in {took:.0f} s: {done['refused']} refused, {done['converted']} converted, "
-        f"{done['compiled']} compiled; {len(found.faults)} faults"
-    )
+    counted = ", ".join(f"{done[what]} {what}" for what in ("refused", "converted", "compiled"))
+    print(f"{done['networks']} networks in {took:.0f} s, {used:.0f} s of CPU: {counted}; {len(found.faults)} faults")
     return bool(found.faults)
