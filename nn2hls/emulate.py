@@ -67,12 +67,12 @@ def safe_range(fraction: int, kind: FixedType) -> tuple[int, int]:
 
 
 def _outside(rounded: Any, kind: FixedType) -> Any:
-    """Which whole numbers are beyond the range; compared with powers of two, which float64 holds exactly."""
-    low, high = kind.min_mantissa, min(kind.max_mantissa, 2**1023 - 1)
-    if rounded.dtype == np.float32:
+    """Which whole numbers are beyond the range. Floats are up to 2**53 in magnitude, which float32 does not tell apart."""
+    low, high = kind.min_mantissa, kind.max_mantissa
+    if rounded.dtype.kind == "f":
         rounded = rounded.astype(np.float64)
-    under = rounded <= low - 1 if low == -high else rounded < low
-    return under | (rounded >= high + 1)
+        low, high = max(low, -FLOAT64_EXACT), min(high, FLOAT64_EXACT)
+    return (rounded < low) | (rounded > high)
 
 
 @dataclass

@@ -77,9 +77,12 @@ def measure(graph: Graph, context: Context) -> Mapping[str, Signal]:
 def _signal(v: np.ndarray) -> Signal:
     if not v.size:
         return Signal(0.0, 0.0, 0.0, 0.0)
-    return Signal(
-        float(np.sqrt(np.mean(np.square(v)))), float(np.sqrt(np.mean(np.var(v, axis=0)))), float(v.min()), float(v.max())
-    )
+    v = np.nan_to_num(v)  # where the reference leaves float64, a type that is derived from its largest number is out of reach
+    low, high = float(v.min()), float(v.max())
+    up = max(0, math.frexp(max(-low, high))[1] - 500)  # squares must not leave float64
+    small = np.ldexp(v, -up) if up else v
+    rms, spread = float(np.sqrt(np.mean(np.square(small)))), float(np.sqrt(np.mean(np.var(small, axis=0))))
+    return Signal(math.ldexp(rms, up), math.ldexp(spread, up), low, high)
 
 
 def _resolve(
