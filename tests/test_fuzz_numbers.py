@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz import numbers
+from fuzz import checks, numbers
 from fuzz.drawing import draw
 
 from nn2hls.emulate import Emulator
@@ -57,7 +57,7 @@ def _forgets_one(op, same, rows=None):
 
 
 def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
-    compile_project = numbers.compile_project
+    compile_project = checks.compile_project
 
     def wrong(project, **more):
         cast = project.files["firmware/nn2hls/cast.h"].replace(
@@ -66,7 +66,7 @@ def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
         files = project.files | {"firmware/nn2hls/cast.h": cast}
         return compile_project(dataclasses.replace(project, files=files), **more)
 
-    monkeypatch.setattr(numbers, "compile_project", wrong)
+    monkeypatch.setattr(checks, "compile_project", wrong)
     (case, what), *_ = numbers.run(seed=2028, networks=3, batch=1).faults
     assert case.startswith("2028:")
     assert "C++" in what
