@@ -12,7 +12,20 @@ from nn2hls.design import convert
 from nn2hls.errors import LimitError, TypeResolutionError
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Builder, Const
-from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Scale, Simple, Unary
+from nn2hls.ops import (
+    Concatenate,
+    Dense,
+    Elementwise,
+    HardSigmoid,
+    HardSwish,
+    Input,
+    Merge,
+    Relu,
+    Scale,
+    Simple,
+    Threshold,
+    Unary,
+)
 
 
 @pytest.mark.parametrize("kind", ["ap_fixed<64,20>", "ap_ufixed<64,20>", "ap_fixed<80,40,AP_RND,AP_SAT>", "ap_fixed<200,100>"])
@@ -97,3 +110,36 @@ def test_wide_and_narrow_values_meet_exactly(join, types, operands):
         want = graph_slow(design.graph, [mantissas])
         for name, raw in zip(design.graph.outputs, raws, strict=True):
             assert raw.mantissas[event].tolist() == want[name].tolist()
+
+
+ZEROS = Const(np.zeros((3, 2)))
+OPS = {
+    "dense of zeros": (Dense(ZEROS, Const(np.array([1.0, -2.0]))), {}),
+    "narrowed dense of zeros": (Dense(ZEROS, Const(np.array([1.3, -2.0]))), {"accum": "ap_fixed<8,3>"}),
+    "scale by zero": (Scale(Const(np.zeros(3)), Const(np.array([1.0, 2.0, 3.0]))), {}),
+    "slope that rounds to zero": (HardSigmoid(1 / 6, 0.5), {"slope": "ap_fixed<4,4>"}),
+    "swish whose slope rounds to zero": (HardSwish(1 / 6, 0.5), {"slope": "ap_fixed<4,4>"}),
+    "mean of three": (Elementwise(Merge.AVERAGE), {"factor": "ap_ufixed<62,0>"}),
+    "threshold": (Threshold(0.5, 2.0), {}),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize(
+    "kind", ["ap_ufixed<128,128>", "ap_fixed<128,64>", "ap_ufixed<63,63>", "ap_fixed<62,10>", "ap_fixed<16,6>"]
+)
+def test_the_largest_values_of_wide_types(name, kind):
+    """Where the operand is wider than anything that is computed from it."""
+    op, types = OPS[name]
+    b = Builder()
+    x = b.add("x", Input((3,)))
+    graph = b.build([b.add("y", op, [x] * (3 if name.startswith("mean") else 1))])
+    design = convert(graph, hls_config(x={"Precision": kind}, y={"Precision": {"result": "ap_fixed<60,40,AP_RND>", **types}}))
+    target = FixedType.parse(kind)
+    ends = [[target.max_mantissa] * 3, [target.min_mantissa, 0, 1], [target.max_mantissa // 3, target.max_mantissa // 2, 1]]
+    mantissas = np.array(ends, dtype=object)
+    answers, _ = design._emulate([mantissas], ["y"], raw=True, mantissas=True)
+    want = [graph_slow(design.graph, [row])["y"].tolist() for row in mantissas]
+    assert answers["y"].tolist() == want
+    if target.width <= 63:
+        assert design.verify().equal
