@@ -19,6 +19,17 @@ K16 = FixedType(16, 6)
 GIVEN = Hints(table_size=256, given={"exp_table": FixedType(18, 8), "inv_table": FixedType(18, 8)}, result=K16)
 
 
+def rows(op, operands):
+    (x,) = operands
+    out = np.empty(x.shape, dtype=object)
+    for index in np.ndindex(*(1 if k == op.axis else n for k, n in enumerate(x.shape))):
+        place = (*index[: op.axis], slice(None), *index[op.axis + 1 :])
+        line = np.empty(x.shape[op.axis], dtype=object)
+        line[:] = slow.row(op, list(x[place]))
+        out[place] = line
+    return out
+
+
 def case_of(kind, n, result=K16, log=False, hints=None):
     return Case(Softmax(0, log), [kind], [(n,)], result, hints or Hints(result=result))
 
@@ -39,7 +50,7 @@ def test_emulator_is_the_equation(log, kind, result, shape, hints):
         "given": GIVEN,
     }
     case = Case(Softmax(shape[1], log), [kind], [shape[0]], result, chosen[hints])
-    case.check(case.draw(np.random.default_rng(0), 4), slow.rows)
+    case.check(case.draw(np.random.default_rng(0), 4), rows)
 
 
 @pytest.mark.parametrize("kind", [FixedType(16, 6), FixedType(24, 8), FixedType(12, 5)], ids=str)
@@ -59,7 +70,7 @@ def test_wide_operands_and_results(log):
         (K16, FixedType(40, 8), 130),
     ]:
         case = case_of(kind, n, result, log)
-        case.check(case.draw(np.random.default_rng(0), 2), slow.rows)
+        case.check(case.draw(np.random.default_rng(0), 2), rows)
 
 
 def guarantees(case, x, *, derived=True):
