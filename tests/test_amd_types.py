@@ -82,7 +82,7 @@ def test_dense_layers(amd, tmp_path):
     agree([convert(graph, hls_config({"Precision": "ap_fixed<16,6,AP_RND,AP_SAT>"}, **s)) for s in settings], amd, tmp_path)
 
 
-@pytest.mark.parametrize(("seed", "networks", "widest"), [(2028, 12, 60), (2031, 5, 100)])
+@pytest.mark.parametrize(("seed", "networks", "widest"), [(2028, 12, 60), (2042, 5, 100)])
 def test_random_networks(seed, networks, widest, amd, tmp_path):
     """Of those that the fuzzer draws: the first use almost every op, the others wide types."""
     designs = []
