@@ -1,6 +1,7 @@
 """A short run of the numbers fuzzer, with the same networks every time; `make fuzz` runs it for an hour."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from fuzz import checks, numbers
 from fuzz.drawing import draw
+from hypothesis import settings
 
 from nn2hls.emulate import Emulator
 from nn2hls.ops import Dense
@@ -70,6 +72,12 @@ def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
     (case, what), *_ = numbers.run(seed=2028, networks=3, batch=1).faults
     assert case.startswith("2028:")
     assert "C++" in what
+
+
+def test_hypothesis_draws_new_examples_only_when_it_is_asked_to():
+    open_seeds = os.environ.get("NN2HLS_HYPOTHESIS") == "fuzz"
+    assert settings.default.derandomize is not open_seeds
+    assert settings.default.deadline is None
 
 
 def test_the_command_line(tmp_path):
