@@ -29,7 +29,7 @@ _NOT_IN_CI = ("../shared", "bambu", "Bambu", "clang-16")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where NN2HLS_REQUIRE_TOOLS is set, a test that is skipped for anything else fails the run: a package, say, that is gone."""
+    """Where NN2HLS_REQUIRE_TOOLS is set, a test that is skipped for anything else fails the run: a package that is gone."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or "NN2HLS_REQUIRE_TOOLS" not in os.environ:  # xdist's workers have no reporter
         return

@@ -20,6 +20,7 @@ from nn2hls.tools.waiting import waiting
 COMPILERS = ("g++", "clang++")
 # -Og: half the time of -O1 where thousands of additions follow each other, and half its speed, which is enough for them.
 FLAGS = ("-std=c++14", "-Og", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
+NATIVE = "NN2HLS_NATIVE"  # chooses ap_types/ap_native.h: the bridge defines it where every integer fits 64 bits
 TIME_LIMIT = 1200  # seconds for one program
 
 
@@ -69,6 +70,12 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
         return CompiledDesign(library)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def native_flags(bridge: Path) -> list[str]:
+    """What the bridge of a design defines for itself, as flags for its other sources; nothing without a bridge."""
+    text = bridge.read_text(encoding="utf-8") if bridge.is_file() else ""
+    return [f"-D{NATIVE}"] if f"#define {NATIVE}" in text else []
 
 
 def run_limited(
