@@ -21,7 +21,7 @@ from nn2hls.ops.shape import Constant, Input
 from nn2hls.parallel import in_order
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, ints
 
-CHUNK_BYTES = 1 << 20  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
+CHUNK_BYTES = 3 << 19  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
 # The same where the largest matrix alone leaves that cache: it is read once per chunk, and needs rows to spread the cost.
 WIDE_CHUNK_BYTES = 8 << 20
 

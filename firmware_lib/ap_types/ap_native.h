@@ -65,6 +65,8 @@ struct ap_range_ref {
         constexpr long long to_int64() const { return V; }                                                                 \
         constexpr NAME operator<<(int n) const { return NAME(ap_detail::left(V, n)); }                                     \
         constexpr NAME operator>>(int n) const { return NAME(ap_detail::right(V, n)); }                                    \
+        constexpr NAME operator~() const { return NAME(~V); }                                                              \
+        constexpr bool operator[](int i) const { return ap_detail::right(V, i) & 1; }                                      \
         NAME& operator+=(long long v) { return *this = NAME(V + v); }                                                      \
         NAME& operator-=(long long v) { return *this = NAME(V - v); }                                                      \
                                                                                                                            \

@@ -20,6 +20,7 @@ from nn2hls.parallel import matmul
 from nn2hls.ranges import FLOAT64_EXACT, INT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
 from nn2hls.schedule import Schedule
 
+_ROW = 4096  # elements of a row of biases
 _HALVES = {Rounding.TRN: 0.0, Rounding.RND: 0.5}  # what is added before the floor, in steps of the result
 MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
 
@@ -169,10 +170,11 @@ class Dense(Op):
         weight, bias, _ = self.aligned(x)
         step = kind.type(2.0**-shift)
         w, b = weight.astype(kind) * step, bias.astype(kind) * step + kind.type(_HALVES[result.rounding])
+        b = np.tile(b, max(1, _ROW // max(len(b), 1)))
 
         def run(ops: Sequence[Any], watch: Watch) -> Any:
             y = matmul(ops[0].astype(kind, copy=False), w)
-            y += b
+            _add_rows(y, b)
             return np.floor(y, out=y)
 
         return run
@@ -234,6 +236,14 @@ class Dense(Op):
         from nn2hls.ops.dense_code import dense_adders
 
         return dense_adders(self, xs[0], result)
+
+
+def _add_rows(y: np.ndarray, row: np.ndarray) -> None:
+    """Add a repeated row to a contiguous array: NumPy's loop is as long as the row, and short loops are slow."""
+    flat = y.reshape(-1)
+    whole = len(flat) - len(flat) % len(row) if len(row) else 0
+    flat[:whole].reshape(-1, max(len(row), 1))[...] += row
+    flat[whole:] += row[: len(flat) - whole]
 
 
 def _shift_left(values: np.ndarray, up: int) -> np.ndarray:
