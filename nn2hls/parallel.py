@@ -22,11 +22,8 @@ Found = TypeVar("Found")
 # OpenBLAS computes a product of fewer than 2**18 multiplications in the calling thread, and one with a vector below 9,216.
 TILE = 250_000
 VECTOR_TILE = 8_192
-SIDE = 64  # rows of a tile, unless the matrix is so large that its columns would be too few
-NARROW = 32  # columns of a tile, at least: fewer are slow
-LARGE = (
-    1 << 16
-)  # entries; a larger matrix is left to the BLAS as it is set: its threads have work enough to be worth their waits
+DEEP, NARROW = 256, 32  # rows of a matrix that a tile takes at most, and columns at least: others are slow
+SIDE = 64  # rows of a tile of a matrix that it takes whole, at least
 
 MOST_WORKERS = 8  # more of them wait for the interpreter's lock
 # What people set for the threads of a BLAS holds for these threads, which take their place.
@@ -60,21 +57,28 @@ def in_order(function: Callable[[Item], Found], items: Sequence[Item]) -> Iterat
 
 
 def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """``x @ w`` of floats, in the calling thread unless ``w`` is large.
+    """``x @ w`` of floats, in the calling thread.
+
+    Where one thread is all there is, that is the product of NumPy; else sums may be taken in another order: the caller has
+    proved that every partial sum is exact.
 
     Args:
         x: (.., n).
         w: (n, m).
     """
-    n, m = w.shape
-    if n * m > LARGE or threads() == 1:
+    if threads() == 1:
         return np.asarray(x @ w)
+    n, m = w.shape
     rows = x.reshape(math.prod(x.shape[:-1]), n)
     y = np.empty((len(rows), m), dtype=np.result_type(x, w))
     width = max(m, 1) if n * m <= TILE // SIDE else max(NARROW, TILE // SIDE // n)
     for left in range(0, m, width):
-        columns = slice(left, left + width)
-        _stacked(rows, w[:, columns], y[:, columns])
+        part, columns = y[:, left : left + width], w[:, left : left + width]
+        _stacked(rows[:, :DEEP], columns[:DEEP], part)
+        for top in range(DEEP, n, DEEP):
+            more = np.empty_like(part)
+            _stacked(rows[:, top : top + DEEP], columns[top : top + DEEP], more)
+            part += more
     return y.reshape(*x.shape[:-1], m)
 
 
@@ -82,7 +86,7 @@ def _stacked(x: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
     """``x @ w`` into ``out``, so many rows at a time that no product is large."""
     n, m = w.shape
     tile = (VECTOR_TILE if m == 1 else TILE) // max(n * m, 1)
-    tile = max(tile - tile % 16, 1)  # whole steps of a kernel's loops
+    tile = tile - tile % 16 if tile > 16 else max(tile, 1)  # whole steps of a kernel's loops
     stack = len(x) // tile
     whole = stack * tile
     np.matmul(x[:whole].reshape(stack, tile, n), w, out=out[:whole].reshape(stack, tile, m))
