@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nn2hls.design import Design, convert
-    from nn2hls.errors import Nn2hlsError, OverflowWarning
+    from nn2hls.errors import ConversionWarning, Nn2hlsError, OverflowWarning
     from nn2hls.fixed import FixedType
     from nn2hls.frontends import load
     from nn2hls.ir import Graph
@@ -22,6 +22,7 @@ if not os.path.isdir(os.path.join(os.path.dirname(__file__), "converters")):
 
 # Loaded when they are first used: `import nn2hls` alone stays instant.
 _LAZY = {
+    "ConversionWarning": "errors",
     "Design": "design",
     "FixedType": "fixed",
     "Graph": "ir",
@@ -33,7 +34,19 @@ _LAZY = {
     "search": "search_run",
 }
 
-__all__ = ["Design", "FixedType", "Graph", "Nn2hlsError", "OverflowWarning", "__version__", "convert", "load", "scan", "search"]
+__all__ = [
+    "ConversionWarning",
+    "Design",
+    "FixedType",
+    "Graph",
+    "Nn2hlsError",
+    "OverflowWarning",
+    "__version__",
+    "convert",
+    "load",
+    "scan",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:
