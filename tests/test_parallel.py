@@ -128,12 +128,12 @@ def test_answers_and_overflows_do_not_depend_on_the_threads(design, set_threads)
 
 def test_overflows_are_told_in_the_order_of_the_layers():
     log, kind = OverflowLog(), FixedType(4, 4)
-    for first, second in ((0, 20), (30, 0)):
+    for first, second in ((0, 20), (30, 0), (9, 0)):
         own = OverflowLog()
         own.see("first", np.array([first]), 0, kind)
         own.see("second", np.array([second]), 0, kind)
         log.merge(own)
-    assert [(o.layer, o.count, o.total, o.bits) for o in log.overflows()] == [("first", 1, 2, 2), ("second", 1, 2, 2)]
+    assert [(o.layer, o.count, o.total, o.bits) for o in log.overflows()] == [("first", 2, 3, 2), ("second", 1, 3, 2)]
 
 
 def test_one_design_serves_several_threads_at_once(design, set_threads):
@@ -185,3 +185,18 @@ def test_dense_rounds_in_its_kernel_as_the_cast_does(rounding, overflow, width, 
     assert np.array_equal(found, again)
     assert overflows == noted
     assert overflows
+
+
+@pytest.mark.parametrize("width", [10, 12, 16, 24])
+def test_no_bit_of_a_sum_is_lost_in_the_rounding_kernel(width, monkeypatch):
+    """Sums from 20 to 50 bits, of which the result drops one."""
+    x = np.random.default_rng(9).normal(0, 3, (300, 7))
+    types = {"input": f"ap_fixed<{width},4>", "weight": f"ap_fixed<{width},2>", "bias": "ap_fixed<8,2>"}
+    types["result"] = f"ap_fixed<{2 * width + 1},{8},AP_RND>"
+    design = convert(mlp(np.random.default_rng(8), (7, 6)), hls_config({"Precision": types}))
+    kernels = []
+    for kernel in (Dense.rounding_kernel, lambda *_: None):
+        monkeypatch.setattr(Dense, "rounding_kernel", kernel)
+        kernels.append(run(replace(design), x)[0])
+    assert np.array_equal(*kernels)
+    assert len(np.unique(kernels[0] % 2.0 ** -(2 * width - 9))) > 1  # the lowest bits are in use
