@@ -154,6 +154,9 @@ class Design:
     def predict(self, x: Data) -> Any:
         """Bit-accurate emulation: floats in, float64 (events, *shape) out; a list for several outputs.
 
+        Events run side by side in threads, one per core, or as many as OPENBLAS_NUM_THREADS, MKL_NUM_THREADS or
+        OMP_NUM_THREADS says. Several threads may call it at once.
+
         Warns:
             OverflowWarning: Once, naming the layers whose values left the range of their types, and the missing bits.
         """

@@ -18,9 +18,10 @@ from nn2hls.ops.base import Kernel, Watch
 from nn2hls.ops.dense import Dense
 from nn2hls.ops.parts import lift
 from nn2hls.ops.shape import Constant, Input
+from nn2hls.parallel import in_order
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, ints
 
-CHUNK_BYTES = 1 << 20  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
+CHUNK_BYTES = 3 << 19  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
 # The same where the largest matrix alone leaves that cache: it is read once per chunk, and needs rows to spread the cost.
 WIDE_CHUNK_BYTES = 8 << 20
 
@@ -104,6 +105,15 @@ class OverflowLog:
         entry.bits = max(entry.bits, span - kind.width, 1)
         return True
 
+    def merge(self, other: OverflowLog) -> None:
+        """Add what another log noted of further events of the same network."""
+        for layer, count in other.seen.items():
+            self.seen[layer] = self.seen.get(layer, 0) + count
+        for layer, more in other.found.items():
+            entry = self.found.setdefault(layer, Overflow(layer, more.type))
+            entry.count += more.count
+            entry.bits = max(entry.bits, more.bits)
+
     def watch(self, layer: str) -> Watch:
         """What a kernel of ``layer`` calls before the casts inside it."""
 
@@ -116,7 +126,7 @@ class OverflowLog:
         """What was found, in the order of the layers."""
         for name, entry in self.found.items():
             entry.total = self.seen[name]
-        return list(self.found.values())
+        return [self.found[name] for name in self.seen if name in self.found]
 
 
 @dataclass(frozen=True)
@@ -162,12 +172,12 @@ class Emulator:
         raw: bool = False,
         log: OverflowLog | None = None,
     ) -> OverflowLog:
-        """Run in chunks of events.
+        """Run in chunks of events, side by side in threads.
 
         Args:
             inputs: One array (events, *shape) per input: floats, or mantissas when ``raw``.
-            take: Called with node name, first event and the mantissas of the chunk, for outputs and ``keep``; it must copy
-                what it keeps, for a later layer may overwrite the array.
+            take: Called with node name, first event and the mantissas of the chunk, for outputs and ``keep``, by several
+                threads at once; it must copy what it keeps, for a later layer may overwrite the array.
             keep: Further nodes whose values are wanted.
             raw: The inputs are mantissas of the input types.
             log: Where overflows are noted; a new one without.
@@ -175,9 +185,14 @@ class Emulator:
         log = log or OverflowLog()
         events = inputs[0].shape[0] if inputs else 1
         wanted = {*self.graph.outputs, *keep}
-        for start in range(0, events, self.chunk):
-            part = [x[start : start + self.chunk] for x in inputs]
-            self._run_chunk(part, start, wanted, take, raw, log)
+
+        def run_chunk(start: int) -> OverflowLog:
+            part, own = [x[start : start + self.chunk] for x in inputs], OverflowLog()
+            self._run_chunk(part, start, wanted, take, raw, own)
+            return own
+
+        for own in in_order(run_chunk, range(0, events, self.chunk)):
+            log.merge(own)
         return log
 
     def _run_chunk(
@@ -219,7 +234,9 @@ def _prepare(graph: Graph, node: Node, xs: list[Range]) -> _Step:
     bound = max(exact.bound, rounded.bound)
     (first, *rest) = graph.operands(node)
     in_place = node.op.overwrites and not rest and isinstance(first.op, Dense) and len(graph.users[first.name]) == 1
-    return _Step(node, node.op.kernel(xs), exact.fraction, proven, exact.fraction == kind.fraction, in_place, bound)
+    rounding = node.op.rounding_kernel(xs, kind)
+    kernel, fraction = (rounding, kind.fraction) if rounding else (node.op.kernel(xs), exact.fraction)
+    return _Step(node, kernel, fraction, proven, fraction == kind.fraction, in_place, bound)
 
 
 def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:

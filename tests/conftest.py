@@ -29,3 +29,19 @@ def require_tool(name: str, found: object, why: str = "is not installed") -> Non
     if name in os.environ.get("NN2HLS_REQUIRE_TOOLS", "").split(","):
         pytest.fail(f"{name} {why}, and NN2HLS_REQUIRE_TOOLS asks for it")
     pytest.skip(f"{name} {why}")
+
+
+# What the machine of .ci/run does not have: words of the reasons for which it may skip a test.
+_NOT_IN_CI = ("../shared", "bambu", "Bambu", "clang-16")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where NN2HLS_REQUIRE_TOOLS is set, a test that is skipped for anything else fails the run: a package that is gone."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or "NN2HLS_REQUIRE_TOOLS" not in os.environ:  # xdist's workers have no reporter
+        return
+    reasons = {str(report.longrepr[-1]) for report in reporter.stats.get("skipped", [])}
+    wrong = sorted(r for r in reasons if not any(word in r for word in _NOT_IN_CI))
+    if wrong:
+        reporter.write_line("\nskipped, and NN2HLS_REQUIRE_TOOLS is set: " + "; ".join(wrong), red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

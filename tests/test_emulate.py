@@ -111,18 +111,24 @@ def test_no_warning_without_an_overflow():
         design.predict(np.random.default_rng(0).normal(size=(100, 16)))
 
 
-def test_memory_does_not_grow_with_the_number_of_events():
-    rng = np.random.default_rng(0)
-    design = convert(mlp(rng))
-    design.predict(rng.normal(size=(10, 16)))
-    peaks = []
-    for events in (20_000, 80_000):
-        x = rng.normal(size=(events, 16)).astype(np.float32)
-        tracemalloc.start()
-        design.predict(x)
-        peaks.append(tracemalloc.get_traced_memory()[1] - events * 5 * 8)  # the answers themselves
-        tracemalloc.stop()
-    assert peaks[1] < peaks[0] * 1.2
+def peak_bytes(design, events):
+    """What predict holds beside its input and its answers."""
+    x = np.random.default_rng(0).normal(size=(events, 16)).astype(np.float32)
+    tracemalloc.start()
+    design.predict(x)
+    peak = tracemalloc.get_traced_memory()[1] - events * 5 * 8
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_grows_with_the_threads_and_not_with_the_number_of_events(monkeypatch):
+    design = convert(mlp(np.random.default_rng(0)))
+    design.predict(np.zeros((10, 16)))
+    monkeypatch.setattr("nn2hls.parallel.threads", lambda: 1)
+    few, many = (peak_bytes(design, events) for events in (20_000, 80_000))
+    assert many < few * 1.2
+    monkeypatch.setattr("nn2hls.parallel.threads", lambda: 3)
+    assert peak_bytes(design, 80_000) < 3.2 * few
 
 
 def test_bad_data_is_refused_with_the_shape_it_must_have():

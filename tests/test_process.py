@@ -1,13 +1,18 @@
 """Programs that are run: their output, their time, and that nothing of them is left."""
 
+import contextlib
+import io
 import os
 import signal
 import sys
+import threading
 
 import pytest
 from amd_tools import all_end
 
+from nn2hls.errors import ToolError
 from nn2hls.tools.process import run_logged
+from nn2hls.tools.waiting import waiting
 
 CHILDREN = "import os, subprocess, sys, time\np = subprocess.Popen(['sleep', '300'])\nprint(os.getpid(), p.pid, flush=True)\n"
 
@@ -56,3 +61,49 @@ def test_lines_are_shown_as_they_come_and_kept(tmp_path):
     assert ended.status == 0
     assert shown[:3] == ["é 0", "é 1", "é 2"]
     assert (tmp_path / "a.log").read_text(encoding="utf-8").splitlines() == [*shown[:3], "end"]
+
+
+class Terminal(io.StringIO):
+    """Sets ``told`` once it was written to."""
+
+    def __init__(self, terminal):
+        super().__init__()
+        self.terminal, self.told = terminal, threading.Event()
+
+    def isatty(self):
+        return self.terminal
+
+    def write(self, text):
+        self.told.set()
+        return super().write(text)
+
+
+@pytest.mark.parametrize("ending", [None, ToolError("It failed.")])
+def test_a_terminal_shows_that_something_is_going_on_and_is_clean_afterwards(monkeypatch, ending):
+    terminal = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("nn2hls.tools.waiting.PATIENCE", 0.01)
+    with contextlib.suppress(ToolError), waiting("compiling myproject"):
+        assert terminal.told.wait(30)
+        if ending:
+            raise ending
+    first, *_, last = terminal.getvalue().split("\r")[1:]
+    assert first.removeprefix("\033[K") == "compiling myproject: 0 s"
+    assert last == "\033[K"
+
+
+def test_a_file_gets_nothing_of_it(monkeypatch):
+    terminal = Terminal(False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("nn2hls.tools.waiting.PATIENCE", 0.01)
+    with waiting("compiling myproject"):
+        assert not terminal.told.wait(0.2)
+
+
+def test_what_is_over_at_once_shows_nothing(monkeypatch):
+    terminal = Terminal(True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("nn2hls.tools.waiting.PATIENCE", 300)
+    with waiting("compiling myproject"):
+        pass
+    assert not terminal.getvalue()

@@ -163,6 +163,13 @@ class Op:
         """
         raise NotImplementedError
 
+    def rounding_kernel(self, xs: Sequence[Range], result: FixedType) -> Kernel | None:
+        """A kernel of results that are rounded to ``result``'s fraction bits by its mode, not yet brought into its range.
+
+        None, the default: :meth:`kernel` and the cast do as well.
+        """
+        return None
+
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
         """Which elements of each operand, of ``shapes``, the elements ``needed`` of the result depend on; boolean arrays."""
         if not self.pointwise:
