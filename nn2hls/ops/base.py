@@ -194,6 +194,10 @@ class Op:
         """Outputs that need no product, and inputs that none reads, of an op with :meth:`products`."""
         return 0, 0
 
+    def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        """What the user should know of the resolved op for operands within ``xs``: its errors, targets that it misses."""
+        return []
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         """Hardware of the layer, the cast to ``result`` included."""
         raise NotImplementedError

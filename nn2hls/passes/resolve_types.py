@@ -12,7 +12,7 @@ import numpy as np
 from nn2hls.errors import DataError, TypeResolutionError
 from nn2hls.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.ir import Const, Graph, Node
-from nn2hls.ops import Constant, Dense, Input, Reshape, Softmax, Strategy, Table, Transpose
+from nn2hls.ops import Constant, Dense, Input, Reshape, Strategy, Transpose
 from nn2hls.ops.base import Hints
 from nn2hls.passes.base import Context, LayerSettings, Provenance
 from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, same_type
@@ -58,6 +58,9 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
             raise TypeResolutionError(
                 what, where=node.origin.layer or node.name, fix="Give it types of another size."
             ) from error
+        except TypeResolutionError as error:
+            place = error.where or node.origin.layer or node.name
+            raise TypeResolutionError(error.what, where=place, fix=error.fix) from error
         context.notes += rounded(node, typed)
         done[node.name], ranges[node.name] = typed, values
     return Graph(tuple(done.values()), graph.outputs)
@@ -107,8 +110,7 @@ def _resolve(
     context.notes += unused(node, settings, hints.given)
     if isinstance(op, Dense):
         op = op.replace(reuse=settings.reuse, strategy=Strategy(settings.strategy))
-    if isinstance(op, Table | Softmax):
-        context.notes.append(f"{node.name}: within {op.bound(xs):.2g} of the function for every input, before rounding.")
+    context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
     exact = op.exact(xs)
     if given:
         why = given_result(given, exact, settings)
