@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import hls_config
 from slow import table as slow
 from witness import Case, compiled_equals_emulated, each, random_type, types
 
+from nn2hls.design import convert
 from nn2hls.emulate import Emulator, OverflowLog
 from nn2hls.errors import ModelError, TypeResolutionError
 from nn2hls.fixed import FixedType
 from nn2hls.functions import SPLITS, Function
 from nn2hls.functions_float import defined_float
-from nn2hls.ir import Const, Graph
-from nn2hls.ops import Table
+from nn2hls.ir import Builder, Const, Graph
+from nn2hls.ops import Clip, HardSigmoid, Input, LeakyRelu, Table
 from nn2hls.ops.base import Hints
 from nn2hls.schedule import Kind
 
@@ -236,8 +238,15 @@ def test_settings_are_obeyed_or_refused():
     with pytest.raises(ModelError, match="above zero"):
         Case(Table(Function.CELU, -1.0), [kind], [(1,)], kind)
     for alpha in (np.nan, np.inf):
-        with pytest.raises(ModelError, match="finite"):
+        with pytest.raises(ModelError, match="layer: Its alpha is"):
             Table(Function.ELU, alpha).infer([(1,)], "layer")
+        with pytest.raises(ModelError, match="layer: Its slope is"):
+            LeakyRelu(Const(np.array([0.3, alpha, 1.0]))).infer([(3,)], "layer")
+        with pytest.raises(ModelError, match="layer: Its slope is"):
+            HardSigmoid(alpha, 0.5).infer([(3,)], "layer")
+    with pytest.raises(ModelError, match="layer: Its low is nan"):
+        Clip(np.nan, 1.0).infer([(3,)], "layer")
+    assert Clip(-np.inf, 1.0).infer([(3,)], "layer") == (3,)
     for hints, what in (
         (Hints(table_size=2**37), "beyond the limit of 1048576"),
         (Hints(given={"table": FixedType(65, 8)}), "an entry of at most 64 bits"),
@@ -246,6 +255,15 @@ def test_settings_are_obeyed_or_refused():
             Case(Table(Function.TANH), [kind], [(1,)], kind, hints)
     with pytest.raises(TypeResolutionError, match="integer bits"):
         Case(Table(Function.TANH), [FixedType(900, 800)], [(1,)], kind)
+
+
+def test_values_beyond_all_floats_are_refused_by_name():
+    b = Builder()
+    name = b.add("x", Input((2,)))
+    for layer in ("first", "second", "third"):
+        name = b.add(layer, Table(Function.EXP), [name])
+    with pytest.raises(TypeResolutionError, match="third: Its values, or their squares, leave float64"):
+        convert(b.build([name]), hls_config())
 
 
 def test_schedule_counts_a_dual_ported_table_for_two_lookups():

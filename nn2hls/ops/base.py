@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -123,6 +123,7 @@ class Op:
     arity: ClassVar[int | None] = 1  # number of operands; None: any number from one
     overwrites: ClassVar[bool] = False  # its kernel takes a third argument, the array for the result, which may be its operand
     pointwise: ClassVar[bool] = False  # each element of the result depends on the operands' elements at its place alone
+    unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
 
     def infer(self, shapes: Sequence[Shape], where: str) -> Shape:
@@ -135,7 +136,19 @@ class Op:
             raise ModelError(f"{type(self).__name__} takes {self.arity} operands, not {len(shapes)}.", where=where)
         if not shapes and self.arity is None:
             raise ModelError(f"{type(self).__name__} takes at least one operand.", where=where)
+        for name, number in self._numbers():
+            if np.isnan(number) or (np.isinf(number) and name not in self.unlimited):
+                raise ModelError(f"Its {name} is {number}, and has to be a finite number.", where=where)
         return self.shape(shapes, where)
+
+    def _numbers(self) -> Iterator[tuple[str, float]]:
+        """Name and value of the float fields, and of a value of each Const of floats that is not finite, if it has one."""
+        for field_ in dataclasses.fields(self):
+            value = getattr(self, field_.name)
+            if isinstance(value, float):
+                yield field_.name, value
+            elif isinstance(value, Const) and value.array.dtype.kind == "f" and not np.isfinite(value.array).all():
+                yield field_.name, float(value.array[~np.isfinite(value.array)][0])
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         """Like :meth:`infer`, after the number of operands was checked; the default keeps the shape."""

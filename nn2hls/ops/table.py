@@ -54,8 +54,6 @@ class Table(Op):
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the table
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
-        if not math.isfinite(self.alpha):
-            raise ModelError(f"Its alpha must be a finite number, not {self.alpha}.", where=where)
         if self.function is Function.CELU and not self.alpha > 0:
             raise ModelError(f"CELU needs an alpha above zero, not {self.alpha}.", where=where)
         return shapes[0]

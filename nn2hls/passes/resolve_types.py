@@ -80,9 +80,9 @@ def measure(graph: Graph, context: Context) -> Mapping[str, Signal]:
 def _signal(v: np.ndarray) -> Signal:
     if not v.size:
         return Signal(0.0, 0.0, 0.0, 0.0)
-    return Signal(
-        float(np.sqrt(np.mean(np.square(v)))), float(np.sqrt(np.mean(np.var(v, axis=0)))), float(v.min()), float(v.max())
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused by the name of its layer
+        rms, spread = float(np.sqrt(np.mean(np.square(v)))), float(np.sqrt(np.mean(np.var(v, axis=0))))
+    return Signal(rms, spread, float(v.min()), float(v.max()))
 
 
 def _resolve(
@@ -90,6 +90,9 @@ def _resolve(
 ) -> tuple[Node, Range]:
     settings = context.settings(node)
     signal = signals[node.name]
+    if not math.isfinite(signal.rms):
+        fix = "An exponential of large values may be the reason: cut it off before the end of the model, or bring them down."
+        raise TypeResolutionError("Its values, or their squares, leave float64.", where=node.origin.layer or node.name, fix=fix)
     given = settings.precision.get("result")
     if isinstance(node.op, Input):
         why = given_input(given, settings) if given else _input_type(node, signal, settings, context)
