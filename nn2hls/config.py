@@ -26,7 +26,9 @@ _TYPE_OF_OP = {
     "Input": ("InputLayer",),
     "Scale": ("BatchNormalization",),
     "Elementwise": ("Merge",),
-    **dict.fromkeys(("Relu", "LeakyRelu", "Clip", "HardSigmoid", "HardSwish", "Unary", "Threshold", "Table"), ("Activation",)),
+    **dict.fromkeys(
+        ("Relu", "LeakyRelu", "Clip", "HardSigmoid", "HardSwish", "Unary", "Threshold", "Table", "Normalised"), ("Activation",)
+    ),
 }
 _ACTIVATIONS = frozenset([op for op, names in _TYPE_OF_OP.items() if "Activation" in names] + ["Softmax"])
 

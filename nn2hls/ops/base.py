@@ -158,6 +158,10 @@ class Op:
         """The reference: float64 arrays with a leading batch axis in, one out."""
         raise NotImplementedError
 
+    def measured(self) -> Op:
+        """An op whose float values say how large those of this one usually are; the op itself where all operands are usual."""
+        return self
+
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Op:
         """The op with every FixedType field set and every Const as mantissas; the default has none of either."""
         return self

@@ -16,16 +16,28 @@ from nn2hls.functions import SELU_SCALE, SPLITS, Fold, Function, Linear, Split, 
 from nn2hls.functions_float import evaluate_float
 from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
-from nn2hls.ops.parts import given_or_derived, hull, lift, multiplier, pointwise_schedule, scaled, signed_width, simple_call
+from nn2hls.ops.inverse import Normalised
+from nn2hls.ops.inverse_size import suits
+from nn2hls.ops.parts import (
+    given_or_derived,
+    hull,
+    lift,
+    looked_up,
+    multiplier,
+    pointwise_schedule,
+    scaled,
+    signed_width,
+    simple_call,
+)
 from nn2hls.ops.table_bound import Errors, saturates, table_errors, unsaturated
 from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, choose_address, choose_entry, missed
-from nn2hls.ranges import Range, carrier, ints, round_constant
+from nn2hls.ranges import Range, ints, round_constant
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.text import at_most
 
-WHOLE = 1 << 16  # operands of at most this many values, zero included, are emulated by one lookup of the whole layer
 MAX_ENTRY = 64  # bits of an entry: the constants of C++ have no more
 MAX_REACH = 512  # integer bits of an operand: its square is a float64
+NEAR = 2.0**-10
 MISSED = 1.0  # dB above the noise that is asked for, from which the user is told
 
 
@@ -39,6 +51,8 @@ class Table(Op):
     to even to ``table_t`` and saturated to it: exp, log and the like stop at the ends of that type. The sum is exact.
 
     log, rsqrt (x <= 0) and reciprocal (x = 0) answer there with the value at half an address step; sqrt(x < 0) is 0.
+
+    Operands of many values make a log, root, reciprocal or softsign a :class:`Normalised`, unless the config names the table.
 
     Config: ``table`` is the type of the entries; TableSize, a power of two, their number. Without them the smallest table is
     taken that keeps to the noise asked for, at most 4,096 entries, or fewer when the input has no more values.
@@ -61,6 +75,9 @@ class Table(Op):
     def evaluate_float(self, x: Any) -> Any:
         return evaluate_float(self.function, x, self.alpha)
 
+    def measured(self) -> Op:
+        return self if self.split.domain == "all" else _Measured(self.function, self.alpha)
+
     @property
     def split(self) -> Split:
         """How the function is computed."""
@@ -68,8 +85,10 @@ class Table(Op):
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 
-    def resolve(self, xs: Sequence[Range], hints: Hints) -> Table:
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Table | Normalised:
         (x,) = xs
+        if suits(self.function, x, hints):
+            return Normalised.of(self.function, x, hints)
         slope_t = FixedType(1, 1, False)
         if self.function is Function.SELU:
             slope_t = given_or_derived(hints, ("slope",), [SELU_SCALE], hints.noise / max(1.0, x.real_high))
@@ -166,13 +185,7 @@ class Table(Op):
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         (x,) = xs
-        watched, whole = self._watched(x), None
-        if max(x.high, 0) - min(x.low, 0) < WHOLE:
-            low, high = min(x.low, 0), max(x.high, 0)
-            mantissas = np.concatenate([np.arange(0, high + 1), np.arange(low, 0)])  # in the order that negative indices read
-            answers = self._compute(mantissas, x)
-            kind = carrier(int(np.abs(answers).max(initial=0)))
-            whole = answers.astype(kind) if kind is not None else answers
+        watched, whole = self._watched(x), looked_up(lambda m: self._compute(m, x), x)
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             if watched is not None:
@@ -254,6 +267,13 @@ class Table(Op):
             "entry_up": up,
         }
         return simple_call("table.h", "table", exact, result, members, {"table": self.rom(x.lo.size)})
+
+
+class _Measured(Table):
+    """With operands outside its domain mirrored, and none nearer to the pole than ``NEAR``: those would outweigh all others."""
+
+    def evaluate_float(self, x: Any) -> Any:
+        return super().evaluate_float(np.where(np.abs(x) < NEAR, NEAR, np.abs(x) if self.split.domain == "positive" else x))
 
 
 def fold(kind: Fold, x: Range) -> Range:

@@ -35,7 +35,7 @@ def choose_entry(function: Function, alpha: float, x: Range, hints: Hints) -> Fi
     whole = bits(_spread(x), fraction)
     width = min(whole, hints.max_width)
     if whole > hints.max_width and function in UNBOUNDED and hints.result is None:
-        likely = min(whole, bits(_likely(x, hints), fraction) + 1)
+        likely = min(whole, bits(likely_operands(x, hints), fraction) + 1)
         fraction -= max(0, likely - hints.max_width)
     elif whole > hints.max_width:
         fraction -= whole - hints.max_width
@@ -76,7 +76,7 @@ def choose_address(function: Function, alpha: float, x: Range, table_t: FixedTyp
     For every width the integer bits are those with the smallest error over the whole range, or on likely operands where that
     differs little; the noise is measured on likely operands, which are normally distributed with the known root mean square.
     """
-    errors = _Errors(function, alpha, table_t, _likely(x, hints), _spread(x))
+    errors = _Errors(function, alpha, table_t, likely_operands(x, hints), _spread(x))
     most = asked_bits(hints.table_size)
     best = None
     for bits in range(2, MAX_ADDRESS + 1) if most is None else [most]:
@@ -94,7 +94,7 @@ def missed(function: Function, alpha: float, x: Range, address_t: FixedType, tab
 
     A result type that the user named has noise of its own, below which there is nothing to win.
     """
-    errors = _Errors(function, alpha, table_t, _likely(x, hints), _spread(x))
+    errors = _Errors(function, alpha, table_t, likely_operands(x, hints), _spread(x))
     noise = math.hypot(errors.rms(address_t), table_t.step / SQRT12)
     return 20 * math.log10(noise / max(hints.noise, hints.result.step / SQRT12 if hints.result else 0.0))
 
@@ -167,7 +167,7 @@ def _normal() -> np.ndarray:
     return np.array([quantile((k + 0.5) / 513) for k in range(513)])
 
 
-def _likely(x: Range, hints: Hints) -> np.ndarray:
+def likely_operands(x: Range, hints: Hints) -> np.ndarray:
     """Normally distributed operands of the root mean square that is known."""
     return np.clip(_normal() * operand_rms(x, hints), x.real_low, x.real_high)
 

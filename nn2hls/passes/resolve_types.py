@@ -47,7 +47,7 @@ class Signal:
 
 def resolve_types(graph: Graph, context: Context) -> Graph:
     """Resolve types in topological order by the rules of docs/fixed-point.md."""
-    signals = measure(graph, context) if context.signals is None else context.signals
+    signals = measure(_measured(graph), context) if context.signals is None else context.signals
     done: dict[str, Node] = {}
     ranges: dict[str, Range] = {}
     for node in graph:
@@ -66,6 +66,11 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
     return Graph(tuple(done.values()), graph.outputs)
 
 
+def _measured(graph: Graph) -> Graph:
+    """The graph with ops in whose values an operand outside a function's domain does not count as a pole."""
+    return Graph(tuple(dataclasses.replace(n, op=n.op.measured()) for n in graph), graph.outputs)
+
+
 def measure(graph: Graph, context: Context) -> Mapping[str, Signal]:
     """Statistics of every value on the calibration data, or on seeded standard normal events without any."""
     if context.calibration is not None:
@@ -80,9 +85,9 @@ def measure(graph: Graph, context: Context) -> Mapping[str, Signal]:
 def _signal(v: np.ndarray) -> Signal:
     if not v.size:
         return Signal(0.0, 0.0, 0.0, 0.0)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused by the name of its layer
-        rms, spread = float(np.sqrt(np.mean(np.square(v)))), float(np.sqrt(np.mean(np.var(v, axis=0))))
-    return Signal(rms, spread, float(v.min()), float(v.max()))
+    return Signal(
+        float(np.sqrt(np.mean(np.square(v)))), float(np.sqrt(np.mean(np.var(v, axis=0)))), float(v.min()), float(v.max())
+    )
 
 
 def _resolve(
@@ -90,9 +95,6 @@ def _resolve(
 ) -> tuple[Node, Range]:
     settings = context.settings(node)
     signal = signals[node.name]
-    if not math.isfinite(signal.rms):
-        fix = "An exponential of large values may be the reason: cut it off before the end of the model, or bring them down."
-        raise TypeResolutionError("Its values, or their squares, leave float64.", where=node.origin.layer or node.name, fix=fix)
     given = settings.precision.get("result")
     if isinstance(node.op, Input):
         why = given_input(given, settings) if given else _input_type(node, signal, settings, context)
