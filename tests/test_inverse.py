@@ -1,5 +1,6 @@
 """Normalised arguments: emulator == Fraction evaluation == compiled C++, small tables, and bounds that hold and are close."""
 
+import re
 import warnings
 
 import numpy as np
@@ -20,6 +21,7 @@ from nn2hls.ir import Builder, Const, Graph
 from nn2hls.ops import Input, Table
 from nn2hls.ops.base import Hints
 from nn2hls.ops.inverse import Normalised
+from nn2hls.ranges import Range
 
 FUNCTIONS = [Function.LOG, Function.SQRT, Function.RSQRT, Function.RECIPROCAL, Function.SOFTSIGN]
 
@@ -108,6 +110,15 @@ def test_a_result_that_saturates_is_named():
     (found,) = log.overflows()
     assert (found.layer, found.count) == ("op.inverse", 2)
     assert "beyond, it saturates" in case.op.notes(case.xs, Hints())[0]
+
+
+def test_a_target_out_of_reach_is_said():
+    kind = FixedType(32, 6)
+    for bits, notes in ((12, 1), (30, 2)):
+        hints = Hints(noise=2.0**-bits, operand_rms=(1.0,))
+        found = case_of(Function.SOFTSIGN, kind, FixedType(40, 2), hints).op.notes([Range.of_type(kind)], hints)
+        assert len(found) == notes
+    assert re.search(r"512 words miss TargetSQNR by [1-9][0-9] dB", found[1])
 
 
 def test_few_operands_and_named_tables_have_a_table_of_their_own():

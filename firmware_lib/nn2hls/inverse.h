@@ -68,7 +68,8 @@ void normalised(const X x[], Y y[], V value, S slope, P power) {
         const ap_int<C::entry_width + C::most_up> wide = t;
         const ap_int<C::entry_width + C::most_up> scaled = wide << up;
         const ap_int<C::width> share = cast_to<C::drop, C::width, true, RND, WRAP>(scaled);
-        const ap_int<C::width> sum = C::logarithm ? ap_int<C::width>(share + lookup(power, i, C::logarithm ? place : 0)) : share;
+        const ap_int<C::width> sum =
+            C::logarithm ? ap_int<C::width>(share + lookup(power, i, C::logarithm ? place : 0)) : share;
         const ap_int<C::width> rest = C::plus_one ? ap_int<C::width>((one << C::one_share) - sum) : sum;
         const ap_int<C::width> minus = zero - rest;
         const ap_int<C::width> turned = C::odd && m < nothing ? minus : rest;

@@ -16,6 +16,7 @@ from nn2hls.ir import Const
 from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
 from nn2hls.ops.inverse_size import CORES, ROOTS, Sizes, log_of_exponents, segment_tables, sizes
 from nn2hls.ops.parts import looked_up, pointwise_schedule, signed_width, simple_call
+from nn2hls.ops.table_size import MISSED, above, likely_operands
 from nn2hls.ranges import Range, ints
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.text import at_most
@@ -120,7 +121,7 @@ class Normalised(Op):
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             m = ops[0] if ops[0].dtype == object else ops[0].astype(np.int64)
-            if watched:
+            if clip is not None and watched:
                 watch("inverse", self._unclipped(m, x), clip.fraction, clip)
             return self._compute(m, x) if whole is None else whole.take(m.astype(np.intp))
 
@@ -242,7 +243,22 @@ class Normalised(Op):
         text = f"within {at_most(largest)} of the function for every input, before rounding"
         if largest > 2 * inside:
             text += f", and within {at_most(inside)} where it fits the result; beyond, it saturates"
-        return [f"{text}."]
+        return [f"{text}.", *self._missed(xs[0], hints)]
+
+    def _missed(self, x: Range, hints: Hints) -> list[str]:
+        """A note where the largest tables miss the noise that is asked for."""
+        points = np.rint(np.ldexp(likely_operands(x, hints), x.fraction))
+        points = points[defined_float("nonzero" if self.function in ODD else SPLITS[self.function].domain, points)]
+        want = part_float(self.function, np.ldexp(points, -x.fraction), 1.0)
+        got = self._compute(np.array([int(p) for p in points], dtype=object), x).astype(np.float64)
+        errors = np.ldexp(got, -self.sizes.share) - want if points.size else np.zeros(1)
+        if self.sizes.clip is not None and points.size:
+            errors = errors[(want >= self.sizes.clip.min) & (want <= self.sizes.clip.max)]
+        decibels = above(float(np.sqrt(np.mean(np.square(errors)))) if errors.size else 0.0, hints)
+        if decibels < MISSED:
+            return []
+        words = len(self.inverse.array)
+        return [f"its tables of {words} words miss TargetSQNR by {decibels:.0f} dB on likely inputs; there are no larger ones."]
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from nn2hls.ops.parts import (
     simple_call,
 )
 from nn2hls.ops.table_bound import Errors, saturates, table_errors, unsaturated
-from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, choose_address, choose_entry, missed
+from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, MISSED, choose_address, choose_entry, missed
 from nn2hls.ranges import Range, ints, round_constant
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.text import at_most
@@ -38,7 +38,6 @@ from nn2hls.text import at_most
 MAX_ENTRY = 64  # bits of an entry: the constants of C++ have no more
 MAX_REACH = 512  # integer bits of an operand: its square is a float64
 NEAR = 2.0**-10
-MISSED = 1.0  # dB above the noise that is asked for, from which the user is told
 
 
 @dataclass(frozen=True, eq=False)

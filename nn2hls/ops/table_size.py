@@ -22,6 +22,7 @@ MAX_ADDRESS = 12  # bits of a derived address
 MAX_ASKED = 20  # bits of an address the user asks for: a million entries
 ALIKE = 0.02  # errors over the whole range that differ by less count as equal: the likely operands decide
 UNBOUNDED = frozenset({Function.EXP, Function.LOG, Function.RSQRT, Function.RECIPROCAL})  # these saturate at their entry type
+MISSED = 1.0  # dB above the noise that is asked for, from which the user is told
 LARGE = 2.0**400  # no value counts as more, so that squares of errors are floats
 
 
@@ -90,13 +91,14 @@ def choose_address(function: Function, alpha: float, x: Range, table_t: FixedTyp
 
 
 def missed(function: Function, alpha: float, x: Range, address_t: FixedType, table_t: FixedType, hints: Hints) -> float:
-    """By how many dB the noise of a table on likely operands is above what is asked for; at most 0: it is not.
-
-    A result type that the user named has noise of its own, below which there is nothing to win.
-    """
+    """By how many dB the noise of a table on likely operands is above what is asked for; at most 0: it is not."""
     errors = _Errors(function, alpha, table_t, likely_operands(x, hints), _spread(x))
-    noise = math.hypot(errors.rms(address_t), table_t.step / SQRT12)
-    return 20 * math.log10(noise / max(hints.noise, hints.result.step / SQRT12 if hints.result else 0.0))
+    return above(math.hypot(errors.rms(address_t), table_t.step / SQRT12), hints)
+
+
+def above(noise: float, hints: Hints) -> float:
+    """By how many dB a root mean square error is above what is asked for, or what the result's own rounding makes."""
+    return 20 * math.log10(max(noise, 2.0**-1000) / max(hints.noise, hints.result.step / SQRT12 if hints.result else 0.0))
 
 
 @dataclass
@@ -125,9 +127,8 @@ class _Errors:
         return np.asarray(np.abs(self._part(address) - self._part(points)))
 
     def _part(self, points: np.ndarray) -> np.ndarray:
-        return np.clip(
-            part_float(self.function, points, self.alpha), max(self.table_t.min, -LARGE), min(self.table_t.max, LARGE)
-        )
+        values = part_float(self.function, points, self.alpha)
+        return np.asarray(np.clip(values, max(self.table_t.min, -LARGE), min(self.table_t.max, LARGE)))
 
 
 def asked_bits(size: int | None) -> int | None:
