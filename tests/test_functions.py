@@ -105,16 +105,14 @@ LIMITS = [
 @pytest.mark.parametrize(("function", "up", "points", "want"), LIMITS)
 def test_limits_are_reached_without_digits(function, up, points, want):
     """A value beside a tie that it never reaches, and operands whose exponential no Decimal holds."""
-    with evaluations(function) as count:
+    with evaluations(function, 4 * len(points)):
         assert entries(function, 1.0, points, 0, -up, -99, 99) == want
-    assert count[0] <= 4 * len(points)
 
 
 def test_an_alpha_whose_limit_is_a_tie():
-    assert entries(Function.ELU, 1.5, [10**9], 0, 0, -9, 9) == [-1]
-    assert entries(Function.ELU, -1.5, [10**9], 0, 0, -9, 9) == [1]
-    assert entries(Function.ELU, 2.5, [10**9], 0, 0, -9, 9) == [-2]
-    assert entries(Function.ELU, 0.0, [10**9], 0, 0, -9, 9) == [0]
+    for alpha, want in ((1.5, -1), (-1.5, 1), (2.5, -2), (0.0, 0)):
+        with evaluations(Function.ELU, 4):
+            assert entries(Function.ELU, alpha, [10**9], 0, 0, -9, 9) == [want]
 
 
 @pytest.mark.parametrize("function", [Function.SIN, Function.COS])
@@ -126,19 +124,19 @@ def test_many_turns_are_subtracted_with_enough_digits(function):
 
 
 def test_an_entry_is_evaluated_once_or_little_more():
-    with evaluations(Function.SIGMOID) as count:
+    with evaluations(Function.SIGMOID, 1100) as count:
         entries(Function.SIGMOID, 1.0, range(-512, 512), 6, 12, -(2**14), 2**14)
-    assert 1000 <= count[0] <= 1100
+    assert count[0] >= 1000
 
 
 @contextmanager
-def evaluations(function):
-    """Counts how often the table part is evaluated; what never ends is an error."""
+def evaluations(function, most):
+    """Counts how often the table part is evaluated; more than ``most`` is an error, for it might never end."""
     split, count = SPLITS[function], [0]
 
     def part(x, alpha):
         count[0] += 1
-        assert count[0] < 10000
+        assert count[0] <= most
         return split.part(x, alpha)
 
     SPLITS[function] = replace(split, part=part)
