@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,8 @@ def test_emulator_is_the_equation(function, kind, result, noise, named):
     case = case_of(function, kind, result, hints, (3,))
     case.check(case.draw(np.random.default_rng(0), 5), each(slow.normalised))
     assert max(len(t.array) for t in (case.op.inverse, case.op.slope)) <= 1024
+    for rms in ((1.0,), ()):
+        assert case.op.notes(case.xs, replace(hints, operand_rms=rms))
 
 
 def errors_of(case, m):

@@ -247,10 +247,11 @@ class Normalised(Op):
 
     def _missed(self, x: Range, hints: Hints) -> list[str]:
         """A note where the largest tables miss the noise that is asked for."""
-        points = np.rint(np.ldexp(likely_operands(x, hints), x.fraction))
-        points = points[defined_float("nonzero" if self.function in ODD else SPLITS[self.function].domain, points)]
-        want = part_float(self.function, np.ldexp(points, -x.fraction), 1.0)
-        got = self._compute(np.array([int(p) for p in points], dtype=object), x).astype(np.float64)
+        near = np.rint(np.ldexp(likely_operands(x, hints), x.fraction))
+        points = np.array([min(max(int(p), x.low), x.high) for p in near], dtype=object)  # floats may round beyond the ends
+        points = points[defined_float("nonzero" if self.function in ODD else SPLITS[self.function].domain, points).astype(bool)]
+        want = part_float(self.function, np.ldexp(points.astype(np.float64), -x.fraction), 1.0)
+        got = self._compute(points, x).astype(np.float64)
         errors = np.ldexp(got, -self.sizes.share) - want if points.size else np.zeros(1)
         if self.sizes.clip is not None and points.size:
             errors = errors[(want >= self.sizes.clip.min) & (want <= self.sizes.clip.max)]
