@@ -93,7 +93,9 @@ BOTH_SIDES = [(f, sign) for f in FUNCTIONS for sign in (1, -1) if sign > 0 or SP
 def test_the_target_is_met_by_default(function, sign):
     """60 dB against the float function, near its pole, too, and for whatever standard normal input it is defined."""
     b = Builder()
-    design = convert(b.build([b.add("f", Table(function), [b.add("x", Input((4,)))])]), hls_config())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # seeded inputs for which the function is undefined say nothing about it
+        design = convert(b.build([b.add("f", Table(function), [b.add("x", Input((4,)))])]), hls_config())
     x = np.rint(np.abs(np.random.default_rng(2).normal(size=(2000, 4))) * 1024).clip(1) / 1024 * sign
     y, want = design.predict(x), design.predict_float(x)
     if function is Function.SQRT and sign < 0:
