@@ -14,7 +14,7 @@ from nn2hls.compare import Need, decibels
 from nn2hls.emulate import OverflowLog, quantise, round_exact
 from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.ir import Const, Node
-from nn2hls.ops import Constant, Dense, Input, Softmax, Table
+from nn2hls.ops import Constant, Dense, Input, Normalised, Softmax, Table
 from nn2hls.ops.base import Op
 from nn2hls.passes.base import Provenance
 from nn2hls.ranges import Range
@@ -112,7 +112,7 @@ def examine(layer: Layer) -> Finding:
     missing = _missing(rounding, signal, layer.target)
     needs += _accumulator(layer, mantissas, signal)
     excess = _power(ideal - wanted) / max(_allowed(signal, layer.target), 2.0**-1000)
-    if isinstance(layer.node.op, Table | Softmax) and excess > 1:
+    if isinstance(layer.node.op, Table | Normalised | Softmax) and excess > 1:
         if [r.word for r in layer.types if r.level == "given"] == ["result"]:  # tables follow a result type that is given
             missing = max(missing, math.ceil(math.log2(excess) / 2))
         else:

@@ -29,7 +29,7 @@ _TYPE_OF_OP = {
     "Elementwise": ("Merge",),
     "LeakyRelu": ("Activation", "ParametrizedActivation", "PReLU"),
     "HardSigmoid": ("Activation", "HardActivation"),
-    **dict.fromkeys(("Threshold", "Table"), ("Activation", "ParametrizedActivation")),
+    **dict.fromkeys(("Threshold", "Table", "Normalised"), ("Activation", "ParametrizedActivation")),
     **dict.fromkeys(("Relu", "Clip", "HardSwish", "Unary"), ("Activation",)),
 }
 _ACTIVATIONS = frozenset([op for op, names in _TYPE_OF_OP.items() if "Activation" in names] + ["Softmax"])

@@ -11,6 +11,7 @@ import numpy as np
 from nn2hls.compare import sqnr
 from nn2hls.emulate import OverflowLog, quantise
 from nn2hls.passes.base import Context
+from nn2hls.passes.resolve_types import away_from_poles
 from nn2hls.passes.signals import seeded
 from nn2hls.reference import run_float
 
@@ -33,12 +34,13 @@ def missed(design: Design, context: Context) -> Iterator[str]:
     inputs = _inputs(design, context)
     with np.errstate(all="ignore"):
         floats = run_float(design.float_graph, inputs)
+        usual = run_float(away_from_poles(design.float_graph), inputs)
         fixed, _ = design.run(inputs)
     source = "the calibration data" if context.calibration is not None else "seeded inputs"
     for node, name, values in zip(map(design.layer, design.graph.outputs), design.float_graph.outputs, fixed, strict=True):
         target = context.settings(node).target_sqnr
-        known = np.isfinite(floats[name])
-        kept = sqnr(floats[name][known], node.whole(values)[known])
+        known = np.isfinite(floats[name]) & (floats[name] == usual[name])  # where no function is undefined
+        kept = sqnr(floats[name][known], node.whole(values)[known]) if known.any() else None
         if kept is not None and kept < min(ENOUGH, target - MARGIN) and math.isfinite(kept):
             yield (
                 f"{name}: on {source} it keeps {kept:.0f} dB, where the types of each layer were derived for {target:g} dB. "

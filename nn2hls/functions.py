@@ -29,13 +29,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, getcontext, localcontext
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
 
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543773
-TINY = 2.0**-64  # log, rsqrt and reciprocal of floats nearer to their pole count as those of this
+FAR = 10**6  # exp of it leaves every type on both sides
 
 
 class Function(enum.Enum):
@@ -89,7 +86,7 @@ class Split:
         linear, fold: See the module's table.
         part: The table part of a Decimal with parameter alpha, in the current context; None where entries are algebraic.
         at_zero: The exact table part at 0, where it is rational.
-        curvature: A bound on the second derivative of a table part that is not monotonic; 0 for monotonic ones.
+        span: For a parameter alpha, numbers that every other value of the table part lies strictly between; None for none.
         domain: ``all``; ``positive`` or ``nonzero``: where the function is undefined.
     """
 
@@ -97,8 +94,13 @@ class Split:
     linear: Linear = Linear.NONE
     fold: Fold = Fold.NONE
     at_zero: Fraction | None = None
-    curvature: float = 0.0
+    span: Callable[[Fraction], tuple[Fraction | None, Fraction | None]] = lambda _: (None, None)
     domain: str = "all"
+
+
+def _exp(x: Decimal) -> Decimal:
+    """exp; exponents beyond ``FAR`` count as that, for either way it is less than half a step of any type, or beyond it."""
+    return max(min(x, Decimal(FAR)), Decimal(-FAR)).exp()
 
 
 def _log1p(z: Decimal) -> Decimal:
@@ -119,25 +121,26 @@ def _ln2(digits: int) -> Decimal:
 
 
 def _log(x: Decimal) -> Decimal:
-    k = math.frexp(x)[1] - 1
-    m = x / (1 << k) if k >= 0 else x * (1 << -k)
+    k = math.floor(x.adjusted() * math.log2(10))
+    more = math.frexp(x / Decimal(2) ** k)[1] - 1  # of a number from 1 to 20: beyond float64 there are types, too
+    k, m = k + more, x / Decimal(2) ** (k + more)
     return k * _ln2(_precision()) + _log1p(m - 1)
 
 
 def _tanh(x: Decimal) -> Decimal:
-    e = (-2 * abs(x)).exp()
+    e = _exp(-2 * abs(x))
     return ((1 - e) / (1 + e)).copy_sign(x)
 
 
 def _mish(x: Decimal, _: Decimal) -> Decimal:
-    e = x.exp()
+    e = _exp(x)
     n = e * (e + 2)  # tanh(ln(1 + e)) = n / (n + 2)
     return -2 * x / (n + 2) if x > 0 else x * n / (n + 2)
 
 
 def _gelu_tanh(a: Decimal, _: Decimal) -> Decimal:
     u = (2 / _pi()).sqrt() * (a + Decimal("0.044715") * a * a * a)
-    e = (-2 * u).exp()  # at most 1; exp(2 u) overflows far from zero
+    e = _exp(-2 * u)
     return -a * e / (1 + e)
 
 
@@ -147,7 +150,7 @@ def _erf(x: Decimal, scale: int) -> Decimal:
     All terms are positive, so nothing cancels. The sum runs on integers with more bits than the decimal context has digits.
     """
     q = x * x * 2 / scale
-    decay = (-q / 2).exp()
+    decay = _exp(-q / 2)
     digits = _precision()
     if decay.adjusted() < -digits - 2:
         return Decimal(1).copy_sign(x)  # 1 - erf(y) < exp(-y**2)
@@ -164,8 +167,10 @@ def _erf(x: Decimal, scale: int) -> Decimal:
 
 def _cos_sin(x: Decimal, phase: int) -> Decimal:
     """Taylor's series of sin (phase 1) or cos (phase 0), after subtracting multiples of 2 pi."""
-    turn = 2 * _pi()
-    x -= turn * (x / turn).to_integral_value()
+    with localcontext() as context:
+        context.prec += max(0, x.adjusted())  # digits of the turns, which vanish
+        turn = 2 * _pi()
+        x -= turn * (x / turn).to_integral_value()
     term = total = x if phase else Decimal(1)
     k, square, least = phase, x * x, Decimal(10) ** -(_precision() + 2)
     while abs(term) > least:
@@ -201,31 +206,48 @@ def _pi() -> Decimal:
     return _pi_digits(_precision())
 
 
-_ZERO = Fraction(0)
+_ZERO, _ONE = Fraction(0), Fraction(1)
+Span = tuple[Fraction | None, Fraction | None]
+
+
+def _between(low: Fraction | None, high: Fraction | None) -> Callable[[Fraction], Span]:
+    return lambda _: (low, high)
+
+
+def _down_to_minus_alpha(alpha: Fraction) -> Span:
+    return min(-alpha, _ZERO), max(-alpha, _ZERO)
+
+
+_UNIT = _between(-_ONE, _ONE)  # sin and cos: of rational numbers other than 0 neither is ever 1
+_BELOW_ZERO = _between(None, _ZERO)
 SPLITS = {
-    Function.SIGMOID: Split(lambda x, _: 1 / (1 + (-x).exp()), at_zero=Fraction(1, 2)),
-    Function.TANH: Split(lambda x, _: _tanh(x), at_zero=_ZERO),
-    Function.SOFTPLUS: Split(lambda a, _: _log1p((-a).exp()), Linear.RELU, Fold.ABS),
-    Function.LOG_SIGMOID: Split(lambda a, _: -_log1p((-a).exp()), Linear.MIN, Fold.ABS),
+    Function.SIGMOID: Split(lambda x, _: 1 / (1 + _exp(-x)), at_zero=Fraction(1, 2), span=_between(_ZERO, _ONE)),
+    Function.TANH: Split(lambda x, _: _tanh(x), at_zero=_ZERO, span=_UNIT),
+    Function.SOFTPLUS: Split(lambda a, _: _log1p(_exp(-a)), Linear.RELU, Fold.ABS, span=_between(_ZERO, None)),
+    Function.LOG_SIGMOID: Split(lambda a, _: -_log1p(_exp(-a)), Linear.MIN, Fold.ABS, span=_BELOW_ZERO),
     Function.SOFTSIGN: Split(),
-    Function.ELU: Split(lambda a, alpha: alpha * ((-a).exp() - 1), Linear.RELU, Fold.NEG, _ZERO),
+    Function.ELU: Split(lambda a, alpha: alpha * (_exp(-a) - 1), Linear.RELU, Fold.NEG, _ZERO, _down_to_minus_alpha),
     Function.SELU: Split(
-        lambda a, _: Decimal(SELU_SCALE) * Decimal(SELU_ALPHA) * ((-a).exp() - 1), Linear.RELU, Fold.NEG, _ZERO
+        lambda a, _: Decimal(SELU_SCALE) * Decimal(SELU_ALPHA) * (_exp(-a) - 1),
+        Linear.RELU,
+        Fold.NEG,
+        _ZERO,
+        _between(-Fraction(SELU_SCALE) * Fraction(SELU_ALPHA), _ZERO),
     ),
-    Function.CELU: Split(lambda a, alpha: alpha * ((-a / alpha).exp() - 1), Linear.RELU, Fold.NEG, _ZERO),
-    Function.GELU: Split(lambda a, _: -a * (1 - _erf(a, 2)) / 2, Linear.RELU, Fold.ABS, _ZERO, 1.0),
-    Function.GELU_TANH: Split(_gelu_tanh, Linear.RELU, Fold.ABS, _ZERO, 1.0),
-    Function.SILU: Split(lambda a, _: -a / (1 + a.exp()), Linear.RELU, Fold.ABS, _ZERO, 0.6),
-    Function.MISH: Split(_mish, Linear.RELU, Fold.NONE, _ZERO, 1.0),
-    Function.EXP: Split(lambda x, _: x.exp(), at_zero=Fraction(1)),
+    Function.CELU: Split(lambda a, alpha: alpha * (_exp(-a / alpha) - 1), Linear.RELU, Fold.NEG, _ZERO, _down_to_minus_alpha),
+    Function.GELU: Split(lambda a, _: -a * (1 - _erf(a, 2)) / 2, Linear.RELU, Fold.ABS, _ZERO, _BELOW_ZERO),
+    Function.GELU_TANH: Split(_gelu_tanh, Linear.RELU, Fold.ABS, _ZERO, _BELOW_ZERO),
+    Function.SILU: Split(lambda a, _: -a / (1 + _exp(a)), Linear.RELU, Fold.ABS, _ZERO, _BELOW_ZERO),
+    Function.MISH: Split(_mish, Linear.RELU, Fold.NONE, _ZERO, _BELOW_ZERO),
+    Function.EXP: Split(lambda x, _: _exp(x), at_zero=_ONE, span=_between(_ZERO, None)),
     Function.LOG: Split(lambda x, _: _log(x), domain="positive"),
     Function.SQRT: Split(),
     Function.RSQRT: Split(domain="positive"),
     Function.RECIPROCAL: Split(domain="nonzero"),
-    Function.ERF: Split(lambda x, _: _erf(x, 1), at_zero=_ZERO),
-    Function.SIN: Split(lambda x, _: _cos_sin(x, 1), at_zero=_ZERO, curvature=1.0),
-    Function.COS: Split(lambda x, _: _cos_sin(x, 0), at_zero=Fraction(1), curvature=1.0),
-    Function.TANH_SHRINK: Split(lambda x, _: -_tanh(x), Linear.IDENTITY, at_zero=_ZERO),
+    Function.ERF: Split(lambda x, _: _erf(x, 1), at_zero=_ZERO, span=_UNIT),
+    Function.SIN: Split(lambda x, _: _cos_sin(x, 1), at_zero=_ZERO, span=_UNIT),
+    Function.COS: Split(lambda x, _: _cos_sin(x, 0), at_zero=_ONE, span=_UNIT),
+    Function.TANH_SHRINK: Split(lambda x, _: -_tanh(x), Linear.IDENTITY, at_zero=_ZERO, span=_UNIT),
 }
 
 
@@ -252,12 +274,24 @@ def entries(
         found[0] = min(max(round(split.at_zero * Fraction(2) ** fraction), low), high)
     digits = max(0, math.ceil(0.302 * fraction)) + 9
     half_step = Fraction(2) ** -(address_fraction + 1)
+    limits = _narrowed(split.span(Fraction(alpha)), fraction, low, high)
     todo = [a for a in doubled if a not in found]
     while todo:
-        found |= _round_certain(split.part, todo, half_step, alpha, fraction, (low, high), digits)
+        found |= _round_certain(split.part, todo, half_step, alpha, fraction, limits, digits)
         todo = [a for a in todo if a not in found]
         digits = digits * 3 // 2
     return [found[a] for a in doubled]
+
+
+def _narrowed(span: Span, fraction: int, low: int, high: int) -> tuple[int, int]:
+    """The smallest and largest mantissa that numbers strictly inside ``span`` round to, within ``low`` to ``high``.
+
+    A value near an end of the span that is halfway between two mantissas needs no digits to be told from it.
+    """
+    scale, half = Fraction(2) ** fraction, Fraction(1, 2)
+    least = low if span[0] is None else min(max(math.floor(span[0] * scale + half), low), high)
+    most = high if span[1] is None else min(max(math.ceil(span[1] * scale - half), low), high)
+    return least, max(least, most)
 
 
 def _round_certain(
@@ -285,11 +319,13 @@ def _round_certain(
             value = part(x, parameter)
             error = share * (1 + abs(x)) * (1 + abs(value))
             value *= scale
-            first, last = value - error, value + error
-            if last <= low or first >= high:
-                found[a] = low if last <= low else high
-            elif first.to_integral_value() == last.to_integral_value():
-                found[a] = min(max(int(value.to_integral_value()), low), high)
+            first, last = ((value + e).to_integral_value() for e in (-error, error))
+            if first >= high:
+                found[a] = high
+            elif last <= low:
+                found[a] = low
+            elif first == last:
+                found[a] = int(last)
     return found
 
 
@@ -314,63 +350,3 @@ def _half_even(over: int, under: int) -> int:
         over, under = -over, -under
     below, rest = divmod(over, under)
     return below + (2 * rest > under or (2 * rest == under and below % 2 == 1))
-
-
-def defined_float(domain: str, x: Any) -> Any:
-    """Where a function of this domain is defined, as booleans."""
-    return x > 0 if domain == "positive" else x != 0 if domain == "nonzero" else np.ones(x.shape, dtype=bool)
-
-
-_ERF = np.frompyfunc(math.erf, 1, 1)
-
-
-def erf(x: Any) -> Any:
-    """The error function of float64 arrays."""
-    return np.asarray(_ERF(x), dtype=np.float64)
-
-
-def _sigmoid(x: Any) -> Any:
-    return 0.5 * np.tanh(0.5 * x) + 0.5
-
-
-def _softplus(x: Any) -> Any:
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
-
-
-_FLOAT: dict[Function, Callable[[Any, float], Any]] = {
-    Function.SIGMOID: lambda x, _: _sigmoid(x),
-    Function.TANH: lambda x, _: np.tanh(x),
-    Function.SOFTPLUS: lambda x, _: _softplus(x),
-    Function.SOFTSIGN: lambda x, _: x / (1 + np.abs(x)),
-    Function.ELU: lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
-    Function.SELU: lambda x, _: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
-    Function.CELU: lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)),
-    Function.GELU: lambda x, _: x * 0.5 * (1 + erf(x * math.sqrt(0.5))),
-    Function.GELU_TANH: lambda x, _: x * _sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)),
-    Function.SILU: lambda x, _: x * _sigmoid(x),
-    Function.EXP: lambda x, _: np.exp(np.minimum(x, 700.0)),
-    Function.MISH: lambda x, _: x * np.tanh(_softplus(x)),
-    Function.LOG: lambda x, _: np.log(np.maximum(x, TINY)),
-    Function.SQRT: lambda x, _: np.sqrt(np.maximum(x, 0)),
-    Function.RSQRT: lambda x, _: 1 / np.sqrt(np.maximum(x, TINY)),
-    Function.RECIPROCAL: lambda x, _: 1 / np.where(np.abs(x) < TINY, TINY, x),
-    Function.ERF: lambda x, _: erf(x),
-    Function.SIN: lambda x, _: np.sin(x),
-    Function.COS: lambda x, _: np.cos(x),
-    Function.LOG_SIGMOID: lambda x, _: -_softplus(-x),
-    Function.TANH_SHRINK: lambda x, _: x - np.tanh(x),
-}
-
-
-def evaluate_float(function: Function, x: Any, alpha: float) -> Any:
-    """The function of float64 arrays, finite everywhere: log, rsqrt and reciprocal stop at ``TINY``, exp at exp(700)."""
-    return _FLOAT[function](np.asarray(x, dtype=np.float64), alpha)
-
-
-def part_float(function: Function, folded: Any, alpha: float) -> Any:
-    """The table part of folded float64 values."""
-    split = SPLITS[function]
-    x = -folded if split.fold is Fold.NEG else folded
-    scale = SELU_SCALE if function is Function.SELU else 1.0
-    exact = {Linear.RELU: np.maximum(x, 0), Linear.MIN: np.minimum(x, 0), Linear.IDENTITY: x}.get(split.linear, 0.0)
-    return evaluate_float(function, x, alpha) - scale * exact

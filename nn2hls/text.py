@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_CEILING, Context
 from typing import Any
 
 
@@ -34,6 +35,13 @@ def number(value: float | None, digits: int = 4) -> str | None:
     if value is None:
         return None
     return f"{value:.{digits}g}" if math.isfinite(value) else str(value)
+
+
+def at_most(value: float, digits: int = 2) -> str:
+    """An upper bound with so many significant digits, rounded up."""
+    if not math.isfinite(value):
+        return str(value)
+    return f"{float(Context(prec=digits, rounding=ROUND_CEILING).create_decimal(value)):.{digits}g}"
 
 
 def percent(share: float | None, digits: int = 2) -> str | None:

@@ -1,6 +1,9 @@
 """Softmax: emulator == Fraction evaluation == compiled C++, and its guarantees, exhaustively for small types."""
 
 import itertools
+import re
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from slow import softmax as slow
 from witness import Case, compiled_equals_emulated, random_type, types
 
-from nn2hls.errors import ModelError, TypeResolutionError
+from nn2hls.errors import LimitError, ModelError, TypeResolutionError
 from nn2hls.fixed import FixedType, Overflow, Rounding
 from nn2hls.ir import Const
 from nn2hls.ops import Softmax
@@ -68,9 +71,69 @@ def test_wide_operands_and_results(log):
         (FixedType(32, 8), FixedType(30, 4), 5),
         (FixedType(40, 20), FixedType(24, 2), 70),
         (K16, FixedType(40, 8), 130),
+        (FixedType(80, 8), FixedType(100, 4), 3),
+        (FixedType(128, 64), FixedType(128, 30), 3),
+        (FixedType(30, 90), FixedType(20, 2), 4),
+        (FixedType(64, 0), FixedType(64, 4), 5),
     ]:
         case = case_of(kind, n, result, log)
-        case.check(case.draw(np.random.default_rng(0), 2), rows)
+        case.check(case.draw(np.random.default_rng(0), 3), rows)
+
+
+@pytest.mark.parametrize("log", [False, True])
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=types((20, 128), (-30, 128)),
+    result=types((1, 128), (-3, 64)),
+    n=st.integers(1, 9),
+    hints=st.sampled_from(["result", "size", "exp", "inv"]),
+    table=types((2, 40), (1, 8)).filter(lambda kind: 0 < kind.fraction <= 32),
+)
+def test_types_of_up_to_128_bits(log, kind, result, n, hints, table):
+    chosen = {
+        "result": Hints(result=result),
+        "size": Hints(table_size=64, result=result),
+        "exp": Hints(
+            table_size=64,
+            given={"exp_table": replace(table, integer=table.integer + table.signed, width=table.width + table.signed)},
+        ),
+        "inv": Hints(table_size=64, given={"inv_table": table}),
+    }
+    case = case_of(kind, n, result, log, chosen[hints])
+    inputs = case.draw(np.random.default_rng(0), 3)
+    case.check(inputs, rows)
+    wild_guarantees(case, inputs[0])
+
+
+def wild_guarantees(case, x):
+    """Order and bound, where neither distances nor answers are floats."""
+    exact, bounds = case.exact_mantissas([x])
+    for row, answers in zip(x.astype(object), exact, strict=True):
+        order = np.argsort(row, kind="stable")
+        assert np.all(np.diff(answers[order]) >= 0)
+        distance = [Fraction(int(max(row) - v)) / Fraction(2) ** case.kinds[0].fraction for v in row]
+        total = sum(np.exp(-min(float(d), 700.0)) for d in distance)
+        for d, answer in zip(distance, answers, strict=True):
+            y = Fraction(int(answer)) / Fraction(2) ** bounds.fraction
+            off = y + d + Fraction(np.log(total)) if case.op.log else y - Fraction(np.exp(-min(float(d), 700.0)) / total)
+            assert abs(float(off)) <= case.op.bound(case.xs) + 1e-12
+
+
+def test_the_logarithm_knows_what_its_table_does_not_hold():
+    """ln 10 is 2.3, and ap_ufixed<18,1> ends at 2."""
+    hints = Hints(given={"inv_table": FixedType(18, 1, False)}, result=K16)
+    case = case_of(K16, 10, log=True, hints=hints)
+    x = np.zeros((1, 10), dtype=np.int64)
+    exact, bounds = case.exact_mantissas([x])
+    error = abs(float(exact[0, 0]) * 2.0**-bounds.fraction + np.log(10))
+    assert 0.07 < error <= case.op.bound(case.xs) < 0.11
+    (_, note) = case.op.notes(case.xs, hints)
+    proposal = FixedType.parse(re.search(r"Use one like (\S+)\.", note)[1])
+    better = case_of(K16, 10, log=True, hints=replace(hints, given={"inv_table": proposal}))
+    assert better.op.bound(better.xs) < 0.01
+    assert len(better.op.notes(better.xs, hints)) == 1
+    with pytest.raises(TypeResolutionError, match=re.escape("ap_ufixed<19,2>")):
+        case_of(K16, 10, log=True, hints=Hints(given={"inv_table": FixedType(8, 8)}))
 
 
 def guarantees(case, x, *, derived=True):
@@ -167,6 +230,12 @@ def test_settings_are_obeyed_or_refused():
         case_of(K16, 5, hints=Hints(table_size=1500))
     with pytest.raises(TypeResolutionError, match="exp_table"):
         case_of(K16, 5, hints=Hints(given={"exp_table": FixedType(16, 0, False)}))
+    with pytest.raises(TypeResolutionError, match="more than 32 fraction bits"):
+        case_of(K16, 5, hints=Hints(given={"exp_table": FixedType(64, 1)}))
+    with pytest.raises(TypeResolutionError, match="beyond the limit"):
+        case_of(K16, 5, hints=Hints(table_size=2**37))
+    with pytest.raises(LimitError, match="65,537 classes"):
+        Softmax(0).infer([(65537,)], where="layer")
     with pytest.raises(ModelError, match="Axis 1"):
         Softmax(1).infer([(5,)], where="layer")
 
@@ -179,6 +248,9 @@ def test_compiled_equals_emulated():
             result = random_type(rng)
             for hints in (Hints(result=result), Hints(table_size=32), GIVEN):
                 cases.append(Case(Softmax(axis, log), [random_type(rng)], [shape], result, hints))
+    for log in (False, True):
+        cases += [case_of(K16, 65, log=log), case_of(K16, 130, log=log), case_of(FixedType(32, 8), 32, FixedType(32, 8), log)]
+        cases += [case_of(FixedType(100, 9), 3, FixedType(60, 5), log), case_of(FixedType(126, 70), 3, K16, log)]
     modes = (Rounding.RND, Overflow.SAT)
     cases.append(case_of(FixedType(8, 4, True, *modes), 64, FixedType(12, 1, False, *modes)))
     compiled_equals_emulated(cases, events=30)

@@ -10,7 +10,7 @@ from nn2hls.emit import Options, emit
 from nn2hls.emulate import Emulator
 from nn2hls.fixed import FixedType, Overflow, Rounding
 from nn2hls.ir import Graph, Node, Origin
-from nn2hls.ops import Input
+from nn2hls.ops import Input, Simple, Unary
 from nn2hls.ops.base import Hints
 from nn2hls.ranges import Range, ints
 from nn2hls.tools.gxx import compile_project
@@ -50,33 +50,36 @@ class Case:
         self.op = self.op.resolve(self.xs, self.hints or Hints())
         self.shape = self.op.infer(self.shapes, where="case")
 
-    def nodes(self, name=""):
+    def ports(self):
+        """Types of ports in place of the operands' types: those beyond 63 bits are squares of a port."""
+        return [k if k.width < 64 else FixedType(63, k.integer // 2 + 2) for k in self.kinds]
+
+    def nodes(self, name="", ports=False):
+        kinds = self.ports() if ports else self.kinds
         inputs = [
             Node(f"{name}in{k}", Input(s), (), s, kind, Origin(f"{name}in{k}"))
-            for k, (s, kind) in enumerate(zip(self.shapes, self.kinds, strict=True))
+            for k, (s, kind) in enumerate(zip(self.shapes, kinds, strict=True))
         ]
-        names = tuple(n.name for n in inputs)
-        return [*inputs, Node(f"{name}op", self.op, names, self.shape, self.result, Origin(f"{name}op"))]
+        squares = [
+            Node(f"{n.name}_square", Unary(Simple.SQUARE), (n.name,), n.shape, kind, Origin(n.name))
+            for n, kind in zip(inputs, self.kinds, strict=True)
+            if n.type != kind
+        ]
+        names = tuple(next((s.name for s in squares if n.name in s.inputs), n.name) for n in inputs)
+        return [*inputs, *squares, Node(f"{name}op", self.op, names, self.shape, self.result, Origin(f"{name}op"))]
 
-    def draw(self, rng, events):
-        """Mantissas of every operand: the ends, values around zero, and random ones."""
-        out = []
-        for s, k in zip(self.shapes, self.kinds, strict=True):
-            lo, hi = k.min_mantissa, k.max_mantissa
-            x = rng.integers(lo, hi, (events, *s), endpoint=True, dtype=np.int64)
-            special = np.array([lo, hi, max(lo, -1), 0, min(hi, 1), (lo + hi) // 2], dtype=np.int64)
-            mask = rng.random(x.shape) < 0.4
-            x[mask] = rng.choice(special, int(mask.sum()))
-            out.append(x)
-        return out
+    def draw(self, rng, events, ports=False):
+        """Mantissas of every operand: the ends, values around zero, and random ones; Python ints beyond 63 bits."""
+        kinds = self.ports() if ports else self.kinds
+        return [_draw(rng, (events, *s), k) for s, k in zip(self.shapes, kinds, strict=True)]
 
-    def emulate(self, inputs):
-        graph = Graph(tuple(self.nodes()), ("op",))
+    def emulate(self, inputs, ports=False):
+        graph = Graph(tuple(self.nodes(ports=ports)), ("op",))
         events = len(inputs[0])
-        out = np.empty((events, *self.shape), dtype=np.int64)
+        out = np.empty((events, *self.shape), dtype=np.int64 if self.result.width < 64 else object)
 
         def take(name, start, values):
-            out[start : start + len(values)] = values.astype(np.int64)
+            out[start : start + len(values)] = values.astype(out.dtype)
 
         Emulator(graph).run(inputs, take, raw=True)
         return out
@@ -99,6 +102,22 @@ class Case:
             want = np.asarray(slow(self.op, operands), dtype=object)
             cast = [cast_slow(v, self.result) for v in want.ravel()]
             assert got[n].ravel().tolist() == cast
+
+
+def _draw(rng, shape, kind):
+    lo, hi = kind.min_mantissa, kind.max_mantissa
+    special = [lo, hi, max(lo, -1), 0, min(hi, 1), (lo + hi) // 2]
+    if kind.width < 64:
+        x = rng.integers(lo, hi, shape, endpoint=True, dtype=np.int64)
+    else:  # of any magnitude
+        sizes = [
+            int.from_bytes(rng.bytes(kind.width // 8 + 1), "big") >> int(rng.integers(8, kind.width))
+            for _ in range(np.prod(shape))
+        ]
+        x = np.array([min(max(lo, int(rng.choice((-1, 1))) * v), hi) for v in sizes], dtype=object).reshape(shape)
+    mask = rng.random(shape) < 0.4
+    x[mask] = rng.choice(np.array(special, dtype=x.dtype), int(mask.sum()))
+    return x
 
 
 def _carried(x, r):
@@ -129,7 +148,7 @@ def each(function):
 
 def project_of(cases, options=None):
     """All cases side by side as one project."""
-    nodes = [n for k, case in enumerate(cases) for n in case.nodes(f"c{k}_")]
+    nodes = [n for k, case in enumerate(cases) for n in case.nodes(f"c{k}_", ports=True)]
     graph = Graph(tuple(nodes), tuple(f"c{k}_op" for k in range(len(cases))))
     return emit(graph, options or Options())
 
@@ -138,9 +157,9 @@ def compiled_equals_emulated(cases, seed=0, events=40, options=None, compiler=No
     """Compile all cases as one project and compare every mantissa with the emulator."""
     rng = np.random.default_rng(seed)
     design = compile_project(project_of(cases, options), compiler)
-    inputs = [case.draw(rng, events) for case in cases]
+    inputs = [case.draw(rng, events, ports=True) for case in cases]
     flat = [x.reshape(events, -1) for xs in inputs for x in xs]
     results = design(flat, [int(np.prod(c.shape)) for c in cases])
     for k, (case, xs, found) in enumerate(zip(cases, inputs, results, strict=True)):
-        want = case.emulate(xs).reshape(events, -1)
+        want = case.emulate(xs, ports=True).reshape(events, -1)
         assert np.array_equal(found, want), (k, case.op, case.kinds, case.result)

@@ -46,11 +46,12 @@ ap_uint<C::sum_width> exponentials(const X x[], int row, int stride, H high, L l
 // The left shift that brings the leading one of the sum to bit exp_fraction + most.
 template <class C>
 int headroom(const ap_uint<C::sum_width>& sum) {
+    const ap_uint<C::sum_width> zero = 0;
     int up = C::most;
     NN2HLS_UNROLL
     for (int k = 1; k <= C::most; k++) {
         const ap_uint<C::sum_width> above = sum >> (C::exp_fraction + k);
-        up = above != 0 ? C::most - k : up;
+        up = above != zero ? C::most - k : up;
     }
     return up;
 }

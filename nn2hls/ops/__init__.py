@@ -6,6 +6,7 @@ from nn2hls.ops.base import Op
 from nn2hls.ops.dense import Dense, Strategy
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
+from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Constant, Input, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax
@@ -23,6 +24,7 @@ __all__ = [
     "Input",
     "LeakyRelu",
     "Merge",
+    "Normalised",
     "Op",
     "Relu",
     "Reshape",

@@ -143,6 +143,7 @@ class Clip(Op):
     high: float
     bound_t: FixedType | None = None
     pointwise: ClassVar[bool] = True
+    unlimited: ClassVar[tuple[str, ...]] = ("low", "high")
 
     def evaluate_float(self, x: Any) -> Any:
         return np.clip(x, self.low, self.high)

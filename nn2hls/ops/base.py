@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -126,6 +126,7 @@ class Op:
     overwrites: ClassVar[bool] = False  # its kernel takes a third argument, the array for the result, which may be its operand
     pointwise: ClassVar[bool] = False  # each element of the result depends on the operands' elements at its place alone
     moves: ClassVar[bool] = False  # each element of the result is an element of an operand, whatever the values are
+    unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
 
     def infer(self, shapes: Sequence[Shape], where: str) -> Shape:
@@ -138,7 +139,19 @@ class Op:
             raise ModelError(f"{type(self).__name__} takes {self.arity} operands, not {len(shapes)}.", where=where)
         if not shapes and self.arity is None:
             raise ModelError(f"{type(self).__name__} takes at least one operand.", where=where)
+        for name, number in self._numbers():
+            if np.isnan(number) or (np.isinf(number) and name not in self.unlimited):
+                raise ModelError(f"Its {name} is {number}, and has to be a finite number.", where=where)
         return self.shape(shapes, where)
+
+    def _numbers(self) -> Iterator[tuple[str, float]]:
+        """Name and value of the float fields, and of a value of each Const of floats that is not finite, if it has one."""
+        for field_ in dataclasses.fields(self):
+            value = getattr(self, field_.name)
+            if isinstance(value, float):
+                yield field_.name, value
+            elif isinstance(value, Const) and value.array.dtype.kind == "f" and not np.isfinite(value.array).all():
+                yield field_.name, float(value.array[~np.isfinite(value.array)][0])
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         """Like :meth:`infer`, after the number of operands was checked; the default keeps the shape."""
@@ -147,6 +160,10 @@ class Op:
     def evaluate_float(self, *xs: Any) -> Any:
         """The reference: float64 arrays with a leading batch axis in, one out."""
         raise NotImplementedError
+
+    def measured(self) -> Op:
+        """An op whose float values say how large those of this one usually are; the op itself where all operands are usual."""
+        return self
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Op:
         """The op with every FixedType field set and every Const as mantissas; the default has none of either."""
@@ -203,6 +220,10 @@ class Op:
     def idle(self) -> tuple[int, int]:
         """Outputs that need no product, and inputs that none reads, of an op with :meth:`products`."""
         return 0, 0
+
+    def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        """What the user should know of the resolved op for operands within ``xs``: its errors, targets that it misses."""
+        return []
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         """Hardware of the layer, the cast to ``result`` included."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,19 @@ def simple_call(
     """A call whose config has ``n`` elements and the ``shift`` of the final cast besides ``config``."""
     members = {"n": exact.lo.size, "shift": exact.fraction - result.fraction, **config}
     return Call(header, function, members, roms or {}, values or {})
+
+
+WHOLE = 1 << 16  # operands of at most this many values, zero included, are emulated by one lookup of the whole layer
+
+
+def looked_up(compute: Callable[[Any], Any], x: Range) -> np.ndarray | None:
+    """What ``compute`` makes of all mantissas of ``x``, in the order that negative indices read; None for too many."""
+    low, high = min(x.low, 0), max(x.high, 0)
+    if high - low >= WHOLE:
+        return None
+    answers = np.asarray(compute(np.concatenate([np.arange(0, high + 1), np.arange(low, 0)])))
+    kind = carrier(int(np.abs(answers).max(initial=0)))
+    return answers.astype(kind) if kind is not None else answers
 
 
 MAX_OPERANDS = 64  # that firmware_lib/nn2hls/common.h has names for

@@ -9,15 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.errors import ModelError
-from nn2hls.fixed import FixedType, cast_to
+from nn2hls.errors import LimitError, ModelError
+from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
 from nn2hls.ops.parts import cast_operators, lift, scaled, signed_width
-from nn2hls.ops.softmax_size import Plan, exp_tables, inverse_tables, log_of_powers, plan, slope_fraction
+from nn2hls.ops.softmax_size import (
+    Plan,
+    exp_tables,
+    inverse_tables,
+    inverse_type,
+    log_of_powers,
+    plan,
+    slope_fraction,
+)
 from nn2hls.ranges import Range, ints
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
+from nn2hls.text import at_most
 
+MAX_CLASSES = 1 << 16  # sums of as many exponentials keep within 53 bits
+FLOAT = 1 + 2.0**-40  # the bounds are computed in float64
 WHOLE = 1 << 17  # with at most so many distances, or addresses, the emulator looks exp up in one table of all of them
 
 
@@ -63,6 +74,9 @@ class Softmax(Op):
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if not 0 <= self.axis < len(shapes[0]):
             raise ModelError(f"Axis {self.axis} is not one of a tensor of shape {shapes[0]}.", where=where)
+        if shapes[0][self.axis] > MAX_CLASSES:
+            what = f"A softmax over {shapes[0][self.axis]:,} classes is beyond the limit of {MAX_CLASSES:,}."
+            raise LimitError(what, where=where, fix="Cut it off: the largest of its inputs has the largest answer.")
         return shapes[0]
 
     def evaluate_float(self, x: Any) -> Any:
@@ -215,10 +229,10 @@ class Softmax(Op):
         total = power[n.bit_length() - 1 - up] + inverse[segment]
         if self.tangent:
             total = total + self._corrections(segment, off, n)
-        fraction = max(x.fraction, p.inverse_t.fraction)
-        total = np.maximum(total, 0) << (fraction - p.inverse_t.fraction)
-        wide = scaled(lift(d, self.exact([x]).bound), fraction - x.fraction)
-        return -wide - total.astype(wide.dtype)
+        fraction, bound = max(x.fraction, p.inverse_t.fraction), self.exact([x]).bound
+        logarithm = scaled(lift(np.maximum(total, 0), bound), fraction - p.inverse_t.fraction)
+        wide = scaled(lift(d, bound), fraction - x.fraction)
+        return -wide - logarithm.astype(wide.dtype)
 
     # ---- errors ----------------------------------------------------------------------------------------------------------
 
@@ -233,13 +247,32 @@ class Softmax(Op):
         n = int(x.lo.shape[self.axis])
         relative, absolute = self._exp_errors(x)
         total = relative + (n - 1) * absolute
+        inverse = self.inverse_error(n)
+        if self.log:  # computed or not, the sum lies between 1 and n
+            moved = min(total / (1 - total) if total < 1 else math.inf, math.log(n))
+            return FLOAT * (moved + inverse + self._power_error())
         if total >= 0.5:
-            return 1.0 if not self.log else math.inf
-        if self.log:
-            return total / (1 - total) + self.inverse_error(n)
+            return 1.0
         step = float(2.0 ** -self.plan().fraction)
-        moved = (relative / 2 + (n - 1) * absolute) / (1 - total) + self.inverse_error(n)
-        return step / 2 + moved + max(0.0, 1 - self.top * step)
+        moved = (relative / 2 + (n - 1) * absolute) / (1 - total) + inverse
+        return FLOAT * (step / 2 + moved + max(0.0, 1 - self.top * step))
+
+    def _power_error(self) -> float:
+        """The largest error of k ln 2 beyond rounding, where the type of the table does not hold it."""
+        *_, power = self.words()
+        wanted = np.arange(len(power)) * math.log(2)
+        off = np.abs(power * self.plan().inverse_t.step - wanted)
+        return max(0.0, float(off.max()) - self.plan().inverse_t.step / 2)
+
+    def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        found = [f"within {at_most(self.bound(xs))} of the function for every input, before rounding."]
+        t, n = self.plan().inverse_t, int(xs[0].lo.shape[self.axis])
+        if self.log and self._power_error() > 0:
+            most = f"{t} of inv_table ends at {t.max:.3g}, and the logarithm of a sum of {n} reaches {math.log(n):.3g}."
+            found.append(
+                f"{most} Use one like {inverse_type(t.fraction, n, self.log).with_modes(Rounding.TRN, Overflow.WRAP)}."
+            )
+        return found
 
     def _exp_errors(self, x: Range) -> tuple[float, float]:
         """(relative, absolute) error of exp(-d) over all distances: rounding the address, and the rest."""

@@ -26,6 +26,7 @@ from nn2hls.ops.table_size import asked_bits
 from nn2hls.ranges import Range
 
 MAX_FRACTION = 18  # of a derived result; beyond it the tables would grow without use
+MAX_ASKED_FRACTION = 32  # of the tables' entries
 ONE_TABLE = 8  # address bits up to which exp needs no product
 DIRECT_SIZE = 1024  # entries where the user names a type of the tables but no size, as in hls4ml
 
@@ -66,9 +67,8 @@ def plan(x: Range, n: int, hints: Hints, log: bool) -> Plan:
     }
     direct = bool(asked) or hints.table_size is not None
     exp_t = asked.get("exp_table", _unsigned(fraction + 3 + (n - 1).bit_length(), 1))
-    largest = max(math.log(n), 0.5) if log else 1.0
-    inverse_t = asked.get("inv_table", _unsigned(fraction + 5, math.frexp(largest)[1]))
-    _check(asked, log)
+    inverse_t = asked.get("inv_table", inverse_type(fraction + 5, n, log))
+    _check(asked, n, log)
     if not log:
         fraction = min(fraction, exp_t.fraction + inverse_t.fraction)
     size = asked_bits(hints.table_size or DIRECT_SIZE) if direct else None
@@ -83,12 +83,20 @@ def _unsigned(fraction: int, integer: int) -> FixedType:
     return FixedType(fraction + integer, integer, False, Rounding.RND_CONV, Overflow.SAT)
 
 
-def _check(asked: Mapping[str, FixedType], log: bool) -> None:
+def inverse_type(fraction: int, n: int, log: bool) -> FixedType:
+    """The type of the reciprocal, 1 at most, or of the logarithm of a sum of ``n``."""
+    return _unsigned(fraction, math.frexp(max(math.log(n), 0.5) if log else 1.0)[1])
+
+
+def _check(asked: Mapping[str, FixedType], n: int, log: bool) -> None:
     for word, kind in asked.items():
+        usual = _unsigned(17, 1) if word == "exp_table" else inverse_type(17, n, log)
+        fix = f"Use one like {usual.with_modes(Rounding.TRN, Overflow.WRAP)}."
         if kind.fraction < 1 or (word == "exp_table" and kind.max < 1):
-            raise TypeResolutionError(
-                f"The type {kind} of {word} does not hold numbers from 0 to 1.", fix="Use one like ap_ufixed<18,1>."
-            )
+            raise TypeResolutionError(f"The type {kind} of {word} does not hold numbers from 0 to 1.", fix=fix)
+        if kind.fraction > MAX_ASKED_FRACTION:
+            what = f"The type {kind} of {word} has more than {MAX_ASKED_FRACTION} fraction bits."
+            raise TypeResolutionError(what, fix=fix)
 
 
 def _distance(x: Range, fraction: int, exp_fraction: int, size: int | None) -> FixedType:

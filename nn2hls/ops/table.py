@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
-from nn2hls.errors import ModelError
+from nn2hls.errors import ModelError, TypeResolutionError
 from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.functions import (
-    SELU_SCALE,
-    SPLITS,
-    Fold,
-    Function,
-    Linear,
-    Split,
-    defined_float,
-    entries,
-    evaluate_float,
-    part_float,
-)
+from nn2hls.functions import SELU_SCALE, SPLITS, Fold, Function, Linear, Split, entries
+from nn2hls.functions_float import evaluate_float
 from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
-from nn2hls.ops.parts import given_or_derived, hull, lift, multiplier, pointwise_schedule, scaled, signed_width, simple_call
-from nn2hls.ops.table_size import choose_address, choose_entry
-from nn2hls.ranges import Range, carrier, ints, round_constant
+from nn2hls.ops.inverse import Normalised
+from nn2hls.ops.inverse_size import suits
+from nn2hls.ops.parts import (
+    given_or_derived,
+    hull,
+    lift,
+    looked_up,
+    multiplier,
+    pointwise_schedule,
+    scaled,
+    signed_width,
+    simple_call,
+)
+from nn2hls.ops.table_bound import Errors, saturates, table_errors, unsaturated
+from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, MISSED, choose_address, choose_entry, missed
+from nn2hls.ranges import Range, ints, round_constant
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
+from nn2hls.text import at_most
 
-WHOLE = 1 << 16  # operands of at most this many values are emulated by one lookup of the whole layer
+MAX_ENTRY = 64  # bits of an entry: the constants of C++ have no more
+MAX_REACH = 512  # integer bits of an operand: its square is a float64
+NEAR = 2.0**-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +50,8 @@ class Table(Op):
     to even to ``table_t`` and saturated to it: exp, log and the like stop at the ends of that type. The sum is exact.
 
     log, rsqrt (x <= 0) and reciprocal (x = 0) answer there with the value at half an address step; sqrt(x < 0) is 0.
+
+    Operands of many values make a log, root, reciprocal or softsign a :class:`Normalised`, unless the config names the table.
 
     Config: ``table`` is the type of the entries; TableSize, a power of two, their number. Without them the smallest table is
     taken that keeps to the noise asked for, at most 4,096 entries, or fewer when the input has no more values.
@@ -66,6 +74,9 @@ class Table(Op):
     def evaluate_float(self, x: Any) -> Any:
         return evaluate_float(self.function, x, self.alpha)
 
+    def measured(self) -> Op:
+        return self if self.split.domain == "all" else _Measured(self.function, self.alpha)
+
     @property
     def split(self) -> Split:
         """How the function is computed."""
@@ -73,16 +84,22 @@ class Table(Op):
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 
-    def resolve(self, xs: Sequence[Range], hints: Hints) -> Table:
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Table | Normalised:
         (x,) = xs
-        slope = [SELU_SCALE if self.function is Function.SELU else 1.0]
-        slope_t = given_or_derived(hints, ("slope",), slope, hints.noise / max(1.0, x.bound * 2.0**-x.fraction))
+        if suits(self.function, x, hints):
+            return Normalised.of(self.function, x, hints)
+        slope_t = FixedType(1, 1, False)
+        if self.function is Function.SELU:
+            slope_t = given_or_derived(hints, ("slope",), [SELU_SCALE], hints.noise / max(1.0, x.real_high))
         folded = fold(self.split.fold, x)
         table_t = hints.given.get("table") or choose_entry(self.function, self.alpha, folded, hints)
+        _check(x, table_t, slope_t)
         table_t = table_t.with_modes(Rounding.RND_CONV, Overflow.SAT)  # as all constants
         address_t = choose_address(self.function, self.alpha, folded, table_t, hints)
-        words = _table(self.function, self.alpha, address_t, table_t)
-        resolved: Table = self.replace(address_t=address_t, table_t=table_t, slope_t=slope_t, table=Const(np.array(words)))
+        words = np.array(
+            _table(self.function, self.alpha, address_t, table_t), dtype=np.int64 if table_t.width < 63 else object
+        )
+        resolved: Table = self.replace(address_t=address_t, table_t=table_t, slope_t=slope_t, table=Const(words))
         return resolved
 
     def _types(self) -> tuple[FixedType, FixedType, FixedType, np.ndarray]:
@@ -119,39 +136,75 @@ class Table(Op):
         line = hull([_linear(self.split.linear, end) * slope for end in (x.lo, x.hi)], fraction)
         return Range(ints(lo + line.lo), ints(hi + line.hi), fraction)
 
+    # ---- errors ----------------------------------------------------------------------------------------------------------
+
     def bound(self, xs: Sequence[Range]) -> float:
         """The largest error against f over all values of ``xs``, in units of the result, before the cast to its type.
 
-        exp and the like are compared with f saturated to ``table_t``; inputs where f is undefined do not count. Between the
-        ends of the inputs that share an entry a monotonic part cannot leave what it has there; others by curvature / 8 times
-        the square of that width.
+        Inputs where f is undefined do not count; those where an entry saturates do.
         """
+        return self._errors(xs).largest
+
+    def _errors(self, xs: Sequence[Range]) -> Errors:
         (x,) = xs
         address_t, table_t, slope_t, words = self._types()
-        folded = fold(self.split.fold, x)
-        points, width = _test_points(folded, address_t)
-        grid = points * 2.0**-folded.fraction
-        entry = words[cast_to(points, folded.fraction, address_t) % len(words)] * table_t.step
-        want = np.clip(part_float(self.function, grid, self.alpha), table_t.min, table_t.max)
-        errors = np.abs(entry - want)[defined_float(self.split.domain, grid)]
-        bound = float(errors.max(initial=0.0)) + self.split.curvature * (width * 2.0**-folded.fraction) ** 2 / 8
+        found = table_errors(self.function, self.alpha, fold(self.split.fold, x), address_t, words, table_t)
         if self.function is not Function.SELU:
-            return bound
+            return found
         slope = float(round_constant(np.array(SELU_SCALE), slope_t)) * slope_t.step
-        return max(bound, abs(slope - SELU_SCALE) * max(0, x.high) * 2.0**-x.fraction)  # above zero the entry is exactly 0
+        line = abs(slope - SELU_SCALE) * max(0.0, x.real_high)  # above zero the entry is exactly 0
+        return replace(found, largest=max(found.largest, line), inside=max(found.inside, line))
+
+    def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        folded = fold(self.split.fold, xs[0])
+        address_t, table_t, _, words = self._types()
+        found = self._errors(xs)
+        text = f"within {at_most(found.largest)} of the function for every input, before rounding"
+        if saturates(self.function, self.alpha, folded, table_t):
+            low, high = found.ends
+            at = f" (inputs from {low:.4g} to {high:.4g})" if self.split.fold is Fold.NONE and low < high else ""
+            text += f", and within {at_most(found.inside)} where it fits its table's type {table_t}{at}; beyond, it saturates"
+        return [f"{text}.", *self._missed(folded, address_t, table_t, len(words), hints)]
+
+    def _missed(self, x: Range, address_t: FixedType, table_t: FixedType, size: int, hints: Hints) -> list[str]:
+        """A note where derived types miss the noise that is asked for, with the setting that meets it."""
+        asked = hints.table_size is not None or "table" in hints.given
+        decibels = missed(self.function, self.alpha, x, address_t, table_t, hints)
+        if asked or decibels < MISSED:
+            return []
+        fix = "No TableSize meets it: use calibration data, or a narrower type of its input."
+        for bits in range(MAX_ADDRESS + 1, MAX_ASKED + 1):
+            larger = choose_address(self.function, self.alpha, x, table_t, replace(hints, table_size=1 << bits))
+            if missed(self.function, self.alpha, x, larger, table_t, hints) < MISSED:
+                fix = f"TableSize: {1 << bits} meets it."
+                break
+        return [f"its table of {size} entries misses TargetSQNR by {decibels:.0f} dB on likely inputs. {fix}"]
 
     # ---- emulation -------------------------------------------------------------------------------------------------------
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         (x,) = xs
-        if x.high - x.low < WHOLE:
-            low, high = min(x.low, 0), max(x.high, 0)
-            mantissas = np.concatenate([np.arange(0, high + 1), np.arange(low, 0)])  # in the order that negative indices read
-            whole = self._compute(mantissas, x)
-            kind = carrier(int(np.abs(whole).max(initial=0)))
-            values = whole.astype(kind) if kind is not None else whole
-            return lambda ops, watch: values.take(ops[0].astype(np.intp))
-        return lambda ops, watch: self._compute(ops[0], x)
+        watched, whole = self._watched(x), looked_up(lambda m: self._compute(m, x), x)
+
+        def run(ops: Sequence[Any], watch: Any) -> Any:
+            if watched is not None:
+                watched(ops[0], watch)
+            return self._compute(ops[0], x) if whole is None else whole.take(ops[0].astype(np.intp))
+
+        return run
+
+    def _watched(self, x: Range) -> Callable[[Any, Any], None] | None:
+        """What reports operands whose table part leaves the type of the entries; None where there are none."""
+        _, table_t, _, _ = self._types()
+        folded = fold(self.split.fold, x)
+        if not saturates(self.function, self.alpha, folded, table_t):
+            return None
+
+        def see(values: Any, watch: Any) -> None:
+            points = _folded(self.split.fold, values)
+            watch("table", unsaturated(self.function, self.alpha, points, x.fraction, table_t), table_t.fraction, table_t)
+
+        return see
 
     def _compute(self, values: Any, x: Range) -> Any:
         address_t, _, _, words = self._types()
@@ -215,6 +268,13 @@ class Table(Op):
         return simple_call("table.h", "table", exact, result, members, {"table": self.rom(x.lo.size)})
 
 
+class _Measured(Table):
+    """With operands outside its domain mirrored, and none nearer to the pole than ``NEAR``: those would outweigh all others."""
+
+    def evaluate_float(self, x: Any) -> Any:
+        return super().evaluate_float(np.where(np.abs(x) < NEAR, NEAR, np.abs(x) if self.split.domain == "positive" else x))
+
+
 def fold(kind: Fold, x: Range) -> Range:
     """The range of the folded operand."""
     if kind is Fold.NEG:
@@ -239,6 +299,16 @@ def _linear(kind: Linear, x: Any) -> Any:
     return x
 
 
+def _check(x: Range, table_t: FixedType, slope_t: FixedType) -> None:
+    for what, width, most in (("an entry", table_t.width, MAX_ENTRY), ("a slope", slope_t.width, MAX_ENTRY - 2)):
+        if width > most:
+            raise TypeResolutionError(f"A table has {what} of at most {most} bits, not {width}.", fix="Use a narrower type.")
+    if max(x.bound.bit_length() - x.fraction, -x.fraction) > MAX_REACH:
+        reach = x.bound.bit_length() - x.fraction
+        what = f"A function by table takes operands of up to {MAX_REACH} integer bits, not {reach}."
+        raise TypeResolutionError(what, fix="Give its input fewer integer bits.")
+
+
 def _zeros(value: int) -> int:
     """Zero bits at the end."""
     return (value & -value).bit_length() - 1 if value else 0
@@ -251,18 +321,3 @@ def _table(function: Function, alpha: float, address_t: FixedType, table_t: Fixe
     addresses = [*range(half), *(range(-half, 0) if address_t.signed else ())]
     low, high = table_t.min_mantissa, table_t.max_mantissa
     return tuple(entries(function, alpha, addresses, address_t.fraction, table_t.fraction, low, high))
-
-
-def _test_points(x: Range, address_t: FixedType) -> tuple[np.ndarray, int]:
-    """(mantissas of x between which the error of a monotonic part is largest, the widest gap between two of one entry)."""
-    down = x.fraction - address_t.fraction
-    low, high = x.low, x.high
-    if high - low < WHOLE:
-        return np.arange(low, high + 1), 0
-    centers = np.arange(address_t.min_mantissa, address_t.max_mantissa + 1, dtype=np.int64)
-    half = 1 << (down - 1) if down > 0 else 0
-    centers = centers << down if down > 0 else centers >> -down
-    tails = np.linspace(low, high, 4097).astype(np.int64)
-    near = np.array([-1, 0, 1, low, high])
-    points = np.concatenate([centers - half, centers + max(half - 1, 0), tails, near])
-    return np.unique(np.clip(points, low, high)), max(2 * half, math.ceil((high - low) / 4096))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nn2hls.errors import DataError, TypeResolutionError
 from nn2hls.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.ir import Const, Graph, Node
-from nn2hls.ops import Constant, Dense, Input, Softmax, Strategy, Table
+from nn2hls.ops import Constant, Dense, Input, Strategy
 from nn2hls.ops.base import Hints
 from nn2hls.passes.base import Context, LayerSettings, Provenance
 from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, moved
@@ -27,7 +27,7 @@ BIASED = 2  # bits: fewer than three are not worth a rounding
 
 def resolve_types(graph: Graph, context: Context) -> Graph:
     """Resolve types in topological order by the rules of docs/precision.md."""
-    signals = measure(graph, context) if context.signals is None else context.signals
+    signals = measure(away_from_poles(graph), context) if context.signals is None else context.signals
     done: dict[str, Node] = {}
     ranges: dict[str, Range] = {}
     for node in graph:
@@ -38,10 +38,18 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
             raise TypeResolutionError(
                 what, where=node.origin.layer or node.name, fix="Give it types of another size."
             ) from error
+        except TypeResolutionError as error:
+            place = error.where or node.origin.layer or node.name
+            raise TypeResolutionError(error.what, where=place, fix=error.fix) from error
         rounded(node, typed, context)
         done[node.name], ranges[node.name] = typed, values
     _tell_guesses(context)
     return Graph(tuple(done.values()), graph.outputs)
+
+
+def away_from_poles(graph: Graph) -> Graph:
+    """The graph with ops in whose values an operand outside a function's domain does not count as a pole."""
+    return Graph(tuple(dataclasses.replace(n, op=n.op.measured()) for n in graph), graph.outputs)
 
 
 def _resolve(
@@ -69,8 +77,7 @@ def _resolve(
     context.notes += unused(node, settings, hints.given)
     if isinstance(op, Dense):
         op = op.replace(reuse=settings.reuse, strategy=Strategy(settings.strategy))
-    if isinstance(op, Table | Softmax):
-        context.notes.append(f"{node.name}: within {op.bound(xs):.2g} of the function for every input, before rounding.")
+    context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
     exact = op.exact(xs)
     if given:
         why = given_result(given, exact, settings)

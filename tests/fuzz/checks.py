@@ -15,7 +15,7 @@ from nn2hls.analysis import demanded, graph_ranges
 from nn2hls.design import Design, convert
 from nn2hls.emit import Options, emit
 from nn2hls.errors import GraphError, Nn2hlsError, ToolError
-from nn2hls.ops import Constant, Function, Softmax, Table
+from nn2hls.ops import Constant, Function, Normalised, Softmax, Table
 from nn2hls.ranges import ints
 from nn2hls.tools.gxx import FLAGS, compile_project
 
@@ -173,7 +173,7 @@ def check_bounds(case: Case) -> None:
     """What ``convert`` prints of a table's error holds for the operands that came."""
     printed = {m[1]: float(m[2]) for m in map(_BOUND.match, case.design.notes) if m}
     for node in case.resolved:
-        if not isinstance(node.op, Table | Softmax) or node.name not in printed:
+        if not isinstance(node.op, Table | Normalised | Softmax) or node.name not in printed:
             continue
         (operand,) = case.resolved.operands(node)
         for event in range(EVENTS):

@@ -3,13 +3,14 @@
 from functools import lru_cache
 
 import numpy as np
-from slow import activation, elementwise, softmax, table
+from slow import activation, elementwise, inverse, softmax, table
 from slow.dense import dense_slow
 from slow.fixed import cast_slow, value_slow
 
 from nn2hls import ops
 
 _SIMPLE = {
+    ops.Normalised: lambda op, x, n: inverse.normalised(op, x),
     ops.Relu: lambda op, x, n: activation.relu(op, x),
     ops.LeakyRelu: lambda op, x, n: activation.leaky_relu(op, x, np.broadcast_to(op.slope.array, n.shape).ravel()[n.at]),
     ops.Clip: lambda op, x, n: activation.clip(op, x),

@@ -67,9 +67,17 @@ def part(name, a, alpha, step):
 
 
 def rounded_part(name, a, alpha, step, kind):
-    """The mantissa of an entry: half to even, saturated. mpmath's nint is half to even."""
+    """The mantissa of an entry: half to even, saturated. mpmath's nint is half to even.
+
+    Algebraic functions aside, a value that looks halfway is one that its 60 digits do not tell from a limit, on the side of
+    zero; at zero itself it is exact.
+    """
     value = part(name, a, alpha, step) * mpf(2) ** kind.fraction
-    return fold_slow(int(mpmath.nint(value)), kind.width, kind.signed, "SAT")
+    value = min(max(value, -(mpf(2) ** (kind.width + 1))), mpf(2) ** (kind.width + 1))
+    number = int(mpmath.nint(value))
+    if abs(value - number) == mpf(1) / 2 and a != 0 and name not in ("softsign", "sqrt", "rsqrt", "reciprocal"):
+        number = int(mpmath.floor(abs(value))) * (1 if value > 0 else -1)
+    return fold_slow(number, kind.width, kind.signed, "SAT")
 
 
 def table(op, x):
