@@ -5,64 +5,108 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nn2hls.analysis import demanded
-from nn2hls.compare import Comparison, LayerComparison, Need, compare_output, decibels, labels_of
+from nn2hls.compare import BLAME_FROM, Comparison, LayerComparison, Need, compare_output, labels_of
 from nn2hls.compare_own import Finding, Layer, examine, missing_integer, narrowed, type_of_cast, widened
 from nn2hls.emulate import Overflow, OverflowLog
 from nn2hls.fixed import Overflow as Mode
-from nn2hls.ir import Node
+from nn2hls.ir import Graph, Node
+from nn2hls.judge import Judge, Own, metric_named
 from nn2hls.ops import Constant
 from nn2hls.reference import run_float
+from nn2hls.scores import Power
 
 if TYPE_CHECKING:
     from nn2hls.design import Design
 
 SAMPLE = 4096  # events that are run at a time; the first of them judge each layer alone
-BLAME_FROM = 6.0  # dB: one bit
 
 
 @dataclass
 class _Sums:
-    """What is gathered of one node over all events."""
+    """What is gathered of one node over all events; of values that float gives as NaN or Inf only their number."""
 
-    signal: float = 0.0
-    noise: float = 0.0
+    signal: Power = field(default_factory=Power)
+    noise: Power = field(default_factory=Power)
     error: float = 0.0
     low: float = math.inf
     high: float = -math.inf
+    infinite: int = 0
 
     def add(self, reference: np.ndarray, fixed: np.ndarray) -> None:
         """Add events."""
+        finite = np.isfinite(reference)
+        if not finite.all():
+            self.infinite += int(np.count_nonzero(~finite))
+            reference, fixed = reference[finite], fixed[finite]
         if not reference.size:
             return
-        difference = fixed - reference
-        self.signal += float(np.sum(np.square(reference)))
-        self.noise += float(np.sum(np.square(difference)))
-        self.error = max(self.error, float(np.abs(difference).max()))
+        self.signal.add(reference)
+        self.noise.add_differences(fixed, reference)
+        with np.errstate(over="ignore"):
+            self.error = max(self.error, float(np.abs(fixed - reference).max()))
         self.low, self.high = min(self.low, float(reference.min())), max(self.high, float(reference.max()))
 
 
-def compare_design(design: Design, inputs: Sequence[np.ndarray], labels: Any = None) -> Comparison:
+def judges(
+    graph: Graph, events: int, labels: Any = None, metric: str | Own | None = None, threshold: float | None = None
+) -> list[Judge]:
+    """The judge of each output of a float graph; see :meth:`nn2hls.judge.Judge.of`.
+
+    Args:
+        graph: The float graph.
+        events: How many are judged.
+        labels: Of the first output; a list, or arrays by name, for several outputs.
+        metric: The same for all outputs; one that needs labels is asked of the outputs that have some.
+        threshold: Of the outputs of one value.
+    """
+    given, names = labels_of(labels, graph.outputs), graph.outputs
+    sizes = [int(np.prod(graph[name].shape)) for name in names]
+    chosen = metric_named(metric)
+    some = chosen is not None and chosen.labelled and any(y is not None for y in given)
+    single = threshold is not None and 1 in sizes
+    return [
+        Judge.of(
+            *(graph, name, (events, size), y),
+            None if some and y is None else metric,
+            None if single and size != 1 else threshold,
+        )
+        for name, size, y in zip(names, sizes, given, strict=True)
+    ]
+
+
+def compare_design(
+    design: Design,
+    inputs: Sequence[np.ndarray],
+    labels: Any = None,
+    metric: str | Own | None = None,
+    threshold: float | None = None,
+) -> Comparison:
     """Compare a design with its float graph.
 
     Args:
         design: With types.
         inputs: One checked array (events, *shape) per input.
-        labels: Of the first output, class numbers or one-hot; a list for several outputs.
+        labels, metric, threshold: See :func:`judges`.
     """
+    by = judges(design.float_graph, len(inputs[0]) if inputs else 1, labels, metric, threshold)
     run = _Run(design, inputs)
-    given = labels_of(labels, len(design.graph.outputs))
-    pairs = zip(design.graph.outputs, design.float_graph.outputs, given, strict=True)
-    outputs = tuple(compare_output(n, run.float_outputs[f], run.fixed_outputs[n], y) for n, f, y in pairs)
+    pairs = zip(design.graph.outputs, design.float_graph.outputs, by, strict=True)
+    outputs = tuple(compare_output(n, run.float_outputs[f], run.fixed_outputs[n], judge=j) for n, f, j in pairs)
     layers = _Judge(design, run).layers()
-    guilty = [x for x in layers if (x.drop or 0.0) >= BLAME_FROM and x.own_sqnr is not None]
+    guilty = [x for x in layers if (x.drop or 0.0) >= BLAME_FROM and _own_noise(x)]
     worst = max(guilty, key=lambda x: x.drop or 0.0, default=None)
     return Comparison(outputs, tuple(layers), worst.name if worst else None)
+
+
+def _own_noise(x: LayerComparison) -> bool:
+    """Whether a good part of the noise is the layer's own: a layer that is exact can amplify that of its operands."""
+    return x.own_sqnr is not None and x.sqnr is not None and x.own_sqnr < x.sqnr + BLAME_FROM
 
 
 class _Run:
@@ -111,7 +155,7 @@ class _Judge:
     def __init__(self, design: Design, run: _Run) -> None:
         self.design, self.run = design, run
         self.found = {o.layer: o for o in run.log.overflows()}
-        self.sqnr = {name: decibels(s.signal, s.noise) for name, s in run.sums.items()}
+        self.sqnr = {name: s.signal.over(s.noise) for name, s in run.sums.items()}
         self.dirty: set[str] = set()  # nodes behind an overflow
 
     def layers(self) -> list[LayerComparison]:
@@ -133,10 +177,10 @@ class _Judge:
         needs: tuple[Need, ...] = alone.needs
         if integer or alone.fraction:
             needs = (widened("result", kind, integer, alone.fraction, negative=low < 0), *needs)
-        row = LayerComparison(node.name, str(kind), kind.min, kind.max, low, high, self.sqnr[node.name], sums.error, alone.sqnr)
-        return dataclasses.replace(
-            row, drop=self._drop(node, target), needs=needs, shows=node.origin.trace_key, **_counts(found)
-        )
+        error = None if sums.infinite and sums.low > sums.high else sums.error
+        row = LayerComparison(node.name, str(kind), kind.min, kind.max, low, high, self.sqnr[node.name], error, alone.sqnr)
+        row = dataclasses.replace(row, drop=self._drop(node, target), shows=node.origin.trace_key, infinite=sums.infinite)
+        return dataclasses.replace(row, needs=needs, **_counts(found))
 
     def _integer(self, node: Node, low: float, high: float, fraction: int) -> int:
         """Missing integer bits: what the run saw; what float says when it rounded otherwise or an overflow spoilt it before."""
@@ -149,14 +193,15 @@ class _Judge:
     def _alone(self, node: Node, target: float) -> Finding:
         graph, sample = self.design.graph, self.run.sample
         operands = graph.operands(node)
-        names = list(node.inputs) or [node.name]
+        source = self.design.float_graph[node.name]
         return examine(
             Layer(
                 node,
-                self.design.float_graph[node.name].op,
+                source.op,
                 operands,
                 [self.design.emulator.ranges[o.name] for o in operands],
-                [sample[name] for name in names],
+                [sample[name] for name in node.inputs or source.inputs],
+                sample[node.name],
                 [self.run.read.get(o.name, np.ones(o.shape, dtype=bool)) for o in operands],
                 self.run.read[node.name],
                 self.run.read_float[node.name],
@@ -171,7 +216,8 @@ class _Judge:
             return 0.0
         if math.isinf(mine):
             return None
-        before = [self.sqnr.get(name) for name in node.inputs]
+        # A layer that rounding made constant reads nothing any more; in float it does.
+        before = [self.sqnr.get(name) for name in node.inputs or self.design.float_graph[node.name].inputs]
         return max(0.0, min([target, *(b for b in before if b is not None)]) - mine)
 
 

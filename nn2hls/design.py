@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nn2hls.compare import Comparison
     from nn2hls.emit import Options
     from nn2hls.estimate import Estimate
+    from nn2hls.judge import Own
     from nn2hls.plan import Sizer
     from nn2hls.project import Project
     from nn2hls.tools.build import CoreOrder
@@ -258,17 +259,20 @@ class Design:
             lines = "\n".join(f"  {o}" for o in found)
             warnings.warn(f"Values left the range of their types:\n{lines}", OverflowWarning, stacklevel=3)
 
-    def compare(self, x: Data, y: Any = None) -> Comparison:
-        """Fixed against float: per output errors, SQNR and agreement, accuracy and AUC with labels ``y``; per layer ranges,
-        overflows, SQNR, who loses it, and the bits that would mend it.
+    def compare(self, x: Data, y: Any = None, *, metric: str | Own | None = None, threshold: float | None = None) -> Comparison:
+        """Fixed against float: per output errors, SQNR, and by what it is agreement, accuracy and AUC of classes or MSE and MAE
+        of values; per layer ranges, overflows, SQNR, who loses it, and the bits that would mend it.
 
         Args:
             x: One array (events, *shape) per input.
-            y: Labels of the first output, class numbers or one-hot; a list for several outputs.
+            y: Labels of the first output: class numbers, one-hot, or values; for several outputs a list, or arrays by name.
+            metric: ``accuracy``, ``agreement``, ``auc``, ``mse``, ``mae``, ``sqnr``, or a function of (labels, answers) that is
+                better when larger; without, what the output is decides: a softmax or a sigmoid answers with classes.
+            threshold: Above it an output of a single value answers yes; without, one half.
         """
         from nn2hls.compare_layers import compare_design
 
-        return compare_design(self, check_inputs(self.graph, x, events=True), y)
+        return compare_design(self, check_inputs(self.graph, x, events=True), y, metric, threshold)
 
     # ---- size ------------------------------------------------------------------------------------------------------------
 

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import hls_config, mlp
 
-from nn2hls.compare import auc, class_numbers, compare_output, roc, sqnr
+from nn2hls.compare import compare_output
 from nn2hls.design import convert
 from nn2hls.errors import DataError
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge
+from nn2hls.scores import auc, class_numbers, roc, sqnr
 
 SCORES = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
 
