@@ -83,16 +83,18 @@ class Need:
     """Bits that one type of a layer misses.
 
     Args:
-        word: As in the config: ``result``, ``weight``, ``bias``, ``accum`` ...; ``table`` for tables, without numbers.
+        word: As in the config: ``result``, ``weight``, ``bias``, ``accum`` ...; ``table`` without bits for too few entries.
         integer: So that nothing leaves the range.
         fraction: So that its rounding alone keeps to the layer's TargetSQNR.
-        type: The type with these bits added; None for tables.
+        type: The type with these bits added; None where it is no type that is missing.
+        entries: TableSize that mends a table; None: not asked for, or, without bits too, nothing that was tried mends it.
     """
 
     word: str
     integer: int = 0
     fraction: int = 0
     type: str | None = None
+    entries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class LayerComparison:
         needs: What would mend the layer.
         shows: The user's layer whose output the value is, as in ``trace``; empty when it is none.
         infinite: Values that float gives as NaN or Inf; everything else leaves them out.
+        folded: The user's layer that was folded into this one, which a type of its own for either would undo; empty when none.
+        raised: A TargetSQNR that gives derived types the bits they miss; None where a type is given.
     """
 
     name: str
@@ -133,6 +137,8 @@ class LayerComparison:
     needs: tuple[Need, ...] = ()
     shows: str = ""
     infinite: int = 0
+    folded: str = ""
+    raised: float | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from nn2hls.fixed import Overflow as Mode
 from nn2hls.ir import Graph, Node
 from nn2hls.judge import Judge, Own, metric_named
 from nn2hls.ops import Constant
+from nn2hls.passes.base import LayerSettings
 from nn2hls.reference import run_float
 from nn2hls.scores import Power
 
@@ -171,26 +172,40 @@ class _Judge:
     def _node(self, node: Node) -> LayerComparison:
         kind, sums, found = node.result_type, self.run.sums[node.name], self.found.get(node.name)
         low, high = (0.0, 0.0) if sums.low > sums.high else (sums.low + 0.0, sums.high + 0.0)  # no -0
-        target = self.design.config.settings_of(node).target_sqnr
-        alone = self._alone(node, target)
-        integer = self._integer(node, low, high, alone.fraction)
+        settings = self.design.config.settings_of(node)
+        target, alone = settings.target_sqnr, self._alone(node, settings)
+        integer = self._integer(node, low, high, alone)
         needs: tuple[Need, ...] = alone.needs
         if integer or alone.fraction:
             needs = (widened("result", kind, integer, alone.fraction, negative=low < 0), *needs)
         error = None if sums.infinite and sums.low > sums.high else sums.error
         row = LayerComparison(node.name, str(kind), kind.min, kind.max, low, high, self.sqnr[node.name], error, alone.sqnr)
+        if node.origin.folded and not settings.own_type:
+            row = dataclasses.replace(row, folded=node.origin.folded, raised=self._raised(node, needs, target))
         row = dataclasses.replace(row, drop=self._drop(node, target), shows=node.origin.trace_key, infinite=sums.infinite)
         return dataclasses.replace(row, needs=needs, **_counts(found))
 
-    def _integer(self, node: Node, low: float, high: float, fraction: int) -> int:
-        """Missing integer bits: what the run saw; what float says when it rounded otherwise or an overflow spoilt it before."""
-        if fraction or isinstance(node.op, Constant) or self.dirty & set(node.inputs):
+    def _raised(self, node: Node, needs: Sequence[Need], target: float) -> float | None:
+        """A TargetSQNR that gives derived types the fraction bits they miss, 6 dB a bit; None where types are given."""
+        given = {r.word for r in self.design.types.get(node.name, ()) if r.level == "given"}
+        wanted = max((need.fraction for need in needs), default=0)
+        return target + BLAME_FROM * wanted if wanted and not given & {need.word for need in needs} else None
+
+    def _integer(self, node: Node, low: float, high: float, alone: Finding) -> int:
+        """Missing integer bits: what the run saw; what float says when it rounded otherwise or values were spoilt before."""
+        fraction = alone.fraction
+        if (
+            fraction
+            or any(need.integer for need in alone.needs)
+            or isinstance(node.op, Constant)
+            or self.dirty & set(node.inputs)
+        ):
             kind = type_of_cast(node)
             return missing_integer(low, high, dataclasses.replace(kind, width=kind.width + fraction))
         found = self.found.get(node.name)
         return found.bits if found else 0
 
-    def _alone(self, node: Node, target: float) -> Finding:
+    def _alone(self, node: Node, settings: LayerSettings) -> Finding:
         graph, sample = self.design.graph, self.run.sample
         operands = graph.operands(node)
         source = self.design.float_graph[node.name]
@@ -205,8 +220,9 @@ class _Judge:
                 [self.run.read.get(o.name, np.ones(o.shape, dtype=bool)) for o in operands],
                 self.run.read[node.name],
                 self.run.read_float[node.name],
-                target,
+                settings,
                 self.design.types.get(node.name, ()),
+                self.design.signals,
             )
         )
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from nn2hls.compare import Need
+from nn2hls.compare_mend import Trial, mend_table
 from nn2hls.emulate import OverflowLog, ints_of, quantise, round_exact
 from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.ir import Const, Node
 from nn2hls.ops import Constant, Dense, Input, Softmax, Table
 from nn2hls.ops.base import Op
-from nn2hls.passes.base import Provenance
+from nn2hls.passes.base import LayerSettings, Provenance
 from nn2hls.ranges import FLOAT64_EXACT, Range
 from nn2hls.scores import decibels
 
@@ -38,8 +39,9 @@ class Layer:
         used: Which elements of each operand anybody reads, boolean, of its shape.
         read: Which elements of its result anybody reads, boolean, of its shape.
         read_float: The same in the float graph, where no weight was rounded to zero, of the shape of the user's layer.
-        target: Its TargetSQNR in dB.
+        settings: Of the layer.
         types: Where its types come from.
+        signals: Float statistics of all nodes, by which types were derived; empty when nobody kept them.
     """
 
     node: Node
@@ -51,8 +53,14 @@ class Layer:
     used: Sequence[np.ndarray]
     read: np.ndarray
     read_float: np.ndarray
-    target: float
+    settings: LayerSettings
     types: Sequence[Provenance] = ()
+    signals: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def target(self) -> float:
+        """Its TargetSQNR in dB."""
+        return self.settings.target_sqnr
 
 
 @dataclass(frozen=True)
@@ -133,13 +141,31 @@ def _examine_layer(layer: Layer, mantissas: Sequence[np.ndarray], values: Sequen
 
     missing = _missing(rounding, signal, layer.target)
     needs += _accumulator(layer, mantissas, signal, unit)
-    excess = _power(ideal - wanted, unit) / max(_allowed(signal, layer.target), 2.0**-1000)
-    if isinstance(layer.node.op, Table | Softmax) and excess > 1:
-        if [r.word for r in layer.types if r.level == "given"] == ["result"]:  # tables follow a result type that is given
-            missing = max(missing, math.ceil(math.log2(excess) / 2))
-        else:
-            needs.append(Need("table"))
+    if isinstance(layer.node.op, Table | Softmax):
+        needs += _table(layer, mantissas, wanted, signal, unit)
     return Finding(decibels(signal, _power(result - wanted, unit)), missing, tuple(needs))
+
+
+def _table(layer: Layer, mantissas: Sequence[np.ndarray], wanted: np.ndarray, signal: float, unit: int) -> Iterator[Need]:
+    """What would mend a table whose own noise is too large; ``table`` without settings where nothing does."""
+    allowed = max(_allowed(signal, layer.target), 2.0**-1000)
+
+    def excess(op: Op) -> float:
+        values = _values(_run(op, layer.ranges, mantissas), op.exact(layer.ranges).fraction)
+        return _power(values[:, layer.read] - wanted, unit) / allowed
+
+    now = excess(layer.node.op)
+    if now <= 1:
+        return
+    floats = map(narrowed, layer.operands, layer.floats)
+    trial = Trial(layer.node, layer.source, layer.operands, layer.settings, layer.signals, list(floats))
+    mend = mend_table(trial, layer.types, excess, now)
+    old = {r.word: r.type for r in layer.types}
+    for word, kind in mend.types.items() if mend else ():
+        shown = kind if word == "result" else kind.with_modes(Rounding.TRN, Overflow.WRAP)  # entries have modes of their own
+        yield Need(word, kind.integer - old[word].integer, kind.fraction - old[word].fraction, str(shown))
+    if mend is None or mend.entries:
+        yield Need("table", entries=mend.entries if mend else None)
 
 
 def type_of_cast(node: Node) -> FixedType:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import re
 from collections.abc import Sequence
 
 from nn2hls import text
 from nn2hls.compare import BLAME_FROM, Comparison, LayerComparison, Need, OutputComparison
+from nn2hls.fixed import FixedType
 from nn2hls.judge import METRICS
 
 
@@ -119,14 +123,43 @@ def _blame_text(result: Comparison) -> str:
     for x in result.layers:
         for need in x.needs:
             mends.setdefault(x.name.removesuffix(f".{need.word}") if x.low is None else x.name, []).append(need)
+    folded = {x.name: x for x in result.layers if x.folded}
     if not mends:
         lines.append("No type misses bits for its TargetSQNR.")
         return "\n".join(lines) + "\n"
     lines.append("What would mend it, under HLSConfig: LayerName:")
-    for name, needs in mends.items():
-        types = ", ".join(f"{n.word}: '{n.type}'" for n in needs if n.type)
-        words = [f"Precision: {{{types}}}"] if types else []
-        if any(not n.type for n in needs):
-            words.append("(its table is too coarse: a larger TableSize or TargetSQNR)")
-        lines.append(f"  {name}: {' '.join(words)}")
+    lines += [f"  {_mend_line(name, needs, folded.get(name))}" for name, needs in mends.items()]
     return "\n".join(lines) + "\n"
+
+
+def _mend_line(name: str, needs: Sequence[Need], folded: LayerComparison | None) -> str:
+    """A line of YAML: the settings of one layer, or a comment where none is known."""
+    key = name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", name) else json.dumps(name)
+    if folded:
+        why = f"a type of its own would undo that {folded.folded} is folded into it"
+        return f"{key}: {{TargetSQNR: {folded.raised:g}}}" if folded.raised else f"# {key}: {why}; widen Precision of Model"
+    types = ", ".join(f"{n.word}: '{n.type}'" for n in _widest(needs))
+    words = [f"Precision: {{{types}}}"] if types else []
+    words += [f"TableSize: {n.entries}" for n in needs if n.entries]
+    if not words:
+        return f"# {key}: its table is too coarse, and no setting that was tried mends it"
+    return f"{key}: {{{', '.join(words)}}}"
+
+
+def _widest(needs: Sequence[Need]) -> list[Need]:
+    """One type a word: all integer and all fraction bits that are asked for."""
+    found: dict[str, Need] = {}
+    for need in needs:
+        if need.type:
+            other = found.get(need.word)
+            found[need.word] = need if other is None else _both(other, need)
+    return list(found.values())
+
+
+def _both(a: Need, b: Need) -> Need:
+    kinds = [FixedType.parse(str(n.type)) for n in (a, b)]
+    integer, fraction = max(k.integer for k in kinds), max(k.fraction for k in kinds)
+    signed = any(k.signed for k in kinds)
+    return dataclasses.replace(
+        a, type=str(dataclasses.replace(kinds[0], width=integer + fraction, integer=integer, signed=signed))
+    )

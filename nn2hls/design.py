@@ -20,6 +20,7 @@ from nn2hls.inputs import Data, check_finite, check_inputs
 from nn2hls.ir import Graph, Node
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
+from nn2hls.passes.resolve_types import measure
 from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
 from nn2hls.vectors import test_vectors
@@ -126,8 +127,9 @@ def convert(
     data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
     context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
+    context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types)
+    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types, context.signals)
 
 
 def _part_notes(config: Config) -> list[str]:
@@ -162,6 +164,7 @@ class Design:
         config: The settings it was converted with.
         notes: What the conversion has to say.
         types: For each node where its types come from, that of its result first.
+        signals: Float statistics of each node, by which types were derived.
     """
 
     graph: Graph
@@ -169,6 +172,7 @@ class Design:
     config: Config
     notes: tuple[str, ...] = ()
     types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
+    signals: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:

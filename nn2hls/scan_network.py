@@ -139,7 +139,8 @@ class Network:
         """
         graph, signals, notes = self.stage(config)
         context = Context(config.settings_of, self.calibration, [*config.notes, *notes], signals)
-        return Design(run_passes(graph, context, typed=True), graph, config, tuple(context.notes))
+        fixed = run_passes(graph, context, typed=True)
+        return Design(fixed, graph, config, tuple(context.notes), context.types, signals)
 
     def answers(self, design: Design) -> dict[str, Any]:
         """What a design answers, against float and labels: the fields of a Point that do not depend on the reuse factor."""
