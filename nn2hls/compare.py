@@ -12,7 +12,7 @@ import numpy as np
 
 from nn2hls import text
 from nn2hls.errors import DataError, suggest
-from nn2hls.judge import Judge
+from nn2hls.judge import METRICS, Judge
 from nn2hls.scores import auc, sqnr
 
 BLAME_FROM = 6.0  # dB: one bit
@@ -141,7 +141,7 @@ class LayerComparison:
     raised: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """All outputs and all layers.
 
@@ -155,6 +155,13 @@ class Comparison:
     outputs: tuple[OutputComparison, ...]
     layers: tuple[LayerComparison, ...] = ()
     blame: str | None = None
+
+    def __repr__(self) -> str:
+        shown = [f"{o.name}: {METRICS['sqnr'].show(math.inf if o.sqnr is None else o.sqnr)}" for o in self.outputs]
+        return f"Comparison({', '.join(shown)}, {text.plural(len(self.layers), 'layer')}, blame={self.blame!r})"
+
+    def __str__(self) -> str:
+        return self.text()
 
     def layer(self, name: str) -> LayerComparison:
         """The layer of this name."""
