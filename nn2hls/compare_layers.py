@@ -17,7 +17,7 @@ from nn2hls.emulate import Overflow, OverflowLog
 from nn2hls.fixed import Overflow as Mode
 from nn2hls.ir import Graph, Node
 from nn2hls.judge import Judge, Own, metric_named
-from nn2hls.ops import Constant
+from nn2hls.ops import Constant, Input
 from nn2hls.passes.base import LayerSettings
 from nn2hls.reference import run_float
 from nn2hls.scores import Power
@@ -118,9 +118,10 @@ class _Run:
         known = design.float_graph.by_name
         self.nodes = [n for n in design.graph if n.name in known]
         self.read_float = demanded(design.float_graph)
-        # Inputs are there whole, even those that nobody reads any more because rounding made the weights zero.
-        needed = {**demanded(design.graph), **{n.name: self.read_float[n.name] for n in design.graph.inputs}}
+        needed = demanded(design.graph)
         self.read = {n.name: np.broadcast_to(needed[n.name], n.shape) for n in self.nodes}
+        # Inputs, and layers that rounding made constant, count whole, even where nobody reads them any more.
+        self.whole = {n.name for n in self.nodes if isinstance(n.op, Input | Constant)}
         self.sums = {n.name: _Sums() for n in self.nodes}
         self.sample: Mapping[str, np.ndarray] = {}
         fixed: dict[str, list[np.ndarray]] = {name: [] for name in design.graph.outputs}
@@ -144,8 +145,12 @@ class _Run:
 
         design.emulator.run(part, take, wanted, log=self.log)
         for node in self.nodes:
-            read = self.read[node.name]
-            self.sums[node.name].add(narrowed(node, reference[node.name])[:, read], values[node.name][:, read])
+            exact, fixed, read = reference[node.name], values[node.name], self.read[node.name]
+            if node.name in self.whole:
+                fixed, read = node.whole(fixed), self.read_float[node.name]
+            else:
+                exact = narrowed(node, exact)
+            self.sums[node.name].add(exact[:, read], fixed[:, read])
         self.sample = self.sample or reference
         return reference, values
 

@@ -179,13 +179,13 @@ def _examine_source(layer: Layer) -> Finding:
     node, kind, unit = layer.node, type_of_cast(layer.node), _unit(layer.result)
     wanted = layer.result[:, layer.read_float]
     signal = _power(wanted, unit)
+    needs: tuple[Need, ...] = ()
     if layer.floats:
         assert isinstance(node.op, Constant)
-        alone = _values(node.op.value.array, kind.fraction)[layer.read] - narrowed(node, layer.result)[:, layer.read]
-        needs = tuple(_constants(layer, layer.floats, wanted, unit))
+        mantissas, needs = node.op.value.array[None], tuple(_constants(layer, layer.floats, wanted, unit))
     else:
-        values = quantise(layer.result, dataclasses.replace(node, type=kind), OverflowLog())
-        alone, needs = _values(values, kind.fraction)[:, layer.read_float] - wanted, ()
+        mantissas = quantise(layer.result, dataclasses.replace(node, type=kind), OverflowLog())
+    alone = node.whole(_values(mantissas, kind.fraction))[:, layer.read_float] - wanted
 
     def rounding(more: int) -> float:
         return _power(_rounded(wanted, kind.fraction + more, kind.rounding) - wanted, unit)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Sequence
+
+import yaml
 
 from nn2hls import text
 from nn2hls.compare import BLAME_FROM, Comparison, LayerComparison, Need, OutputComparison
@@ -134,7 +135,7 @@ def _blame_text(result: Comparison) -> str:
 
 def _mend_line(name: str, needs: Sequence[Need], folded: LayerComparison | None) -> str:
     """A line of YAML: the settings of one layer, or a comment where none is known."""
-    key = name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", name) else json.dumps(name)
+    key = _yaml_key(name)
     if folded:
         why = f"a type of its own would undo that {folded.folded} is folded into it"
         return f"{key}: {{TargetSQNR: {folded.raised:g}}}" if folded.raised else f"# {key}: {why}; widen Precision of Model"
@@ -144,6 +145,14 @@ def _mend_line(name: str, needs: Sequence[Need], folded: LayerComparison | None)
     if not words:
         return f"# {key}: its table is too coarse, and no setting that was tried mends it"
     return f"{key}: {{{', '.join(words)}}}"
+
+
+def _yaml_key(name: str) -> str:
+    """A name as YAML reads it back: plain where it can stand so, else quoted."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", name) and yaml.safe_load(name) == name:
+        return name
+    quoted = {'"': '\\"', "\\": "\\\\"}
+    return '"' + "".join(quoted.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in name) + '"'
 
 
 def _widest(needs: Sequence[Need]) -> list[Need]:

@@ -101,7 +101,7 @@ class Scan:
         return text.csv_lines([f.name for f in fields(Point)], (asdict(p).values() for p in self.points))
 
     def text(self) -> str:
-        """For people: the points that are designs, the reasons why others are none, and what answers were judged as."""
+        """For people: points that are designs, reasons why others are none, what answers were judged as, and the time."""
         several = len({p.network for p in self.points}) > 1
         shown = [c for c in _COLUMNS if c.needed(self)]
         head = ["network"] * several + ["precision", "reuse", *(c.head(self) for c in shown)]
@@ -115,7 +115,9 @@ class Scan:
             if not p.error
         ]
         failed = [f"{p.network} {p.precision} reuse {p.reuse}: {p.error}\n".lstrip() for p in self.points if p.error]
-        return text.table(head, rows) + "".join(failed) + self._judged()
+        took = f"\n{text.plural(len(self.points), 'design')} in {self.seconds:.1f} s"
+        took += f", {self.resumed} of them from the record\n" if self.resumed else "\n"
+        return text.table(head, rows) + "".join(failed) + self._judged() + took
 
     def _judged(self) -> str:
         """What the answers were judged as, and why; once where all networks are alike."""

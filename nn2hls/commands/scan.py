@@ -91,8 +91,7 @@ def _report(args: Namespace, result: Any, notes: tuple[str, ...]) -> Result:
 
     from nn2hls.text import finite
 
-    text = result.text() + f"\n{len(result.points)} designs in {result.seconds:.1f} s"
-    text += f", {result.resumed} of them from the record\n" if result.resumed else "\n"
+    text = result.text()
     if args.output:
         as_json = args.output.suffix == ".json"
         content = json.dumps(finite(result.to_dict()), indent=1) + "\n" if as_json else result.csv()
