@@ -52,15 +52,15 @@ class Study:
             v.name: kinds.CategoricalDistribution(v.choices) if v.choices else kinds.IntDistribution(v.low, v.high)
             for v in space.variables
         }
+        # Whatever an altered database holds instead of trials surfaces as these.
+        wrong = (optuna.exceptions.OptunaError, storage_error, ImportError, ValueError, TypeError, LookupError, AttributeError)
         try:
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=["maximize", "minimize", "minimize"], load_if_exists=True
             )
-        except (optuna.exceptions.OptunaError, storage_error, ImportError, ValueError) as error:
+        except wrong as error:
             fix = "Write it like sqlite:///search.db."
             raise ConfigError(f"The storage cannot be opened: {error}", where="--storage", fix=fix) from error
-        # Whatever an altered database holds instead of trials surfaces as these.
-        wrong = (optuna.exceptions.OptunaError, storage_error, ValueError, TypeError, KeyError, AttributeError)
         try:
             self._check(name)
             known = self._load()
@@ -77,7 +77,8 @@ class Study:
             if trial.state.is_finished():
                 found = trial.user_attrs.get("found")
                 made = found is not None and "error" not in found
-                if made and trial.user_attrs.get("checksum") != _checksum(trial.params, found):
+                kept = trial.user_attrs.get("checksum"), trial.values
+                if made and kept != (_checksum(trial.params, found), self._values(found)):
                     raise ValueError(f"the numbers of trial {trial.number} are not those that were measured")
                 self._known.setdefault(_key(trial.params), _candidate(trial.params, found))
         return len(trials)
