@@ -96,10 +96,11 @@ def compare_design(
         labels, metric, threshold: See :func:`judges`.
     """
     by = judges(design.float_graph, len(inputs[0]) if inputs else 1, labels, metric, threshold)
-    run = _Run(design, inputs)
+    with np.errstate(over="ignore", invalid="ignore"):  # what float does not hold is counted
+        run = _Run(design, inputs)
+        layers = _Judge(design, run).layers()
     pairs = zip(design.graph.outputs, design.float_graph.outputs, by, strict=True)
     outputs = tuple(compare_output(n, run.float_outputs[f], run.fixed_outputs[n], judge=j) for n, f, j in pairs)
-    layers = _Judge(design, run).layers()
     guilty = [x for x in layers if (x.drop or 0.0) >= BLAME_FROM and _own_noise(x)]
     worst = max(guilty, key=lambda x: x.drop or 0.0, default=None)
     return Comparison(outputs, tuple(layers), worst.name if worst else None)

@@ -75,9 +75,10 @@ def draw(
         ToolError: matplotlib is not installed.
     """
     by = judges(design.float_graph, len(x[0]) if x else 1, y, metric, threshold)
-    figures = {"ranges": _ranges(design, x)}
-    fixed, _ = design.run(list(x))
-    floats = design.predict_float(list(x))
+    with np.errstate(over="ignore", invalid="ignore"):  # what float does not hold is left out
+        figures = {"ranges": _ranges(design, x)}
+        fixed, _ = design.run(list(x))
+        floats = design.predict_float(list(x))
     answers = {
         name: Answers(a.reshape(len(a), -1), b.reshape(len(b), -1), judge)
         for name, a, b, judge in zip(
@@ -194,5 +195,6 @@ def _roc(outputs: Mapping[str, Answers]) -> Any:
         ax.set(title=drawn(name), xlabel="share of the class that is found", ylabel="share of the others taken for it")
         ax.set(yscale="log", xlim=(0, 1), ylim=(0.5 / max(len(truth), 1), 1))
         ax.grid(alpha=0.3)
-        ax.legend(fontsize="x-small")
+        if ax.lines:
+            ax.legend(fontsize="x-small")
     return figure

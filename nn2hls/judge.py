@@ -211,13 +211,13 @@ class Judge:
         return float(np.mean(self._each(reference, values)))
 
     def _each(self, reference: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """The metric of each event, where it is a mean over events."""
+        """What the metric is the mean of: of classes (events, 1), of values (events, values)."""
         if self.metric.classes:
             truth = self.answers(reference) if self.metric.name == "agreement" or self.truth is None else self.truth
-            return np.asarray(self.answers(values) == truth).astype(np.int8)
+            return np.asarray(self.answers(values) == truth).astype(np.int8)[:, None]
         error = values - self.target(reference)
         with np.errstate(over="ignore"):
-            return np.asarray((np.square(error) if self.metric.name == "mse" else np.abs(error)).mean(axis=1))
+            return np.asarray(np.square(error) if self.metric.name == "mse" else np.abs(error))
 
     def loss(self, reference: np.ndarray, values: np.ndarray) -> tuple[float, float]:
         """How much worse than float, and one standard deviation of it by the choice of the events.
@@ -233,7 +233,7 @@ class Judge:
             noise = np.square(values - reference).mean(axis=1)
             lost = noise / signal if signal else np.where(noise > 0, math.inf, 0.0)
         elif self.metric.own is None and name != "auc":
-            exact, found = self._each(reference, reference), self._each(reference, values)
+            exact, found = (self._each(reference, a).mean(axis=1) for a in (reference, values))
             lost = exact - found if self.metric.larger else found - exact
         else:
             whole = self._whole(reference, values)

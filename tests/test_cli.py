@@ -236,7 +236,7 @@ WRONG = {
     "estimate net.yml --part xcku116": (1, "Did you mean"),
     "emulate net.yml --input y.npy": (1, "input 'x' takes (events, 4)"),
     "compare net.yml --labels x.npy": (1, "neither class numbers nor one-hot"),
-    "compare net.yml --labels y.npy --labels y.npy": (2, "There are 2 files for 1 outputs"),
+    "compare net.yml --labels y.npy --labels y.npy": (2, "There are 2 files for 1 output."),
     "compare net.yml --labels fc2=y.npy --labels fc2=y.npy": (2, "has two files"),
     "compare net.yml --metric acuracy": (1, "Did you mean 'accuracy'?"),
     "compare net.yml --metric auc": (1, "AUC needs labels"),

@@ -143,6 +143,7 @@ def label_data(args: Namespace, outputs: Sequence[str]) -> Any:
         UsageError: There are more files than outputs, or one output has two.
     """
     from nn2hls.data import load_labels
+    from nn2hls.text import plural
 
     words = args.labels if isinstance(args.labels, list) else [args.labels] if args.labels else []
     if not words:
@@ -155,7 +156,8 @@ def label_data(args: Namespace, outputs: Sequence[str]) -> Any:
     for word in words:
         name = _named(word, outputs) or next(unnamed, None)
         if name is None or name in placed:
-            what = f"There are {len(words)} files for {len(outputs)} outputs." if name is None else f"'{name}' has two files."
+            count = f"{plural(len(words), 'file')} for {plural(len(outputs), 'output')}"
+            what = f"There are {count}." if name is None else f"'{name}' has two files."
             raise UsageError(what, where="--labels", fix=f"Outputs are {', '.join(outputs)}: --labels OUTPUT=FILE for each.")
         placed[name] = load_labels(str(word).removeprefix(f"{name}="), [name])[0]
     return [placed.get(name) for name in outputs]
