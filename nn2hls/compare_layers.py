@@ -14,6 +14,7 @@ from nn2hls.analysis import demanded
 from nn2hls.compare import BLAME_FROM, Comparison, LayerComparison, Need, compare_output, labels_of
 from nn2hls.compare_own import Finding, Layer, examine, missing_integer, narrowed, type_of_cast, widened
 from nn2hls.emulate import Overflow, OverflowLog
+from nn2hls.fixed import MAX_WIDTH
 from nn2hls.fixed import Overflow as Mode
 from nn2hls.ir import Graph, Node
 from nn2hls.judge import Judge, Own, metric_named
@@ -207,7 +208,7 @@ class _Judge:
             or self.dirty & set(node.inputs)
         ):
             kind = type_of_cast(node)
-            return missing_integer(low, high, dataclasses.replace(kind, width=kind.width + fraction))
+            return missing_integer(low, high, dataclasses.replace(kind, width=min(kind.width + fraction, MAX_WIDTH)))
         found = self.found.get(node.name)
         return found.bits if found else 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.errors import Nn2hlsError
-from nn2hls.fixed import FixedType
+from nn2hls.fixed import MAX_WIDTH, FixedType
 from nn2hls.ir import Graph, Node
 from nn2hls.ops import Input
 from nn2hls.ops.base import Op
@@ -103,4 +103,4 @@ def _tries(types: Sequence[Provenance]) -> Iterator[Mend]:
 
 
 def _wider(kind: FixedType, integer: int, fraction: int) -> FixedType:
-    return dataclasses.replace(kind, width=kind.width + integer + fraction, integer=kind.integer + integer)
+    return dataclasses.replace(kind, width=min(kind.width + integer + fraction, MAX_WIDTH), integer=kind.integer + integer)

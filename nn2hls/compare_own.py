@@ -13,7 +13,7 @@ import numpy as np
 from nn2hls.compare import Need
 from nn2hls.compare_mend import Trial, mend_table
 from nn2hls.emulate import OverflowLog, ints_of, quantise, round_exact
-from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
+from nn2hls.fixed import MAX_WIDTH, FixedType, Overflow, Rounding, cast_to
 from nn2hls.ir import Const, Node
 from nn2hls.ops import Constant, Dense, Input, Softmax, Table
 from nn2hls.ops.base import Op
@@ -81,7 +81,9 @@ class Finding:
 def widened(word: str, kind: FixedType, integer: int, fraction: int, *, negative: bool = False) -> Need:
     """A type with more bits; ``negative`` values need a signed one, whose sign is among the integer bits."""
     signed = kind.signed or negative
-    better = dataclasses.replace(kind, width=kind.width + integer + fraction, integer=kind.integer + integer, signed=signed)
+    whole = kind.integer + integer
+    fraction = min(fraction, MAX_WIDTH - whole - kind.fraction)  # no type is wider: then low bits go, as anywhere
+    better = dataclasses.replace(kind, width=whole + kind.fraction + fraction, integer=whole, signed=signed)
     return Need(word, integer, fraction, str(better))
 
 
@@ -136,7 +138,7 @@ def _examine_layer(layer: Layer, mantissas: Sequence[np.ndarray], values: Sequen
     ideal = _values(exact, fraction)
 
     def rounding(more: int) -> float:
-        finer = dataclasses.replace(kind, width=kind.width + more)
+        finer = dataclasses.replace(kind, width=min(kind.width + more, MAX_WIDTH))
         return _power(_values(cast_to(exact, fraction, finer, fits=True), finer.fraction) - ideal, unit)
 
     missing = _missing(rounding, signal, layer.target)
@@ -260,7 +262,7 @@ def _constants(layer: Layer, values: Sequence[np.ndarray], wanted: np.ndarray, u
             continue
         array, kind = constant.array, reason.type.with_modes(Rounding.RND_CONV, Overflow.SAT)
         fraction = _missing(_constant_noise(layer, reason, values, wanted, unit), signal, layer.target)
-        finer = dataclasses.replace(kind, width=kind.width + fraction)
+        finer = dataclasses.replace(kind, width=min(kind.width + fraction, MAX_WIDTH))
         integer = missing_integer(float(array.min(initial=0)), float(array.max(initial=0)), finer)
         if integer or fraction:
             yield widened(reason.word, reason.type, integer, fraction, negative=bool((array < 0).any()))
@@ -291,7 +293,7 @@ def _accumulator(layer: Layer, mantissas: Sequence[np.ndarray], signal: float, u
     integer = max(accum.integer, full.integer + (accum.signed and not full.signed))
 
     def noise(more: int) -> float:
-        kind = dataclasses.replace(accum, width=integer + accum.fraction + more, integer=integer)
+        kind = dataclasses.replace(accum, width=min(integer + accum.fraction + more, MAX_WIDTH), integer=integer)
         finer = op.replace(accum_t=kind)
         values = _values(_run(finer, layer.ranges, mantissas), finer.exact(layer.ranges).fraction)
         return _power(values[:, layer.read] - exact, unit)
