@@ -150,11 +150,14 @@ class Comparison:
         layers: Nodes in the order of the design.
         blame: The layer that loses most from operands to result, the first of equals; None when none loses 6 dB, which is one
             bit, by its own types.
+        mended: SQNR of each output on up to 4,096 events once all that the layers need is set together; empty when nothing is
+            needed, or no such design can be made.
     """
 
     outputs: tuple[OutputComparison, ...]
     layers: tuple[LayerComparison, ...] = ()
     blame: str | None = None
+    mended: tuple[float | None, ...] = ()
 
     def __repr__(self) -> str:
         shown = [f"{o.name}: {METRICS['sqnr'].show(math.inf if o.sqnr is None else o.sqnr)}" for o in self.outputs]

@@ -12,6 +12,7 @@ import numpy as np
 
 from nn2hls.analysis import demanded
 from nn2hls.compare import BLAME_FROM, Comparison, LayerComparison, Need, compare_output, labels_of
+from nn2hls.compare_lines import proposals, together
 from nn2hls.compare_own import Finding, Layer, examine, missing_integer, narrowed, type_of_cast, widened
 from nn2hls.emulate import Overflow, OverflowLog
 from nn2hls.fixed import MAX_WIDTH
@@ -100,11 +101,15 @@ def compare_design(
     with np.errstate(over="ignore", invalid="ignore"):  # what float does not hold is counted
         run = _Run(design, inputs)
         layers = _Judge(design, run).layers()
+        part = [a[:SAMPLE] for a in inputs]
+        needed = {name: p for name, p in proposals(layers).items() if not p.none}
+        floats = [run.float_outputs[name][:SAMPLE] for name in design.float_graph.outputs]
+        mended = together(design, needed, part, floats) if needed else None
     pairs = zip(design.graph.outputs, design.float_graph.outputs, by, strict=True)
     outputs = tuple(compare_output(n, run.float_outputs[f], run.fixed_outputs[n], judge=j) for n, f, j in pairs)
     guilty = [x for x in layers if (x.drop or 0.0) >= BLAME_FROM and _own_noise(x)]
     worst = max(guilty, key=lambda x: x.drop or 0.0, default=None)
-    return Comparison(outputs, tuple(layers), worst.name if worst else None)
+    return Comparison(outputs, tuple(layers), worst.name if worst else None, mended or ())
 
 
 def _own_noise(x: LayerComparison) -> bool:

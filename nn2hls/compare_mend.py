@@ -96,7 +96,7 @@ def _tries(types: Sequence[Provenance]) -> Iterator[Mend]:
     tables = {r.word: r.type for r in types if r.word in TABLES}
     wider = [{word: _wider(kind, *more) for word, kind in tables.items()} for more in WIDER]
     if set(given) == {"result"}:  # tables follow a result type that is given
-        yield from (Mend({"result": _wider(given["result"], 0, more)}) for more in (2, 4, 8))
+        yield from (Mend({"result": _wider(given["result"], 0, more)}) for more in range(1, 9))
     yield from map(Mend, wider)
     yield from (Mend({}, entries) for entries in ENTRIES)
     yield from (Mend(words, entries) for entries in ENTRIES for words in wider)

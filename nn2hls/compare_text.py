@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
+import math
 from collections.abc import Sequence
-
-import yaml
 
 from nn2hls import text
 from nn2hls.compare import BLAME_FROM, Comparison, LayerComparison, Need, OutputComparison
-from nn2hls.fixed import FixedType
+from nn2hls.compare_lines import proposals, yaml_key
 from nn2hls.judge import METRICS
 
 
@@ -119,56 +116,22 @@ def _lost_text(result: Comparison) -> str:
 
 
 def _blame_text(result: Comparison) -> str:
+    found = proposals(result.layers)
     lines = [_lost_text(result)]
-    mends: dict[str, list[Need]] = {}
-    for x in result.layers:
-        for need in x.needs:
-            mends.setdefault(x.name.removesuffix(f".{need.word}") if x.low is None else x.name, []).append(need)
-    folded = {x.name: x for x in result.layers if x.folded}
-    if not mends:
+    if not found:
         lines.append("No type misses bits for its TargetSQNR.")
         return "\n".join(lines) + "\n"
     lines.append("What would mend it, under HLSConfig: LayerName:")
-    lines += [f"  {_mend_line(name, needs, folded.get(name))}" for name, needs in mends.items()]
-    return "\n".join(lines) + "\n"
+    lines += [f"  {proposal.line(name)}" for name, proposal in found.items()]
+    return "\n".join([*lines, *_together_text(result)]) + "\n"
 
 
-def _mend_line(name: str, needs: Sequence[Need], folded: LayerComparison | None) -> str:
-    """A line of YAML: the settings of one layer, or a comment where none is known."""
-    key = _yaml_key(name)
-    if folded:
-        why = f"a type of its own would undo that {folded.folded} is folded into it"
-        return f"{key}: {{TargetSQNR: {folded.raised:g}}}" if folded.raised else f"# {key}: {why}; widen Precision of Model"
-    types = ", ".join(f"{n.word}: '{n.type}'" for n in _widest(needs))
-    words = [f"Precision: {{{types}}}"] if types else []
-    words += [f"TableSize: {n.entries}" for n in needs if n.entries]
-    if not words:
-        return f"# {key}: its table is too coarse, and no setting that was tried mends it"
-    return f"{key}: {{{', '.join(words)}}}"
-
-
-def _yaml_key(name: str) -> str:
-    """A name as YAML reads it back: plain where it can stand so, else quoted."""
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", name) and yaml.safe_load(name) == name:
-        return name
-    quoted = {'"': '\\"', "\\": "\\\\"}
-    return '"' + "".join(quoted.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in name) + '"'
-
-
-def _widest(needs: Sequence[Need]) -> list[Need]:
-    """One type a word: all integer and all fraction bits that are asked for."""
-    found: dict[str, Need] = {}
-    for need in needs:
-        if need.type:
-            other = found.get(need.word)
-            found[need.word] = need if other is None else _both(other, need)
-    return list(found.values())
-
-
-def _both(a: Need, b: Need) -> Need:
-    kinds = [FixedType.parse(str(n.type)) for n in (a, b)]
-    integer, fraction = max(k.integer for k in kinds), max(k.fraction for k in kinds)
-    signed = any(k.signed for k in kinds)
-    return dataclasses.replace(
-        a, type=str(dataclasses.replace(kinds[0], width=integer + fraction, integer=integer, signed=signed))
-    )
+def _together_text(result: Comparison) -> list[str]:
+    """What an output keeps once all lines are pasted."""
+    lines = []
+    for o, after in zip(result.outputs, result.mended, strict=False):
+        before, kept = (METRICS["sqnr"].show(math.inf if v is None else v) for v in (o.sqnr, after))
+        worse = after is not None and (o.sqnr is None or after < o.sqnr)
+        more = f", LESS than {before} now: types that follow these are worse; compare again with them" if worse else ""
+        lines.append(f"# With all of this {yaml_key(o.name)} keeps {kept}{more}.")
+    return lines

@@ -1,5 +1,6 @@
 """Comparisons, judged by counting pairs and events one by one."""
 
+import dataclasses
 import json
 import math
 from fractions import Fraction
@@ -411,7 +412,7 @@ def test_what_is_proposed_is_pasted_and_helps(function, precision):
     graph = builder.build([builder.add("f", Table(Function(function)), [dense])])
     data = np.random.default_rng(0).uniform(0.1, 4, size=(300, 4))
     model, layers = ({"Precision": precision} if precision else {}), {}
-    found = []
+    found, promised = [], []
     for _ in range(4):
         result = convert(graph, {"Model": model, "LayerName": layers}).compare(data)
         found.append(math.inf if result.outputs[0].sqnr is None else result.outputs[0].sqnr)
@@ -419,9 +420,26 @@ def test_what_is_proposed_is_pasted_and_helps(function, precision):
         if not lines:
             break
         layers = merged(layers, lines)
+        promised += result.mended
     assert found == sorted(found)
+    assert found[1:] == pytest.approx(promised[: len(found) - 1])
     assert len(found) == 1 or found[-1] > found[0] + 3
     assert not lines or found[-1] > 60
+
+
+def test_lines_that_would_make_it_worse_say_so():
+    """A finer operand, for which a narrow table is derived anew: the whole is tried before anybody pastes a line."""
+    builder = Builder()
+    x = builder.add("x", Input((4,)))
+    dense = builder.add("d", Dense(Const(np.eye(4)), Const(np.full(4, 0.5))), [x])
+    graph = builder.build([builder.add("f", Table(Function.SIGMOID), [dense])])
+    data = np.random.default_rng(0).normal(size=(300, 4))
+    result = convert(graph, hls_config({"Precision": "ap_fixed<10,5>"})).compare(data)
+    assert result.mended[0] > result.outputs[0].sqnr
+    assert f"# With all of this f keeps {result.mended[0]:.1f} dB." in result.text()
+    worse = dataclasses.replace(result, mended=(result.outputs[0].sqnr - 3,))
+    assert f"LESS than {result.outputs[0].sqnr:.1f} dB now" in worse.text()
+    assert yaml.safe_load(worse.text().partition("LayerName:\n")[2]) == pasted(result)
 
 
 def test_names_and_all_needs_of_a_layer_make_one_line_of_yaml():
