@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import numpy as np
 from nn2hls.compare_layers import judges
 from nn2hls.config import Config
 from nn2hls.config_options import with_options
-from nn2hls.errors import ConfigError
+from nn2hls.errors import ConfigError, ConversionWarning
 from nn2hls.ir import Graph
 from nn2hls.judge import METRICS, Judge, Metric, Own
 from nn2hls.text import plural
@@ -87,7 +88,9 @@ def find_target(
     """
     from nn2hls.design import convert
 
-    design = convert(graph, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConversionWarning)  # many designs are tried to see what they lose
+        design = convert(graph, config)
     by = judges(design.float_graph, len(x[0]), labels, metric, threshold)
     chosen = next(iter(by)).metric
     if metric is None:
@@ -96,7 +99,9 @@ def find_target(
 
     def measure(target: int) -> float:
         if target not in known:
-            known[target] = _worst(convert(graph, with_options(config, {"target_sqnr": target})), x, by)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConversionWarning)
+                known[target] = _worst(convert(graph, with_options(config, {"target_sqnr": target})), x, by)
         return known[target]
 
     def reaches(score: float) -> bool:

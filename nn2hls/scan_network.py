@@ -25,7 +25,7 @@ from nn2hls.ir import Graph
 from nn2hls.judge import Judge, Own
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context
-from nn2hls.passes.resolve_types import measure
+from nn2hls.passes.signals import measure
 from nn2hls.reference import run_float
 from nn2hls.scores import areas, sqnr
 
@@ -128,7 +128,8 @@ class Network:
         return len(self.reference)
 
     def stage(self, config: Config) -> Stage:
-        """The float graph, its statistics and its notes: they depend on which layers have a type of their own, not on types."""
+        """The float graph, its statistics and its notes: they depend on which layers have a type of their own, and seeded
+        events on the types of inputs."""
         return _stage(self.graph, config, self.calibration, self._stages)
 
     def design(self, config: Config) -> Design:
@@ -140,7 +141,8 @@ class Network:
         graph, signals, notes = self.stage(config)
         context = Context(config.settings_of, self.calibration, [*config.notes, *notes], signals)
         fixed = run_passes(graph, context, typed=True)
-        return Design(fixed, graph, config, tuple(context.notes), context.types, signals)
+        notes, warned = tuple(context.notes), tuple(context.warnings)
+        return Design(fixed, graph, config, notes, context.types, signals, warned)
 
     def answers(self, design: Design) -> dict[str, Any]:
         """What a design answers, against float and labels: the fields of a Point that do not depend on the reuse factor."""
@@ -218,7 +220,8 @@ def size(design: Design) -> dict[str, Any]:
 
 def _stage(graph: Graph, config: Config, calibration: list[np.ndarray] | None, known: dict[Any, Stage]) -> Stage:
     """The float graph, its statistics and its notes, made once."""
-    key = tuple(config.settings_of(n).own_type for n in graph)
+    own = tuple(config.settings_of(n).own_type for n in graph)
+    key = own, tuple(config.settings_of(n).precision.get("result") for n in graph.inputs if calibration is None)
     if key not in known:
         context = Context(config.settings_of, calibration)
         graph = run_passes(graph, context, typed=False)
