@@ -1,17 +1,21 @@
-"""Float against fixed: errors, signal to quantisation noise, agreement, and with labels accuracy and AUC."""
+"""Float against fixed: errors, signal to quantisation noise, and by what an output is shares of classes or errors of values."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from nn2hls import text
-from nn2hls.errors import DataError
+from nn2hls.errors import DataError, suggest
+from nn2hls.judge import METRICS, Judge
+from nn2hls.scores import auc, sqnr
+
+BLAME_FROM = 6.0  # dB: one bit
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,17 @@ class OutputComparison:
     Args:
         name: The output.
         events: Events compared.
-        max_error, mean_error: Of the absolute differences.
+        max_error, mean_error: Of the absolute differences; NaN without events.
         sqnr: Signal to quantisation noise in dB; None when nothing differs.
-        agreement: Share of events with the same answer (largest value; above one half for a single value).
+        agreement: Share of events answered with the same class (largest value; a single one above the threshold); None for an
+            output that is values, as the next three.
         accuracy_float, accuracy_fixed: Share of events whose answer is the label; None without labels.
         classes: Per class, with labels.
+        judged: ``classes`` or ``values``, and in ``why`` the reason.
+        mse, mae: Mean squared and mean absolute error against labels that are values, else against float.
+        mse_float, mae_float: Those of float against labels that are values; None without.
+        metric: What decides, with its score of float and fixed; an infinite SQNR is exact.
+        infinite: Events left out because float answers with NaN or Inf.
     """
 
     name: str
@@ -52,10 +62,20 @@ class OutputComparison:
     max_error: float
     mean_error: float
     sqnr: float | None
-    agreement: float
+    agreement: float | None = None
     accuracy_float: float | None = None
     accuracy_fixed: float | None = None
     classes: tuple[ClassScore, ...] = ()
+    judged: str = "classes"
+    why: str = ""
+    mse: float | None = None
+    mae: float | None = None
+    mse_float: float | None = None
+    mae_float: float | None = None
+    metric: str = ""
+    score_float: float | None = None
+    score_fixed: float | None = None
+    infinite: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,16 +83,18 @@ class Need:
     """Bits that one type of a layer misses.
 
     Args:
-        word: As in the config: ``result``, ``weight``, ``bias``, ``accum`` ...; ``table`` for tables, without numbers.
+        word: As in the config: ``result``, ``weight``, ``bias``, ``accum`` ...; ``table`` without bits for too few entries.
         integer: So that nothing leaves the range.
         fraction: So that its rounding alone keeps to the layer's TargetSQNR.
-        type: The type with these bits added; None for tables.
+        type: The type with these bits added; None where it is no type that is missing.
+        entries: TableSize that mends a table; None: not asked for, or, without bits too, nothing that was tried mends it.
     """
 
     word: str
     integer: int = 0
     fraction: int = 0
     type: str | None = None
+    entries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +115,9 @@ class LayerComparison:
         missing_bits: Integer bits that the worst of them needs.
         needs: What would mend the layer.
         shows: The user's layer whose output the value is, as in ``trace``; empty when it is none.
+        infinite: Values that float gives as NaN or Inf; everything else leaves them out.
+        folded: The user's layer that was folded into this one, which a type of its own for either would undo; empty when none.
+        raised: A TargetSQNR that gives derived types the bits they miss; None where a type is given.
     """
 
     name: str
@@ -111,22 +136,35 @@ class LayerComparison:
     missing_bits: int = 0
     needs: tuple[Need, ...] = ()
     shows: str = ""
+    infinite: int = 0
+    folded: str = ""
+    raised: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """All outputs and all layers.
 
     Args:
         outputs: In the order of the design.
         layers: Nodes in the order of the design.
-        blame: The layer that loses most from operands to result, the first of equals; None when none that
-            rounds loses 6 dB, which is one bit.
+        blame: The layer that loses most from operands to result, the first of equals; None when none loses 6 dB, which is one
+            bit, by its own types.
+        mended: SQNR of each output on up to 4,096 events once all that the layers need is set together; empty when nothing is
+            needed, or no such design can be made.
     """
 
     outputs: tuple[OutputComparison, ...]
     layers: tuple[LayerComparison, ...] = ()
     blame: str | None = None
+    mended: tuple[float | None, ...] = ()
+
+    def __repr__(self) -> str:
+        shown = [f"{o.name}: {METRICS['sqnr'].show(math.inf if o.sqnr is None else o.sqnr)}" for o in self.outputs]
+        return f"Comparison({', '.join(shown)}, {text.plural(len(self.layers), 'layer')}, blame={self.blame!r})"
+
+    def __str__(self) -> str:
+        return self.text()
 
     def layer(self, name: str) -> LayerComparison:
         """The layer of this name."""
@@ -143,123 +181,90 @@ class Comparison:
         return comparison_text(self)
 
 
-def sqnr(reference: np.ndarray, value: np.ndarray) -> float | None:
-    """10 log10(sum of reference^2 / sum of (value - reference)^2) in dB; None when nothing differs."""
-    return decibels(float(np.sum(np.square(reference))), float(np.sum(np.square(value - reference))))
-
-
-def decibels(signal: float, noise: float) -> float | None:
-    """The ratio of two powers in dB; None without noise."""
-    if noise == 0:
-        return None
-    return 10 * math.log10(signal / noise) if signal else -math.inf
-
-
-def auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
-    """Area under the ROC curve: the share of (positive, negative) pairs in the right order, ties counting one half.
-
-    By ranks (Mann and Whitney, 1947). None when there are no positives or no negatives.
-    """
-    count = int(np.count_nonzero(positive))
-    others = len(scores) - count
-    if not count or not others:
-        return None
-    _, inverse, sizes = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(sizes)
-    ranks = (last - (sizes - 1) / 2)[inverse.reshape(-1)]
-    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
-
-
-def roc(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The ROC curve: (share of negatives, share of positives) that score at least t, for every t that scores have, falling.
-
-    Both begin with 0 and end with 1; ties make one straight piece, so that the area below is :func:`auc`. Needs some of both.
-    """
-    levels, inverse = np.unique(-scores, return_inverse=True)
-    counts = [np.bincount(inverse.reshape(-1)[chosen], minlength=len(levels)) for chosen in (~positive, positive)]
-    false, true = (np.concatenate([[0.0], np.cumsum(c) / c.sum()]) for c in counts)
-    return false, true
-
-
-def class_numbers(labels: np.ndarray, events: int, values: int, where: str = "labels") -> np.ndarray:
-    """Labels as class numbers.
-
-    Args:
-        labels: Class numbers (events,) or (events, 1), or one-hot (events, values).
-        events, values: Of the output; a single value has the classes 0 and 1.
-
-    Raises:
-        DataError: The labels do not fit the output.
-    """
-    labels = np.asarray(labels)
-    if len(labels.shape) == 0 or len(labels) != events:
-        count = len(labels) if labels.shape else 0
-        raise DataError(f"There are {count} labels for {events} events.", where=where)
-    flat = labels.reshape(events, -1)
-    classes = max(values, 2)
-    if flat.shape[1] == classes and classes > 1 and np.isin(flat, (0, 1)).all() and (flat.sum(axis=1) == 1).all():
-        return np.asarray(flat.argmax(axis=1))
-    if flat.shape[1] != 1:
-        fix = f"Give class numbers (events,) or one-hot rows (events, {classes})."
-        raise DataError(f"Labels of shape {labels.shape} are neither class numbers nor one-hot.", where=where, fix=fix)
-    column = flat[:, 0]
-    if not (np.isfinite(column).all() and (column == np.floor(column)).all() and column.min() >= 0 and column.max() < classes):
-        raise DataError(f"Labels must be class numbers from 0 to {classes - 1}.", where=where)
-    return column.astype(np.int64)
-
-
-def labels_of(y: Any, outputs: int) -> list[Any]:
+def labels_of(y: Any, outputs: Sequence[str]) -> list[Any]:
     """One entry per output, None where there are no labels.
 
     Args:
-        y: The labels of the first output, or a list of arrays (or None), one per output.
+        y: The labels of the first output; a list of arrays (or None), one per output; or arrays by the names of outputs.
+        outputs: Their names.
 
     Raises:
-        DataError: There are more than outputs.
+        DataError: There are more than outputs, or an output of the name is not there.
     """
+    if isinstance(y, Mapping):
+        unknown = next((str(name) for name in y if name not in outputs), None)
+        if unknown is not None:
+            fix = suggest(unknown, outputs) or f"Outputs are {', '.join(outputs)}."
+            raise DataError(f"The network has no output '{unknown}'.", where="labels", fix=fix)
+        return [y.get(name) for name in outputs]
     several = isinstance(y, list | tuple) and len(y) > 0 and all(a is None or np.ndim(a) > 0 for a in y)
-    if several and outputs == 1 and not isinstance(y[0], np.ndarray):
+    if several and len(outputs) == 1 and not isinstance(y[0], np.ndarray):
         several = False  # one-hot rows as lists
     labels = list(y) if several else [y]
-    if len(labels) > outputs:
-        raise DataError(
-            f"There are labels for {text.plural(len(labels), 'output')}, the network has {outputs}.", where="labels"
-        )
-    return labels + [None] * (outputs - len(labels))
+    if len(labels) > len(outputs):
+        what = f"There are labels for {text.plural(len(labels), 'output')}, the network has {len(outputs)}."
+        raise DataError(what, where="labels", fix="One output takes one array: numpy.array(y).")
+    return labels + [None] * (len(outputs) - len(labels))
 
 
-def compare_output(name: str, reference: np.ndarray, fixed: np.ndarray, labels: np.ndarray | None = None) -> OutputComparison:
-    """Compare one output.
+def compare_output(
+    name: str, reference: np.ndarray, fixed: np.ndarray, labels: Any = None, judge: Judge | None = None
+) -> OutputComparison:
+    """Compare one output, on the events that float answers with finite values.
 
     Args:
         name: Its name.
         reference, fixed: Float and fixed answers, (events, *shape).
-        labels: See :func:`class_numbers`.
+        labels: Class numbers, one-hot rows, or values; where there is no judge.
+        judge: By what; None: by the labels alone.
     """
-    reference, fixed = (np.asarray(a, dtype=np.float64).reshape(len(a), -1) for a in (reference, fixed))
+    reference, fixed = (np.asarray(a, dtype=np.float64).reshape(len(a), int(np.prod(a.shape[1:]))) for a in (reference, fixed))
+    judge = judge or Judge.of(None, name, (len(reference), reference.shape[1]), labels)
+    finite = np.flatnonzero(np.isfinite(reference).all(axis=1))
+    infinite = len(reference) - len(finite)
+    if infinite:
+        judge, reference, fixed = judge.part(finite), reference[finite], fixed[finite]
     error = np.abs(fixed - reference)
-    answers = _answers(reference), _answers(fixed)
     result = OutputComparison(
         name,
         len(reference),
-        float(error.max(initial=0.0)),
-        float(error.mean()) if error.size else 0.0,
+        float(error.max()) if error.size else math.nan,
+        float(error.mean()) if error.size else math.nan,
         sqnr(reference, fixed),
-        float(np.mean(answers[0] == answers[1])),
+        judged="classes" if judge.classes else "values",
+        why=judge.why,
+        metric=judge.metric.name,
+        infinite=infinite,
     )
-    if labels is None:
+    if not len(reference):
         return result
-    truth = class_numbers(labels, *reference.shape, where=f"labels of {name}" if name else "labels")
+    scores = judge.score(reference, reference), judge.score(reference, fixed)
+    result = dataclasses.replace(result, score_float=scores[0], score_fixed=scores[1])
+    add = _add_classes if judge.classes else _add_values
+    return add(result, judge, reference, fixed)
+
+
+def _add_values(result: OutputComparison, judge: Judge, reference: np.ndarray, fixed: np.ndarray) -> OutputComparison:
+    """Errors of values."""
+    target = judge.target(reference)
+    with np.errstate(over="ignore"):
+        mse, mae = ([float(np.mean(f(a - target))) for a in (fixed, reference)] for f in (np.square, np.abs))
+    result = dataclasses.replace(result, mse=mse[0], mae=mae[0])
+    return result if judge.truth is None else dataclasses.replace(result, mse_float=mse[1], mae_float=mae[1])
+
+
+def _add_classes(result: OutputComparison, judge: Judge, reference: np.ndarray, fixed: np.ndarray) -> OutputComparison:
+    """Shares of answers, and with labels how every class fares."""
+    answers, truth = (judge.answers(reference), judge.answers(fixed)), judge.truth
+    result = dataclasses.replace(result, agreement=float(np.mean(answers[0] == answers[1])))
+    if truth is None:
+        return result
     right = tuple(a == truth for a in answers)
     scores = tuple(_class_score(k, truth, right, reference, fixed) for k in range(max(reference.shape[1], 2)))
     if reference.shape[1] == 1:
         scores = scores[1:]
     accuracy = [float(np.mean(r)) for r in right]
     return dataclasses.replace(result, accuracy_float=accuracy[0], accuracy_fixed=accuracy[1], classes=scores)
-
-
-def _answers(values: np.ndarray) -> np.ndarray:
-    return np.asarray(values[:, 0] > 0.5 if values.shape[1] == 1 else values.argmax(axis=1)).astype(np.int64)
 
 
 def _class_score(

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn2hls.compare import class_numbers, roc
+from nn2hls.compare_layers import judges
 from nn2hls.errors import ToolError
 from nn2hls.extras import missing
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const
+from nn2hls.judge import Judge, Own
 from nn2hls.reference import run_float
+from nn2hls.scores import roc
+from nn2hls.text import drawn
 
 if TYPE_CHECKING:
     from nn2hls.design import Design
@@ -39,29 +42,55 @@ class Span:
     highest: int
 
 
-def draw(design: Design, x: Sequence[np.ndarray], y: Any, folder: Path) -> list[Path]:
-    """Write ``ranges.png``, ``scatter.png``, and with labels ``roc.png``; the paths are returned.
+@dataclass(frozen=True)
+class Answers:
+    """Float and fixed answers of an output, (events, values), and its judge."""
+
+    reference: np.ndarray
+    fixed: np.ndarray
+    judge: Judge
+
+    def finite(self) -> Answers:
+        """Without the events that float answers with NaN or Inf."""
+        keep = np.flatnonzero(np.isfinite(self.reference).all(axis=1))
+        return Answers(self.reference[keep], self.fixed[keep], self.judge.part(keep))
+
+
+def draw(
+    design: Design,
+    x: Sequence[np.ndarray],
+    y: Any,
+    folder: Path,
+    metric: str | Own | None = None,
+    threshold: float | None = None,
+) -> list[Path]:
+    """Write ``ranges.png``, ``scatter.png``, and with labels that are classes ``roc.png``; the paths are returned.
 
     Args:
         design: With types.
         x: One array (events, *shape) per input.
-        y: Labels of the first output, class numbers or one-hot; a list for several outputs; None without.
+        y, metric, threshold: As for :meth:`nn2hls.design.Design.compare`.
         folder: Made when it is not there.
 
     Raises:
         ToolError: matplotlib is not installed.
     """
-    figures = {"ranges": _ranges(design, x)}
-    fixed, _ = design.run(list(x))
-    floats = design.predict_float(list(x))
-    pairs = dict(
-        zip(design.graph.outputs, zip(floats if isinstance(floats, list) else [floats], fixed, strict=True), strict=True)
-    )
-    figures["scatter"] = _scatter(pairs)
-    labels = y if isinstance(y, list) else [y]
-    labelled = {name: label for name, label in zip(pairs, labels, strict=False) if label is not None}
+    by = judges(design.float_graph, len(x[0]) if x else 1, y, metric, threshold)
+    with np.errstate(over="ignore", invalid="ignore"):  # what float does not hold is left out
+        figures = {"ranges": _ranges(design, x)}
+        fixed, _ = design.run(list(x))
+        floats = design.predict_float(list(x))
+    answers = {
+        name: Answers(a.reshape(len(a), -1), b.reshape(len(b), -1), judge)
+        for name, a, b, judge in zip(
+            design.graph.outputs, floats if isinstance(floats, list) else [floats], fixed, by, strict=True
+        )
+    }
+    answers = {name: a.finite() for name, a in answers.items()}
+    figures["scatter"] = _scatter(answers)
+    labelled = {name: a for name, a in answers.items() if a.judge.classes and a.judge.truth is not None}
     if labelled:
-        figures["roc"] = _roc({name: (*pairs[name], label) for name, label in labelled.items()})
+        figures["roc"] = _roc(labelled)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, figure in figures.items():
@@ -80,7 +109,7 @@ def _figure(width: float, height: float) -> Any:
 
 def span(name: str, values: np.ndarray, kind: FixedType) -> Span:
     """The magnitudes of values beside those that a type can hold."""
-    sizes = np.abs(values[values != 0])
+    sizes = np.abs(values[(values != 0) & np.isfinite(values)])
     found = tuple(float(v) for v in np.quantile(np.log2(sizes), QUANTILES)) if sizes.size else ()
     return Span(name, found, -kind.fraction, kind.integer - kind.signed)
 
@@ -126,16 +155,16 @@ def _draw_spans(ax: Any, title: str, spans: Sequence[Span]) -> None:
         ax.vlines([low, middle, high], row - 0.2, row + 0.2, color=["black", "tab:orange", "black"], linewidth=1)
         if high > s.highest:
             ax.plot(high, row, marker=">", color="tab:red")
-    ax.set_yticks(list(rows), [s.name for s in spans])
+    ax.set_yticks(list(rows), [drawn(s.name) for s in spans])
     ax.set(title=title, xlabel="log2 of the magnitude; grey: from one step to the end of the type, red: beyond")
     ax.grid(axis="x", alpha=0.3)
 
 
-def _scatter(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Any:
-    figure = _figure(5 * len(pairs), 5)
-    for ax, (name, (reference, fixed)) in zip(np.atleast_1d(figure.subplots(1, len(pairs))), pairs.items(), strict=True):
-        a, b = (v[:SAMPLE].reshape(len(v[:SAMPLE]), -1) for v in (reference, fixed))
-        ends = [float(min(a.min(), b.min())), float(max(a.max(), b.max()))]
+def _scatter(outputs: Mapping[str, Answers]) -> Any:
+    figure = _figure(5 * len(outputs), 5)
+    for ax, (name, answers) in zip(np.atleast_1d(figure.subplots(1, len(outputs))), outputs.items(), strict=True):
+        a, b = answers.reference[:SAMPLE], answers.fixed[:SAMPLE]
+        ends = [float(min(a.min(initial=0), b.min(initial=0))), float(max(a.max(initial=0), b.max(initial=0)))]
         ax.plot(ends, ends, color="0.6", linewidth=1, zorder=0)
         several = a.shape[1] > 1
         for k in range(a.shape[1]) if a.shape[1] <= 10 else ():
@@ -144,16 +173,16 @@ def _scatter(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Any:
             ax.plot(a.ravel(), b.ravel(), ".", markersize=2, alpha=0.3)
         elif several:
             ax.legend(title="value", markerscale=3, fontsize="small")
-        ax.set(title=name, xlabel="float", ylabel="fixed")
+        ax.set(title=drawn(name), xlabel="float", ylabel="fixed")
         ax.grid(alpha=0.3)
     return figure
 
 
-def _roc(outputs: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Any:
+def _roc(outputs: Mapping[str, Answers]) -> Any:
     figure = _figure(5.5 * len(outputs), 5)
     for ax, (name, answers) in zip(np.atleast_1d(figure.subplots(1, len(outputs))), outputs.items(), strict=True):
-        reference, fixed = (v.reshape(len(v), -1) for v in answers[:2])
-        truth = class_numbers(answers[2], *reference.shape, where=f"labels of {name}")
+        reference, fixed, truth = answers.reference, answers.fixed, answers.judge.truth
+        assert truth is not None
         for k in range(reference.shape[1]):
             label = k if reference.shape[1] > 1 else 1
             positive = truth == label
@@ -161,10 +190,11 @@ def _roc(outputs: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> An
                 continue
             for values, style, kind in ((reference, "-", "float"), (fixed, "--", "fixed")):
                 false, true = roc(values[:, k], positive)
-                area = float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))
+                area = float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))  # as of nn2hls.scores.auc
                 ax.plot(true, false, style, color=f"C{k % 10}", linewidth=1.2, label=f"class {label}, {kind}: AUC {area:.4f}")
-        ax.set(title=name, xlabel="share of the class that is found", ylabel="share of the others taken for it")
-        ax.set(yscale="log", xlim=(0, 1), ylim=(0.5 / len(truth), 1))
+        ax.set(title=drawn(name), xlabel="share of the class that is found", ylabel="share of the others taken for it")
+        ax.set(yscale="log", xlim=(0, 1), ylim=(0.5 / max(len(truth), 1), 1))
         ax.grid(alpha=0.3)
-        ax.legend(fontsize="x-small")
+        if ax.lines:
+            ax.legend(fontsize="x-small")
     return figure

@@ -25,6 +25,7 @@ from nn2hls.inputs import Data, check_finite, check_inputs
 from nn2hls.ir import Graph, Node
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
+from nn2hls.passes.signals import measure
 from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
 from nn2hls.text import plural
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from nn2hls.compare import Comparison
     from nn2hls.emit import Options
     from nn2hls.estimate import Estimate
+    from nn2hls.judge import Own
     from nn2hls.plan import Sizer
     from nn2hls.project import Project
     from nn2hls.tools.build import CoreOrder
@@ -81,8 +83,9 @@ def convert(
     data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
     context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
+    context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    design = Design(fixed_graph, float_graph, settings, types=context.types)
+    design = Design(fixed_graph, float_graph, settings, types=context.types, signals=context.signals)
     for line in missed(design, context):
         context.warn(line)
     if context.warnings:
@@ -121,6 +124,7 @@ class Design:
         config: The settings it was converted with.
         notes: What the conversion has to say.
         types: For each node where its types come from, that of its result first.
+        signals: Float statistics of each node, by which types were derived.
         warnings: Those of the notes that answers suffer from.
     """
 
@@ -129,6 +133,7 @@ class Design:
     config: Config
     notes: tuple[str, ...] = ()
     types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
+    signals: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
@@ -234,17 +239,20 @@ class Design:
             lines = "\n".join(f"  {o}" for o in found)
             warnings.warn(f"Values left the range of their types:\n{lines}", OverflowWarning, stacklevel=3)
 
-    def compare(self, x: Data, y: Any = None) -> Comparison:
-        """Fixed against float: per output errors, SQNR and agreement, accuracy and AUC with labels ``y``; per layer ranges,
-        overflows, SQNR, who loses it, and the bits that would mend it.
+    def compare(self, x: Data, y: Any = None, *, metric: str | Own | None = None, threshold: float | None = None) -> Comparison:
+        """Fixed against float: per output errors, SQNR, and by what it is agreement, accuracy and AUC of classes or MSE and MAE
+        of values; per layer ranges, overflows, SQNR, who loses it, and the bits that would mend it.
 
         Args:
             x: One array (events, *shape) per input.
-            y: Labels of the first output, class numbers or one-hot; a list for several outputs.
+            y: Labels of the first output: class numbers, one-hot, or values; for several outputs a list, or arrays by name.
+            metric: ``accuracy``, ``agreement``, ``auc``, ``mse``, ``mae``, ``sqnr``, or a function of (labels, answers) that is
+                better when larger; without, what the output is decides: a softmax or a sigmoid answers with classes.
+            threshold: Above it an output of a single value answers yes; without, one half.
         """
         from nn2hls.compare_layers import compare_design
 
-        return compare_design(self, check_inputs(self.graph, x, events=True), y)
+        return compare_design(self, check_inputs(self.graph, x, events=True), y, metric, threshold)
 
     # ---- size ------------------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nn2hls.compare import sqnr
 from nn2hls.emulate import OverflowLog, quantise
 from nn2hls.passes.base import Context
 from nn2hls.passes.resolve_types import away_from_poles
 from nn2hls.passes.signals import seeded
 from nn2hls.reference import run_float
+from nn2hls.scores import sqnr
 
 if TYPE_CHECKING:
     from nn2hls.design import Design

@@ -66,12 +66,14 @@ class Origin:
         kind: The framework's class or operator name (``Dense``, ``Linear``, ``Gemm``), for ``LayerType`` settings.
         is_result: True for the node whose value the framework calls the output of the layer.
         shows: The layer whose output the value is, when a later layer was folded into this one.
+        folded: The last layer whose constants became part of this one's.
     """
 
     layer: str
     kind: str = ""
     is_result: bool = True
     shows: str = ""
+    folded: str = ""
 
     @property
     def trace_key(self) -> str:

@@ -26,7 +26,7 @@ MEASURES = ("ii", "latency", "dsp", "lut", "ff", "bram")
 PER_OCTAVE = 4  # reuse factors tried between one and its double
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Choice:
     """One layer at one reuse factor.
 
@@ -43,6 +43,9 @@ class Choice:
     latency: int
     multipliers: int
     rom_bits: int
+
+    def __repr__(self) -> str:
+        return f"Choice(reuse={self.reuse}, {', '.join(f'{m}={v}' for m, v in self.measures().items())})"
 
     @property
     def ii(self) -> int:
@@ -63,7 +66,7 @@ class Choice:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerChoices:
     """One layer with its choices, fastest first.
 
@@ -81,6 +84,12 @@ class LayerChoices:
     weights: int
     choices: tuple[Choice, ...]
     refused: Mapping[int, str]
+
+    def __repr__(self) -> str:
+        return f"LayerChoices({self.name!r}, reuse {', '.join(str(c.reuse) for c in self.choices)})"
+
+    def __str__(self) -> str:
+        return self.text()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

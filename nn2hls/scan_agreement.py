@@ -1,21 +1,23 @@
-"""The lowest TargetSQNR at which a design answers as often like float as the user asks."""
+"""The lowest TargetSQNR at which a design answers as well as the user asks: as often like float, or with so little noise."""
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn2hls.compare import compare_output
+from nn2hls.compare_layers import judges
 from nn2hls.config import Config
 from nn2hls.config_options import with_options
 from nn2hls.errors import ConfigError, ConversionWarning
 from nn2hls.ir import Graph
-from nn2hls.text import percent, plural
+from nn2hls.judge import METRICS, Judge, Metric, Own
+from nn2hls.text import plural
 
 if TYPE_CHECKING:
     from nn2hls.design import Design
@@ -29,21 +31,26 @@ class Agreement:
 
     Args:
         target_sqnr: In dB, whole.
-        share: Of events that are answered alike at it; with several outputs the lowest of theirs.
-        below: The share at one dB less; None at the lowest target.
+        share: The score at it; with several outputs the worst of theirs. Of agreement the share of events answered alike.
+        below: The score at one dB less; None at the lowest target.
         events: How many were run.
+        metric: Whose score it is.
     """
 
     target_sqnr: int
     share: float
     below: float | None
     events: int
+    metric: Metric
 
     def text(self) -> str:
         """One sentence."""
-        less = "" if self.below is None else f", at {self.target_sqnr - 1} dB {percent(self.below)}"
-        what = f"TargetSQNR {self.target_sqnr} dB: {percent(self.share)} of {plural(self.events, 'event')} answered as in float"
-        return f"{what}{less}."
+        less = "" if self.below is None else f", at {self.target_sqnr - 1} dB {self.metric.show(self.below)}"
+        shown, events = self.metric.show(self.share), plural(self.events, "event")
+        what = f"{shown} of {events} answered as in float"
+        if self.metric.name != "agreement":
+            what = f"{self.metric.words} {shown} on {events}"
+        return f"TargetSQNR {self.target_sqnr} dB: {what}{less}."
 
 
 def parse_share(text: str) -> float:
@@ -59,41 +66,86 @@ def parse_share(text: str) -> float:
     return share
 
 
-def find_target(graph: Graph, config: Config, x: Sequence[np.ndarray], share: float) -> Agreement:
-    """Bisect whole dB; agreement grows with the target up to a few events, so what is returned was measured itself.
+def find_target(
+    graph: Graph,
+    config: Config,
+    x: Sequence[np.ndarray],
+    goal: float,
+    labels: Any = None,
+    metric: str | Own | None = None,
+    threshold: float | None = None,
+) -> Agreement:
+    """Bisect whole dB; scores get better with the target up to a few events, so what is returned was measured itself.
 
     Args:
         graph, config: As for :func:`nn2hls.convert`.
         x: One array (events, *shape) per input.
-        share: Of events that must be answered alike, 0 to 1.
+        goal: The score that must be reached: a share of events, dB, an error.
+        labels, metric, threshold: As for :meth:`nn2hls.design.Design.compare`; without a metric it is agreement.
 
     Raises:
-        ConfigError: The highest target does not reach it.
+        ConfigError: The highest target does not reach it, or agreement is asked of an output that is values.
     """
     from nn2hls.design import convert
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConversionWarning)  # many designs are tried to see what they lose
+        design = convert(graph, config)
+    by = judges(design.float_graph, len(x[0]), labels, metric, threshold)
+    chosen = next(iter(by)).metric
+    if metric is None:
+        chosen, by = _agreement(by, design.graph.outputs), judges(design.float_graph, len(x[0]), None, "agreement", threshold)
     known: dict[int, float] = {}
 
     def measure(target: int) -> float:
         if target not in known:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConversionWarning)  # many of them are tried to see what they lose
-                known[target] = _share(convert(graph, with_options(config, {"target_sqnr": target})), x)
+                warnings.simplefilter("ignore", ConversionWarning)
+                known[target] = _worst(convert(graph, with_options(config, {"target_sqnr": target})), x, by)
         return known[target]
 
-    if measure(HIGHEST) < share:
+    def reaches(score: float) -> bool:
+        return score >= goal if chosen.larger else score <= goal
+
+    if not reaches(measure(HIGHEST)):
         fix = "Types or widths that are set may hold it back: raise MaxWidth, or see `nn2hls compare`."
-        what = f"At most {percent(known[HIGHEST])} of the events are answered as in float, at TargetSQNR {HIGHEST} dB."
-        raise ConfigError(what, where="--target-agreement", fix=fix)
-    low, high = LOWEST - 1, HIGHEST  # low fails, or is below the scale; high reaches the share
+        best = chosen.show(known[HIGHEST])
+        what = f"At most {best} of the events are answered as in float, at TargetSQNR {HIGHEST} dB."
+        if chosen.name != "agreement":
+            what = f"{chosen.words} is {best} at TargetSQNR {HIGHEST} dB, and {chosen.show(goal)} is asked for."
+        where = "--target-agreement" if metric is None else "--target"
+        raise ConfigError(what, where=where, fix=fix)
+    low, high = LOWEST - 1, HIGHEST  # low fails, or is below the scale; high reaches the goal
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if measure(middle) >= share else (middle, high)
-    return Agreement(high, known[high], known.get(high - 1), len(x[0]))
+        low, high = (low, middle) if reaches(measure(middle)) else (middle, high)
+    return Agreement(high, known[high], known.get(high - 1), len(x[0]), chosen)
 
 
-def _share(design: Design, x: Sequence[np.ndarray]) -> float:
+def _agreement(by: Sequence[Judge], outputs: Sequence[str]) -> Metric:
+    """The metric agreement, where every output is classes.
+
+    Raises:
+        ConfigError: One is values.
+    """
+    for judge, name in zip(by, outputs, strict=True):
+        if not judge.classes:
+            fix = "Ask for its noise instead, `--metric sqnr --target 40`, or say --metric agreement to take it as classes."
+            what = f"An output that is values does not answer alike or otherwise. {judge.text()}"
+            raise ConfigError(what, where=f"--target-agreement, output {name}", fix=fix)
+    return METRICS["agreement"]
+
+
+def _worst(design: Design, x: Sequence[np.ndarray], by: Sequence[Judge]) -> float:
+    """The score of the output that has the worst one."""
     outputs, _ = design.run(list(x))
     floats = design.predict_float(list(x))
     references = floats if isinstance(floats, list) else [floats]
-    return min(compare_output("", a, b).agreement for a, b in zip(references, outputs, strict=True))
+    scores = []
+    for judge, exact, fixed in zip(by, references, outputs, strict=True):
+        reference = exact.reshape(len(exact), int(np.prod(exact.shape[1:])))
+        score = judge.score(reference, fixed.reshape(reference.shape))
+        if score is None or math.isnan(score):
+            raise ConfigError(f"{judge.metric.words} is not defined on this data.", where="--metric")
+        scores.append(score)
+    return min(scores) if by[0].metric.larger else max(scores)

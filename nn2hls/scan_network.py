@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,18 +14,21 @@ from typing import Any
 import numpy as np
 
 from nn2hls import __version__
-from nn2hls.compare import auc, class_numbers, sqnr
 from nn2hls.config import Config, Level, Setting, read_config
 from nn2hls.config_keys import BARE_WORDS
 from nn2hls.design import Design, load_model
+from nn2hls.errors import DataError
 from nn2hls.fixed import FixedType
 from nn2hls.inputs import check_inputs
 from nn2hls.ir import Graph
+from nn2hls.judge import Judge, Own
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context
 from nn2hls.passes.signals import measure
 from nn2hls.reference import run_float
+from nn2hls.scores import areas, sqnr
 
+Stage = tuple[Graph, Mapping[str, Any], tuple[str, ...]]  # a float graph, its statistics, its notes
 SIZES = ("dsp", "lut", "ff", "bram", "latency_cycles", "ii", "latency_ns")
 
 
@@ -36,33 +40,40 @@ class Network:
         graph: As it was loaded.
         config: Its settings, checked against the graph.
         inputs: One array (events, *shape) per input.
-        truth: Class numbers of the first output; None without labels.
+        judge: Of the first output.
+        reference: Its float answers, (events, values).
         calibration: Data that may set types.
     """
 
     graph: Graph
     config: Config
     inputs: list[np.ndarray]
-    truth: np.ndarray | None = None
+    judge: Judge
+    reference: np.ndarray
     calibration: list[np.ndarray] | None = None
-    reference: np.ndarray = field(default_factory=lambda: np.empty(0))
-    accuracy_float: float | None = None
-    areas_float: tuple[float | None, ...] = ()
-    _stages: dict[Any, tuple[Graph, Mapping[str, Any], tuple[str, ...]]] = field(default_factory=dict)
+    _stages: dict[Any, Stage] = field(default_factory=dict)
 
     @classmethod
-    def prepare(cls, model: Any, config: Any, x: Any, y: Any = None) -> Network:
+    def prepare(
+        cls,
+        model: Any,
+        config: Any,
+        x: Any,
+        y: Any = None,
+        metric: str | Own | None = None,
+        threshold: float | None = None,
+    ) -> Network:
         """Load, check and run the float reference.
 
         Args:
             model: As for :func:`nn2hls.convert`; None: what the config names.
             config: As for :func:`nn2hls.convert`.
             x: One array (events, *shape), or a list of one per input.
-            y: Labels of the first output, class numbers or one-hot.
+            y, metric, threshold: Of the first output; see :meth:`nn2hls.judge.Judge.of`.
 
         Raises:
-            ConfigError: No model is named, or the config does not fit it.
-            DataError: Inputs or labels do not fit.
+            ConfigError: No model is named, or the config or the metric does not fit it.
+            DataError: Inputs or labels do not fit, or float answers with NaN or Inf.
         """
         settings = read_config(config)
         graph = load_model(model, settings)
@@ -73,32 +84,49 @@ class Network:
             from nn2hls.data import load_inputs
 
             calibration = load_inputs([settings.calibration], {n.name: n.shape for n in graph.inputs})
-        network = cls(graph, settings, inputs, calibration=calibration)
-        float_graph, _, _ = network.stage(settings)
-        first = run_float(float_graph, inputs)[float_graph.outputs[0]]
-        network.reference = first.reshape(len(first), -1)
-        if y is not None:
-            network.truth = class_numbers(np.asarray(y), *network.reference.shape)
-            network.accuracy_float = float(np.mean(answers(network.reference) == network.truth))
-            network.areas_float = _areas(network.reference, network.truth)
-        return network
+        stages: dict[Any, Stage] = {}
+        float_graph, _, _ = _stage(graph, settings, calibration, stages)
+        output = float_graph.outputs[0]
+        first = run_float(float_graph, inputs)[output]
+        reference = first.reshape(len(first), int(np.prod(first.shape[1:])))
+        wrong = int(np.count_nonzero(~np.isfinite(reference).all(axis=1)))
+        if wrong:
+            what = f"Float answers {wrong} of {len(reference)} events with NaN or Inf."
+            raise DataError(what, where=output, fix="Leave these events out; nn2hls compare shows the layer.")
+        judge = Judge.of(float_graph, output, (len(reference), reference.shape[1]), y, metric, threshold)
+        return cls(graph, settings, inputs, judge, reference, calibration, stages)
+
+    def part(self, events: np.ndarray) -> Network:
+        """The network with some of its events, by their places."""
+        inputs = [x[events] for x in self.inputs]
+        return dataclasses.replace(self, inputs=inputs, judge=self.judge.part(events), reference=self.reference[events])
+
+    @cached_property
+    def accuracy_float(self) -> float | None:
+        """Accuracy of float; None without labels that are classes."""
+        if not self.judge.classes or self.judge.truth is None:
+            return None
+        return float(np.mean(self.judge.answers(self.reference) == self.judge.truth))
+
+    @cached_property
+    def areas_float(self) -> tuple[float | None, ...]:
+        """Area under the ROC curve of float, by class; empty without labels that are classes."""
+        return () if self.judge.truth is None or not self.judge.classes else areas(self.reference, self.judge.truth)
+
+    @cached_property
+    def score_float(self) -> float | None:
+        """The metric of float; infinite for SQNR."""
+        return self.judge.score(self.reference, self.reference)
 
     @property
     def events(self) -> int:
         """Events of its data."""
         return len(self.reference)
 
-    def stage(self, config: Config) -> tuple[Graph, Mapping[str, Any], tuple[str, ...]]:
+    def stage(self, config: Config) -> Stage:
         """The float graph, its statistics and its notes: they depend on which layers have a type of their own, and seeded
         events on the types of inputs."""
-        own = tuple(config.settings_of(n).own_type for n in self.graph)
-        kinds = [config.settings_of(n).precision.get("result") for n in self.graph.inputs if self.calibration is None]
-        key = own, tuple(kinds)
-        if key not in self._stages:
-            context = Context(config.settings_of, self.calibration)
-            graph = run_passes(self.graph, context, typed=False)
-            self._stages[key] = graph, measure(graph, context), tuple(context.notes)
-        return self._stages[key]
+        return _stage(self.graph, config, self.calibration, self._stages)
 
     def design(self, config: Config) -> Design:
         """The same design that :func:`nn2hls.convert` makes, without what it would compute again.
@@ -109,28 +137,35 @@ class Network:
         graph, signals, notes = self.stage(config)
         context = Context(config.settings_of, self.calibration, [*config.notes, *notes], signals)
         fixed = run_passes(graph, context, typed=True)
-        return Design(fixed, graph, config, tuple(context.notes), warnings=tuple(context.warnings))
+        notes, warned = tuple(context.notes), tuple(context.warnings)
+        return Design(fixed, graph, config, notes, context.types, signals, warned)
 
     def answers(self, design: Design) -> dict[str, Any]:
         """What a design answers, against float and labels: the fields of a Point that do not depend on the reuse factor."""
         outputs, log = design.run(self.inputs)
-        fixed = outputs[0].reshape(self.reference.shape)
-        chosen = answers(fixed)
-        agreement = float(np.mean(chosen == answers(self.reference)))
+        fixed, judge = outputs[0].reshape(self.reference.shape), self.judge
         found: dict[str, Any] = {
             "sqnr": sqnr(self.reference, fixed),
-            "agreement": agreement,
-            "accuracy_ratio": agreement,
             "overflows": sum(o.count for o in log.overflows()),
+            "score": judge.score(self.reference, fixed),
         }
-        if self.truth is not None:
-            found["accuracy"] = float(np.mean(chosen == self.truth))
+        if found["score"] == np.inf:
+            found["score"] = None  # exact, as in ``sqnr``
+        return {**found, **(self._shares(fixed) if judge.classes else self._errors(fixed))}
+
+    def _errors(self, fixed: np.ndarray) -> dict[str, Any]:
+        error = fixed - self.judge.target(self.reference)
+        return {"mse": float(np.mean(np.square(error))), "mae": float(np.mean(np.abs(error)))}
+
+    def _shares(self, fixed: np.ndarray) -> dict[str, Any]:
+        judge, truth = self.judge, self.judge.truth
+        agreement = float(np.mean(judge.answers(fixed) == judge.answers(self.reference)))
+        found: dict[str, Any] = {"agreement": agreement, "accuracy_ratio": agreement}
+        if truth is not None:
+            found["accuracy"] = float(np.mean(judge.answers(fixed) == truth))
             found["accuracy_ratio"] = found["accuracy"] / self.accuracy_float if self.accuracy_float else None
-            pairs = [
-                (a, b)
-                for a, b in zip(_areas(fixed, self.truth), self.areas_float, strict=True)
-                if a is not None and b is not None
-            ]
+            both = zip(areas(fixed, truth), self.areas_float, strict=True)
+            pairs = [(a, b) for a, b in both if a is not None and b is not None]
             found["auc"] = float(np.mean([a for a, _ in pairs])) if pairs else None
             found["auc_ratio"] = float(np.mean([a / b for a, b in pairs if b])) if any(b for _, b in pairs) else None
         return found
@@ -166,13 +201,11 @@ class Network:
 
     @cached_property
     def _fixed_part(self) -> dict[str, Any]:
-        arrays = [*self.inputs, *([] if self.truth is None else [self.truth]), *(self.calibration or [])]
-        return {"version": __version__, "model": _sha(str(self.graph).encode()), "data": data_digest(arrays)}
-
-
-def answers(values: np.ndarray) -> np.ndarray:
-    """The class each event is answered with: the largest value, or for a single one whether it is above one half."""
-    return np.asarray(values[:, 0] > 0.5 if values.shape[1] == 1 else values.argmax(axis=1)).astype(np.int64)
+        judge = self.judge
+        arrays = [*self.inputs, *([] if judge.truth is None else [judge.truth]), *(self.calibration or [])]
+        by = [judge.classes, judge.threshold, judge.metric.name if judge.metric.own is None else secrets.token_hex(8)]
+        data = {"model": _sha(str(self.graph).encode()), "data": data_digest(arrays)}
+        return {"version": __version__, **data, "judge": by}  # a function of one's own is another one every time
 
 
 def size(design: Design) -> dict[str, Any]:
@@ -181,11 +214,15 @@ def size(design: Design) -> dict[str, Any]:
     return {name: getattr(found, name) for name in SIZES}
 
 
-def _areas(values: np.ndarray, truth: np.ndarray) -> tuple[float | None, ...]:
-    """Area under the ROC curve of each class against the rest; a single value is the score of class 1."""
-    if values.shape[1] == 1:
-        return (auc(values[:, 0], truth == 1),)
-    return tuple(auc(values[:, k], truth == k) for k in range(values.shape[1]))
+def _stage(graph: Graph, config: Config, calibration: list[np.ndarray] | None, known: dict[Any, Stage]) -> Stage:
+    """The float graph, its statistics and its notes, made once."""
+    own = tuple(config.settings_of(n).own_type for n in graph)
+    key = own, tuple(config.settings_of(n).precision.get("result") for n in graph.inputs if calibration is None)
+    if key not in known:
+        context = Context(config.settings_of, calibration)
+        graph = run_passes(graph, context, typed=False)
+        known[key] = graph, measure(graph, context), tuple(context.notes)
+    return known[key]
 
 
 def _sha(data: bytes) -> str:

@@ -11,6 +11,7 @@ from nn2hls.errors import DataError, ToolError
 from nn2hls.extras import missing
 from nn2hls.fixed import FixedType
 from nn2hls.scan_point import Point, Scan
+from nn2hls.text import drawn
 
 _CURVES = 8  # at most, against the reuse factor: those of the last types
 _FEW = 2  # types beside several reuse factors make no curve against bits
@@ -73,6 +74,8 @@ def _rows(result: Scan) -> list[_Row]:
         shown.sort(key=lambda p: (_type(p).integer, _type(p).width))
         share = "accuracy / float" if result.accuracy_float else "same answer as float"
         panels = [_Panel(share, lambda p: p.accuracy_ratio)]
+        if all(p.agreement is None for p in shown):
+            panels = [_Panel("SQNR [dB]", lambda p: p.sqnr), _Panel("MSE", lambda p: p.mse)]
         if any(p.auc_ratio is not None for p in shown):
             panels += [_Panel("AUC / float", lambda p: p.auc_ratio)]
         panels += [_Panel("DSP", lambda p: p.dsp), _Panel("LUT [1000]", lambda p: (p.lut or 0) / 1000)]
@@ -111,9 +114,9 @@ def _draw(axes: Any, row: _Row, panel: _Panel, networks: Sequence[str]) -> None:
                     markersize=3,
                     linewidth=1.2,
                     color=f"C{n}",
-                    label=f"{curve}  {network}".strip(),
+                    label=drawn(f"{curve}  {network}".strip()),
                 )
-    axes.set(xlabel=row.axis, ylabel=panel.label, ylim=(0, None))
+    axes.set(xlabel=row.axis, ylabel=panel.label, ylim=(None if "dB" in panel.label else 0, None))
     if "float" in panel.label:
         axes.set_ylim(0, 1.05)
         axes.axhline(1, color="black", linewidth=0.8)

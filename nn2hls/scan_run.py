@@ -15,6 +15,7 @@ import numpy as np
 from nn2hls.config_write import to_dict
 from nn2hls.errors import ConfigError, Nn2hlsError
 from nn2hls.fixed import FixedType
+from nn2hls.judge import Own
 from nn2hls.scan_network import Network, size
 from nn2hls.scan_point import Point, Scan
 from nn2hls.scan_ranges import MAX_POINTS, parse_precisions, parse_reuses
@@ -52,6 +53,8 @@ def scan(
     jobs: int | None = None,
     cluster: str | None = None,
     record: str | os.PathLike[str] | None = None,
+    metric: str | Own | None = None,
+    threshold: float | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Scan:
     """Convert, run and size networks at each type and reuse factor; what layers have of their own in the config gives way.
@@ -60,13 +63,15 @@ def scan(
         model: As for :func:`nn2hls.convert`, or several of them by name.
         config: As for :func:`nn2hls.convert`, for all networks; with several, a Config by name is possible, too.
         x: One array (events, *shape) per input, the same for all networks.
-        y: Labels of the first output, class numbers or one-hot.
+        y: Labels of the first output: class numbers, one-hot, or values.
         precisions: See :func:`parse_precisions`; none: as the config says.
         reuses: See :func:`parse_reuses`; none: as the config says.
         keep: Layers that stay as the config says.
         jobs: Local processes; None: one per core where that saves time.
         cluster: The address of a Dask scheduler, to run there instead.
-        record: A file of JSON lines; points it holds with equal provenance are not run again, others are appended.
+        record: A file of JSON lines; points it holds with equal provenance are not run again, others are appended. With a
+            metric of one's own all are run: what a function does cannot be told from its name.
+        metric, threshold: As for :meth:`nn2hls.design.Design.compare`, of the first output.
         progress: Called with the number of designs done and of all.
 
     Raises:
@@ -82,7 +87,7 @@ def scan(
     if total > MAX_POINTS:
         raise ConfigError(f"These are {total} designs; a scan takes at most {MAX_POINTS}.")
     configs = config if isinstance(config, Mapping) and config.keys() == models.keys() else dict.fromkeys(models, config)
-    networks = {name: Network.prepare(m, configs[name], x, y) for name, m in models.items()}
+    networks = {name: Network.prepare(m, configs[name], x, y, metric, threshold) for name, m in models.items()}
     columns = [Column(name, kind, tuple(factors), tuple(keep)) for name in networks for kind in types]
     points: list[Point] = []
     with Record(Path(record) if record is not None else None) as kept:
@@ -94,7 +99,8 @@ def scan(
         raise ConfigError(f"None of the {len(points)} designs can be made. The first: {points[0].error}")
     accuracies = {k: n.accuracy_float for k, n in networks.items() if n.accuracy_float is not None}
     events = next(iter(networks.values())).events
-    return Scan(tuple(points), events, time.perf_counter() - start, accuracies, runner.resumed)
+    judges = {name: (n.judge, n.score_float) for name, n in networks.items()}
+    return Scan(tuple(points), events, time.perf_counter() - start, accuracies, runner.resumed, judges)
 
 
 class _Runner:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from nn2hls import text
 from nn2hls.config import Config
+from nn2hls.judge import Judge
 
 if TYPE_CHECKING:
     from nn2hls.search_space import Space
@@ -19,19 +21,20 @@ class Candidate:
 
     Args:
         params: The value of each variable of the space.
-        accuracy: On the events of the search; agreement with float where there are no labels.
-        loss: How much less than float.
-        loss_bound: The loss that is exceeded with a probability of 5 %, by the events whose answer changes.
-        agreement: Share of events that float and fixed answer alike.
+        accuracy: Of classes the share answered as labelled, or as in float where there are no labels; None of values.
+        loss: How much worse than float, in units of the metric; for SQNR noise power by signal power.
+        loss_bound: The loss that is exceeded with a probability of 5 %, by the choice of the events.
+        agreement: Share of events that float and fixed answer with the same class; None of values.
         cost: LUT + 100 DSP.
         dsp, lut, ff, bram, latency_cycles, ii, latency_ns: The estimate, as in an HLS report.
+        score: By the metric of the search, on its events; None: SQNR, and exact.
     """
 
     params: Mapping[str, Any]
-    accuracy: float
+    accuracy: float | None
     loss: float
     loss_bound: float
-    agreement: float
+    agreement: float | None
     cost: int
     dsp: int
     lut: int
@@ -40,6 +43,7 @@ class Candidate:
     latency_cycles: int
     ii: int
     latency_ns: float
+    score: float | None = None
 
     def found(self) -> dict[str, Any]:
         """All but ``params``."""
@@ -53,7 +57,7 @@ class Sensitivity:
     Args:
         name: The variable.
         high: The width that all others have.
-        losses: Width -> accuracy lost against ``high``; None: no such design.
+        losses: Width -> loss beyond that of ``high``; None: no such design.
         lowest: The fewest bits that lose no more than is allowed.
     """
 
@@ -65,16 +69,19 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class Held:
-    """The chosen design, built again from its written config, on events the search never saw; cost as of a Candidate."""
+    """The chosen design, built again from its written config, on events the search never saw; all but ``events`` as before."""
 
     events: int
-    accuracy_float: float
-    accuracy: float
-    agreement: float
+    score_float: float | None
+    accuracy_float: float | None
+    score: float | None
+    accuracy: float | None
+    loss: float
+    agreement: float | None
     cost: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Search:
     """A finished search.
 
@@ -82,9 +89,12 @@ class Search:
         front: The Pareto front, the cheapest first.
         chosen: The cheapest of it that keeps the loss; the one that loses least when none does.
         config: Its whole config.
-        accuracy_float: Of the float reference, on the events of the search.
-        labelled: False where agreement with float stands for accuracy.
-        max_loss: What was allowed.
+        accuracy_float: Of the float reference, on the events of the search; 1 where agreement with float stands for accuracy,
+            None of values.
+        score_float: Of it, by the metric; None: SQNR.
+        judge: By which answers were judged.
+        max_loss: The loss that was allowed.
+        target: The score that was asked for; None: ``max_loss`` was.
         max_latency: Nanoseconds that were allowed; None: any.
         uniform: Cost and accuracy of ap_fixed<16,6> everywhere, reuse 1.
         held: The chosen design on other events.
@@ -99,9 +109,11 @@ class Search:
     front: tuple[Candidate, ...]
     chosen: Candidate
     config: Config
-    accuracy_float: float
-    labelled: bool
+    accuracy_float: float | None
+    score_float: float | None
+    judge: Judge
     max_loss: float
+    target: float | None
     max_latency: float | None
     uniform: Mapping[str, Any]
     held: Held
@@ -111,6 +123,19 @@ class Search:
     seconds: float
     seed: int
     space: Space
+
+    def __repr__(self) -> str:
+        held = self.judge.metric.show(math.inf if self.held.score is None else self.held.score)
+        cost = f"{self.chosen.cost:,}"
+        return f"Search({text.plural(self.designs, 'design')}, chosen: {self.judge.metric.words} {held}, cost {cost})"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there were labels; else float answers stand for them."""
+        return self.judge.truth is not None
 
     @property
     def kept(self) -> bool:
@@ -124,9 +149,14 @@ class Search:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        names = ("accuracy_float", "labelled", "max_loss", "max_latency", "events", "designs", "seconds", "seed", "kept")
+        names = ["accuracy_float", "score_float", "labelled", "max_loss", "target", "max_latency"]
+        names += ["events", "designs", "seconds", "seed", "kept"]
+        judge = self.judge
         return {
             **{name: getattr(self, name) for name in names},
+            "judged": "classes" if judge.classes else "values",
+            "why": judge.why,
+            "metric": judge.metric.name,
             "front": [asdict(c) for c in self.front],
             "chosen": asdict(self.chosen),
             "uniform": dict(self.uniform),
@@ -136,51 +166,6 @@ class Search:
 
     def text(self) -> str:
         """For people: how far each width can fall, the front, the chosen design."""
-        return "\n".join([self._sensitivity_text(), self._front_text(), self._chosen_text()])
+        from nn2hls.search_text import search_text
 
-    def _sensitivity_text(self) -> str:
-        bits = range(self.space.widths()[0].high - 1, 1, -1)
-        head = ["loss when lowered alone", *(f"{b} bits" for b in bits), "bears"]
-        rows = [[s.name, *(text.percent(s.losses.get(b)) for b in bits), s.lowest] for s in self.sensitivities]
-        return text.table(head, rows)
-
-    def _front_text(self) -> str:
-        word = "accuracy" if self.labelled else "same answer"
-        head = ["", word, "loss", "at most", "cost", "DSP", "LUT", "FF", "BRAM", "II", "ns", "bits of results, weights"]
-        rows = [
-            [
-                "chosen" if c is self.chosen else "",
-                text.percent(c.accuracy),
-                text.percent(c.loss),
-                text.percent(c.loss_bound),
-                *(c.cost, c.dsp, c.lut, c.ff, c.bram, c.ii),
-                text.number(c.latency_ns),
-                self.space.short(c.params),
-            ]
-            for c in sorted({id(c): c for c in (*self.front, self.chosen)}.values(), key=lambda c: c.cost)
-            if c is self.chosen or c.loss <= 4 * self.max_loss
-        ]
-        return f"Pareto front, losses of up to {text.percent(4 * self.max_loss)}:\n" + text.table(head, rows)
-
-    def _chosen_text(self) -> str:
-        c, held = self.chosen, self.held
-        head = ["", "events", "float", "chosen", "loss"]
-        rows = [
-            ["search", self.events, text.percent(self.accuracy_float), text.percent(c.accuracy), text.percent(c.loss)],
-            [
-                "never seen",
-                held.events,
-                text.percent(held.accuracy_float),
-                text.percent(held.accuracy),
-                text.percent(held.accuracy_float - held.accuracy),
-            ],
-        ]
-        lines = text.table(head, rows)
-        if "cost" in self.uniform:
-            share = f"{c.cost / self.uniform['cost']:.1%}"
-            lines += f"cost = LUT + 100 DSP: {c.cost:,}, which is {share} of the {self.uniform['cost']:,} of ap_fixed<16,6>\n"
-        if self.slow:
-            lines += f"No design found takes at most {text.number(self.max_latency)} ns; this one is the fastest.\n"
-        elif not self.kept:
-            lines += f"No design keeps a loss of {text.percent(self.max_loss)} for sure; this one loses least.\n"
-        return lines + f"{self.designs} designs in {self.seconds:.1f} s, seed {self.seed}\n"
+        return search_text(self)

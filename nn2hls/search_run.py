@@ -21,9 +21,9 @@ from nn2hls.config import Config, read_config
 from nn2hls.config_write import to_yaml
 from nn2hls.errors import ConfigError, Nn2hlsError
 from nn2hls.fixed import FixedType
-from nn2hls.inputs import check_inputs
 from nn2hls.ir import Graph
-from nn2hls.scan_network import Network, answers, config_digest, size
+from nn2hls.judge import Own
+from nn2hls.scan_network import Network, config_digest, size
 from nn2hls.scan_ranges import parse_reuses
 from nn2hls.scan_workers import Workers
 from nn2hls.search_result import Candidate, Held, Search
@@ -55,17 +55,21 @@ def search(
     cluster: str | None = None,
     storage: str | None = None,
     study: str = "nn2hls",
+    metric: str | Own | None = None,
+    threshold: float | None = None,
+    target: float | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Search:
-    """Find the designs that no other one beats in accuracy, cost (LUT + 100 DSP of the HLS report) and latency at once.
+    """Find the designs that no other one beats in the metric, cost (LUT + 100 DSP of the HLS report) and latency at once.
 
     Args:
         model: As for :func:`nn2hls.convert`.
         config: As for :func:`nn2hls.convert`; its types give way, the rest holds.
         x: One array (events, *shape) per input.
-        y: Labels of the first output; without, agreement with float takes the place of accuracy.
+        y: Labels of the first output: class numbers, one-hot, or values; without, float answers take their place.
         trials: Designs that Optuna asks for after the guided start.
-        max_loss: Accuracy below float that the chosen design may lose.
+        max_loss: What the chosen design may lose against float where no ``target`` is given: of accuracy, agreement, AUC or a
+            metric of one's own; of MSE and MAE a share of float's.
         max_latency: Nanoseconds that the chosen design may take; None: any.
         reuses: Reuse factors to choose from for each layer; none: as the config says.
         widest: Bits that no result and no weight exceeds.
@@ -74,6 +78,8 @@ def search(
         jobs, cluster: As for :func:`nn2hls.scan`.
         storage: Where Optuna keeps the study, such as ``sqlite:///search.db``; a study that is there goes on.
         study: Its name there.
+        metric, threshold: As for :meth:`nn2hls.design.Design.compare`, of the first output.
+        target: The score of the metric that the chosen design must reach, in dB for SQNR; None: 40 dB, or by ``max_loss``.
         progress: Called with the number of designs done and of all.
 
     Raises:
@@ -83,15 +89,21 @@ def search(
     start = time.perf_counter()
     _check(trials, max_loss, widest, held_out, seed, max_latency)
     workers = Workers(jobs, cluster)
-    seen, unseen = _split(model, config, x, y, held_out, seed)
+    whole = Network.prepare(model, config, x, y, metric, threshold)
+    if storage is not None and whole.judge.metric.own is not None:
+        what = "A stored study cannot tell which function a metric of one's own was."
+        raise ConfigError(what, where="storage", fix="Leave storage out, or take a metric by its name.")
+    seen, unseen = _split(whole, held_out, seed)
+    allowed = seen.judge.allowed(seen.reference, max_loss, target)
     base = _without_types(seen.config)
     space = Space.of(seen, widest, parse_reuses(reuses))
-    kept = Study(space, seen.provenance(base, seed), seed, max_loss, storage, study)
-    goal = Goal(max_loss, max_latency)
+    own = seen.judge.metric
+    kept = Study(space, seen.provenance(base, seed), seed, allowed, lambda f: own.merit(f["score"]), storage, study)
+    goal = Goal(allowed, max_latency)
     total = trials + sum(v.high - v.low for v in space.widths())
     run = _Run(seen, space, base, kept, workers, progress, total)
     uniform = _measured(seen, seen.uniform(UNIFORM, 1))
-    sensitivities, first = sensitivity(run.evaluate, space, max_loss)
+    sensitivities, first = sensitivity(run.evaluate, space, allowed)
     descend(run.evaluate, space, goal, first, trials // 2)
     run.optimise(trials - trials // 2)
     front = kept.front()
@@ -103,9 +115,11 @@ def search(
         front=tuple(front),
         chosen=chosen,
         config=best,
-        accuracy_float=1.0 if seen.accuracy_float is None else seen.accuracy_float,
-        labelled=seen.truth is not None,
-        max_loss=max_loss,
+        accuracy_float=_accuracy_float(seen),
+        score_float=_finite(seen.score_float),
+        judge=seen.judge,
+        max_loss=allowed,
+        target=target,
         max_latency=max_latency,
         uniform=uniform,
         held=_hold(unseen, best),
@@ -132,20 +146,25 @@ def _check(trials: int, max_loss: float, widest: int, held_out: float, seed: int
             raise ConfigError(f"{name} is {value}.", fix=f"Give {fix}.")
 
 
-def _split(model: Any, config: Any, x: Any, y: Any, share: float, seed: int) -> tuple[Network, Network]:
+def _split(whole: Network, share: float, seed: int) -> tuple[Network, Network]:
     """The network with the events of the search, and with those that it never sees."""
-    whole = Network.prepare(model, config, x, y)
     order = np.random.default_rng(seed).permutation(whole.events)
     cut = round(whole.events * (1 - share))
     if not 0 < cut < whole.events:
         raise ConfigError(f"{whole.events} events cannot be split.", fix="Give more events, or another share to hold out.")
-    inputs = check_inputs(whole.graph, x)
-    labels = None if whole.truth is None else whole.truth
-    parts = [
-        Network.prepare(whole.graph, whole.config, [a[part] for a in inputs], None if labels is None else labels[part])
-        for part in (np.sort(order[:cut]), np.sort(order[cut:]))
-    ]
-    return parts[0], parts[1]
+    return whole.part(np.sort(order[:cut])), whole.part(np.sort(order[cut:]))
+
+
+def _accuracy_float(network: Network) -> float | None:
+    """Accuracy of float, which is 1 where its own answers are the labels; None of values."""
+    if not network.judge.classes:
+        return None
+    return 1.0 if network.accuracy_float is None else network.accuracy_float
+
+
+def _finite(score: float | None) -> float | None:
+    """A score; None for an SQNR without noise."""
+    return None if score == math.inf else score
 
 
 def _without_types(config: Config) -> Config:
@@ -204,22 +223,27 @@ class _Run:
 
 
 def _measured(network: Network, config: Config) -> dict[str, Any]:
-    """Accuracy, its uncertain loss, and size of one design; the error if there is none."""
+    """Score, its uncertain loss, and size of one design; the error if there is none."""
+    judge, reference = network.judge, network.reference
     try:
         design = network.design(config)
         outputs, _ = design.run(network.inputs)
-        fixed, reference = answers(outputs[0].reshape(network.reference.shape)), answers(network.reference)
-        truth = reference if network.truth is None else network.truth
-        lost = (reference == truth).astype(np.int8) - (fixed == truth)
+        fixed = outputs[0].reshape(reference.shape)
+        loss, deviation = judge.loss(reference, fixed)
         found = size(design)
     except Nn2hlsError as error:
         return {"error": str(error)}
-    deviation = float(np.std(lost)) / len(lost) ** 0.5
+    accuracy, agreement = None, None
+    if judge.classes:
+        exact, answered = judge.answers(reference), judge.answers(fixed)
+        agreement = float(np.mean(answered == exact))
+        accuracy = agreement if judge.truth is None else float(np.mean(answered == judge.truth))
     return {
-        "accuracy": float(np.mean(fixed == truth)),
-        "loss": float(np.mean(lost)),
-        "loss_bound": float(np.mean(lost)) + _SIGMAS * deviation,
-        "agreement": float(np.mean(fixed == reference)),
+        "score": _finite(judge.score(reference, fixed)),
+        "accuracy": accuracy,
+        "loss": loss,
+        "loss_bound": loss + _SIGMAS * deviation,
+        "agreement": agreement,
         "cost": found["lut"] + 100 * found["dsp"],
         **found,
     }
@@ -237,8 +261,8 @@ def _hold(network: Network, config: Config) -> Held:
     found = _measured(network, again)
     if "error" in found:
         raise ConfigError(found["error"])
-    exact = 1.0 if network.accuracy_float is None else network.accuracy_float
-    return Held(network.events, exact, found["accuracy"], found["agreement"], found["cost"])
+    mine = {name: found[name] for name in ("score", "accuracy", "loss", "agreement", "cost")}
+    return Held(network.events, _finite(network.score_float), _accuracy_float(network), **mine)
 
 
 def written(result: Search, graph: Graph, path: Path) -> str:

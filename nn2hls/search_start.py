@@ -19,7 +19,7 @@ class Goal:
     """What the chosen design must keep.
 
     Args:
-        max_loss: Accuracy below float that it may lose, surely (``Candidate.loss_bound``).
+        max_loss: The loss against float that it may have, surely (``Candidate.loss_bound``).
         max_latency: Nanoseconds that it may take; None: any.
     """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nn2hls.errors import ConfigError
@@ -21,7 +22,8 @@ class Study:
         space: What may be asked for.
         provenance: Of the network, config and data; a stored study of another one is refused.
         seed: Of the sampler.
-        max_loss: Accuracy below float that is allowed.
+        max_loss: The loss against float that is allowed.
+        merit: Of what was measured, better when larger.
         storage, name: See :func:`nn2hls.search`.
 
     Raises:
@@ -30,34 +32,55 @@ class Study:
     """
 
     def __init__(
-        self, space: Space, provenance: Mapping[str, Any], seed: int, max_loss: float, storage: str | None, name: str
+        self,
+        space: Space,
+        provenance: Mapping[str, Any],
+        seed: int,
+        max_loss: float,
+        merit: Callable[[Mapping[str, Any]], float],
+        storage: str | None,
+        name: str,
     ) -> None:
         optuna = self._optuna = require("optuna", "runs the search", "search")
         storage_error = require("sqlalchemy.exc", "keeps the trials", "search").SQLAlchemyError
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._known: dict[str, Candidate | None] = {}
+        self._merit = merit
         self._max_loss, self._provenance = max_loss, {**provenance, "space": repr(space.variables)}
         kinds = optuna.distributions
         self._distributions = {
             v.name: kinds.CategoricalDistribution(v.choices) if v.choices else kinds.IntDistribution(v.low, v.high)
             for v in space.variables
         }
+        # Whatever an altered database holds instead of trials surfaces as these.
+        wrong = (optuna.exceptions.OptunaError, storage_error, ImportError, ValueError, TypeError, LookupError, AttributeError)
         try:
             self._study = optuna.create_study(
                 storage=storage, study_name=name, directions=["maximize", "minimize", "minimize"], load_if_exists=True
             )
-        except (optuna.exceptions.OptunaError, storage_error, ImportError, ValueError) as error:
+        except wrong as error:
             fix = "Write it like sqlite:///search.db."
             raise ConfigError(f"The storage cannot be opened: {error}", where="--storage", fix=fix) from error
-        self._check(name)
-        self._study.sampler = optuna.samplers.TPESampler(seed=seed + self._load(), multivariate=True, n_startup_trials=0)
+        try:
+            self._check(name)
+            known = self._load()
+        except wrong as error:
+            fix = "Give --storage another place, or --study another name."
+            what = f"What is stored of the study '{name}' is damaged or of another version ({error})."
+            raise ConfigError(what, where="--storage", fix=fix) from error
+        self._study.sampler = optuna.samplers.TPESampler(seed=seed + known, multivariate=True, n_startup_trials=0)
 
     def _load(self) -> int:
         """Learn what the storage has, from earlier searches and from those that run beside this one; its number of trials."""
         trials = self._study.get_trials(deepcopy=False)
         for trial in trials:
             if trial.state.is_finished():
-                self._known.setdefault(_key(trial.params), _candidate(trial.params, trial.user_attrs.get("found")))
+                found = trial.user_attrs.get("found")
+                made = found is not None and "error" not in found
+                kept = trial.user_attrs.get("checksum"), trial.values
+                if made and kept != (_checksum(trial.params, found), self._values(found)):
+                    raise ValueError(f"the numbers of trial {trial.number} are not those that were measured")
+                self._known.setdefault(_key(trial.params), _candidate(trial.params, found))
         return len(trials)
 
     def _check(self, name: str) -> None:
@@ -73,6 +96,9 @@ class Study:
     def _excess(self, found: Mapping[str, Any]) -> float:
         """Above zero where a design loses so much that the sampler need not look there."""
         return float(found["loss"] - _NEAR * self._max_loss)
+
+    def _values(self, found: Mapping[str, Any]) -> list[float]:
+        return [self._merit(found), float(found["cost"]), found["latency_ns"]]
 
     @property
     def count(self) -> int:
@@ -101,8 +127,8 @@ class Study:
                 state=trial.TrialState.FAIL if failed else trial.TrialState.COMPLETE,
                 params=dict(params),
                 distributions=self._distributions,
-                values=None if failed else _values(found),
-                user_attrs={"found": dict(found), "provenance": self._provenance},
+                values=None if failed else self._values(found),
+                user_attrs={"found": dict(found), "provenance": self._provenance, "checksum": _checksum(params, found)},
                 constraints=None if failed else {"loss": self._excess(found)},
             )
         )
@@ -121,8 +147,9 @@ class Study:
                 self._study.tell(trial, state=states.FAIL)
             else:
                 trial.set_user_attr("found", candidate.found())
+                trial.set_user_attr("checksum", _checksum(trial.params, candidate.found()))
                 trial.set_constraint("loss", self._excess(candidate.found()))
-                self._study.tell(trial, _values(candidate.found()))
+                self._study.tell(trial, self._values(candidate.found()))
 
     def designs(self) -> list[Candidate]:
         """All that could be made, here or by searches that share the storage."""
@@ -130,16 +157,16 @@ class Study:
         return [c for c in self._known.values() if c is not None]
 
     def front(self) -> list[Candidate]:
-        """The designs that no other one beats in accuracy, cost and latency at once, the cheapest first."""
+        """The designs that no other one beats in loss, cost and latency at once, the cheapest first."""
         front: list[Candidate] = []
-        for c in sorted(self.designs(), key=lambda c: (c.cost, c.latency_ns, -c.accuracy)):
-            if not any(f.accuracy >= c.accuracy and f.latency_ns <= c.latency_ns for f in front):
+        for c in sorted(self.designs(), key=lambda c: (c.cost, c.latency_ns, c.loss)):
+            if not any(f.loss <= c.loss and f.latency_ns <= c.latency_ns for f in front):
                 front.append(c)
         return front
 
 
-def _values(found: Mapping[str, Any]) -> list[float]:
-    return [found["accuracy"], float(found["cost"]), found["latency_ns"]]
+def _checksum(params: Params, found: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps([dict(params), dict(found)], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _key(params: Params) -> str:

@@ -52,7 +52,7 @@ class Step:
     within: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Solution:
     """The reuse factors, the estimate of the whole, what binds, and what one step more would change.
 
@@ -73,6 +73,15 @@ class Solution:
     fastest: bool
     binding: Mapping[str, Mapping[str, int]]
     steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{m}={v}" for m, v in measures(self.estimate).items())
+        return f"Solution({'fastest' if self.fastest else 'smallest'}, {figures})"
+
+    def __str__(self) -> str:
+        from nn2hls.solver_text import text
+
+        return text(self)
 
 
 class Solver:

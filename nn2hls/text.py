@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Context
@@ -52,6 +54,27 @@ def percent(share: float | None, digits: int = 2) -> str | None:
 def plural(count: int, word: str) -> str:
     """``1 event``, ``2 events``."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def drawn(name: str) -> str:
+    """A name as matplotlib draws it letter by letter: dollars would begin a formula, a leading underscore hides a label."""
+    shown = "".join(c if c.isprintable() else "?" for c in name).replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith("_") else shown
+
+
+def csv_lines(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """CSV with a head; None is empty, and text that a spreadsheet would run as a formula begins with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(map(_plain_cell, head))
+    writer.writerows([_plain_cell(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _plain_cell(cell: object) -> object:
+    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{cell}"
+    return "" if cell is None else cell
 
 
 def finite(value: Any) -> Any:

@@ -236,6 +236,18 @@ WRONG = {
     "estimate net.yml --part xcku116": (1, "Did you mean"),
     "emulate net.yml --input y.npy": (1, "input 'x' takes (events, 4)"),
     "compare net.yml --labels x.npy": (1, "neither class numbers nor one-hot"),
+    "compare net.yml --labels y.npy --labels y.npy": (2, "There are 2 files for 1 output."),
+    "compare net.yml --labels fc2=y.npy --labels fc2=y.npy": (2, "has two files"),
+    "compare net.yml --metric acuracy": (1, "Did you mean 'accuracy'?"),
+    "compare net.yml --metric auc": (1, "AUC needs labels"),
+    "compare net.yml --threshold 0.3": (1, "A threshold of 0.3 decides nothing here"),
+    "search net.yml --metric mse": (1, "Give a target"),
+    "config net.yml --metric sqnr": (2, "Add --target SCORE"),
+    "config net.yml --target 40": (2, "Add --metric sqnr"),
+    "config net.yml --target 40 --target-agreement 0.9": (2, "Leave one of the two out"),
+    "config net.yml --metric sqnr --target-agreement 0.9": (2, "Use --target"),
+    "config net.yml --target-agreement 0.9": (1, "say --metric agreement to take it as classes"),
+    "config net.yml --metric sqnr --target 400": (1, "400.0 dB is asked for"),
     "scan net.yml --reuse 6..1": (1, "range '6..1'"),
 }
 
@@ -303,3 +315,29 @@ def test_options_that_would_be_ignored_are_refused_before_anything_runs(capsys, 
     assert code == 2
     assert said in err
     assert sorted(folder.iterdir()) == before
+
+
+def test_answers_are_judged_by_what_they_are(capsys, folder):
+    _, out, _ = run(capsys, "compare", "net.yml", "--json")
+    (output,) = json.loads(out)["outputs"]
+    assert (output["judged"], output["agreement"]) == ("values", None)
+    _, out, _ = run(capsys, "compare", "net.yml", "--json", "--labels", "fc2=y.npy")
+    assert json.loads(out)["outputs"][0]["accuracy_float"] is not None
+    _, out, _ = run(capsys, "compare", "net.yml", "--json", "--labels", "y.npy", "--metric", "mae")
+    (output,) = json.loads(out)["outputs"]
+    assert (output["metric"], output["score_fixed"]) == ("mae", output["mae"])
+    _, out, _ = run(capsys, "scan", "net.yml", "--reuse", "1", "--labels", "y.npy", "--metric", "auc", "--json")
+    assert json.loads(out)["networks"][""]["metric"] == "auc"
+
+
+def test_a_config_for_an_sqnr(capsys, folder):
+    words = ["config", "net.onnx", "--input", "x.npy", "--metric", "sqnr", "--target", "47", "-o", "made.yml"]
+    code, _, err = run(capsys, *words)
+    target = int(read_config("made.yml").model_level.settings["target_sqnr"].value)
+    assert code == 0
+    assert f"TargetSQNR {target} dB: SQNR " in err
+
+    def sqnr(db):
+        return nn2hls.convert("net.onnx", {"Model": {"TargetSQNR": db}}).compare(np.load("x.npy")).outputs[0].sqnr
+
+    assert sqnr(target) >= 47 > sqnr(target - 1)

@@ -209,7 +209,7 @@ def test_target_agreement_is_reached_and_not_one_db_below(capsys, tmp_path):
 def test_the_target_that_is_found_reaches_the_share_and_one_db_less_does_not(share):
     rng = np.random.default_rng(3)
     graph, x = mlp(rng, (4, 6, 3)), rng.normal(size=(400, 4))
-    found = find_target(graph, read_config(), [x], share)
+    found = find_target(graph, read_config(), [x], share, metric="agreement")
 
     def measured(sqnr):
         design = convert(graph, {"Model": {"TargetSQNR": sqnr}})
@@ -223,7 +223,7 @@ def test_the_target_that_is_found_reaches_the_share_and_one_db_less_does_not(sha
 def test_a_share_out_of_reach_is_refused():
     graph, x = mlp(np.random.default_rng(0), (4, 6, 3)), np.random.default_rng(1).normal(size=(500, 4))
     with pytest.raises(ConfigError, match=r"At most .* at TargetSQNR 120 dB\. .*raise MaxWidth"):
-        find_target(graph, read_config({"Model": {"MaxWidth": 3}}), [x], 1.0)
+        find_target(graph, read_config({"Model": {"MaxWidth": 3}}), [x], 1.0, metric="agreement")
     for text in ("0", "1.5", "-1", "nan", "101%", "half", "1e-1"):
         with pytest.raises(ConfigError, match=r"Write 0\.995 or 99\.5%"):
             parse_share(text)

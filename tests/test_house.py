@@ -25,7 +25,7 @@ LEVELS = (
     ("ops",),
     ("analysis", "inputs", "reference", "vectors"),
     ("passes",),
-    ("emulate", "estimate", "emit", "compare", "registers", "timing"),
+    ("scores", "judge", "emulate", "estimate", "emit", "compare", "registers", "timing"),
     ("plan", "savings"),
     ("converters", "frontends", "config"),
     ("design",),

@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import cbook
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from networks import hls_config, mlp
 
 from nn2hls.compare_plots import constant_spans, draw, span, value_spans
 from nn2hls.design import convert
 from nn2hls.errors import DataError, ToolError
 from nn2hls.fixed import FixedType
+from nn2hls.ir import Builder, Const
+from nn2hls.ops import Dense, Input, Relu
 
 
 def case(precision="ap_fixed<14,4>"):
@@ -70,9 +75,48 @@ def test_wrong_labels_leave_nothing_behind(tmp_path):
     assert not (tmp_path / "plots").exists()
 
 
+def test_names_are_drawn_letter_by_letter(tmp_path, monkeypatch):
+    """Dollars would begin a formula: an odd one is an error of matplotlib, a pair hides itself."""
+    builder = Builder()
+    x = builder.add("$x", Input((3,)))
+    y = builder.add("$y_{$", Dense(Const(np.eye(3)), Const(np.zeros(3))), [x])
+    design = convert(builder.build([builder.add("\\frac{$$", Relu(), [y])]))
+    shown = set()
+    save = Figure.savefig
+
+    def spy(figure, *args, **more):
+        save(figure, *args, **more)
+        shown.update(t.get_text() for t in figure.findobj(Text) if t.get_visible())
+
+    monkeypatch.setattr(Figure, "savefig", spy)
+    data = np.random.default_rng(0).normal(size=(50, 3))
+    draw(design, [data], np.arange(50) % 3, tmp_path)
+    for name in ("$x", "$y_{$", "\\frac{$$"):
+        mine = [t for t in shown if t.replace(r"\$", "$").startswith(name)]
+        assert mine
+        assert not any(cbook.is_math_text(t) for t in mine)
+
+
+def test_answers_that_float_does_not_hold_are_left_out(tmp_path):
+    builder = Builder()
+    x = builder.add("x", Input((2,)))
+    first = builder.add("a", Dense(Const(np.eye(2) * 1e200), Const(np.zeros(2))), [x])
+    graph = builder.build([builder.add("b", Dense(Const(np.eye(2) * 1e200), Const(np.zeros(2))), [first])])
+    design = convert(graph, hls_config({"Precision": "ap_fixed<16,6>"}))
+    data = np.array([[1.0, 2.0], [0.0, 0.0], [1e-300, 1e-290]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert len(draw(design, [data], np.array([0, 1, 1]), tmp_path)) == 3
+
+
+def test_values_have_no_roc_curve(tmp_path):
+    design, x = case()
+    assert len(draw(design, [x], design.predict_float(x), tmp_path)) == 2
+    assert len(draw(design, [x], design.predict_float(x).argmax(axis=1), tmp_path, metric="mse")) == 2
+
+
 def test_without_matplotlib_the_way_out_is_named(tmp_path, monkeypatch):
     design, x = case()
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ToolError, match=r"nn2hls\[plot\]"):
+    with pytest.raises(ToolError, match=r"\[plot\]"):
         draw(design, [x], None, tmp_path / "plots")
     assert not (tmp_path / "plots").exists()

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -12,15 +13,18 @@ import pytest
 from networks import mlp
 
 import nn2hls
+from nn2hls import scan_network
 from nn2hls.cli import main
 from nn2hls.commands.base import progress
 from nn2hls.config import read_config
 from nn2hls.errors import ConfigError, DataError, Nn2hlsError, ToolError
 from nn2hls.extras import install
 from nn2hls.fixed import FixedType
+from nn2hls.ir import Const
 from nn2hls.scan_network import Network
 from nn2hls.scan_plot import plot
-from nn2hls.scan_run import Point, parse_precisions, parse_reuses, scan
+from nn2hls.scan_record import Record
+from nn2hls.scan_run import Point, Scan, parse_precisions, parse_reuses, scan
 from nn2hls.scan_workers import Workers
 
 
@@ -177,6 +181,132 @@ def test_a_record_with_other_members_than_those_of_points_is_refused(data, tmp_p
         run(data, record=record)
 
 
+def altered(record, change):
+    """The record with one line changed, its number, and the lines."""
+    lines = record.read_text().splitlines()
+    entry = json.loads(lines[2])
+    change(entry)
+    lines[2] = json.dumps(entry)
+    record.write_text("\n".join([*lines, ""]))
+    return 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: e["point"].update(accuracy=e["point"]["accuracy"] + 0.01),
+        lambda e: e["point"].update(dsp=e["point"]["dsp"] + 1),
+        lambda e: e["point"].update(sqnr=None),
+        lambda e: e["config"].update(Part="xcku115"),
+        lambda e: e["provenance"].update(seed=1),
+        lambda e: e.update(checksum="0" * 16),
+        lambda e: e.update(more=1),
+        lambda e: e.pop("checksum"),
+    ],
+)
+def test_numbers_that_were_changed_are_not_believed(data, tmp_path, change):
+    record = tmp_path / "scan.jsonl"
+    whole = run(data, record=record)
+    number = altered(record, change)
+    with pytest.raises(DataError, match=rf"scan\.jsonl:{number}: .*(checksum|not a record)"):
+        run(data, record=record)
+    lines = record.read_text().splitlines()
+    record.write_text("\n".join([*lines[: number - 1], *lines[number:], ""]))
+    again = run(data, record=record)
+    assert (again.resumed, again.points) == (15, whole.points)
+
+
+def test_an_exact_design_and_one_that_answers_nothing_are_told_apart_on_record(tmp_path):
+    network = mlp(np.random.default_rng(8), (2, 2))
+    zero = network.map(
+        lambda n: (
+            dataclasses.replace(n, op=n.op.replace(weight=Const(np.zeros((2, 2))), bias=Const(np.zeros(2)))) if n.inputs else n
+        )
+    )
+    x = np.zeros((4, 2))
+    first = scan(zero, x=x, precisions="ap_fixed<6,2>", record=tmp_path / "r.jsonl", jobs=1)
+    assert first.points[0].sqnr is None
+    again = scan(zero, x=x, precisions="ap_fixed<6,2>", record=tmp_path / "r.jsonl", jobs=1)
+    assert (again.resumed, again.points) == (1, first.points)
+    with Record(tmp_path / "s.jsonl") as record:
+        record.add({}, {}, dataclasses.replace(first.points[0], sqnr=-math.inf))
+    assert Record(tmp_path / "s.jsonl").find({}, first.points[0]).sqnr == -math.inf
+
+
+def test_a_regression_is_scanned_by_its_errors(tmp_path):
+    rng = np.random.default_rng(8)
+    graph, x = mlp(rng, (5, 8, 3)), rng.normal(size=(300, 5))
+    floats = nn2hls.convert(graph).predict_float(x)
+    for y in (None, floats + rng.normal(size=floats.shape)):
+        result = scan(graph, x=x, y=y, precisions="ap_fixed<9,4>", jobs=1)
+        (point,) = result.points
+        fixed = nn2hls.convert(graph, read_config(None).uniform(FixedType(9, 4))).predict(x)
+        target = floats if y is None else y
+        assert point.mse == pytest.approx(np.mean((fixed - target) ** 2))
+        assert point.mae == pytest.approx(np.mean(np.abs(fixed - target)))
+        assert (point.agreement, point.accuracy, point.accuracy_ratio, point.auc) == (None, None, None, None)
+        assert point.score == pytest.approx(point.sqnr if y is None else point.mse)
+        assert "same answer" not in result.text()
+        assert "MSE" in result.text()
+        assert "Judged as values" in result.text()
+        assert result.to_dict()["networks"][""]["judged"] == "values"
+        pytest.importorskip("matplotlib")
+        both = scan(graph, x=x, y=y, precisions="ap_fixed<{9,10,11},4>", jobs=1)
+        plot(both, tmp_path / "values.svg")
+        assert "SQNR [dB]" in (tmp_path / "values.svg").read_text()
+
+
+def test_a_metric_of_ones_own_is_a_column_and_is_never_taken_from_the_record(data, tmp_path):
+    graph, x, y = data
+
+    def worst_class(labels, answers):
+        return min(np.mean(answers.argmax(axis=1)[labels == k] == k) for k in range(3))
+
+    record = tmp_path / "scan.jsonl"
+    result = run(data, metric=worst_class, record=record)
+    assert "worst_class" in result.text()
+    fixed = nn2hls.convert(graph, read_config(None).uniform(FixedType(6, 3))).run(x)[0][0]
+    assert result.points[0].score == worst_class(y, fixed)
+    assert run(data, metric=worst_class, record=record).resumed == 0
+    assert run(data, record=record).resumed == 0
+    assert run(data, record=record).resumed == 16
+    assert run(data, record=record, metric="agreement").resumed == 0
+    assert run(data, record=record, metric="accuracy").resumed == 16
+
+
+def test_a_threshold_of_ones_own_decides(tmp_path):
+    rng = np.random.default_rng(5)
+    graph, x = mlp(rng, (4, 6, 1)), rng.normal(size=(200, 4))
+    floats = nn2hls.convert(graph).predict_float(x)[:, 0]
+    y = (floats > -0.3).astype(int)
+    found = {t: scan(graph, x=x, y=y, precisions="ap_fixed<16,6>", threshold=t, jobs=1) for t in (None, -0.3)}
+    assert found[-0.3].accuracy_float == 1 > found[None].accuracy_float == np.mean((floats > 0.5) == y)
+    assert "yes above -0.3" in found[-0.3].text()
+
+
+def test_a_table_is_safe_in_a_spreadsheet():
+    points = [Point(name, "ap_fixed<8,4>", 1, sqnr=-3.5) for name in ("=1+1", "+a", "-b", "@c", "d", "\t=e")]
+    rows = list(csv.DictReader(Scan(tuple(points), 1, 0.0).csv().splitlines()))
+    assert [r["network"] for r in rows] == ["'=1+1", "'+a", "'-b", "'@c", "d", "'\t=e"]
+    assert {r["sqnr"] for r in rows} == {"-3.5"}  # a number is no formula
+
+
+def test_a_scan_prints_as_the_command_line_does_and_is_short_in_a_list(data):
+    result = run(data)
+    assert str(result) == result.text()
+    assert repr(result) == "Scan(16 designs of 16, 300 events)"
+
+
+def test_names_are_drawn_letter_by_letter(data, tmp_path):
+    pytest.importorskip("matplotlib")
+    graph, x, y = data
+    names = ["$a_{", "b$ $c", "_d", "e\\f$"]
+    plot(scan(dict.fromkeys(names, graph), x=x, y=y, precisions="ap_fixed<{8,9,10},4>", jobs=1), tmp_path / "n.svg")
+    drawn = (tmp_path / "n.svg").read_text()
+    for name in names:
+        assert f"4  {name}" in drawn or f"\u200b4  {name}" in drawn
+
+
 def test_kept_layers_stay_as_the_config_says(data):
     graph, x, y = data
     config = {
@@ -242,14 +372,28 @@ def test_the_command_scans_several_configs(capsys, tmp_path, monkeypatch):
     assert "Did you mean 'output'?" in capsys.readouterr().err
 
 
-@pytest.mark.long
-def test_every_type_that_leaves_a_fraction_bit():
-    """15 widths and 6 numbers of integer bits of the pruned tagger, all test jets: a point costs milliseconds."""
+def test_ninety_types_compute_float_once_and_run_once_each(monkeypatch):
+    """15 widths and 6 numbers of integer bits of the pruned tagger: what float answers is computed once for all of them, the
+    statistics once for each type of the input, and the emulator runs once for a type, whatever the reuse factors."""
     jets = Path(__file__).parents[1] / "examples" / "jet_tagging"
-    x, y = np.load(jets / "jets_test.npy"), np.load(jets / "jets_test_labels.npy")
-    found = scan(jets / "jet_tagger_pruned.keras", x=x, y=y, precisions="ap_fixed<{4..18},{2..7}>", jobs=1)
-    assert found.events == 5_000
-    assert len(found.points) == 80
+    x, y = np.load(jets / "jets_test.npy")[:500], np.load(jets / "jets_test_labels.npy")[:500]
+    calls = []
+
+    def counted(name, function):
+        def call(*args, **more):
+            calls.append(name)
+            return function(*args, **more)
+
+        return call
+
+    for name in ("run_float", "measure"):
+        monkeypatch.setattr(scan_network, name, counted(name, getattr(scan_network, name)))
+    monkeypatch.setattr(nn2hls.Design, "run", counted("emulator", nn2hls.Design.run))
+    spec = {"precisions": "ap_fixed<{4..18},{2..7}>", "reuses": "1,2"}
+    found = scan(jets / "jet_tagger_pruned.keras", x=x, y=y, jobs=1, **spec)
+    assert (found.events, len(found.points)) == (500, 160)  # 80 types leave a fraction bit
+    assert not [p for p in found.points if p.error]
+    assert {name: calls.count(name) for name in set(calls)} == {"run_float": 1, "measure": 81, "emulator": 80}
 
 
 def test_the_functions_are_not_hidden_by_modules():

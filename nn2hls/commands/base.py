@@ -135,6 +135,49 @@ def input_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def metric_arguments(parser: ArgumentParser, labels: str, *, several: bool = False, target: str = "") -> None:
+    """What answers are judged by, and with which labels."""
+    many = {"action": "append", "default": []} if several else {"type": Path}
+    parser.add_argument("--labels", metavar="[OUTPUT=]FILE" if several else "FILE", help=labels, **many)
+    names = "accuracy, agreement, auc of classes; mse, mae, sqnr of values (default: by what the output is)"
+    parser.add_argument("--metric", metavar="NAME", help=names)
+    parser.add_argument("--threshold", metavar="X", type=float, help="above it a single value answers yes (default: 0.5)")
+    if target:
+        parser.add_argument("--target", metavar="SCORE", type=float, help=target)
+
+
+def label_data(args: Namespace, outputs: Sequence[str]) -> Any:
+    """The labels of ``--labels``: one array of the only output, else a list with one or None per output; None without.
+
+    Raises:
+        UsageError: There are more files than outputs, or one output has two.
+    """
+    from nn2hls.data import load_labels
+    from nn2hls.text import plural
+
+    words = args.labels if isinstance(args.labels, list) else [args.labels] if args.labels else []
+    if not words:
+        return None
+    if len(words) == 1 and not _named(words[0], outputs):
+        found = load_labels(words[0], outputs)
+        return found if len(outputs) > 1 else found[0]
+    unnamed = iter([name for name in outputs if not any(_named(w, [name]) for w in words)])
+    placed: dict[str, Any] = {}
+    for word in words:
+        name = _named(word, outputs) or next(unnamed, None)
+        if name is None or name in placed:
+            count = f"{plural(len(words), 'file')} for {plural(len(outputs), 'output')}"
+            what = f"There are {count}." if name is None else f"'{name}' has two files."
+            raise UsageError(what, where="--labels", fix=f"Outputs are {', '.join(outputs)}: --labels OUTPUT=FILE for each.")
+        placed[name] = load_labels(str(word).removeprefix(f"{name}="), [name])[0]
+    return [placed.get(name) for name in outputs]
+
+
+def _named(word: Any, outputs: Sequence[str]) -> str | None:
+    """The output that ``OUTPUT=FILE`` names."""
+    return next((name for name in outputs if str(word).startswith(f"{name}=")), None)
+
+
 def read(args: Namespace, path: Path | None = None, leave_out: Sequence[str] = ()) -> Config:
     """The config, with the options of the command line in place of its own.
 

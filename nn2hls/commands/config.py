@@ -14,7 +14,9 @@ from nn2hls.commands.base import (
     config_target,
     input_arguments,
     input_data,
+    label_data,
     load_graph,
+    metric_arguments,
     read,
 )
 
@@ -32,6 +34,8 @@ def _arguments(parser: ArgumentParser) -> None:
         metavar="SHARE",
         help="find the TargetSQNR at which this share of the events, 0.995 or 99.5%%, is answered as in float",
     )
+    words = "class numbers, one-hot rows, or values; once for each output"
+    metric_arguments(parser, words, several=True, target="find the TargetSQNR at which --metric reaches this score")
     parser.add_argument(
         "--explain",
         metavar="LAYER",
@@ -48,14 +52,11 @@ def _run(args: Namespace) -> Result:
     target = config_target(args)
     if target and args.explain is not None:
         raise UsageError("--explain writes no config.", where="--output", fix="Leave one of the two out.")
-    if args.target_agreement is not None and args.target_sqnr is not None:
-        raise UsageError(
-            "--target-agreement finds the TargetSQNR itself.", where="--target-sqnr", fix="Leave one of the two out."
-        )
+    finding = _finding(args)
     config = read(args)
     graph = load_graph(config)
     found: tuple[str, ...] = ()
-    if args.target_agreement is not None:
+    if finding:
         config, said = _agree(args, config, graph)
         found = (said,)
     if args.explain is not None:
@@ -70,18 +71,38 @@ def _run(args: Namespace) -> Result:
     return Result(document, f"wrote {target}\nnext: nn2hls convert {target}\n", notes)
 
 
+def _finding(args: Namespace) -> bool:
+    """Whether a TargetSQNR is to be found.
+
+    Raises:
+        UsageError: It is given, or what is asked for does not fit together.
+    """
+    given = [f"--{name.replace('_', '-')}" for name in ("target_agreement", "target") if getattr(args, name) is not None]
+    if given and args.target_sqnr is not None:
+        raise UsageError(f"{given[0]} finds the TargetSQNR itself.", where="--target-sqnr", fix="Leave one of the two out.")
+    if len(given) > 1:
+        raise UsageError("Both say what is to be reached.", where=", ".join(given), fix="Leave one of the two out.")
+    if args.target is not None and args.metric is None:
+        raise UsageError("A score needs a metric.", where="--target", fix="Add --metric sqnr, or another one.")
+    if args.target_agreement is not None and args.metric not in (None, "agreement"):
+        raise UsageError(f"It asks for agreement, not for {args.metric}.", where="--target-agreement", fix="Use --target.")
+    if not given and (args.metric or args.labels or args.threshold is not None):
+        raise UsageError("There is nothing to judge.", where="--metric", fix="Add --target SCORE, or --target-agreement SHARE.")
+    return bool(given)
+
+
 def _agree(args: Namespace, config: Config, graph: Graph) -> tuple[Config, str]:
-    """The config with the TargetSQNR that reaches --target-agreement on --input, else on the calibration data."""
+    """The config with the TargetSQNR that reaches the goal on --input, else on the calibration data."""
     from nn2hls.config_options import with_options
     from nn2hls.data import load_inputs
     from nn2hls.scan_agreement import find_target, parse_share
 
-    share = parse_share(args.target_agreement)
+    goal = args.target if args.target is not None else parse_share(args.target_agreement)
     if args.input or not config.calibration:
         data = input_data(args, config, graph)
     else:
         data = load_inputs([config.calibration], {n.name: n.shape for n in graph.inputs})
-    found = find_target(graph, config, data, share)
+    found = find_target(graph, config, data, goal, label_data(args, graph.outputs), args.metric, args.threshold)
     return with_options(config, {"target_sqnr": found.target_sqnr}), found.text()
 
 

@@ -13,7 +13,9 @@ from nn2hls.commands.base import (
     config_arguments,
     input_arguments,
     input_data,
+    label_data,
     load_graph,
+    metric_arguments,
     progress,
     read,
     worker_arguments,
@@ -23,7 +25,8 @@ from nn2hls.commands.base import (
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser, several=True, leave_out=("precision", "reuse"))
     input_arguments(parser)
-    parser.add_argument("--labels", metavar="FILE", type=Path, help="class numbers or one-hot rows of the first output")
+    words = "class numbers, one-hot rows, or values of the first output"
+    metric_arguments(parser, words)
     parser.add_argument("--precision", metavar="PATTERN", default="", help="such as 'ap_fixed<{4..18},{2..7}>,ap_fixed<16,6>'")
     parser.add_argument("--reuse", metavar="RANGE", default="", help="such as 1..6 or 1,2,4")
     parser.add_argument("--keep", metavar="LAYER", action="append", default=[], help="a layer that stays as CONFIG says")
@@ -39,7 +42,6 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.data import load_labels
     from nn2hls.scan_run import scan
 
     if not args.precision and not args.reuse:
@@ -56,7 +58,7 @@ def _run(args: Namespace) -> Result:
     graphs = {path: load_graph(config) for path, config in configs.items()}
     first = next(iter(graphs))
     data = input_data(args, configs[first], graphs[first])
-    labels = load_labels(args.labels, graphs[first].outputs)[0] if args.labels else None
+    labels = label_data(args, graphs[first].outputs[:1])
     names = _names(list(configs))
     result = scan(
         {names[path]: graph for path, graph in graphs.items()},
@@ -69,6 +71,8 @@ def _run(args: Namespace) -> Result:
         jobs=args.jobs,
         cluster=args.cluster,
         record=args.record or (args.output.with_suffix(".jsonl") if args.output else None),
+        metric=args.metric,
+        threshold=args.threshold,
         progress=progress,
     )
     return _report(args, result, tuple(note for config in configs.values() for note in config.notes))
@@ -87,8 +91,7 @@ def _report(args: Namespace, result: Any, notes: tuple[str, ...]) -> Result:
 
     from nn2hls.text import finite
 
-    text = result.text() + f"\n{len(result.points)} designs in {result.seconds:.1f} s"
-    text += f", {result.resumed} of them from the record\n" if result.resumed else "\n"
+    text = result.text()
     if args.output:
         as_json = args.output.suffix == ".json"
         content = json.dumps(finite(result.to_dict()), indent=1) + "\n" if as_json else result.csv()

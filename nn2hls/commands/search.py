@@ -13,7 +13,9 @@ from nn2hls.commands.base import (
     config_target,
     input_arguments,
     input_data,
+    label_data,
     load_graph,
+    metric_arguments,
     progress,
     read,
     worker_arguments,
@@ -23,7 +25,8 @@ from nn2hls.commands.base import (
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser, leave_out=("precision", "reuse"))
     input_arguments(parser)
-    parser.add_argument("--labels", metavar="FILE", type=Path, help="class numbers or one-hot rows of the first output")
+    words = "class numbers, one-hot rows, or values of the first output"
+    metric_arguments(parser, words, target="score that the chosen design reaches (default: 40 dB of SQNR, else by --max-loss)")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write the chosen config: .yml")
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
     group = parser.add_argument_group("the search")
@@ -40,7 +43,6 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.data import load_labels
     from nn2hls.search_run import search, written
 
     target = config_target(args)
@@ -52,7 +54,7 @@ def _run(args: Namespace) -> Result:
         graph,
         config,
         x=input_data(args, config, graph),
-        y=load_labels(args.labels, graph.outputs)[0] if args.labels else None,
+        y=label_data(args, graph.outputs[:1]),
         trials=args.trials,
         max_loss=args.max_loss / 100,
         max_latency=args.max_latency,
@@ -64,6 +66,9 @@ def _run(args: Namespace) -> Result:
         cluster=args.cluster,
         storage=args.storage,
         study=args.study or "nn2hls",
+        metric=args.metric,
+        threshold=args.threshold,
+        target=args.target,
         progress=progress,
     )
     text = result.text()

@@ -45,7 +45,7 @@ def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) ->
             why = f"'{layer.origin.layer}' has a type of its own"
             context.notes.append(f"{node.origin.layer}: not folded into '{before.origin.layer}', because {why}.")
             return None
-    origin = dataclasses.replace(before.origin, shows=node.origin.trace_key)
+    origin = dataclasses.replace(before.origin, shows=node.origin.trace_key, folded=node.origin.layer)
     return dataclasses.replace(before, op=op, origin=origin)
 
 
