@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from nn2hls.compare import class_numbers, roc
 from nn2hls.errors import ToolError
+from nn2hls.files import write_whole
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const
 from nn2hls.reference import run_float
@@ -61,11 +63,10 @@ def draw(design: Design, x: Sequence[np.ndarray], y: Any, folder: Path) -> list[
     labelled = {name: label for name, label in zip(pairs, labels, strict=False) if label is not None}
     if labelled:
         figures["roc"] = _roc({name: (*pairs[name], label) for name, label in labelled.items()})
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=120)
+        write_whole(paths[-1], partial(figure.savefig, dpi=120, format="png"))
     return paths
 
 

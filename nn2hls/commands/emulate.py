@@ -48,19 +48,21 @@ def _run(args: Namespace) -> Result:
 def _save(path: Path, answers: dict[str, np.ndarray]) -> None:
     import numpy as np
 
+    from nn2hls.files import write_whole
+
     kind = path.suffix.lower()
     if kind not in (".npy", ".npz", ".csv") or (len(answers) > 1 and kind != ".npz"):
         wanted = ".npz, which holds several outputs" if len(answers) > 1 else ".npy, .npz or .csv"
         raise UsageError(f"Answers are not written as '{kind}'.", where=str(path), fix=f"Give a name that ends in {wanted}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if kind == ".npz":
-        np.savez(path, **answers)  # type: ignore[arg-type]
+        write_whole(path, lambda file: np.savez(file, **answers))  # type: ignore[arg-type]
         return
     (array,) = answers.values()
     if kind == ".npy":
-        np.save(path, array)
+        write_whole(path, lambda file: np.save(file, array))
     else:
-        np.savetxt(path, array.reshape(len(array), -1), delimiter=",", fmt="%.17g")
+        rows = array.reshape(len(array), -1)
+        write_whole(path, lambda file: np.savetxt(file, rows, delimiter=",", fmt="%.17g"))
 
 
 COMMAND = Command("emulate", "run data through the design, bit for bit, without a tool", _arguments, _run)
