@@ -123,9 +123,9 @@ def _show_warning(
     file: IO[str] | None = None,
     line: str | None = None,
 ) -> None:
-    from nn2hls.errors import OverflowWarning
+    from nn2hls.errors import OverflowWarning, ProjectWarning
 
-    if issubclass(category, OverflowWarning):
+    if issubclass(category, (OverflowWarning, ProjectWarning)):
         print(f"warning: {message}", file=sys.stderr)
 
 

@@ -60,6 +60,10 @@ class OverflowWarning(UserWarning):
     """Values left the range of a fixed-point type while a design ran."""
 
 
+class ProjectWarning(UserWarning):
+    """Writing a project met a generated file that somebody had changed."""
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ``Did you mean 'x'?`` for the closest of ``known``, or the empty string."""
     table = {k.lower(): k for k in known}

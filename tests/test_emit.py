@@ -16,7 +16,7 @@ from nn2hls.emit_names import identifiers
 from nn2hls.errors import LimitError, Nn2hlsError
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Dense, Input, Relu
-from nn2hls.project import Project, data_folder
+from nn2hls.project import data_folder
 from nn2hls.tools.gxx import find_compiler
 
 
@@ -162,17 +162,6 @@ def test_writing_again_replaces_what_was_generated_and_keeps_the_rest(tmp_path):
     assert (target / "predictions.npy").read_text() == "mine"
     assert (target / "myproject_prj" / "vendor.log").read_text() == "theirs"
     assert [p.name for p in target.parent.iterdir()] == ["project"]
-
-
-def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
-    def fail(self, folder):
-        (folder / "half").write_text("")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Project, "_fill", fail)
-    with pytest.raises(Nn2hlsError, match="No space left"):
-        design().write(tmp_path / "project")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_ports_wider_than_the_test_data_are_refused():

@@ -51,7 +51,7 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
     program = find_compiler(compiler)
     folder = Path(tempfile.mkdtemp(prefix="nn2hls-"))
     try:
-        project._fill(folder)
+        project.fill(folder)
         library = folder / f"design-{hashlib.sha256(project.digest.encode()).hexdigest()[:12]}.so"
         core = f"firmware/{project.name}_core.cpp" in project.files  # for Bambu: the bridge has all of it
         sources = [f"{project.name}_bridge.cpp", *([] if core else [f"firmware/{project.name}.cpp"])]
