@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn2hls.config import Config, read_config
+from nn2hls.design_bench import Difference, Events, differences, events_of, mantissas_of
 from nn2hls.emulate import Emulator, OverflowLog
 from nn2hls.errors import ConfigError, OverflowWarning, ToolError
 from nn2hls.fixed import FixedType
@@ -53,6 +54,7 @@ class Verdict:
         mismatches: Mantissas that differ, per output.
         overflows: What overflowed on the way, as text.
         latency, interval: Measured clocks from input to output and between two inputs; None for a witness without a clock.
+        predictions: How far each output is from OutputPredictions, where the config names that.
     """
 
     tool: str
@@ -62,6 +64,7 @@ class Verdict:
     overflows: tuple[str, ...] = ()
     latency: int | None = None
     interval: int | None = None
+    predictions: Mapping[str, Difference] = field(default_factory=dict)
 
     @property
     def equal(self) -> bool:
@@ -79,14 +82,17 @@ class Verdict:
             "overflows": list(self.overflows),
             "latency": self.latency,
             "interval": self.interval,
+            "predictions": {name: asdict(d) for name, d in self.predictions.items()},
         }
 
     def text(self) -> str:
-        """One line for people."""
+        """A line for people, and one for each output that was predicted."""
         wrong = {k: v for k, v in self.mismatches.items() if v}
         what = f"emulator and {self.tool}: {self.values:,} mantissas of {self.events:,} events"
         clocks = "" if self.latency is None else f"; latency {self.latency} clocks, II {self.interval}"
-        return (f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}") + clocks
+        verdict = (f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}") + clocks
+        away = (f"{o}: largest difference from OutputPredictions {d.text()}" for o, d in self.predictions.items())
+        return "\n".join([verdict, *away])
 
 
 def convert(
@@ -308,10 +314,10 @@ class Design:
         """The generated project, with test vectors and the emulator's answers to them."""
         from nn2hls.emit import emit
 
-        inputs = test_vectors(self.graph, 100)
-        answers, _ = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
-        vectors = {n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}
-        return emit(self.graph, self.options, {**answers, **vectors})
+        events = events_of(self.config, self.graph, 100)
+        answers, _ = self._emulate(list(events.inputs), self.graph.outputs, raw=True, mantissas=True)
+        vectors = {n.name: x for n, x in zip(self.graph.inputs, events.inputs, strict=True)}
+        return emit(self.graph, self.options, {**answers, **vectors}, events.predictions)
 
     def write(self, folder: str | os.PathLike[str] | None = None) -> Path:
         """Write the project, whole or not at all, into ``folder`` or the config's OutputDir; the folder is returned."""
@@ -332,13 +338,7 @@ class Design:
 
     def csim_raw(self, x: Data) -> Any:
         """The same as mantissas."""
-        from nn2hls.emulate import quantise
-
-        inputs = [
-            quantise(array, node, OverflowLog())
-            for node, array in zip(self.graph.inputs, check_inputs(self.graph, x), strict=True)
-        ]
-        return _one_or_list(self._csim(inputs))
+        return _one_or_list(self._csim(mantissas_of(self.graph, x, events=False)))
 
     def _csim(self, mantissas: Sequence[np.ndarray]) -> list[Raw]:
         if self._compiled is None:
@@ -408,7 +408,8 @@ class Design:
         """Compare the emulator with another witness on every mantissa.
 
         Args:
-            x: Data; without, 1,000 vectors: corners of the input types and seeded uniform ones over their whole range.
+            x: Data; without, InputData of the config, and without that 1,000 vectors: corners of the input types and seeded
+                uniform ones over their whole range.
             tool: ``csim``: the compiled C++. ``bambu``: the RTL that ``build`` has made, under Verilator, events back to back.
             folder: For ``bambu``: the built project; without, the config's OutputDir.
 
@@ -417,23 +418,20 @@ class Design:
         """
         if tool not in ("csim", "bambu"):
             raise ToolError(f"There is no witness '{tool}'.", fix="Use 'csim', the compiled C++, or 'bambu', the RTL.")
-        if x is None:
-            mantissas = test_vectors(self.graph, 1000)
-        else:
-            from nn2hls.emulate import quantise
-
-            arrays = check_inputs(self.graph, x, events=True)
-            mantissas = [quantise(a, n, OverflowLog()) for n, a in zip(self.graph.inputs, arrays, strict=True)]
+        events = events_of(self.config, self.graph, 1000) if x is None else Events(mantissas_of(self.graph, x))
+        inputs = list(events.inputs)
         if tool == "bambu":
-            return self._verify_rtl(mantissas, folder)
-        emulated, log = self._emulate(mantissas, self.graph.outputs, raw=True, mantissas=True)
-        compiled = self._csim(mantissas)
+            return self._verify_rtl(inputs, folder)
+        emulated, log = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
+        compiled = self._csim(inputs)
         wrong = {
             name: int(np.count_nonzero(emulated[name] != raw.mantissas))
             for name, raw in zip(self.graph.outputs, compiled, strict=True)
         }
         values = sum(raw.mantissas.size for raw in compiled)
-        return Verdict(tool, len(mantissas[0]), values, wrong, tuple(str(o) for o in log.overflows()))
+        floats = [raw.mantissas * raw.type.step for raw in compiled]
+        away = differences(self.graph.outputs, floats, events.predictions)
+        return Verdict(tool, len(inputs[0]), values, wrong, tuple(str(o) for o in log.overflows()), predictions=away)
 
     def _verify_rtl(self, mantissas: Sequence[np.ndarray], folder: str | os.PathLike[str] | None) -> Verdict:
         from nn2hls.tools.bambu import verify_core

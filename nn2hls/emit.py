@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nn2hls.analysis import graph_ranges
 from nn2hls.emit_core import bambu_arguments, core_tensors
+from nn2hls.emit_data import bench_files, heads
 from nn2hls.emit_layer import Layer, Value, layer
 from nn2hls.emit_names import RESULT, TYPE, identifiers
 from nn2hls.emit_room import check_room, check_size
@@ -73,24 +74,32 @@ def output_ports(graph: Graph) -> list[str]:
     return [f"out{k}" for k in range(len(graph.outputs))] if len(graph.outputs) > 1 else ["out"]
 
 
-def emit(graph: Graph, options: Options, vectors: Mapping[str, np.ndarray] | None = None) -> Project:
+def emit(
+    graph: Graph,
+    options: Options,
+    vectors: Mapping[str, np.ndarray] | None = None,
+    predictions: Iterable[np.ndarray] = (),
+) -> Project:
     """The project of a fixed graph.
 
     Args:
         graph: A fixed graph.
         options: Names, part and clock.
         vectors: Mantissas for the test bench, one array (events, *shape) per input and output name; none without.
+        predictions: What the model itself answers to them, one float array (events, *shape) per output, or none.
 
     Raises:
         LimitError: A layer exceeds what HLS tools take; the message names it and a setting that works.
     """
-    return _Emitter(graph, options, vectors or {}).project()
+    emitter = _Emitter(graph, options)
+    project = emitter.project()
+    return replace(project, files={**project.files, **bench_files(emitter.graph, vectors or {}, predictions)})
 
 
 class _Emitter:
-    def __init__(self, graph: Graph, options: Options, vectors: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, graph: Graph, options: Options) -> None:
         graph = graph.needed()
-        self.graph, self.options, self.vectors = graph, options, vectors
+        self.graph, self.options = graph, options
         self.tool = TOOLS[options.backend]
         self.ids = identifiers(graph, [options.name])
         self.ranges = graph_ranges(graph)
@@ -145,6 +154,7 @@ class _Emitter:
             "helpers": lines(list(self._helpers()), 0, self.tool),
             "top": lines(list(self._top()), 0, self.tool),
             "dataflow": self.dataflow,
+            "heads": heads(self.graph),
             "bambu": " ".join(bambu_arguments(self.options)),
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
@@ -161,7 +171,7 @@ class _Emitter:
         options = self.options
         layers = {x.id: x.node.name for x in self.layers}
         manifest = Manifest(name, options.backend, options.part, options.clock_period, layers)
-        return Project(name, files | {MANIFEST: manifest.text()} | self._test_data())
+        return Project(name, files, {MANIFEST: manifest.text()})
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""
@@ -237,17 +247,6 @@ class _Emitter:
                 text = (folder / header).read_text(encoding="utf-8")
                 wanted += [h for h in re.findall(r'^#include "([\w.]+)"', text, re.M) if (folder / h).is_file()]
         return sorted(found)
-
-    def _test_data(self) -> dict[str, str]:
-        names = {"tb_input_features": [n.name for n in self.graph.inputs], "tb_output_predictions": list(self.graph.outputs)}
-        files = {}
-        for file, nodes in names.items():
-            text = ""
-            if all(n in self.vectors for n in nodes):
-                rows = np.concatenate([self.vectors[n].reshape(len(self.vectors[n]), -1) for n in nodes], axis=1)
-                text = "".join(" ".join(map(str, row)) + "\n" for row in rows.astype(object).tolist())
-            files[f"tb_data/{file}.dat"] = text
-        return files
 
 
 def _declare(value: Value, array: str) -> Iterator[str | Pragma]:

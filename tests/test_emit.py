@@ -68,7 +68,7 @@ def test_names_never_reach_the_code_unescaped():
         assert ident not in RESERVED
     converted = convert(graph)
     files = dict(converted.project.files)
-    assert json.loads(files.pop("nn2hls.json"))["layers"]["a_system_x"] == 'a"; system("x"); //'
+    assert json.loads(converted.project.about["nn2hls.json"])["layers"]["a_system_x"] == 'a"; system("x"); //'
     text = "".join(files.values())
     assert "system" not in text.replace("a_system_x", "")
     assert converted.verify().equal

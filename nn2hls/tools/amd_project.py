@@ -177,7 +177,7 @@ class _Reader:
     def _events(self) -> int:
         """Events of which the test bench compares every bit: a co-simulation passes only when all are equal."""
         texts = [self.folder / "tb_data" / f"tb_{name}.dat" for name in ("input_features", "output_predictions")]
-        return min(len(read_report(path).splitlines()) for path in texts)
+        return min(sum(not line.startswith("#") for line in read_report(path).splitlines()) for path in texts)
 
     def _export(self) -> str:
         """Figures only where somebody has asked the tool to synthesise what it exports, after the synthesis they belong to."""

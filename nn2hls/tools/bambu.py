@@ -144,7 +144,7 @@ class _Run:
         folder.mkdir(exist_ok=True)
         for left in (
             f"{self.order.name}_core.v",
-            f"{self.order.name}.v",
+            f"{self.order.name}_core_top.v",
         ):  # an earlier result must not pass for that of this run
             (folder / left).unlink(missing_ok=True)
         log = self.order.folder / LOG

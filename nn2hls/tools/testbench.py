@@ -35,9 +35,18 @@ def run_test_bench(order: Order) -> BuildReport:
     if found is None:
         raise ToolError(f"The test bench gave no verdict:\n{run[-2000:]}", where=str(folder))
     check = Check("csim", int(found[1]), int(found[2]))
+    away = re.findall(r"^largest difference from .*", run, re.M)
     step = Step("csim", not check.differ and check.events > 0, time.perf_counter() - start)
     return BuildReport(
-        "csim", str(folder), order.digest, Path(compiler).name, order.part, order.clock_ns, (step,), checks=(check,)
+        "csim",
+        str(folder),
+        order.digest,
+        Path(compiler).name,
+        order.part,
+        order.clock_ns,
+        (step,),
+        checks=(check,),
+        notes=tuple(away),
     )
 
 
