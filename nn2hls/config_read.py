@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -143,7 +144,7 @@ class BlockReader:
         value = key.reader(item.value)
         if key.values == "file":
             return (self.base / Path(value).expanduser()).absolute()
-        return Path(value) if key.values == "folder" else value
+        return Path(os.path.expanduser(value)) if key.values == "folder" else value
 
     def level(self, item: Item, name: str, place: Place) -> Level:
         """A block of settings."""

@@ -320,8 +320,14 @@ class Design:
         return emit(self.graph, self.options, {**answers, **vectors}, events.predictions)
 
     def write(self, folder: str | os.PathLike[str] | None = None) -> Path:
-        """Write the project, whole or not at all, into ``folder`` or the config's OutputDir; the folder is returned."""
-        return self.project.write(folder if folder is not None else self.config.output_dir)
+        """Write the project into ``folder`` or the config's OutputDir; the folder is returned.
+
+        What nn2hls did not write stays as it is, and an interrupted write is completed by the next.
+        """
+        from nn2hls.design_about import with_about
+
+        place = Path(os.path.expanduser(folder if folder is not None else self.config.output_dir))
+        return with_about(self.project, self.config, self.options, place).write(place)
 
     def compile(self, compiler: str | None = None) -> Design:
         """Compile the generated C++ with g++ or clang++; returns the design."""
@@ -380,7 +386,7 @@ class Design:
         design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
         config, project = design.config, design.project
         core = design.core_order(test_vectors(self.graph, 1000)) if tool == "bambu" else None
-        written = project.write(folder if folder is not None else config.output_dir)
+        written = design.write(folder)
         order = Order(
             written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show, core
         )

@@ -44,7 +44,7 @@ def real_place(path: str | os.PathLike[str]) -> Path:
     Raises:
         OSError: The links lead in a circle.
     """
-    place = Path(os.path.realpath(Path(path).expanduser()))
+    place = Path(os.path.realpath(path))
     if place.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     return place

@@ -153,7 +153,7 @@ class Project:
             raise Nn2hlsError(what, where=str(error.filename or folder)) from error
         for note in notes:
             warnings.warn(f"{folder}: {note}", ProjectWarning, stacklevel=2)
-        return Path(folder).expanduser()
+        return Path(folder)
 
     def fill(self, folder: Path) -> None:
         """Write the sources into a scratch folder of one's own."""

@@ -17,7 +17,7 @@ import stat
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from nn2hls.errors import Nn2hlsError
@@ -126,7 +126,7 @@ def write_folder(folder: Path, mark: Mark, files: Mapping[str, bytes], last: str
 
     Args:
         folder: Made when it is not there.
-        mark: Of the files.
+        mark: Of the files. Those that only tell of the sources give way to files of somebody else, but for the last one.
         files: Contents by path.
         last: The file that is renamed after all others.
 
@@ -167,20 +167,25 @@ def check_folder(folder: Path, where: str) -> None:
 
 class _Writer:
     def __init__(self, folder: Path, mark: Mark, files: Mapping[str, bytes], last: str) -> None:
-        self.folder, self.mark, self.files = folder, mark, files
-        self.order = sorted(files, key=lambda path: (path == last, path))
-        self.shas = {path: sha256(content) for path, content in files.items()}
+        self.folder = folder
         self.resumed = is_interrupted(folder)
         self.known = _known(folder)  # what nn2hls has ever put at each path
         self.made: list[Path] = []
-        self.notes: list[str] = []
+        taken = [path for path in mark.about if path != last and self._obstacle(path)]
+        self.notes = (
+            [f"What stands here is not of nn2hls, and stays in place of the project's own: {_listed(taken)}."] if taken else []
+        )
+        self.mark = replace(mark, about={path: sha for path, sha in mark.about.items() if path not in taken})
+        self.files = {path: content for path, content in files.items() if path not in taken}
+        self.order = sorted(self.files, key=lambda path: (path == last, path))
+        self.shas = {path: sha256(content) for path, content in self.files.items()}
 
     def write(self) -> list[str]:
         todo = [p for p in self.order if _sha(self.folder / p) != self.shas[p]]
         stale = [p for p in sorted(self.known) if p not in self.files and os.path.lexists(self.folder / p)]
         self._refuse_others(todo)
         if not todo and not stale and not self.resumed and Mark.read(self.folder) == self.mark:
-            return []
+            return self.notes
         began = False
         try:
             self._begin()
@@ -206,10 +211,8 @@ class _Writer:
         """
         found = {str(p.relative_to(self.folder)) for path in todo for p in [self._obstacle(path)] if p}
         if found:
-            more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-            listed = ", ".join(sorted(found)[:_LISTED])
             raise Nn2hlsError(
-                f"nn2hls did not write what stands here in the place of its own files: {listed}{more}.",
+                f"nn2hls did not write what stands here in the place of its own files: {_listed(found)}.",
                 where=str(self.folder),
                 fix="Move it to another place, or choose another OutputDir.",
             )
@@ -284,6 +287,11 @@ def _known(folder: Path) -> dict[str, set[str]]:
     except (FileNotFoundError, NotADirectoryError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         pass  # none, or no journal of ours: then the mark alone counts
     return known
+
+
+def _listed(paths: Collection[str]) -> str:
+    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
+    return ", ".join(sorted(paths)[:_LISTED]) + more
 
 
 def _scratch(place: Path) -> Path:

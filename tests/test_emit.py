@@ -39,7 +39,7 @@ def test_the_project_has_the_shape_users_know():
         "tb_data/tb_output_predictions.dat",
         "firmware/layers/fc0.h",
     } <= files
-    assert not any("ap_types" in f for f in files)  # vendor tools bring their own
+    assert not any("ap_types" in f for f in files)  # vendor tools bring their own; see test_project_about.py
 
 
 def test_every_run_writes_the_same_bytes():
