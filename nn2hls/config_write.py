@@ -49,6 +49,7 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
         "ClockUncertainty": None if share is None else f"{100 * share:.6g}%",
         "IOType": config.io_type,
         "Backend": config.backend,
+        "Interface": config.interface if config.interface != "nn2hls" else None,
     }
     model = {"Precision": "auto", "ReuseFactor": 1, "Strategy": "Latency", **_level(config.model_level)}
     if config.calibration:

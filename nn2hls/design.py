@@ -28,6 +28,7 @@ from nn2hls.vectors import test_vectors
 if TYPE_CHECKING:
     from nn2hls.compare import Comparison
     from nn2hls.emit import Options
+    from nn2hls.emit_ports import Interface
     from nn2hls.estimate import Estimate
     from nn2hls.plan import Sizer
     from nn2hls.project import Project
@@ -132,7 +133,13 @@ def convert(
     context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types)
+    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types, _interface(settings, model))
+
+
+def _interface(config: Config, graph: Graph) -> Interface | None:
+    from nn2hls.emit_ports import hls4ml_interface
+
+    return hls4ml_interface(graph) if config.interface == "hls4ml" else None
 
 
 def _part_notes(config: Config) -> list[str]:
@@ -154,6 +161,8 @@ def _bambu_notes(config: Config) -> list[str]:
         notes.append("ClockUncertainty: Bambu has none; its delays hold what it keeps. Lower ClockPeriod for a reserve.")
     if config.bambu_device and not is_device_of(named_device(config.bambu_device), config.part):
         notes.append(f"BambuDevice: Bambu builds for {config.bambu_device}; the estimate stays that of {config.part}.")
+    if config.interface == "hls4ml":
+        notes.append("Interface: the core that Bambu builds has a port per element in either case.")
     return notes
 
 
@@ -167,6 +176,7 @@ class Design:
         config: The settings it was converted with.
         notes: What the conversion has to say.
         types: For each node where its types come from, that of its result first.
+        interface: hls4ml's ports, where the config asks for them.
     """
 
     graph: Graph
@@ -174,6 +184,7 @@ class Design:
     config: Config
     notes: tuple[str, ...] = ()
     types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
+    interface: Interface | None = field(default=None, repr=False)
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -302,7 +313,9 @@ class Design:
 
         config = self.config
         uncertainty = TOOLS[config.backend].uncertainty if config.clock_uncertainty is None else 100 * config.clock_uncertainty
-        options = Options(config.project_name, config.part, config.clock_period, uncertainty, config.backend)
+        options = Options(
+            config.project_name, config.part, config.clock_period, uncertainty, config.backend, interface=self.interface
+        )
         if config.backend == "Bambu":
             from nn2hls.targets.bambu import bambu_device
 

@@ -15,6 +15,7 @@ from nn2hls.emit_core import bambu_arguments, core_tensors
 from nn2hls.emit_data import bench_files, heads
 from nn2hls.emit_layer import Layer, Value, layer
 from nn2hls.emit_names import RESULT, TYPE, identifiers
+from nn2hls.emit_ports import Interface
 from nn2hls.emit_room import check_room, check_size
 from nn2hls.emit_tool import TOOLS, lines
 from nn2hls.errors import LimitError
@@ -54,6 +55,7 @@ class Options:
         part, clock_period, clock_uncertainty: For the Tcl; the uncertainty in percent of the period.
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
         device: For Bambu, by its own name.
+        interface: hls4ml's ports; None: ours.
     """
 
     name: str = "myproject"
@@ -62,6 +64,7 @@ class Options:
     clock_uncertainty: float = 27.0
     backend: str = "Vitis"
     device: str = "xc7vx690t-3ffg1930-VVD"
+    interface: Interface | None = None
 
 
 def is_dataflow(graph: Graph) -> bool:
@@ -101,11 +104,15 @@ class _Emitter:
         graph = graph.needed()
         self.graph, self.options = graph, options
         self.tool = TOOLS[options.backend]
-        self.ids = identifiers(graph, [options.name])
+        self.interface = options.interface
+        self.ids = identifiers(graph, [options.name, *(self.interface.names if self.interface else ())])
         self.ranges = graph_ranges(graph)
         self.dataflow = is_dataflow(graph)
         self.values = self._values()
-        self.ports = {port: self.values[o] for port, o in zip(output_ports(graph), graph.outputs, strict=True)}
+        ports = self.interface.outputs if self.interface else output_ports(graph)
+        self.ports = {port: self.values[o] for port, o in zip(ports, graph.outputs, strict=True)}
+        if self.interface:
+            self.interface.check(graph.inputs)
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
         if self.tool.own_adders:
             check_size((x.text for x in self.layers), [(n.op.products(), getattr(n.op, "reuse", 1)) for n in graph])
@@ -155,6 +162,7 @@ class _Emitter:
             "top": lines(list(self._top()), 0, self.tool),
             "dataflow": self.dataflow,
             "heads": heads(self.graph),
+            "aliases": self._aliases(),
             "bambu": " ".join(bambu_arguments(self.options)),
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
@@ -194,6 +202,15 @@ class _Emitter:
         for port, value in self.ports.items():
             yield from _loop(f"write_{port}", value, ["y"])
 
+    def _aliases(self) -> dict[str, str]:
+        """hls4ml's names of the ports' types, and ours."""
+        if not self.interface:
+            return {}
+        inputs = [self.values[n.name].type for n in self.graph.inputs]
+        outputs = [v.type for v in self.ports.values()]
+        results = {"result_t": outputs[0]} if len(outputs) == 1 else {}
+        return dict(zip(self.interface.input_types, inputs, strict=True)) | results
+
     def signature(self) -> str:
         """The top function's declaration."""
         parameters = [f"const {v.type} {v.array}[{v.size}]" for v in (self.values[n.name] for n in self.graph.inputs)]
@@ -212,7 +229,8 @@ class _Emitter:
         inputs = [self.values[n.name] for n in self.graph.inputs]
         names = [v.array for v in inputs] + list(self.ports)
         yield f"{self.signature()} {{"
-        yield from (Pragma("partition", n) for n in names)
+        yield from (Pragma("reshape" if self.interface else "partition", v.array) for v in inputs)
+        yield from (Pragma("partition", port) for port in self.ports)
         yield from (Pragma("port", n) for n in names)
         yield Pragma("dataflow") if self.dataflow else Pragma("pipeline", "1")
         readers = self._readers()
