@@ -23,6 +23,7 @@ from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
+from nn2hls.text import one_line
 from nn2hls.vectors import test_vectors
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Verdict:
         what = f"emulator and {self.tool}: {self.values:,} mantissas of {self.events:,} events"
         clocks = "" if self.latency is None else f"; latency {self.latency} clocks, II {self.interval}"
         verdict = (f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}") + clocks
-        away = (f"{o}: largest difference from OutputPredictions {d.text()}" for o, d in self.predictions.items())
+        away = (f"{one_line(o)}: largest difference from OutputPredictions {d.text()}" for o, d in self.predictions.items())
         return "\n".join([verdict, *away])
 
 

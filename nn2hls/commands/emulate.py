@@ -23,7 +23,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Result:
     import numpy as np
 
-    from nn2hls.text import plural
+    from nn2hls.text import one_line, plural
 
     design = make_design(args)
     data = input_data(args, design.config, design.graph)
@@ -38,7 +38,7 @@ def _run(args: Namespace) -> Result:
     text = f"{plural(events, 'event')}\n"
     for name, a in answers.items():
         rows = np.array2string(a[:_SHOWN].reshape(min(events, _SHOWN), -1), precision=6, suppress_small=True, threshold=200)
-        text += f"{name}, first {min(events, _SHOWN)}:\n{rows}\n"
+        text += f"{one_line(name)}, first {min(events, _SHOWN)}:\n{rows}\n"
     if args.output:
         _save(args.output, answers)
         text += f"wrote {args.output}\n"

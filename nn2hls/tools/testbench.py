@@ -10,7 +10,7 @@ from pathlib import Path
 from nn2hls.errors import ToolError
 from nn2hls.project import data_folder
 from nn2hls.tools.build import Order
-from nn2hls.tools.gxx import find_compiler, run_limited
+from nn2hls.tools.gxx import find_compiler, refusal, run_limited
 from nn2hls.tools.report import BuildReport, Check, Step
 
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
@@ -29,7 +29,9 @@ def run_test_bench(order: Order) -> BuildReport:
         program = Path(scratch) / "test_bench"
         sources = [f"{order.name}_test.cpp", f"firmware/{order.name}.cpp"]
         command = [compiler, *FLAGS, "-I", str(stand_ins), "-I.", *sources, "-o", str(program)]
-        _call(command, order, "refuses the generated C++")
+        made = run_limited(command, order.folder, str(order.folder), order.timeout)
+        if made.returncode:
+            raise refusal(compiler, made, str(order.folder))
         run = _call([str(program)], order, "stopped", (0, 1))
     found = re.search(r"(\d+) events, (\d+) differ", run)
     if found is None:
