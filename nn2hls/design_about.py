@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,36 +37,38 @@ def with_about(project: Project, config: Config, options: Options, folder: Path)
     build = "sh build_bambu.sh" if config.backend == "Bambu" else f"{tool.command} -f build_prj.tcl"
     context = {"name": project.name, "tool": tool, "version": __version__, "build": build}
     headers = sorted((data_folder("firmware_lib") / "ap_types").glob("*.h"))
-    origins = {name: _origin(path) for name in _ORIGINS if (path := getattr(config, name)) is not None}
+    real = Path(os.path.realpath(folder))  # `..` leads from there, also where the folder is a link
+    origins = {name: _origin(path, real) for name in _ORIGINS if (path := getattr(config, name)) is not None}
     manifest = json.loads(project.about[MANIFEST]) | {"version": __version__, "digest": project.digest, "origins": origins}
     about = {
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
         "README.md": render("README.md", **context),
         "Makefile": render("Makefile", **context),
-        CONFIG: _config_text(config, folder),
+        CONFIG: _config_text(dataclasses.replace(config, output_dir=folder), real),
         **{f"{STAND_INS}/{h.name}": h.read_text(encoding="utf-8") for h in headers},
     }
     return dataclasses.replace(project, about={**project.about, **about})
 
 
 def _config_text(config: Config, folder: Path) -> str:
-    """The config as YAML that stands in the project's folder; paths start there, OutputDir where the user works."""
+    """The config as YAML that stands in ``folder``; paths start there, OutputDir where the user works."""
     lines = ["# Every setting of this project. Paths start at this folder, OutputDir at the current directory."]
     if config.model is None:
         lines.append(
             "# The model was no file: add KerasModel, PytorchModel or OnnxModel, or give it to nn2hls.convert with this."
         )
-    data = to_dict(dataclasses.replace(config, output_dir=folder), folder.absolute())
+    data = to_dict(config, folder)
     return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, width=120, allow_unicode=True)
 
 
-def _origin(path: Path) -> dict[str, Any]:
-    """A file's name and digest; no digest when it is gone."""
+def _origin(path: Path, folder: Path) -> dict[str, Any]:
+    """A file's name, seen from the folder, and digest; no digest when it is gone."""
+    name = Path(os.path.relpath(path, folder)).as_posix()
     state = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while part := file.read(1 << 20):
                 state.update(part)
     except OSError:
-        return {"path": str(path), "sha256": None}
-    return {"path": str(path), "sha256": state.hexdigest()}
+        return {"path": name, "sha256": None}
+    return {"path": name, "sha256": state.hexdigest()}

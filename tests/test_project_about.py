@@ -77,12 +77,22 @@ def test_the_config_in_the_folder_writes_the_same_project(net, capsys):
     capsys.readouterr()
 
 
+def test_the_config_leads_to_the_model_also_where_the_folder_is_a_link(net):
+    Path("disk/far/away").mkdir(parents=True)
+    Path("link").symlink_to("disk/far/away")
+    convert(None, {"OnnxModel": "net.onnx", "OutputDir": "link"}).write()
+    for config in ("link/config.yml", "disk/far/away/config.yml"):
+        assert read_config(config).model.resolve() == (net / "net.onnx").resolve()
+        assert read_config(config).output_dir == Path("link")
+
+
 def test_the_manifest_names_version_digest_and_origins(net):
     design = convert("net.onnx", {"HLSConfig": {"Model": {"Calibration": "cal.npy"}}, "OnnxModel": "net.onnx"})
     folder = design.write("out")
     found = json.loads((folder / "nn2hls.json").read_text())
     assert (found["version"], found["digest"]) == (nn2hls.__version__, design.project.digest)
     for name, path in (("model", "net.onnx"), ("calibration", "cal.npy")):
+        assert (folder / found["origins"][name]["path"]).resolve() == Path(path).resolve()
         assert found["origins"][name]["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
     assert set(found["origins"]) == {"model", "calibration"}
 
