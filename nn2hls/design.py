@@ -134,13 +134,20 @@ def convert(
     context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types, _interface(settings, model))
+    interface = _interface(settings, model, context.notes)
+    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types, interface)
 
 
-def _interface(config: Config, graph: Graph) -> Interface | None:
+def _interface(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
     from nn2hls.emit_ports import hls4ml_interface
 
-    return hls4ml_interface(graph) if config.interface == "hls4ml" else None
+    if config.interface != "hls4ml":
+        return None
+    found = hls4ml_interface(graph)
+    notes.append(
+        f"Interface: the outputs are called {', '.join(found.outputs)}, as hls4ml numbers the layers that nn2hls sees."
+    )
+    return found
 
 
 def _part_notes(config: Config) -> list[str]:

@@ -41,6 +41,7 @@ def test_ports_are_those_of_hls4ml(name):
     model, wanted = next((m, w) for n, m, w in networks() if n == name)
     design = nn2hls.convert(model, HLS4ML)
     assert design.verify().equal
+    assert any(n.startswith("Interface: the outputs are called layer") for n in design.notes)
     files = design.project.files
     signature = files["firmware/myproject.h"].split("void myproject(")[1].split(")")[0]
     words = [part.removeprefix("const ").split("[")[0].split() for part in signature.split(", ")]

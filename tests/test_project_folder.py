@@ -184,6 +184,24 @@ def test_a_failed_first_write_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_becomes_full_changes_no_file(tmp_path, monkeypatch):
+    """All new files are on the disk before the first one takes its place."""
+    folder, real = tmp_path / "p", files._put
+    OLD.write(folder)
+
+    def full(file, content):
+        if content == NEW.about["nn2hls.json"].encode():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file, content)
+
+    monkeypatch.setattr(files, "_put", full)
+    with pytest.raises(Nn2hlsError, match=r"p/nn2hls.json: The project cannot be written: No space left on device"):
+        NEW.write(folder)
+    assert holds(folder, OLD)
+    assert written_sources(folder) == (OLD.digest, True)
+    assert clean(folder)
+
+
 # ---- the other ways in which files were lost -------------------------------------------------------------------------------
 
 
