@@ -139,10 +139,10 @@ def convert(
 
 
 def _interface(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
-    from nn2hls.emit_ports import hls4ml_interface
-
     if config.interface != "hls4ml":
         return None
+    from nn2hls.emit_ports import hls4ml_interface
+
     found = hls4ml_interface(graph)
     notes.append(
         f"Interface: the outputs are called {', '.join(found.outputs)}, as hls4ml numbers the layers that nn2hls sees."

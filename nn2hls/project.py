@@ -14,7 +14,8 @@ from typing import Any
 
 from nn2hls.errors import Nn2hlsError, ProjectWarning
 from nn2hls.files import real_place
-from nn2hls.project_folder import MARK, Mark, check_folder, digest_of, is_interrupted, sha256, write_folder
+from nn2hls.project_folder import check_folder, is_interrupted, write_folder
+from nn2hls.project_mark import MARK, Mark, digest_of, sha256
 
 __all__ = ["MANIFEST", "MARK", "Manifest", "Project", "data_folder", "is_interrupted", "render", "written_sources"]
 

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
-import re
-import stat
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from nn2hls.errors import Nn2hlsError
 from nn2hls.files import replace_by, stage
+from nn2hls.project_mark import MARK, Mark, is_file, is_inside, sha256, sha_of
 
-MARK = ".nn2hls-project"  # what nn2hls wrote into the folder; its first line is the digest of the sources
 JOURNAL = ".nn2hls-writing"  # stands there while a project is being written, and after an interruption
 LOCK = ".nn2hls-lock"
 PATIENCE = 30.0  # seconds to wait for another writer
@@ -31,89 +28,6 @@ KEPT = ".by-hand"  # ending of the copy of a generated file that somebody has ch
 _LISTED = 5  # files in a message
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}  # some network file systems have none
 _HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-_LINE = re.compile(r"([0-9a-f]{64}) (source|about) (.+)")
-
-
-def sha256(data: bytes) -> str:
-    """The digest of one file."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def digest_of(files: Mapping[str, bytes]) -> str:
-    """Identity of sources: SHA-256 over paths and contents in order."""
-    state = hashlib.sha256()
-    for path, content in sorted(files.items()):
-        state.update(f"{path}\0{len(content)}\0".encode())
-        state.update(content)
-    return state.hexdigest()
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What nn2hls wrote into a folder.
-
-    Args:
-        digest: Of the sources.
-        sources: Digests of the files behind it, by path; None in a mark that was written before there were any.
-        about: Digests of what only tells of them.
-    """
-
-    digest: str
-    sources: Mapping[str, str | None]
-    about: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """The file's text."""
-        kinds = (("source", self.sources), ("about", self.about))
-        return (
-            "\n".join([self.digest, *(f"{sha} {kind} {p}" for kind, files in kinds for p, sha in sorted(files.items()))]) + "\n"
-        )
-
-    @classmethod
-    def read(cls, folder: Path) -> Mark | None:
-        """The mark of a folder; None when there is none.
-
-        Raises:
-            OSError: It cannot be read.
-        """
-        try:
-            digest, *lines = (folder / MARK).read_text(encoding="utf-8").splitlines()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except ValueError:  # empty, or no text: it says nothing
-            return cls("", {})
-        sources: dict[str, str | None] = {}
-        about: dict[str, str] = {}
-        for line in lines:
-            found = _LINE.fullmatch(line)
-            path = found[3] if found else line
-            if not is_inside(path):
-                continue
-            if found and found[2] == "about":
-                about[path] = found[1]
-            else:
-                sources[path] = found[1] if found else None
-        if None in sources.values():
-            return cls(digest, _digests_of_old(folder, digest, sources))
-        return cls(digest, sources, about)
-
-    def untouched(self, folder: Path) -> bool:
-        """Whether every source stands in the folder as it was written."""
-        return bool(self.digest) and all(sha is not None and _sha(folder / p) == sha for p, sha in self.sources.items())
-
-
-def is_inside(path: str) -> bool:
-    """Whether a relative path stays in its folder."""
-    pure = PurePosixPath(path)
-    return bool(path) and not pure.is_absolute() and ".." not in pure.parts and "\0" not in path
-
-
-def _digests_of_old(folder: Path, digest: str, paths: Collection[str]) -> dict[str, str | None]:
-    """The digests that a mark without any stands for: those of what is there, when all of it has the one that it names."""
-    content = {p: (folder / p).read_bytes() for p in paths if _is_file(folder / p)}
-    same = len(content) == len(paths) and digest_of(content) == digest
-    return {p: sha256(content[p]) if same else None for p in paths}
 
 
 def is_interrupted(folder: Path) -> bool:
@@ -181,7 +95,7 @@ class _Writer:
         self.shas = {path: sha256(content) for path, content in self.files.items()}
 
     def write(self) -> list[str]:
-        todo = [p for p in self.order if _sha(self.folder / p) != self.shas[p]]
+        todo = [p for p in self.order if sha_of(self.folder / p) != self.shas[p]]
         stale = [p for p in sorted(self.known) if p not in self.files and os.path.lexists(self.folder / p)]
         self._refuse_others(todo)
         if not todo and not stale and not self.resumed and Mark.read(self.folder) == self.mark:
@@ -222,7 +136,7 @@ class _Writer:
         for parent in reversed(place.relative_to(self.folder).parents[:-1]):
             if os.path.lexists(self.folder / parent) and not (self.folder / parent).is_dir():
                 return self.folder / parent
-        ours = path in self.known and _is_file(place)
+        ours = path in self.known and is_file(place)
         return place if os.path.lexists(place) and not ours else None
 
     def _begin(self) -> None:
@@ -245,7 +159,7 @@ class _Writer:
     def _place(self, path: str) -> None:
         place = self.folder / path
         with _naming(place):
-            if os.path.lexists(place) and _sha(place) not in self.known[path]:
+            if os.path.lexists(place) and sha_of(place) not in self.known[path]:
                 kept = _keep(place)
                 self.notes.append(f"{path} was changed by hand: it is written anew, and what it was is kept as {kept.name}.")
             os.replace(_scratch(place), place)
@@ -253,7 +167,7 @@ class _Writer:
     def _remove(self, path: str) -> None:
         """Remove a file of an earlier project, if it is still what nn2hls wrote, and its folders that are empty then."""
         place = self.folder / path
-        if _sha(place) not in self.known[path]:
+        if sha_of(place) not in self.known[path]:
             self.notes.append(f"{path} was changed by hand: it stays, although the project has no such file any more.")
             return
         with _naming(place):
@@ -304,25 +218,6 @@ def _put(place: Path, text: str) -> None:
         replace_by(place, _scratch(place), text)
 
 
-def _is_file(place: Path) -> bool:
-    """A regular file, not a link to one."""
-    try:
-        return stat.S_ISREG(place.lstat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-
-
-def _sha(place: Path) -> str | None:
-    """The digest of a regular file; None when there is none."""
-    if not _is_file(place):
-        return None
-    state = hashlib.sha256()
-    with place.open("rb") as file:
-        while part := file.read(1 << 20):
-            state.update(part)
-    return state.hexdigest()
-
-
 def _keep(place: Path) -> Path:
     """A second name for a file that is about to be replaced."""
     for n in range(1, 10_000):
@@ -330,7 +225,7 @@ def _keep(place: Path) -> Path:
         try:
             os.link(place, kept)
         except FileExistsError:
-            if _sha(kept) != _sha(place):
+            if sha_of(kept) != sha_of(place):
                 continue
         except OSError:  # this file system has no such names
             stage(kept, place.read_bytes(), like=place)

@@ -14,7 +14,8 @@ import pytest
 from nn2hls import files, project_folder
 from nn2hls.errors import Nn2hlsError, ProjectWarning
 from nn2hls.project import Project, is_interrupted, written_sources
-from nn2hls.project_folder import JOURNAL, LOCK, MARK
+from nn2hls.project_folder import JOURNAL, LOCK
+from nn2hls.project_mark import MARK
 
 COMMON = {"firmware/same.h": "// as it was\n", "firmware/net.cpp": "int old;\n"}
 OLD = Project("net", {**COMMON, "firmware/layers/gone.h": "int gone;\n"}, {"nn2hls.json": '{"v": 1}\n'})
