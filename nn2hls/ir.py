@@ -183,10 +183,13 @@ class Graph:
     def without(self, gone: Mapping[str, str]) -> Graph:
         """The graph with the nodes ``gone`` removed and their readers wired to the mapped names."""
 
+        final: dict[str, str] = {}  # what a removed node leads to, each found once
+        for node in self.nodes:
+            if node.name in gone:
+                final[node.name] = final.get(gone[node.name], gone[node.name])
+
         def target(name: str) -> str:
-            while name in gone:
-                name = gone[name]
-            return name
+            return final.get(name, name)
 
         kept = tuple(
             dataclasses.replace(n, inputs=tuple(target(i) for i in n.inputs)) for n in self.nodes if n.name not in gone
@@ -261,6 +264,7 @@ class Builder:
 
     def __init__(self) -> None:
         self._nodes: dict[str, Node] = {}
+        self._last: dict[str, int] = {}  # the highest suffix of each name that was taken
 
     def add(self, name: str, op: Op, inputs: Sequence[str] = (), origin: Origin | None = None) -> str:
         """Append a node and return the name it got.
@@ -268,10 +272,11 @@ class Builder:
         Raises:
             ModelError: The op does not accept operands of these shapes; the message names the layer.
         """
-        unique, n = name, 1
+        unique, n = name, self._last.get(name, 1)
         while unique in self._nodes:
             n += 1
             unique = f"{name}_{n}"
+        self._last[name] = n
         shapes = [self._nodes[i].shape for i in inputs]
         origin = origin or Origin(name)
         shape = op.infer(shapes, where=origin.layer or name)
