@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.errors import ModelError
+from nn2hls.extras import missing
 
 MAX_BYTES = 1 << 30
 MAX_GROUPS = 100_000
@@ -46,8 +47,8 @@ def open_h5(source: Any, where: str) -> Iterator[Any]:
     try:
         import h5py  # type: ignore[import-untyped]
     except ImportError:
-        fix = "Install it with: pip install 'nn2hls[keras]'"
-        raise ModelError("Keras weights are HDF5, which needs the package h5py.", where=where, fix=fix) from None
+        what = "Keras weights are HDF5, which needs the package h5py."
+        raise ModelError(what, where=where, fix=missing("keras")) from None
     try:
         with h5py.File(source, "r") as file:
             yield file

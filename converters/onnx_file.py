@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn2hls.errors import ModelError, Nn2hlsError
+from nn2hls.extras import missing
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
 FILE_LIMIT = 2**31 - 1  # the largest protobuf message
+ML = "ai.onnx.ml"  # the domain of scikit-learn's operators
 ELEMENT_LIMIT = 2**24  # of one tensor that a file asks for without holding its data
 
 
@@ -53,9 +55,7 @@ def require_onnx() -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ModelError(
-            f"Reading ONNX models needs the package onnx ({error}).", fix="Install it: pip install 'nn2hls[onnx]'."
-        ) from None
+        raise ModelError(f"Reading ONNX models needs the package onnx ({error}).", fix=missing("onnx")) from None
     return onnx
 
 
@@ -65,9 +65,6 @@ def read_model(path: Path) -> ModelProto:
     Raises:
         ModelError: The file is empty, too large, or no ONNX model.
     """
-    onnx = require_onnx()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
     where = str(path)
     try:
         if path.stat().st_size > FILE_LIMIT:
@@ -75,6 +72,14 @@ def read_model(path: Path) -> ModelProto:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"It cannot be read: {error.strerror}.", where=where) from None
+    return parse_model(data, where)
+
+
+def parse_model(data: bytes, where: str) -> ModelProto:
+    """The protobuf message that bytes hold; errors as for :func:`read_model`."""
+    onnx = require_onnx()
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
     model: ModelProto = onnx.ModelProto()
     try:
         model.ParseFromString(data)

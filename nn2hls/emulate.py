@@ -66,6 +66,15 @@ def safe_range(fraction: int, kind: FixedType) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
+def _outside(rounded: Any, kind: FixedType) -> Any:
+    """Which whole numbers are beyond the range. Floats are up to 2**53 in magnitude, which float32 does not tell apart."""
+    low, high = kind.min_mantissa, kind.max_mantissa
+    if rounded.dtype.kind == "f":
+        rounded = rounded.astype(np.float64)
+        low, high = max(low, -FLOAT64_EXACT), min(high, FLOAT64_EXACT)
+    return (rounded < low) | (rounded > high)
+
+
 @dataclass
 class OverflowLog:
     """All overflows of one run, by layer."""
@@ -82,14 +91,15 @@ class OverflowLog:
         self.seen[layer] = self.seen.get(layer, 0) + size
         if not size:
             return False
-        low, high = values.min(), values.max()
+        # As numbers of Python, which compare exactly: NumPy would round the ends of the range to float32.
+        low, high = (v.item() if isinstance(v, np.generic) else v for v in (values.min(), values.max()))
         first, last = safe_range(fraction, kind)
         if first <= low and high <= last:
             return False
         low, high = (cast_to(int(v), fraction, kind, fits=True) for v in (low, high))
         rounded = cast_to(values, fraction, kind, fits=True)
         entry = self.found.setdefault(layer, Overflow(layer, kind))
-        entry.count += int(np.count_nonzero((rounded < kind.min_mantissa) | (rounded > kind.max_mantissa)))
+        entry.count += int(np.count_nonzero(_outside(rounded, kind)))
         span = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + (kind.signed or low < 0)
         entry.bits = max(entry.bits, span - kind.width, 1)
         return True
@@ -213,12 +223,12 @@ def _prepare(graph: Graph, node: Node, xs: list[Range]) -> _Step:
 
 
 def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
-    """The one cast of a layer, skipping what is proved to change nothing."""
+    """The one cast of a layer, skipping what is proved to change nothing; Python integers only where the type needs them."""
     kind = step.node.result_type
     fits = step.proven or not log.see(step.node.name, exact, step.fraction, kind)
-    if step.exact and fits and isinstance(exact, np.ndarray):
-        return exact
-    return cast_to(lift(exact, step.bound), step.fraction, kind, fits=fits)
+    unchanged = step.exact and fits and isinstance(exact, np.ndarray)
+    values = exact if unchanged else cast_to(lift(exact, step.bound), step.fraction, kind, fits=fits)
+    return lift(values, max(kind.max_mantissa, -kind.min_mantissa)) if values.dtype == object else values
 
 
 def _constant(node: Node) -> np.ndarray:
@@ -245,7 +255,7 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
             fix = "Clean the data first: fixed point has no such values."
             raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
         rounded = ints_of(x, kind)
-    elif scaled.size and max(-scaled.min(), scaled.max()) > FLOAT64_EXACT:
+    elif scaled.size and (max(-scaled.min(), scaled.max()) > FLOAT64_EXACT or not _is_float64(x)):
         rounded = ints_of(x, kind)
     else:
         rounded = round_exact(scaled, kind.rounding)
@@ -253,6 +263,15 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
     mantissas: np.ndarray = rounded if fits else cast_to(rounded, kind.fraction, kind)
     out = carrier(max(kind.max_mantissa, -kind.min_mantissa))
     return mantissas.astype(out, copy=False) if out is not None else ints(mantissas)
+
+
+def _is_float64(x: np.ndarray) -> bool:
+    """Whether float64 holds every value, which it may not of the larger integers and of longer floats."""
+    if x.dtype.itemsize < 8 or x.dtype == np.float64:
+        return True
+    if x.dtype.kind == "f":
+        return bool(np.all(x.astype(np.float64) == x))
+    return max(-int(x.min()), int(x.max())) <= FLOAT64_EXACT
 
 
 def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:
@@ -264,8 +283,8 @@ def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:
 
 
 def ints_of(values: np.ndarray, kind: FixedType) -> np.ndarray:
-    """The same as Python integers, for values so large that float64 does not hold all of their mantissas."""
-    exact = [Fraction(float(v)) * Fraction(2) ** kind.fraction for v in values.ravel()]
+    """The same as Python integers, for values or mantissas that float64 does not hold."""
+    exact = [Fraction(*v.as_integer_ratio()) * Fraction(2) ** kind.fraction for v in values.ravel().tolist()]
     mantissas = [
         cast(v.numerator, v.denominator.bit_length() - 1, 1, True, kind.rounding, kind.overflow, fits=True) for v in exact
     ]

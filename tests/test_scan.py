@@ -17,6 +17,7 @@ from nn2hls.cli import main
 from nn2hls.commands.base import progress
 from nn2hls.config import read_config
 from nn2hls.errors import ConfigError, DataError, Nn2hlsError, ToolError
+from nn2hls.extras import install
 from nn2hls.fixed import FixedType
 from nn2hls.scan_network import Network
 from nn2hls.scan_plot import plot
@@ -114,9 +115,9 @@ def test_a_cluster_gives_the_same_points(data):
 def test_what_is_missing_is_named(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "joblib", None)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ToolError, match=re.escape("pip install 'nn2hls[scan]'")):
+    with pytest.raises(ToolError, match=re.escape(install("scan"))):
         run(data, jobs=2)
-    with pytest.raises(ToolError, match=re.escape("pip install 'nn2hls[cluster]'")):
+    with pytest.raises(ToolError, match=re.escape(install("cluster"))):
         run(data, cluster="tcp://127.0.0.1:1")
     with pytest.raises(ConfigError, match="--jobs"):
         run(data, jobs=0)

@@ -74,12 +74,14 @@ class Call:
         function: Template function in namespace nn2hls; operands and result are arrays of ap_[u]fixed, flat, row-major.
         config: Members of the config struct, all integers or bools; there are no defaults on the C++ side.
         roms: Constant arrays, by a short name; passed after the result in this order.
+        values: Numbers that the layer computes with, of any size: functions of the config struct.
     """
 
     header: str
     function: str
     config: Mapping[str, int]
     roms: Mapping[str, Rom] = field(default_factory=dict)
+    values: Mapping[str, int] = field(default_factory=dict)
 
 
 class Pragma:
