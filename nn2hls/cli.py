@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
+import os
 import re
 import sys
 import warnings
@@ -14,9 +17,10 @@ from nn2hls import __version__
 from nn2hls.commands import COMMANDS
 from nn2hls.commands.base import Result, UsageError
 from nn2hls.errors import Nn2hlsError, suggest
-from nn2hls.text import finite
+from nn2hls.text import finite, one_line, printable
 
 OK, FAILED, USAGE = 0, 1, 2
+INTERRUPTED = 130  # as shells say it of SIGINT
 
 
 _FIRST = "Model and config are named without an option: nn2hls COMMAND FILE."
@@ -47,7 +51,7 @@ class _Parser(argparse.ArgumentParser):
         if match:
             hint = suggest(match[1], re.findall(r"[\w.+-]+", match[2]))
             message = f"{message.split(':')[0]}: there is no '{match[1]}'. {hint or 'Known are ' + match[2] + '.'}"
-        self.exit(USAGE, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
+        self.exit(USAGE, f"{self.prog}: {printable(message)}\nTry: {self.prog} --help\n")
 
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
         """End over arguments that nobody takes."""
@@ -80,7 +84,10 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, _Parser]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 when it did what was asked, 1 when it failed, 2 when the command line is wrong."""
+    """Run one command; returns 0 when it did what was asked, 1 when it failed, 2 when the command line is wrong, 130 when
+    it was interrupted.
+    """
+    _open_streams()
     try:
         top, own = parser()
         args, unknown = top.parse_known_args(argv)
@@ -110,26 +117,54 @@ def _run(run: Any, args: argparse.Namespace) -> int:
         kind = type(error).__name__
         _fail(str(error), args, {"kind": kind, "where": error.where, "what": error.what, "fix": error.fix})
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe went away: nobody is left to tell
+        _silence()  # the reader of a pipe went away
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror or error}.", args, {"kind": "OSError", "what": str(error)})
     except KeyboardInterrupt:
         _fail("interrupted", args, {"kind": "KeyboardInterrupt", "what": "interrupted"})
+        return INTERRUPTED
     return FAILED
+
+
+def _open_streams() -> None:
+    """Streams that take every character; one that is closed becomes one that swallows all, and no file takes its number."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            handle = os.open(os.devnull, os.O_WRONLY)
+            if handle != number:
+                os.dup2(handle, number)
+                os.close(handle)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal shows other names by their numbers
+
+
+def _silence() -> None:
+    """What is left in the standard output's buffer goes nowhere: writing it at the exit would fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        handle = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(handle, sys.stdout.fileno())
+        os.close(handle)
 
 
 def _write(result: Result, as_json: bool) -> None:
     for note in result.notes:
-        print(f"note: {note}", file=sys.stderr)
-    if as_json:
-        print(json.dumps(finite({"ok": result.ok, **result.document, "notes": result.notes}), indent=1, allow_nan=False))
-    else:
-        print(result.text, end="" if result.text.endswith("\n") else "\n")
-    sys.stdout.flush()
+        print(f"note: {one_line(note)}", file=sys.stderr)
+    document = {"ok": result.ok, **result.document, "notes": result.notes}
+    text = json.dumps(finite(document), indent=1, allow_nan=False) if as_json else printable(result.text)
+    try:
+        print(text, end="" if text.endswith("\n") else "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _silence()
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def _fail(message: str, args: argparse.Namespace, error: dict[str, str]) -> None:
-    print(f"nn2hls {args.command}: {message}", file=sys.stderr)
+    print(f"nn2hls {args.command}: {printable(message)}", file=sys.stderr)
     if args.json:
         print(json.dumps({"ok": False, "error": error}, indent=1))
 
@@ -142,10 +177,10 @@ def _show_warning(
     file: IO[str] | None = None,
     line: str | None = None,
 ) -> None:
-    from nn2hls.errors import OverflowWarning
+    from nn2hls.errors import OverflowWarning, ProjectWarning
 
-    if issubclass(category, OverflowWarning):
-        print(f"warning: {message}", file=sys.stderr)
+    if issubclass(category, (OverflowWarning, ProjectWarning)):
+        print(f"warning: {printable(str(message))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

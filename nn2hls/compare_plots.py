@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from nn2hls.compare_layers import judges
 from nn2hls.errors import ToolError
 from nn2hls.extras import missing
+from nn2hls.files import write_whole
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const
 from nn2hls.judge import Judge, Own
@@ -91,11 +93,10 @@ def draw(
     labelled = {name: a for name, a in answers.items() if a.judge.classes and a.judge.truth is not None}
     if labelled:
         figures["roc"] = _roc(labelled)
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=120)
+        write_whole(paths[-1], partial(figure.savefig, dpi=120, format="png"))
     return paths
 
 

@@ -82,6 +82,7 @@ class Config:
         clock_uncertainty: Share of the period, 0 to 1; None: what the tool takes by itself.
         io_type: ``io_parallel``.
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
+        interface: Whose ports the top function has, ``nn2hls`` or ``hls4ml``.
         calibration: Data that may set types.
         model_level, layer_types, layer_names: The settings of HLSConfig.
         notes: What the user should know: keys without effect and why, one line each.
@@ -103,6 +104,7 @@ class Config:
     clock_uncertainty: float | None = None
     io_type: str = "io_parallel"
     backend: str = "Vitis"
+    interface: str = "nn2hls"
     calibration: Path | None = None
     model_level: Level = field(default_factory=Level)
     layer_types: Mapping[str, Level] = field(default_factory=dict)

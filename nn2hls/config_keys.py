@@ -123,6 +123,14 @@ TOP_KEYS = (
         values="io_parallel",
     ),
     Key("Backend", Place.TOP, "The HLS tool the project is for.", v.backend, "backend", values="Vivado, Vitis, Bambu"),
+    Key(
+        "Interface",
+        Place.TOP,
+        "hls4ml: ports as hls4ml names and shapes them, for a wrapper that is there already.",
+        v.interface,
+        "interface",
+        values="nn2hls, hls4ml",
+    ),
     Key("HLSConfig", Place.TOP, "Settings of the layers, below.", values="block"),
     Key(
         "WriterConfig", Place.TOP, "How hls4ml writes files: its keys have no effect or are refused, see below.", values="block"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def with_options(config: Config, options: Mapping[str, Any]) -> Config:
 
 def _value(key: Key, value: Any) -> Any:
     plain = key.reader(value)
-    return Path(plain) if key.values in ("file", "folder") else plain
+    return Path(os.path.expanduser(plain)) if key.values in ("file", "folder") else plain
 
 
 def _whole(text: Any) -> Any:

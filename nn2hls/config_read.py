@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -161,7 +162,7 @@ class BlockReader:
             return self._beside(Path(str(value.value)))
         if key.values == "file" and isinstance(value, (str, Path)):
             return (self.base / Path(value).expanduser()).absolute()
-        return Path(value).expanduser() if key.values == "folder" else value
+        return Path(os.path.expanduser(value)) if key.values == "folder" else value
 
     def _beside(self, path: Path) -> Path:
         """The Keras model that hls4ml saved beside its config, and named from the folder it ran in."""

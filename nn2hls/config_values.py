@@ -220,6 +220,8 @@ backend = choice(
     "Backend",
 )
 
+interface = choice({"nn2hls": "nn2hls", "hls4ml": "hls4ml"}, {}, "Port layout")
+
 _PARALLEL = "use io_parallel, with a ReuseFactor when the design is too large."
 io_type = choice(
     {"io_parallel": "io_parallel"},

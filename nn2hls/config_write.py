@@ -47,10 +47,12 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
         "OutputDir": config.output_dir.as_posix(),
         "ProjectName": config.project_name,
         "Part": config.part,
+        "BambuDevice": config.bambu_device,
         "ClockPeriod": int(config.clock_period) if config.clock_period == int(config.clock_period) else config.clock_period,
         "ClockUncertainty": None if share is None else f"{100 * share:.6g}%",
         "IOType": config.io_type,
         "Backend": config.backend,
+        "Interface": config.interface if config.interface != "nn2hls" else None,
     }
     model = {"Precision": "auto", "ReuseFactor": 1, "Strategy": "Latency", **_level(config.model_level)}
     if config.calibration:

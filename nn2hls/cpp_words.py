@@ -20,15 +20,46 @@ ulong unix ushort va_arg va_copy va_end va_start
 # What the generated files themselves declare.
 _GENERATED = "defines read_port run_event write_port y"
 RESERVED = frozenset(f"{_KEYWORDS} {_LIBRARY} {_GENERATED}".split())
+# Macros of the headers that generated sources include, by families, and single ones. test_cli_robust.py asks the compiler.
+_FAMILIES = r"""
+(?:ADJ|CLOCK|CLOCKS|CLONE|EXIT|FD|HUGE|LC|MATH|MOD|PTHREAD|RENAME|SCHED|SEEK|STA|TIMER)_[A-Z0-9_]+
+CPU_(?:ALLOC|AND|CLR|COUNT|EQUAL|FREE|ISSET|OR|SET|SETSIZE|XOR|ZERO)(?:_SIZE|_S)?
+FP_(?:ILOGB0|ILOGBNAN|INFINITE|INT_\w+|LLOGB0|LLOGBNAN|NAN|NORMAL|SUBNORMAL|ZERO)
+U?INT(?:\d+|MAX|PTR|_FAST\d+|_LEAST\d+)_(?:C|MAX|MIN|WIDTH)
+(?:PTRDIFF|SIG_ATOMIC|SIZE|WCHAR|WINT|RAND|TMP|FOPEN|FILENAME|MB_CUR)_(?:MAX|MIN|WIDTH)
+M_(?:1_PI|2_PI|2_SQRTPI|E|LN10|LN2|LOG10E|LOG2E|PI|PI_2|PI_4|SQRT1_2|SQRT2)(?:f\w*|l)?
+L_(?:ctermid|cuserid|tmpnam)
+P_(?:tmpdir|ALL|PID|PGID|PIDFD)
+"""
+_SINGLE = """
+BIG_ENDIAN BUFSIZ BYTE_ORDER CSIGNAL EOF FILE INFINITY LITTLE_ENDIAN MAXFLOAT NAN NFDBITS NULL PDP_ENDIAN SNAN SNANF SNANF128
+SNANF32 SNANF32X SNANF64 SNANF64X SNANL TIME_UTC WCONTINUED WEOF WEXITED WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED
+WIFSTOPPED WNOHANG WNOWAIT WSTOPPED WSTOPSIG WTERMSIG WUNTRACED alloca be16toh be32toh be64toh htobe16 htobe32 htobe64
+htole16 htole32 htole64 issubnormal iseqsig iscanonical le16toh le32toh le64toh math_errhandling sched_priority
+pthread_cleanup_pop pthread_cleanup_pop_restore_np pthread_cleanup_push pthread_cleanup_push_defer_np
+"""
+_ERRNO = """
+2BIG ACCES ADDRINUSE ADDRNOTAVAIL ADV AFNOSUPPORT AGAIN ALREADY BADE BADF BADFD BADMSG BADR BADRQC BADSLT BFONT BUSY CANCELED
+CHILD CHRNG COMM CONNABORTED CONNREFUSED CONNRESET DEADLK DEADLOCK DESTADDRREQ DOM DOTDOT DQUOT EXIST FAULT FBIG HOSTDOWN
+HOSTUNREACH HWPOISON IDRM ILSEQ INPROGRESS INTR INVAL IO ISCONN ISDIR ISNAM KEYEXPIRED KEYREJECTED KEYREVOKED L2HLT L2NSYNC
+L3HLT L3RST LIBACC LIBBAD LIBEXEC LIBMAX LIBSCN LNRNG LOOP MEDIUMTYPE MFILE MLINK MSGSIZE MULTIHOP NAMETOOLONG NAVAIL NETDOWN
+NETRESET NETUNREACH NFILE NOANO NOBUFS NOCSI NODATA NODEV NOENT NOEXEC NOKEY NOLCK NOLINK NOMEDIUM NOMEM NOMSG NONET NOPKG
+NOPROTOOPT NOSPC NOSR NOSTR NOSYS NOTBLK NOTCONN NOTDIR NOTEMPTY NOTNAM NOTRECOVERABLE NOTSOCK NOTSUP NOTTY NOTUNIQ NXIO
+OPNOTSUPP OVERFLOW OWNERDEAD PERM PFNOSUPPORT PIPE PROTO PROTONOSUPPORT PROTOTYPE RANGE REMCHG REMOTE REMOTEIO RESTART RFKILL
+ROFS SHUTDOWN SOCKTNOSUPPORT SPIPE SRCH SRMNT STALE STRPIPE TIME TIMEDOUT TOOMANYREFS TXTBSY UCLEAN UNATCH USERS WOULDBLOCK
+XDEV XFULL
+"""
+_MACROS = re.compile("|".join([*_FAMILIES.split(), *_SINGLE.split(), *(f"E{word}" for word in _ERRNO.split())]))
 _OURS = r"nn2hls|copy\d*_|write_"
-_TOP = re.compile(rf"({_OURS}|ap_u?(int|fixed)\Z)")
+# Also what no function may be called, the namespaces of the vendors, types of POSIX, and the ports of the top function.
+_TOP = re.compile(rf"({_OURS}|ap_u?(int|fixed)\Z|(main|hls|ap|file|out\d*|layer\d+_out|\w+_t)\Z)")
 # Also vendor types, namespaces and modes, and the ports of the top function.
 _LAYER = re.compile(rf"({_OURS}|(ap|ac|sc|hls)_|out\d*\Z|u?int\d*\Z)")
 
 
 def names_top(name: str) -> bool:
     """False for an identifier that must not name the project and its top function."""
-    return name.lower() not in RESERVED and _TOP.match(name.lower()) is None
+    return name.lower() not in RESERVED and _TOP.match(name.lower()) is None and _MACROS.fullmatch(name) is None
 
 
 def names_layer(name: str) -> bool:

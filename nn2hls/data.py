@@ -12,6 +12,7 @@ from nn2hls.errors import DataError, suggest
 from nn2hls.text import plural
 
 Shape = tuple[int, ...]
+MANTISSAS = "# mantissas:"  # how files of a test bench begin, whose numbers are no values
 _TEXT = (".csv", ".dat", ".txt", ".tsv")
 _KNOWN = ".npy, .npz, .csv, .dat, .txt or .tsv"
 
@@ -46,9 +47,13 @@ def load(path: str | Path) -> dict[str, np.ndarray]:
 
 def _text(path: Path) -> np.ndarray:
     try:
-        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip() and line.lstrip()[0] != "#"]
+        text = path.read_text(encoding="utf-8-sig")
+        lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] != "#"]
     except UnicodeDecodeError as error:
         raise DataError("This is not text.", where=str(path), fix=f"Give {_KNOWN}.") from error
+    if text.lstrip().startswith(MANTISSAS):
+        fix = "Give the data that the project was written with."
+        raise DataError("It holds mantissas of a test bench, not values.", where=str(path), fix=fix)
     rows = [line.replace(",", " ").split() for line in lines]
     if rows and not any(_is_number(word) for word in rows[0]):
         rows = rows[1:]
@@ -121,7 +126,7 @@ def _select(arrays: Mapping[str, np.ndarray], names: Sequence[str], common: str,
     raise DataError(what + held, where=where, fix=f"{next(filter(None, hints), '')} {ways}".strip())
 
 
-def fit(array: np.ndarray, shape: Shape, name: str, where: str) -> np.ndarray:
+def fit(array: np.ndarray, shape: Shape, name: str, where: str, kind: str = "input") -> np.ndarray:
     """An array as float64 of shape (events, *shape); events whose values lie in one row are reshaped.
 
     Raises:
@@ -137,7 +142,8 @@ def fit(array: np.ndarray, shape: Shape, name: str, where: str) -> np.ndarray:
         array = array.reshape(-1, 1)
     if array.shape[1:] != shape and not (array.ndim == 2 and array.shape[1] == size):
         axes = ", ".join(map(str, ("events", *shape)))
-        raise DataError(f"Its shape is {array.shape}, and input '{name}' takes ({axes}).", where=where)
+        verb = "takes" if kind == "input" else "gives"
+        raise DataError(f"Its shape is {array.shape}, and {kind} '{name}' {verb} ({axes}).", where=where)
     if not len(array):
         raise DataError("It has no events.", where=where)
     values = array.reshape(len(array), *shape).astype(np.float64)
@@ -148,6 +154,17 @@ def fit(array: np.ndarray, shape: Shape, name: str, where: str) -> np.ndarray:
         fix = "Clean the data first: fixed point has no such values."
         raise DataError(f"{bad} values are NaN or Inf, the first in event {first}.", where=where, fix=fix)
     return values
+
+
+def load_predictions(path: str | Path, outputs: Mapping[str, Shape]) -> list[np.ndarray]:
+    """What a model answers: one float64 array (events, *shape) per output, found in a file as labels are.
+
+    Raises:
+        DataError: The data does not fit the outputs, or holds NaN or Inf.
+    """
+    where = str(path)
+    found = _select(load(path), list(outputs), "y", "output", where)
+    return [fit(a, shape, name, where, "output") for a, (name, shape) in zip(found, outputs.items(), strict=True)]
 
 
 def load_labels(path: str | Path, outputs: Sequence[str]) -> list[np.ndarray]:

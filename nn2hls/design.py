@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn2hls.config import Config, read_config
+from nn2hls.design_bench import Events, differences, events_of, mantissas_of
 from nn2hls.design_check import missed
 from nn2hls.design_notes import config_notes
 from nn2hls.design_text import layer_rows, layer_table
@@ -34,6 +35,7 @@ from nn2hls.vectors import test_vectors
 if TYPE_CHECKING:
     from nn2hls.compare import Comparison
     from nn2hls.emit import Options
+    from nn2hls.emit_ports import Interface
     from nn2hls.estimate import Estimate
     from nn2hls.judge import Own
     from nn2hls.plan import Sizer
@@ -90,8 +92,20 @@ def convert(
         context.warn(line)
     if context.warnings:
         warnings.warn("\n  ".join(context.warnings), ConversionWarning, stacklevel=2)
+    design.interface = _interface(settings, model, context.notes)
     design.notes, design.warnings = tuple(context.notes), tuple(context.warnings)
     return design
+
+
+def _interface(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
+    if config.interface != "hls4ml":
+        return None
+    from nn2hls.emit_ports import hls4ml_interface
+
+    found = hls4ml_interface(graph)
+    names = ", ".join(found.outputs)
+    notes.append(f"Interface: the outputs are called {names}, as hls4ml numbers the layers that nn2hls sees.")
+    return found
 
 
 def load_model(model: Any, config: Config, example: Any = None) -> Graph:
@@ -126,6 +140,7 @@ class Design:
         types: For each node where its types come from, that of its result first.
         signals: Float statistics of each node, by which types were derived.
         warnings: Those of the notes that answers suffer from.
+        interface: hls4ml's ports, where the config asks for them.
     """
 
     graph: Graph
@@ -135,6 +150,7 @@ class Design:
     types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
     signals: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
+    interface: Interface | None = field(default=None, repr=False)
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -280,7 +296,9 @@ class Design:
 
         config = self.config
         uncertainty = TOOLS[config.backend].uncertainty if config.clock_uncertainty is None else 100 * config.clock_uncertainty
-        options = Options(config.project_name, config.part, config.clock_period, uncertainty, config.backend)
+        options = Options(
+            config.project_name, config.part, config.clock_period, uncertainty, config.backend, interface=self.interface
+        )
         if config.backend == "Bambu":
             from nn2hls.targets.bambu import bambu_device
 
@@ -292,17 +310,19 @@ class Design:
         """The generated project, with test vectors and the emulator's answers to them."""
         from nn2hls.emit import emit
 
-        inputs = test_vectors(self.graph, 100)
-        answers, _ = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
-        vectors = {n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}
-        return emit(self.graph, self.options, {**answers, **vectors})
+        events = events_of(self.config, self.graph, 100)
+        answers, _ = self._emulate(list(events.inputs), self.graph.outputs, raw=True, mantissas=True)
+        vectors = {n.name: x for n, x in zip(self.graph.inputs, events.inputs, strict=True)}
+        return emit(self.graph, self.options, {**answers, **vectors}, events.predictions)
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
         return beyond_part(self.estimate()) or beyond_lines(self.project.files)
 
     def write(self, folder: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
-        """Write the project, whole or not at all, into ``folder`` or the config's OutputDir; the folder is returned.
+        """Write the project into ``folder`` or the config's OutputDir; the folder is returned.
+
+        What nn2hls did not write stays as it is, and an interrupted write is completed by the next.
 
         Args:
             folder: Where; without, the config's OutputDir.
@@ -318,7 +338,10 @@ class Design:
             raise LimitError(what, fix=f"{FIX} Or force it: write(force=True).")
         if not self.estimate().fits:
             warnings.warn(does_not_fit(self.estimate()), ConversionWarning, stacklevel=2)
-        return self.project.write(folder if folder is not None else self.config.output_dir)
+        from nn2hls.design_about import with_about
+
+        place = Path(os.path.expanduser(folder if folder is not None else self.config.output_dir))
+        return with_about(self.project, self.config, self.options, place).write(place)
 
     def compile(self, compiler: str | None = None) -> Design:
         """Compile the generated C++ with g++ or clang++; returns the design."""
@@ -335,13 +358,7 @@ class Design:
 
     def csim_raw(self, x: Data) -> Any:
         """The same as mantissas."""
-        from nn2hls.emulate import quantise
-
-        inputs = [
-            quantise(array, node, OverflowLog())
-            for node, array in zip(self.graph.inputs, check_inputs(self.graph, x), strict=True)
-        ]
-        return _one_or_list(self._csim(inputs))
+        return _one_or_list(self._csim(mantissas_of(self.graph, x, events=False)))
 
     def _csim(self, mantissas: Sequence[np.ndarray]) -> list[Raw]:
         if self._compiled is None:
@@ -383,7 +400,7 @@ class Design:
         design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
         config, project = design.config, design.project
         core = design.core_order(test_vectors(self.graph, 1000)) if tool == "bambu" else None
-        written = project.write(folder if folder is not None else config.output_dir)
+        written = design.write(folder, force=True)
         order = Order(
             written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show, core
         )
@@ -411,7 +428,8 @@ class Design:
         """Compare the emulator with another witness on every mantissa.
 
         Args:
-            x: Data; without, 1,000 vectors: corners of the input types and seeded uniform ones over their whole range.
+            x: Data; without, InputData of the config, and without that 1,000 vectors: corners of the input types and seeded
+                uniform ones over their whole range.
             tool: ``csim``: the compiled C++. ``bambu``: the RTL that ``build`` has made, under Verilator, events back to back.
             folder: For ``bambu``: the built project; without, the config's OutputDir.
 
@@ -420,23 +438,20 @@ class Design:
         """
         if tool not in ("csim", "bambu"):
             raise ToolError(f"There is no witness '{tool}'.", fix="Use 'csim', the compiled C++, or 'bambu', the RTL.")
-        if x is None:
-            mantissas = test_vectors(self.graph, 1000)
-        else:
-            from nn2hls.emulate import quantise
-
-            arrays = check_inputs(self.graph, x, events=True)
-            mantissas = [quantise(a, n, OverflowLog()) for n, a in zip(self.graph.inputs, arrays, strict=True)]
+        events = events_of(self.config, self.graph, 1000) if x is None else Events(mantissas_of(self.graph, x))
+        inputs = list(events.inputs)
         if tool == "bambu":
-            return self._verify_rtl(mantissas, folder)
-        emulated, log = self._emulate(mantissas, self.graph.outputs, raw=True, mantissas=True)
-        compiled = self._csim(mantissas)
+            return self._verify_rtl(inputs, folder)
+        emulated, log = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
+        compiled = self._csim(inputs)
         wrong = {
             name: int(np.count_nonzero(emulated[name] != raw.mantissas))
             for name, raw in zip(self.graph.outputs, compiled, strict=True)
         }
         values = sum(raw.mantissas.size for raw in compiled)
-        return Verdict(tool, len(mantissas[0]), values, wrong, tuple(str(o) for o in log.overflows()))
+        floats = [raw.mantissas * raw.type.step for raw in compiled]
+        away = differences(self.graph.outputs, floats, events.predictions)
+        return Verdict(tool, len(inputs[0]), values, wrong, tuple(str(o) for o in log.overflows()), predictions=away)
 
     def _verify_rtl(self, mantissas: Sequence[np.ndarray], folder: str | os.PathLike[str] | None) -> Verdict:
         from nn2hls.tools.bambu import verify_core

@@ -42,4 +42,6 @@ def _bambu_notes(config: Config) -> list[str]:
         notes.append("ClockUncertainty: Bambu has none; its delays hold what it keeps. Lower ClockPeriod for a reserve.")
     if config.bambu_device and not is_device_of(named_device(config.bambu_device), config.part):
         notes.append(f"BambuDevice: Bambu builds for {config.bambu_device}; the estimate stays that of {config.part}.")
+    if config.interface == "hls4ml":
+        notes.append("Interface: the core that Bambu builds has a port per element in either case.")
     return notes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from nn2hls.text import plural
+from nn2hls.design_bench import Difference
+from nn2hls.text import one_line, plural
 
 
 @dataclass(frozen=True, repr=False)
@@ -19,6 +20,7 @@ class Verdict:
         mismatches: Mantissas that differ, per output.
         overflows: What overflowed on the way, as text.
         latency, interval: Measured clocks from input to output and between two inputs; None for a witness without a clock.
+        predictions: How far each output is from OutputPredictions, where the config names that.
     """
 
     tool: str
@@ -28,6 +30,7 @@ class Verdict:
     overflows: tuple[str, ...] = ()
     latency: int | None = None
     interval: int | None = None
+    predictions: Mapping[str, Difference] = field(default_factory=dict)
 
     @property
     def equal(self) -> bool:
@@ -51,11 +54,14 @@ class Verdict:
             "overflows": list(self.overflows),
             "latency": self.latency,
             "interval": self.interval,
+            "predictions": {name: asdict(d) for name, d in self.predictions.items()},
         }
 
     def text(self) -> str:
-        """One line for people."""
+        """A line for people, and one for each output that was predicted."""
         wrong = {k: v for k, v in self.mismatches.items() if v}
         what = f"emulator and {self.tool}: {self.values:,} mantissas of {self.events:,} events"
         clocks = "" if self.latency is None else f"; latency {self.latency} clocks, II {self.interval}"
-        return (f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}") + clocks
+        verdict = (f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}") + clocks
+        away = (f"{one_line(o)}: largest difference from OutputPredictions {d.text()}" for o, d in self.predictions.items())
+        return "\n".join([verdict, *away])

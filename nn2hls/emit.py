@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nn2hls.analysis import graph_ranges
 from nn2hls.emit_core import bambu_arguments, core_tensors
+from nn2hls.emit_data import bench_files, heads
 from nn2hls.emit_layer import Layer, Value, layer
 from nn2hls.emit_names import RESULT, TYPE, identifiers
+from nn2hls.emit_ports import Interface
 from nn2hls.emit_room import MAX_WIDTH, check_room, check_size, room
 from nn2hls.emit_tool import TOOLS, lines
 from nn2hls.errors import LimitError
@@ -53,6 +55,7 @@ class Options:
         part, clock_period, clock_uncertainty: For the Tcl; the uncertainty in percent of the period.
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
         device: For Bambu, by its own name.
+        interface: hls4ml's ports; None: ours.
     """
 
     name: str = "myproject"
@@ -61,6 +64,7 @@ class Options:
     clock_uncertainty: float = 27.0
     backend: str = "Vitis"
     device: str = "xc7vx690t-3ffg1930-VVD"
+    interface: Interface | None = None
 
 
 def is_dataflow(graph: Graph) -> bool:
@@ -73,30 +77,42 @@ def output_ports(graph: Graph) -> list[str]:
     return [f"out{k}" for k in range(len(graph.outputs))] if len(graph.outputs) > 1 else ["out"]
 
 
-def emit(graph: Graph, options: Options, vectors: Mapping[str, np.ndarray] | None = None) -> Project:
+def emit(
+    graph: Graph,
+    options: Options,
+    vectors: Mapping[str, np.ndarray] | None = None,
+    predictions: Iterable[np.ndarray] = (),
+) -> Project:
     """The project of a fixed graph.
 
     Args:
         graph: A fixed graph.
         options: Names, part and clock.
         vectors: Mantissas for the test bench, one array (events, *shape) per input and output name; none without.
+        predictions: What the model itself answers to them, one float array (events, *shape) per output, or none.
 
     Raises:
         LimitError: A layer exceeds what HLS tools take; the message names it and a setting that works.
     """
-    return _Emitter(graph, options, vectors or {}).project()
+    emitter = _Emitter(graph, options)
+    project = emitter.project()
+    return replace(project, files={**project.files, **bench_files(emitter.graph, vectors or {}, predictions)})
 
 
 class _Emitter:
-    def __init__(self, graph: Graph, options: Options, vectors: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, graph: Graph, options: Options) -> None:
         graph = graph.needed()
-        self.graph, self.options, self.vectors = graph, options, vectors
+        self.graph, self.options = graph, options
         self.tool = TOOLS[options.backend]
-        self.ids = identifiers(graph, [options.name])
+        self.interface = options.interface
+        self.ids = identifiers(graph, [options.name, *(self.interface.names if self.interface else ())])
         self.ranges = graph_ranges(graph)
         self.dataflow = is_dataflow(graph)
         self.values = self._values()
-        self.ports = {port: self.values[o] for port, o in zip(output_ports(graph), graph.outputs, strict=True)}
+        ports = self.interface.outputs if self.interface else output_ports(graph)
+        self.ports = {port: self.values[o] for port, o in zip(ports, graph.outputs, strict=True)}
+        if self.interface:
+            self.interface.check(graph.inputs)
         self.widest = max((n.result_type.width + 1 for n in graph), default=1)  # bits of the widest signed integer
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
         if self.tool.own_adders:
@@ -149,6 +165,8 @@ class _Emitter:
             "top": lines(list(self._top()), 0, self.tool),
             "dataflow": self.dataflow,
             "native": self.widest <= MAX_WIDTH,
+            "heads": heads(self.graph),
+            "aliases": self._aliases(),
             "bambu": " ".join(bambu_arguments(self.options)),
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
@@ -165,7 +183,7 @@ class _Emitter:
         options = self.options
         layers = {x.id: x.node.name for x in self.layers}
         manifest = Manifest(name, options.backend, options.part, options.clock_period, layers)
-        return Project(name, files | {MANIFEST: manifest.text()} | self._test_data())
+        return Project(name, files, {MANIFEST: manifest.text()})
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""
@@ -188,6 +206,15 @@ class _Emitter:
         for port, value in self.ports.items():
             yield from _loop(f"write_{port}", value, ["y"])
 
+    def _aliases(self) -> dict[str, str]:
+        """hls4ml's names of the ports' types, and ours."""
+        if not self.interface:
+            return {}
+        inputs = [self.values[n.name].type for n in self.graph.inputs]
+        outputs = [v.type for v in self.ports.values()]
+        results = {"result_t": outputs[0]} if len(outputs) == 1 else {}
+        return dict(zip(self.interface.input_types, inputs, strict=True)) | results
+
     def signature(self) -> str:
         """The top function's declaration."""
         parameters = [f"const {v.type} {v.array}[{v.size}]" for v in (self.values[n.name] for n in self.graph.inputs)]
@@ -206,7 +233,8 @@ class _Emitter:
         inputs = [self.values[n.name] for n in self.graph.inputs]
         names = [v.array for v in inputs] + list(self.ports)
         yield f"{self.signature()} {{"
-        yield from (Pragma("partition", n) for n in names)
+        yield from (Pragma("reshape" if self.interface else "partition", v.array) for v in inputs)
+        yield from (Pragma("partition", port) for port in self.ports)
         yield from (Pragma("port", n) for n in names)
         yield Pragma("dataflow") if self.dataflow else Pragma("pipeline", "1")
         readers = self._readers()
@@ -241,17 +269,6 @@ class _Emitter:
                 text = (folder / header).read_text(encoding="utf-8")
                 wanted += [h for h in re.findall(r'^#include "([\w.]+)"', text, re.M) if (folder / h).is_file()]
         return sorted(found)
-
-    def _test_data(self) -> dict[str, str]:
-        names = {"tb_input_features": [n.name for n in self.graph.inputs], "tb_output_predictions": list(self.graph.outputs)}
-        files = {}
-        for file, nodes in names.items():
-            text = ""
-            if all(n in self.vectors for n in nodes):
-                rows = np.concatenate([self.vectors[n].reshape(len(self.vectors[n]), -1) for n in nodes], axis=1)
-                text = "".join(" ".join(map(str, row)) + "\n" for row in rows.astype(object).tolist())
-            files[f"tb_data/{file}.dat"] = text
-        return files
 
 
 def _declare(value: Value, array: str) -> Iterator[str | Pragma]:

@@ -11,6 +11,7 @@ _COMMON = {
     "partition": "ARRAY_PARTITION variable={0} complete dim=0",
     "banks": "ARRAY_PARTITION variable={0} cyclic factor={1}",
     "wide": "ARRAY_RESHAPE variable={0} cyclic factor={1}",
+    "reshape": "ARRAY_RESHAPE variable={0} complete dim=0",
     "port": "INTERFACE ap_vld port={0}",
     "pipeline": "PIPELINE II={0}",
     "unroll": "UNROLL",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from nn2hls.text import one_line, printable
+
 
 class Nn2hlsError(Exception):
     """Base of every error that nn2hls raises on purpose.
@@ -16,8 +18,8 @@ class Nn2hlsError(Exception):
     """
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        self.what, self.where, self.fix = what, where, fix
-        super().__init__(f"{where}: {what}" if where else what, fix)
+        self.what, self.where, self.fix = printable(what), one_line(where), printable(fix)
+        super().__init__(f"{self.where}: {self.what}" if where else self.what, self.fix)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
@@ -62,6 +64,10 @@ class ConversionWarning(UserWarning):
 
 class OverflowWarning(UserWarning):
     """Values left the range of a fixed-point type while a design ran."""
+
+
+class ProjectWarning(UserWarning):
+    """Writing a project met a generated file that somebody had changed."""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

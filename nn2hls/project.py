@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
+import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from nn2hls.errors import Nn2hlsError
+from nn2hls.errors import Nn2hlsError, ProjectWarning
+from nn2hls.files import real_place
+from nn2hls.project_folder import check_folder, is_interrupted, write_folder
+from nn2hls.project_mark import MARK, Mark, digest_of, sha256
 
-MARK = ".nn2hls-project"  # says that the folder was generated, so that writing again may replace it
+__all__ = ["MANIFEST", "MARK", "Manifest", "Project", "data_folder", "is_interrupted", "render", "written_sources"]
+
 MANIFEST = "nn2hls.json"  # what the project is, for whoever reads its results
 
 
@@ -70,12 +72,12 @@ def written_sources(folder: Path) -> tuple[str, bool] | None:
     None when the folder was not written by nn2hls.
     """
     try:
-        digest, *paths = (folder / MARK).read_text(encoding="utf-8").splitlines()
-        inside = [p for p in paths if not Path(p).is_absolute() and ".." not in Path(p).parts and (folder / p).is_file()]
-        texts = {p: (folder / p).read_bytes().decode("utf-8") for p in inside}
-    except (OSError, ValueError):
+        mark = Mark.read(folder)
+        if mark is None:
+            return ("", False) if is_interrupted(folder) else None
+        return mark.digest, mark.untouched(folder)
+    except OSError:
         return None
-    return digest, len(inside) == len(paths) and Project("", texts).digest == digest
 
 
 def data_folder(name: str) -> Path:
@@ -112,83 +114,59 @@ def _environment() -> Any:
 
 @dataclass(frozen=True)
 class Project:
-    """Text files by relative path."""
+    """Text files by relative path.
+
+    Args:
+        name: Of the top function.
+        files: The sources.
+        about: Files that tell of them: they are no part of the digest.
+    """
 
     name: str
     files: Mapping[str, str]
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
         """Identity of the generated sources: SHA-256 over paths and texts in order."""
-        state = hashlib.sha256()
-        for path, text in sorted(self.files.items()):
-            state.update(f"{path}\0{len(text.encode())}\0".encode())
-            state.update(text.encode())
-        return state.hexdigest()
+        return digest_of({path: text.encode() for path, text in self.files.items()})
 
     def write(self, folder: str | os.PathLike[str]) -> Path:
-        """Write the project as ``folder``, replacing a project that was generated there before.
+        """Write the project as ``folder``, in place of one that was generated there before.
+
+        What nn2hls did not write stays as it is. A generated file that somebody has changed is kept beside the new one.
 
         Raises:
             Nn2hlsError: The folder holds something that nn2hls did not write, or cannot be written.
+
+        Warns:
+            ProjectWarning: A generated file was changed by hand.
         """
         try:
-            target = Path(folder).resolve()  # a link keeps its place, what it leads to is replaced
-            self._check(target, folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(prefix=".nn2hls-", dir=target.parent))
-            try:
-                (fresh / "project").mkdir()
-                self._fill(fresh / "project")
-                _swap(fresh / "project", target)
-            finally:
-                shutil.rmtree(fresh, ignore_errors=True)
+            target = real_place(folder)  # a link keeps its place, what it leads to is written
+            _check_place(target, folder)
+            files = {path: text.encode() for path, text in {**self.files, **self.about}.items()}
+            shas = {path: sha256(content) for path, content in files.items()}
+            mark = Mark(self.digest, {p: shas[p] for p in self.files}, {p: shas[p] for p in self.about})
+            notes = write_folder(target, mark, files, last=MANIFEST)
         except OSError as error:
-            raise Nn2hlsError(f"The project cannot be written: {error.strerror}.", where=str(folder)) from error
+            what = f"The project cannot be written: {error.strerror}."
+            raise Nn2hlsError(what, where=str(error.filename or folder)) from error
+        for note in notes:
+            warnings.warn(f"{folder}: {note}", ProjectWarning, stacklevel=2)
         return Path(folder)
 
-    @staticmethod
-    def _check(target: Path, folder: str | os.PathLike[str]) -> None:
-        if target.exists() and not _replaceable(target):
-            raise Nn2hlsError(
-                "This folder exists and holds files that nn2hls did not write.",
-                where=str(folder),
-                fix="Choose another OutputDir, or remove the folder first.",
-            )
-        here = Path.cwd()
-        if target == here or target in here.parents:
-            fix = "Choose a folder inside it, such as my-hls-test, or work from another one."
-            raise Nn2hlsError("The current directory cannot be replaced by a project.", where=str(folder), fix=fix)
-
-    def _fill(self, folder: Path) -> None:
+    def fill(self, folder: Path) -> None:
+        """Write the sources into a scratch folder of one's own."""
         for path, text in self.files.items():
             place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8")
-        (folder / MARK).write_text("\n".join([self.digest, *sorted(self.files)]) + "\n", encoding="utf-8")
-        folder.chmod(0o755)
 
 
-def _replaceable(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / MARK).is_file() or not any(folder.iterdir()))
-
-
-def _swap(fresh: Path, target: Path) -> None:
-    """Put ``fresh`` in the place of ``target``; files there that nn2hls did not generate move along."""
-    if not target.exists():
-        fresh.rename(target)
-        return
-    old = fresh.with_name("old")
-    target.rename(old)
-    try:
-        fresh.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    mark = old / MARK
-    generated = {MARK, *(mark.read_text(encoding="utf-8").splitlines()[1:] if mark.is_file() else ())}
-    for place in [p for p in old.rglob("*") if not p.is_dir() and str(p.relative_to(old)) not in generated]:
-        kept = target / place.relative_to(old)
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            place.rename(kept)
+def _check_place(target: Path, folder: str | os.PathLike[str]) -> None:
+    check_folder(target, str(folder))
+    here = Path.cwd()
+    if target == here or target in here.parents:
+        fix = "Choose a folder inside it, such as my-hls-test, or work from another one."
+        raise Nn2hlsError("The current directory cannot be replaced by a project.", where=str(folder), fix=fix)

@@ -11,7 +11,7 @@ from typing import Any
 from nn2hls.errors import ToolError
 from nn2hls.estimate import Estimate
 from nn2hls.estimate_figures import ESTIMATE, SYNTHESIS
-from nn2hls.project import Manifest, written_sources
+from nn2hls.project import Manifest, is_interrupted, written_sources
 from nn2hls.report_rows import Row, side_by_side
 from nn2hls.tools.amd_project import read_project
 from nn2hls.tools.report import FOLDER, BuildReport, Figures, Step
@@ -133,16 +133,21 @@ def project_report(folder: Path, today: Today | None = None) -> ProjectReport:
         fix = f"Write it: nn2hls build {_quoted(config)} --tool csim"
         raise ToolError("There is no project that nn2hls wrote.", where=str(folder), fix=fix)
     digest, untouched = sources
+    torn = not untouched and is_interrupted(folder)
     reports = read_reports(folder)
     if not reports:
         fix = f"Run a tool on it: nn2hls build {_quoted(config)} --tool csim; or vitis, vivado, bambu."
         raise ToolError("The project holds no report of a tool.", where=str(folder), fix=fix)
-    tools = tuple(_judge(r, digest, folder, today) for r in reports)
-    notes = [] if untouched else ["The sources in the folder were changed by hand after nn2hls wrote them."]
+    tools = tuple(_judge(r, "" if torn else digest, folder, today) for r in reports)
+    changed = "Writing the project was interrupted: its files are of two versions. Write it again." if torn else _BY_HAND
+    notes = [] if untouched else [changed]
     manifest, first = Manifest.read(folder), reports[0]
     name, part, clock = (manifest.name, manifest.part, manifest.clock_ns) if manifest else ("", first.part, first.clock_ns)
     total, layers = side_by_side(reports, today.estimate if today else None, clock)
     return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes))
+
+
+_BY_HAND = "The sources in the folder were changed by hand after nn2hls wrote them."
 
 
 def read_reports(folder: Path) -> list[BuildReport]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nn2hls.estimate_figures import ESTIMATE, SYNTHESIS
 from nn2hls.report import ProjectReport, ToolReport
 from nn2hls.report_rows import MEASURED, MEASURES, Row
-from nn2hls.text import number, plural, table
+from nn2hls.text import number, one_line, plural, table
 from nn2hls.tools.report import Check, Step
 
 _HEADS = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM18", "uram": "URAM", "interval": "II", "latency": "latency"}
@@ -121,8 +121,8 @@ def summary(report: ProjectReport) -> str:
 
 
 def _plain(section: Section) -> str:
-    rows = [[None if c is None else _printable(str(c)) for c in row] for row in section.rows]
-    parts = [_printable(section.title), *(f"  {_printable(line)}" for line in section.lines)]
+    rows = [[None if c is None else one_line(str(c)) for c in row] for row in section.rows]
+    parts = [one_line(section.title), *(f"  {one_line(line)}" for line in section.lines)]
     if rows:
         parts += [f"  {line}" for line in table(section.head, rows).splitlines()]
     return "\n".join(parts) + "\n"
@@ -144,11 +144,6 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _printable(text: str) -> str:
-    """Without what would move a terminal's cursor or hide text: names come from model files."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
-
-
 def _escaped(text: str) -> str:
     """Markdown that shows exactly this text."""
-    return "-" if text == "-" else _MARKUP.sub(r"\\\1", _printable(text))
+    return "-" if text == "-" else _MARKUP.sub(r"\\\1", one_line(text))

@@ -9,6 +9,7 @@ from typing import Any
 
 from nn2hls.errors import DataError, ToolError
 from nn2hls.extras import missing
+from nn2hls.files import write_whole
 from nn2hls.fixed import FixedType
 from nn2hls.scan_point import Point, Scan
 from nn2hls.text import drawn
@@ -60,7 +61,7 @@ def plot(result: Scan, path: Path) -> None:
         handles, labels = axes[0].get_legend_handles_labels()
         part.legend(handles, labels, title=row.legend, loc="outside right center", fontsize="small", title_fontsize="small")
     try:
-        figure.savefig(path, dpi=72)
+        write_whole(path, lambda file: figure.savefig(file, dpi=72, format=path.suffix[1:]))
     except ValueError as error:
         raise DataError(f"A plot is not written as '{path.suffix}'.", where=str(path), fix="Use .png, .pdf or .svg.") from error
 

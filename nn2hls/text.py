@@ -10,9 +10,26 @@ from decimal import ROUND_CEILING, Context
 from typing import Any
 
 
+def printable(text: str) -> str:
+    """Text for a terminal or a message: what would move its cursor, colour or hide text is shown as an escape; lines stay.
+
+    Names come from model files, whose authors may mean no good.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
+
+
+def one_line(name: object) -> str:
+    """A name the same way, on one line."""
+    return printable(str(name)).replace("\n", "\\n")
+
+
+def _escape(character: str) -> str:
+    return "    " if character == "\t" else character.encode("unicode_escape", "backslashreplace").decode()
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns under their heads, two spaces apart; columns of numbers stand right, None is a dash."""
-    cells = [["-" if c is None else str(c) for c in row] for row in rows]
+    cells = [["-" if c is None else one_line(c) for c in row] for row in rows]
     columns = list(zip(head, *cells, strict=True))
     right = [all(_is_number(c) for c in column[1:]) and len(column) > 1 for column in columns]
     widths = [max(map(len, column)) for column in columns]

@@ -185,6 +185,27 @@ def test_verify_refuses_rtl_that_is_not_there_or_of_other_sources(net, capsys):
     assert (code, "built from other sources" in err) == (1, True)
 
 
+def test_files_of_the_user_beside_the_rtl_stay(net, capsys):
+    Path("out/bambu/mine").mkdir(parents=True)
+    Path("out/.nn2hls-project").touch()
+    Path("out/bambu/notes.txt").write_text("hours of work")
+    Path("out/bambu/mine/run.log").write_text("theirs")
+    for _ in range(2):
+        assert run(capsys, "build", "net.yml", "--tool", "bambu", "--steps", "hls")[0] == 0
+    assert Path("out/bambu/notes.txt").read_text() == "hours of work"
+    assert Path("out/bambu/mine/run.log").read_text() == "theirs"
+
+
+def test_rtl_of_a_project_that_is_half_old_is_not_verified(net, capsys):
+    require_tool("verilator", shutil.which("verilator"))
+    assert run(capsys, "build", "net.yml", "--tool", "bambu", "--steps", "hls")[0] == 0
+    Path("out/.nn2hls-writing").write_text("{}")
+    code, document, _ = run(capsys, "verify", "net.yml", "--tool", "bambu")
+    assert (code, "its files are of two versions" in document["error"]["what"]) == (1, True)
+    assert run(capsys, "build", "net.yml", "--tool", "bambu", "--steps", "hls")[0] == 0
+    assert run(capsys, "verify", "net.yml", "--tool", "bambu")[0] == 0
+
+
 def test_a_failed_build_leaves_no_old_rtl(net, capsys, monkeypatch):
     """After a failure nothing of the build before it may be taken for its result."""
     assert build(capsys, "--steps", "hls")[0] == 0

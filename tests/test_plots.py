@@ -117,6 +117,6 @@ def test_values_have_no_roc_curve(tmp_path):
 def test_without_matplotlib_the_way_out_is_named(tmp_path, monkeypatch):
     design, x = case()
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ToolError, match=r"\[plot\]"):
+    with pytest.raises(ToolError, match=r"pip install .*\[plot\]"):
         draw(design, [x], None, tmp_path / "plots")
     assert not (tmp_path / "plots").exists()

@@ -352,8 +352,23 @@ def test_a_folder_of_someone_else(capsys, design, tmp_path):
         project_report(tmp_path / "nowhere")
 
 
+def test_a_project_that_is_half_old_is_stale(capsys, design, folder):
+    save(folder, build(design))
+    (folder / ".nn2hls-writing").write_text("{}")  # stopped before the first file: all is as it was
+    assert "two versions" not in report_text(project_report(folder))
+    name = next(p for p in (folder / MARK).read_text().splitlines() if p.endswith("net.cpp")).split()[-1]
+    (folder / name).write_text("int x;")
+    report = project_report(folder)
+    assert (report.ok, [t.verdict for t in report.tools]) == (False, ["STALE"])
+    assert "Writing the project was interrupted: its files are of two versions. Write it again." in report_text(report)
+    (folder / MARK).unlink()  # a first write that was interrupted
+    code, out, err = command(capsys, folder)
+    assert (code, "Traceback" in err) == (1, False)
+    assert "interrupted" in out + err
+
+
 def test_sources_changed_by_hand_are_told(design, folder):
     save(folder, build(design))
-    name = next(p for p in (folder / MARK).read_text().splitlines() if p.endswith("net.cpp"))
+    name = next(p for p in (folder / MARK).read_text().splitlines() if p.endswith("net.cpp")).split()[-1]
     (folder / name).write_text("int x;")
     assert "changed by hand" in report_text(project_report(folder))

@@ -91,7 +91,7 @@ def test_on_a_terminal_lines_come_as_they_are_printed_without_their_colours(caps
     code, report, err = build(capsys, "--tool", "vitis", "--steps", "csim")
     assert (code, report["version"]) == (0, "2023.1")  # as the program says, where no report does
     assert "***** csim *****\n" in err
-    assert "?[31mred\n" in err
+    assert "\\x1b[31mred\n" in err
     assert "\x1b" in (folder / "out" / "reports" / "vitis.log").read_text()
 
 
@@ -188,7 +188,7 @@ def test_a_signal_to_the_command_ends_the_tool(install, monkeypatch, folder, num
         left = re.findall(r"hanging (\d+)\n", log.read_text()) if log.is_file() else []
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == (1 if number == signal.SIGINT else 128 + number)
+    assert process.returncode == 128 + number
     assert "Traceback" not in err
     assert left
     assert all_end(left)

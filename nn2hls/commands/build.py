@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nn2hls.commands.base import Command, Result, UsageError, config_arguments, make_design, read
+from nn2hls.text import one_line
 from nn2hls.tools.build import TOOLS, chosen_steps
 
 
@@ -50,7 +51,7 @@ def _watcher() -> Callable[[str], None] | None:
 
 
 def _show(line: str) -> None:
-    print("".join(c if c.isprintable() or c == "\t" else "?" for c in line), file=sys.stderr, flush=True)
+    print(one_line(line), file=sys.stderr, flush=True)
 
 
 COMMAND = Command(

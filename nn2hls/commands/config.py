@@ -48,6 +48,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     from nn2hls.config_write import to_yaml
+    from nn2hls.files import write_whole
 
     target = config_target(args)
     if target and args.explain is not None:
@@ -66,8 +67,7 @@ def _run(args: Namespace) -> Result:
     notes = (*config.notes, *found)
     if target is None:
         return Result(document, text, notes)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    write_whole(target, text)
     return Result(document, f"wrote {target}\nnext: nn2hls convert {target}\n", notes)
 
 

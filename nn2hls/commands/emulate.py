@@ -23,7 +23,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Result:
     import numpy as np
 
-    from nn2hls.text import plural
+    from nn2hls.text import one_line, plural
 
     design = make_design(args)
     data = input_data(args, design.config, design.graph)
@@ -38,7 +38,7 @@ def _run(args: Namespace) -> Result:
     text = f"{plural(events, 'event')}\n"
     for name, a in answers.items():
         rows = np.array2string(a[:_SHOWN].reshape(min(events, _SHOWN), -1), precision=6, suppress_small=True, threshold=200)
-        text += f"{name}, first {min(events, _SHOWN)}:\n{rows}\n"
+        text += f"{one_line(name)}, first {min(events, _SHOWN)}:\n{rows}\n"
     if args.output:
         _save(args.output, answers)
         text += f"wrote {args.output}\n"
@@ -48,19 +48,21 @@ def _run(args: Namespace) -> Result:
 def _save(path: Path, answers: dict[str, np.ndarray]) -> None:
     import numpy as np
 
+    from nn2hls.files import write_whole
+
     kind = path.suffix.lower()
     if kind not in (".npy", ".npz", ".csv") or (len(answers) > 1 and kind != ".npz"):
         wanted = ".npz, which holds several outputs" if len(answers) > 1 else ".npy, .npz or .csv"
         raise UsageError(f"Answers are not written as '{kind}'.", where=str(path), fix=f"Give a name that ends in {wanted}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if kind == ".npz":
-        np.savez(path, **answers)  # type: ignore[arg-type]
+        write_whole(path, lambda file: np.savez(file, **answers))  # type: ignore[arg-type]
         return
     (array,) = answers.values()
     if kind == ".npy":
-        np.save(path, array)
+        write_whole(path, lambda file: np.save(file, array))
     else:
-        np.savetxt(path, array.reshape(len(array), -1), delimiter=",", fmt="%.17g")
+        rows = array.reshape(len(array), -1)
+        write_whole(path, lambda file: np.savetxt(file, rows, delimiter=",", fmt="%.17g"))
 
 
 COMMAND = Command("emulate", "run data through the design, bit for bit, without a tool", _arguments, _run)

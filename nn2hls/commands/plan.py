@@ -106,12 +106,12 @@ def _solve(design: Design, graph: Graph, limits: Limits, named: list[int], targe
 
 def _write(design: Design, graph: Graph, found: Solution, target: Path) -> None:
     from nn2hls.config_write import to_yaml
+    from nn2hls.files import write_whole
 
     known = {n.name for n in graph}
     names = {name: name if name in known else design.graph[name].origin.layer for name in found.reuses}
     config = design.config.with_reuses({names[name]: reuse for name, reuse in found.reuses.items()}, str(target))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(to_yaml(config, graph, target.parent.absolute()), encoding="utf-8")
+    write_whole(target, to_yaml(config, graph, target.parent.absolute()))
 
 
 COMMAND = Command(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
+    from nn2hls.files import write_whole
     from nn2hls.report import project_report
     from nn2hls.report_text import report_markdown, report_text, summary
 
@@ -37,7 +36,7 @@ def _run(args: Namespace) -> Result:
         folder, today, notes = _today(args)
         report = project_report(folder, today)
     if args.output:
-        _write(args.output, report_markdown(report))
+        write_whole(args.output, report_markdown(report))
         text = f"{summary(report)}\nwrote {args.output}\n"
     else:
         text = report_markdown(report) if args.markdown else report_text(report)
@@ -58,22 +57,6 @@ def _today(args: Namespace) -> tuple[Path, Today, tuple[str, ...]]:
         config = read(args)
     design = convert(load_graph(config), config)
     return folder, Today(str(args.config), design.project.digest, design.estimate()), design.notes
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(scratch, 0o666 & ~mask)
-        os.replace(scratch, path)
-    except BaseException:
-        os.unlink(scratch)
-        raise
 
 
 COMMAND = Command(

@@ -89,13 +89,14 @@ def _names(paths: list[Path]) -> dict[Path, str]:
 def _report(args: Namespace, result: Any, notes: tuple[str, ...]) -> Result:
     import json
 
+    from nn2hls.files import write_whole
     from nn2hls.text import finite
 
     text = result.text()
     if args.output:
         as_json = args.output.suffix == ".json"
         content = json.dumps(finite(result.to_dict()), indent=1) + "\n" if as_json else result.csv()
-        args.output.write_text(content, encoding="utf-8")
+        write_whole(args.output, content)
         text += f"wrote {args.output}\n"
     if args.plot:
         from nn2hls.scan_plot import plot

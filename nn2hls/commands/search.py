@@ -43,6 +43,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
+    from nn2hls.files import write_whole
     from nn2hls.search_run import search, written
 
     target = config_target(args)
@@ -73,8 +74,7 @@ def _run(args: Namespace) -> Result:
     )
     text = result.text()
     if target is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(written(result, graph, target), encoding="utf-8")
+        write_whole(target, written(result, graph, target))
         text += f"wrote {target}\nnext: nn2hls convert {target}\n"
     return Result({**result.to_dict(), "written": str(target) if target else None}, text, config.notes)
 

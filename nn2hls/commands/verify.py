@@ -29,5 +29,6 @@ COMMAND = Command(
     "compare emulator and compiled C++ or RTL, bit for bit",
     _arguments,
     _run,
-    "Without --input: 1,000 events, corners of the input type and seeded uniform ones over its whole range.",
+    "Without --input and InputData: 1,000 events, corners of the input type and seeded uniform ones over its whole range.\n"
+    "Where CONFIG names OutputPredictions, it is said how far the answers to InputData are from them.",
 )

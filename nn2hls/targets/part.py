@@ -20,7 +20,7 @@ DATA = Path(__file__).parent
 _GRADE = r"(?P<{0}>[1-3](?:lv|lp|mp|hp|l|i)?)"
 _SUFFIX = re.compile(
     r"(?:-?i?[a-z]{2,4}\d{3,4}[a-z]?)?"
-    rf"(?:-{_GRADE.format('a')}(?:-[a-z][a-z0-9]*)*)?\Z"
+    rf"(?:-{_GRADE.format('a')}(?:-(?:[a-z]|es\d?))*)?\Z"
     rf"|-{_GRADE.format('b')}[a-z]{{2,4}}\d{{3,4}}[a-z]?\Z"
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nn2hls.errors import ToolError
-from nn2hls.project import MARK, Manifest, written_sources
+from nn2hls.project import MARK, Manifest, is_interrupted, written_sources
 from nn2hls.tools.amd_cosim import read_cosimulation
 from nn2hls.tools.amd_csynth import read_synthesis
 from nn2hls.tools.amd_text import read_report
@@ -18,6 +18,7 @@ from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
 TOOLS = {"Vitis": "vitis", "Vivado": "vivado"}  # Backend of the project -> the tool that reads it
 STEPS = ("csim", "synth", "cosim", "export", "vsynth")
 LOGS = {"vsynth": "reports/vivado_synth.log"}  # the other steps: reports/<tool>.log
+_BY_HAND = "The sources were changed by hand after nn2hls wrote them."
 _EXPORTS = (("export_impl.xml", "implementation"), ("export_syn.xml", "synthesis"), ("{top}_export.xml", "synthesis"))
 
 
@@ -100,7 +101,8 @@ class _Reader:
         if not steps:
             return None
         manifest = self.manifest
-        notes = () if self.untouched else ("The sources were changed by hand after nn2hls wrote them.",)
+        how = "Writing them was interrupted: they are of two versions." if is_interrupted(self.folder) else _BY_HAND
+        notes = () if self.untouched else (how,)
         return BuildReport(
             self.tool,
             str(self.folder),
@@ -175,7 +177,7 @@ class _Reader:
     def _events(self) -> int:
         """Events of which the test bench compares every bit: a co-simulation passes only when all are equal."""
         texts = [self.folder / "tb_data" / f"tb_{name}.dat" for name in ("input_features", "output_predictions")]
-        return min(len(read_report(path).splitlines()) for path in texts)
+        return min(sum(not line.startswith("#") for line in read_report(path).splitlines()) for path in texts)
 
     def _export(self) -> str:
         """Figures only where somebody has asked the tool to synthesise what it exports, after the synthesis they belong to."""

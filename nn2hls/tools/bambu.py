@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nn2hls.errors import ToolError
-from nn2hls.project import Project
+from nn2hls.project import Project, is_interrupted
 from nn2hls.targets.bambu import is_device_of
 from nn2hls.tools.build import CoreOrder, Order
 from nn2hls.tools.find import find, version
@@ -61,6 +60,9 @@ def verify_core(folder: Path, project: Project, order: CoreOrder, seconds: float
     """
     core = built_core(folder, project.name, order)
     path = folder / REPORTS / "bambu.json"
+    if is_interrupted(folder):
+        fix = "Run `nn2hls build CONFIG --tool bambu` again."
+        raise ToolError("Writing this project was interrupted: its files are of two versions.", where=str(folder), fix=fix)
     if not path.is_file() or BuildReport.read(path).digest != project.digest:
         raise ToolError(
             "Its RTL was built from other sources than this config gives now.",
@@ -139,8 +141,12 @@ class _Run:
         find("clang-16")
         self.version = version(program)
         folder = self.order.folder / FOLDER
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
+        for left in (
+            f"{self.order.name}_core.v",
+            f"{self.order.name}_core_top.v",
+        ):  # an earlier result must not pass for that of this run
+            (folder / left).unlink(missing_ok=True)
         log = self.order.folder / LOG
         command = [str(program), *self.core.arguments]
         ended = run_logged(command, folder, log, timeout=self.seconds, show=self.order.show)

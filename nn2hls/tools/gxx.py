@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,12 +18,14 @@ import numpy as np
 
 from nn2hls.errors import ToolError
 from nn2hls.project import Project, data_folder
+from nn2hls.tools.process import Ended
 from nn2hls.tools.waiting import waiting
 
 COMPILERS = ("g++", "clang++")
 # -Og: half the time of -O1 where thousands of additions follow each other, and half its speed, which is enough for them.
 FLAGS = ("-std=c++14", "-Og", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 NATIVE = "NN2HLS_NATIVE"  # chooses ap_types/ap_native.h: the bridge defines it where every integer fits 64 bits
+_NO_MEMORY = re.compile(r"\bKilled\b|bad_alloc|virtual memory exhausted|out of memory|cannot allocate memory", re.I)
 TIME_LIMIT = 1200  # seconds for one program
 
 
@@ -54,7 +59,7 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
     program = find_compiler(compiler)
     folder = Path(tempfile.mkdtemp(prefix="nn2hls-"))
     try:
-        project._fill(folder)
+        project.fill(folder)
         library = folder / f"design-{hashlib.sha256(project.digest.encode()).hexdigest()[:12]}.so"
         core = f"firmware/{project.name}_core.cpp" in project.files  # for Bambu: the bridge has all of it
         sources = [f"{project.name}_bridge.cpp", *([] if core else [f"firmware/{project.name}.cpp"])]
@@ -66,7 +71,7 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
         with waiting(f"compiling {project.name} with {Path(program).name}"):
             run = run_limited(command, folder, project.name)
         if run.returncode:
-            raise ToolError(f"{Path(program).name} refuses the generated C++:\n{run.stderr[:4000]}", where=project.name)
+            raise refusal(program, run, project.name)
         return CompiledDesign(library)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -76,6 +81,17 @@ def native_flags(bridge: Path) -> list[str]:
     """What the bridge of a design defines for itself, as flags for its other sources; nothing without a bridge."""
     text = bridge.read_text(encoding="utf-8") if bridge.is_file() else ""
     return [f"-D{NATIVE}"] if f"#define {NATIVE}" in text else []
+
+
+def refusal(program: str, run: subprocess.CompletedProcess[str], where: str) -> ToolError:
+    """Why a compiler has made nothing: it was ended, mostly by a system without memory, or it does not take the code."""
+    name, said = Path(program).name, (run.stderr or run.stdout)[:4000].strip()
+    if run.returncode < 0 or _NO_MEMORY.search(said):
+        fix = "Set a higher ReuseFactor for the largest layers, or compile where there is more memory."
+        what = f"{name} {Ended(run.returncode, 0.0).text()}, most likely since the memory ran out."
+        return ToolError(f"{what}\n{said}\n" if said else what, where=where, fix=fix)
+    what = f"{name} refuses the generated C++:\n{said}" if said else f"{name} ended with {run.returncode} and said nothing."
+    return ToolError(what, where=where)
 
 
 def run_limited(
@@ -88,16 +104,28 @@ def run_limited(
     """
     seconds = limit or TIME_LIMIT
     try:
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", timeout=seconds, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{Path(command[0]).name} took longer than {seconds:g} s.", where=where) from error
+
+
+def _unload(handle: int) -> None:
+    """Give a library's memory back; nothing of it is in use any more."""
+    with contextlib.suppress(ImportError, OSError):  # a Windows DLL stays
+        from _ctypes import dlclose
+
+        dlclose(handle)
 
 
 class CompiledDesign:
     """The generated C++ as a function on mantissas."""
 
     def __init__(self, library: Path) -> None:
-        self._run = ctypes.CDLL(str(library)).nn2hls_run
+        loaded = ctypes.CDLL(str(library))
+        weakref.finalize(self, _unload, loaded._handle)
+        self._run = loaded.nn2hls_run
         self._run.restype = None
 
     def __call__(self, inputs: Sequence[np.ndarray], sizes: Sequence[int]) -> list[np.ndarray]:

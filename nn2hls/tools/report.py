@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nn2hls.errors import ToolError
+from nn2hls.files import write_whole
 from nn2hls.tools.record import read_json, record
 
 FOLDER = "reports"  # of the project: one <tool>.json per tool
@@ -162,6 +163,5 @@ class BuildReport:
     def save(self, folder: Path) -> Path:
         """Write it as ``reports/<tool>.json`` of the project; the file is returned."""
         path = folder / FOLDER / f"{self.tool}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(self.to_dict(), indent=1) + "\n")
         return path

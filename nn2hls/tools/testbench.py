@@ -11,7 +11,7 @@ from nn2hls.errors import ToolError
 from nn2hls.project import data_folder
 from nn2hls.tools import gxx
 from nn2hls.tools.build import Order
-from nn2hls.tools.gxx import find_compiler, native_flags, run_limited
+from nn2hls.tools.gxx import find_compiler, native_flags, refusal, run_limited
 from nn2hls.tools.report import BuildReport, Check, Step
 from nn2hls.tools.waiting import waiting
 
@@ -33,15 +33,26 @@ def run_test_bench(order: Order) -> BuildReport:
         flags = [*FLAGS, *native_flags(folder / f"{order.name}_bridge.cpp")]
         command = [compiler, *flags, "-I", str(stand_ins), "-I.", *sources, "-o", str(program)]
         with waiting(f"compiling {order.name} with {Path(compiler).name}"):
-            _call(command, order, "refuses the generated C++")
+            made = run_limited(command, order.folder, str(order.folder), order.timeout)
+        if made.returncode:
+            raise refusal(compiler, made, str(order.folder))
         run = _call([str(program)], order, "stopped", (0, 1))
     found = re.search(r"(\d+) events, (\d+) differ", run)
     if found is None:
         raise ToolError(f"The test bench gave no verdict:\n{run[-2000:]}", where=str(folder))
     check = Check("csim", int(found[1]), int(found[2]))
+    away = re.findall(r"^largest difference from .*", run, re.M)
     step = Step("csim", not check.differ and check.events > 0, time.perf_counter() - start)
     return BuildReport(
-        "csim", str(folder), order.digest, Path(compiler).name, order.part, order.clock_ns, (step,), checks=(check,)
+        "csim",
+        str(folder),
+        order.digest,
+        Path(compiler).name,
+        order.part,
+        order.clock_ns,
+        (step,),
+        checks=(check,),
+        notes=tuple(away),
     )
 
 
