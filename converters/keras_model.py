@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -186,8 +187,7 @@ def _children(fields: dict[str, Any]) -> list[Layer]:
     if not isinstance(specs, list):
         raise ModelError("A model needs a list of layers.", where=where)
     layers = [_layer(s, fields["path"], fields["keras"]) for s in specs]
-    names = [layer.name for layer in layers]
-    twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+    twice = sorted(name for name, count in Counter(layer.name for layer in layers).items() if count > 1)
     if twice:
         raise ModelError(f"Several layers are named '{twice[0]}'.", where=where)
     return layers
@@ -205,25 +205,28 @@ def _functional(fields: dict[str, Any]) -> Model:
     for ref in inputs:
         if by_name[ref.layer].kind != "InputLayer":
             raise ModelError(f"Its input '{ref.layer}' is not an InputLayer.", where=where)
-    shift = {layer.name: _shift(layer, layers, outputs) for layer in layers if isinstance(layer, Model)}
+    latest = Counter[str]()
+    for ref in (r for layer in layers for call in layer.calls for r in call.refs):
+        latest[ref.layer] = max(latest[ref.layer], ref.call)
+    shift = {layer.name: _shift(layer, latest[layer.name], outputs) for layer in layers if isinstance(layer, Model)}
+    inside = {name: by for name, (by, _) in shift.items()}
     for layer in layers:
-        layer.calls = tuple(call.shifted({k: v[0] for k, v in shift.items()}) for call in layer.calls)
+        layer.calls = tuple(call.shifted(inside) for call in layer.calls)
     outputs = tuple(r.shifted(shift[r.layer][1]) if r.layer in shift else r for r in outputs)
     return Model(**fields, layers=tuple(layers), inputs=inputs, outputs=outputs)
 
 
-def _shift(inner: Layer, layers: list[Layer], outputs: tuple[Ref, ...]) -> tuple[int, int]:
-    """What to subtract from call numbers that refer to an inner model: in calls, in the outputs.
+def _shift(inner: Layer, latest: int, outputs: tuple[Ref, ...]) -> tuple[int, int]:
+    """What to subtract from call numbers that refer to an inner model: in calls (``latest`` is the largest), in the outputs.
 
     Keras 2 counts the inner model's own construction as its call 0. Keras 3 does so only in ``output_layers`` and only
     for functional models.
     """
     count = len(inner.calls)
-    inside = [r.call for layer in layers for call in layer.calls for r in call.refs if r.layer == inner.name]
-    outside = [r.call for r in outputs if r.layer == inner.name]
+    outside = max((r.call for r in outputs if r.layer == inner.name), default=0)
     if inner.keras > 2:
-        return int(max(inside, default=0) >= count), int(inner.kind != "Sequential" or max(outside, default=0) >= count)
-    shift = int(max(inside + outside, default=0) >= count)
+        return int(latest >= count), int(inner.kind != "Sequential" or outside >= count)
+    shift = int(max(latest, outside) >= count)
     return shift, shift
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn2hls.errors import GraphError
+from nn2hls.errors import GraphError, LimitError
 from nn2hls.fixed import FixedType
+from nn2hls.guard import MAX_LAYERS, MAX_TENSOR, MAX_TENSORS, MAX_VALUES
 
 if TYPE_CHECKING:
     from nn2hls.ops.base import Op
@@ -261,22 +263,40 @@ class Builder:
 
     def __init__(self) -> None:
         self._nodes: dict[str, Node] = {}
+        self._suffix: dict[str, int] = {}
+        self._values = self._constants = 0
 
     def add(self, name: str, op: Op, inputs: Sequence[str] = (), origin: Origin | None = None) -> str:
         """Append a node and return the name it got.
 
         Raises:
             ModelError: The op does not accept operands of these shapes; the message names the layer.
+            LimitError: The network grows beyond what is read: hostile files are small and ask for much.
         """
-        unique, n = name, 1
+        unique, n = name, self._suffix.get(name, 1)
         while unique in self._nodes:
             n += 1
             unique = f"{name}_{n}"
+        self._suffix[name] = n
         shapes = [self._nodes[i].shape for i in inputs]
         origin = origin or Origin(name)
         shape = op.infer(shapes, where=origin.layer or name)
+        self._count(op, shape, origin.layer or name)
         self._nodes[unique] = Node(unique, op, tuple(inputs), shape, None, origin)
         return unique
+
+    def _count(self, op: Op, shape: Shape, where: str) -> None:
+        size = math.prod(shape)
+        self._values += size
+        self._constants += sum(v.array.size for v in vars(op).values() if isinstance(v, Const))
+        for count, limit, what in (
+            (size, MAX_TENSOR, "values come out of this layer"),
+            (self._values, MAX_TENSORS, "values come out of the layers up to this one"),
+            (self._constants, MAX_VALUES, "weights belong to the layers up to this one"),
+            (len(self._nodes) + 1, MAX_LAYERS, "layers and calls of layers"),
+        ):
+            if count > limit:
+                raise LimitError(f"{count} {what}; at most {limit} are read.", where=where, fix="Make the network smaller.")
 
     def shape(self, name: str) -> Shape:
         """The shape of a node that was added."""

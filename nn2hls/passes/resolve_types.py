@@ -24,6 +24,7 @@ from nn2hls.text import plural
 
 DEFAULT_INPUT = FixedType(16, 6, True, Rounding.RND, Overflow.SAT)
 SAMPLES = 512  # events that measure the signal of each layer
+SAMPLE_VALUES = 1 << 24  # of all layers; of large networks fewer events are drawn
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def measure(graph: Graph, context: Context) -> Mapping[str, Signal]:
         inputs = [np.asarray(x, dtype=np.float64) for x in context.calibration]
     else:
         rng = np.random.default_rng(0)
-        inputs = [rng.standard_normal((SAMPLES, *n.shape)) for n in graph.inputs]
+        events = max(1, min(SAMPLES, SAMPLE_VALUES // max(1, sum(math.prod(n.shape) for n in graph))))
+        inputs = [rng.standard_normal((events, *n.shape)) for n in graph.inputs]
     values = run_float(graph, inputs, [n.name for n in graph])
     return {name: _signal(v) for name, v in values.items()}
 
