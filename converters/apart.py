@@ -22,7 +22,7 @@ import numpy as np
 from nn2hls.errors import ModelError
 
 SECONDS = 5  # of CPU time, and one more for each of these bytes of the file
-BYTES_A_SECOND = 16 << 20
+BYTES_A_SECOND = 4 << 20
 MEMORY = 1 << 30  # beyond what the process has when the work begins
 _PATIENCE = 6  # times as long on the clock as on the CPU: the machine may be busy
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,11 @@ def read_h5(source: Path | bytes, where: str) -> tuple[str | None, Weights]:
     except ImportError:
         fix = "Install it with: pip install 'nn2hls[keras]'"
         raise ModelError("Keras weights are HDF5, which needs the package h5py.", where=where, fix=fix) from None
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if isinstance(source, bytes):
+        size = len(source)
+    else:
+        with _GUARD.open(source) as file:
+            size = os.fstat(file.fileno()).st_size
     (config, layout, version, groups), arrays = apart.run(lambda keep: _read(source, where, keep), size, where)
     return config, Weights({k: [(n, arrays[i]) for n, i in own] for k, own in groups}, layout, version, where)
 
@@ -61,8 +65,7 @@ def read_h5(source: Path | bytes, where: str) -> tuple[str | None, Weights]:
 def _read(source: Path | bytes, where: str, keep: apart.Keep) -> tuple[Any, ...]:
     """Config, layout, version, and for each group its arrays' names and places."""
     with contextlib.ExitStack() as stack:
-        stream = io.BytesIO(source) if isinstance(source, bytes) else stack.enter_context(_GUARD.open(source))
-        file = stack.enter_context(_open(stream, where))
+        file = stack.enter_context(_open(source, where))
         config = attribute(file, "model_config")
         if config is not None and not isinstance(config, str):
             raise ModelError("Its model_config is a list, not one text.", where=where, fix="Save the model again with Keras.")
@@ -70,12 +73,13 @@ def _read(source: Path | bytes, where: str, keep: apart.Keep) -> tuple[Any, ...]
 
 
 @contextlib.contextmanager
-def _open(stream: Any, where: str) -> Iterator[Any]:
-    """The HDF5 file in a stream; damage is an error, also when that shows while it is read."""
+def _open(source: Path | bytes, where: str) -> Iterator[Any]:
+    """An HDF5 file; damage is an error, also when that shows while it is read."""
     import h5py
 
     try:
-        with h5py.File(stream, "r") as file:
+        image = h5py.h5f.open_file_image(source) if isinstance(source, bytes) else source
+        with h5py.File(image, "r") as file:
             yield file
     except (
         *(OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError),
@@ -134,12 +138,14 @@ class _Reader:
         import h5py
 
         for part in path.split("/"):
-            if part and part not in group:
+            if not part:
+                continue
+            links, name = group.id.links, part.encode("utf-8")
+            if not links.exists(name):
                 raise self.refuse(f"{group.name.rstrip('/')}/{part}", "is missing from the file")
-            if part:
-                if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-                    raise self.refuse(f"{group.name.rstrip('/')}/{part}", "is a link out of its place, which is not followed")
-                group = group[part]
+            if links.get_info(name).type != h5py.h5l.TYPE_HARD:
+                raise self.refuse(f"{group.name.rstrip('/')}/{part}", "is a link out of its place, which is not followed")
+            group = group[part]
         return group
 
     def named(self, group: Any) -> list[tuple[str, int]]:

@@ -1,0 +1,20 @@
+"""``python -m tests.fuzz numbers|files --seconds N --seed S``: random cases without an end, from the repository's root."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+SUBCOMMANDS = {"numbers": "tests.fuzz.numbers", "files": "tests.fuzz.files"}  # each has main(arguments) -> exit status
+
+
+def main(arguments: list[str]) -> int:
+    """Run the subcommand named first; its module is imported only then."""
+    if not arguments or arguments[0] not in SUBCOMMANDS:
+        print(f"usage: python -m tests.fuzz {'|'.join(SUBCOMMANDS)} [--help]", file=sys.stderr)
+        return 2
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # tests import each other without the folder's name, as under pytest
+    return import_module(SUBCOMMANDS[arguments[0]]).main(arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
