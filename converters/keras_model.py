@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from nn2hls.ir import Const
 
 MAX_DEPTH = 32
 MODELS = ("Sequential", "Functional", "Model")
+# Where Keras says that its own classes are found, and where they are defined.
+PUBLIC = re.compile(r"(keras|tf_keras|tensorflow\.keras)(\.(layers|models|activations|ops))?")
+PRIVATE = re.compile(r"(keras|tf_keras|tensorflow\.python\.keras)\.(src|engine|layers|models)\..+")
 
 
 @dataclass(eq=False)
@@ -159,14 +163,13 @@ def _layer(spec: Any, outer: tuple[str, ...] | None, keras: int) -> Layer:
         raise ModelError(f"Models nest more than {MAX_DEPTH} deep.", where=place)
     name = str(spec.get("name") or inner.get("name") or spec["class_name"].lower())
     kind, _, custom = spec["class_name"].rpartition(">")[::-1]
-    registered = str(spec.get("registered_name") or "")
     fields: dict[str, Any] = {
         "name": name,
         "path": () if outer is None else (*outer, name),  # the outermost model's name is not part of it
         "kind": kind,
         "config": inner,
         "module": str(spec.get("module") or ""),
-        "custom": registered if ">" in registered else spec["class_name"] if custom else "",
+        "custom": spec["class_name"] if custom else foreign(spec),
         "keras": keras,
         "shared": spec.get("shared_object_id"),
     }
@@ -179,6 +182,20 @@ def _layer(spec: Any, outer: tuple[str, ...] | None, keras: int) -> Layer:
     if "output_layers" in inner and not fields["custom"]:
         return _functional(fields)
     return Layer(**fields)
+
+
+def foreign(spec: dict[str, Any]) -> str:
+    """The name under which Keras saved a class that is not its own; empty for its own, and where the file does not tell.
+
+    Keras 3, and Keras 2 in ``.keras`` files, give a class of their own the public module it is found in (``keras.layers``) and
+    no registered name, or the private module it is defined in and its own name. Older files hold nothing but the class name.
+    """
+    if "module" not in spec and "registered_name" not in spec:
+        return ""
+    module, registered = str(spec.get("module") or ""), str(spec.get("registered_name") or "")
+    if registered in ("", spec.get("class_name")) and PRIVATE.fullmatch(module):
+        return ""
+    return "" if not registered and PUBLIC.fullmatch(module) else registered or str(spec.get("class_name"))
 
 
 def _children(fields: dict[str, Any]) -> list[Layer]:

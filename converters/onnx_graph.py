@@ -131,7 +131,7 @@ def _checked(node: FileNode, proto: Any, opset: int, model: ModelProto, onnx: An
         domain = node.op.rsplit(".", 1)[0]
         return dataclasses.replace(node, trouble=f"operators of the domain '{domain}' are not known; export without them.")
     context = onnx.checker.C.CheckerContext()
-    context.ir_version = max(model.ir_version, 3)
+    context.ir_version = min(max(model.ir_version, 3), onnx.IR_VERSION)
     context.opset_imports = {"": opset}
     try:
         onnx.checker.check_node(proto, context)

@@ -16,7 +16,7 @@ from nn2hls.config import Config, read_config
 from nn2hls.emulate import Emulator, OverflowLog
 from nn2hls.errors import ConfigError, OverflowWarning, ToolError
 from nn2hls.fixed import FixedType
-from nn2hls.inputs import Data, check_finite, check_inputs
+from nn2hls.inputs import Data, check_calibration, check_finite, check_inputs
 from nn2hls.ir import Graph, Node
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
@@ -122,7 +122,7 @@ def convert(
         from nn2hls.data import load_inputs
 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
-    data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
+    data = None if calibration is None else check_calibration(model, check_inputs(model, calibration, events=True))
     context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)

@@ -13,7 +13,7 @@ from nn2hls.errors import Nn2hlsError
 
 SECONDS = 10  # of CPU time for one piece of work
 MEMORY = 2 << 30  # bytes
-PATIENCE = 12  # times as long on the clock: the machine may be busy
+PATIENCE = 4  # times as long on the clock: the machine may be busy
 _CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "os.chmod", "shutil.rmtree")
 _FOREIGN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "ctypes.dlopen", "pickle.find_class")
 
