@@ -119,7 +119,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8")
     if isinstance(value, str):
-        return str(value)
+        return value.encode("utf-8").decode("utf-8")  # h5py lets through what is not UTF-8
     raise ValueError(f"an attribute holds {type(value).__name__}, not text")
 
 

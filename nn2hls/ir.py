@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn2hls.errors import GraphError, LimitError
+from nn2hls.errors import GraphError, LimitError, ModelError
 from nn2hls.fixed import FixedType
 from nn2hls.guard import MAX_LAYERS, MAX_TENSOR, MAX_TENSORS, MAX_VALUES
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nn2hls.ops.base import Op
 
 Shape = tuple[int, ...]
+MAX_CONSTANT = 2.0**128  # float32 ends here
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,7 +271,8 @@ class Builder:
         """Append a node and return the name it got.
 
         Raises:
-            ModelError: The op does not accept operands of these shapes; the message names the layer.
+            ModelError: The op does not accept operands of these shapes, or its constants are no numbers to build with; the
+                message names the layer.
             LimitError: The network grows beyond what is read: hostile files are small and ask for much.
         """
         unique, n = name, self._suffix.get(name, 1)
@@ -288,7 +290,11 @@ class Builder:
     def _count(self, op: Op, shape: Shape, where: str) -> None:
         size = math.prod(shape)
         self._values += size
-        self._constants += sum(v.array.size for v in vars(op).values() if isinstance(v, Const))
+        for constant in (v for v in vars(op).values() if isinstance(v, Const)):
+            self._constants += constant.array.size
+            if not (np.abs(constant.array) <= MAX_CONSTANT).all():
+                what = "One of its weights or constants is NaN, infinite or beyond the range of float32."
+                raise ModelError(what, where=where, fix="Train the model again, or load an earlier checkpoint.")
         for count, limit, what in (
             (size, MAX_TENSOR, "values come out of this layer"),
             (self._values, MAX_TENSORS, "values come out of the layers up to this one"),

@@ -278,5 +278,6 @@ def test_a_graph_is_bounded_as_it_is_built(monkeypatch):
     with pytest.raises(LimitError, match="6 weights"):
         Builder().add("c", Constant(Const(np.zeros(6))))
     monkeypatch.setattr("nn2hls.ir.MAX_LAYERS", 1)
+    builder = Builder()
     with pytest.raises(LimitError, match="2 layers"):
-        builder.add("r", Relu(), ["y"])
+        builder.add("r", Relu(), [builder.add("x", Input((1,)))])

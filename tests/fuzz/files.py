@@ -34,18 +34,15 @@ class Mutants:
         self.graph = nn2hls.load(self._write(self.seeds[1], self.seeds[1].files))
 
     def draw(self, index):
-        """The seed, and its files with one of them mutated, now and then twice."""
+        """The seed, and its files with one or more of them mutated."""
         rng = random.Random(f"{self.seed}:{index}")
         chosen = rng.choice(self.seeds)
         files = dict(chosen.files)
-        for _ in range(rng.choice((1, 1, 1, 2))):
-            name = rng.choice(sorted(chosen.mutate))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of archives that name a member twice
-                try:
-                    files[name] = chosen.mutate[name](rng, files[name])
-                except Exception:  # the first change broke what the second one has to read
-                    continue
+        names = sorted(chosen.mutate)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of archives that name a member twice
+            for name in rng.sample(names, rng.randint(1, len(names))):
+                files[name] = chosen.mutate[name](rng, files[name])
         return chosen, files
 
     def _write(self, chosen, files):

@@ -1,5 +1,6 @@
 """Work in a forked process with limits of time and memory that opens nothing for writing outside its folder."""
 
+import faulthandler
 import json
 import os
 import resource
@@ -84,6 +85,7 @@ class Sandbox:
             os._exit(3)
 
     def _live(self, orders, answers):
+        faulthandler.disable()
         os.chdir(self._folder)
         with open("/proc/self/statm") as file:
             now = int(file.read().split()[0]) * resource.getpagesize()
@@ -99,7 +101,7 @@ class Sandbox:
         try:
             return self._work(number), ""
         except Nn2hlsError as error:
-            return ("refused", str(error)) if _complete(error) else ("traceback", f"no place or reason: {error!r}")
+            return ("refused", "") if _complete(error) else ("traceback", f"no message: {error!r} @ {_trace(error)}")
         except Hang as error:
             return "hang", _trace(error)
         except Escape as error:
@@ -130,8 +132,11 @@ def _stop(*_):
 
 
 def _complete(error):
-    str(error).encode()
-    return bool(error.what)
+    """Whether the message can be printed anywhere and says what is wrong."""
+    try:
+        return bool(error.what and str(error).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _trace(error):
