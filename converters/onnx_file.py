@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nn2hls.converters.onnx_wire import structure
 from nn2hls.errors import ModelError, Nn2hlsError
 from nn2hls.guard import MAX_VALUES, Guard, shortened
 
@@ -72,6 +73,8 @@ def read_model(path: Path) -> ModelProto:
 
     where = str(path)
     data = _GUARD.read(path)
+    if reason := structure(data):
+        raise ModelError(reason, where=where, fix="Store its weights as initialisers, or make the network smaller.")
     model: ModelProto = onnx.ModelProto()
     try:
         model.ParseFromString(data)
