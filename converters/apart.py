@@ -21,10 +21,10 @@ import numpy as np
 
 from nn2hls.errors import ModelError
 
-SECONDS = 5  # of CPU time, and one more for each of these bytes of the file
+SECONDS = 2  # of CPU time, and one more for each of these bytes of the file
 BYTES_A_SECOND = 4 << 20
 MEMORY = 1 << 30  # beyond what the process has when the work begins
-_PATIENCE = 6  # times as long on the clock as on the CPU: the machine may be busy
+_PATIENCE = 10  # times as long on the clock as on the CPU: the machine may be busy
 
 # What the work keeps an array with; it gives the array's place in the list.
 Keep = Callable[[np.ndarray], int]
@@ -97,6 +97,8 @@ def _work(work: Callable[[Keep], Any], sink: int, seconds: int) -> NoReturn:
                 _send(file, {"done": work(keep)})
             except ModelError as error:
                 _send(file, {"error": (error.what, error.where, error.fix)})
+            except MemoryError:
+                return  # as any other end without an answer
             except Exception:  # a defect of the reader: raised again in the parent
                 _send(file, {"defect": traceback.format_exc()})
         status = 0
