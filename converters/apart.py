@@ -89,7 +89,7 @@ def _work(work: Callable[[Keep], Any], sink: int, seconds: int) -> NoReturn:
             def keep(array: np.ndarray) -> int:
                 nonlocal count
                 _send(file, {"array": array.shape})
-                file.write(memoryview(np.ascontiguousarray(array, dtype=np.float64).reshape(-1)).cast("B"))
+                file.write(np.ascontiguousarray(array, dtype=np.float64).reshape(-1).data)
                 count += 1
                 return count - 1
 
@@ -98,7 +98,7 @@ def _work(work: Callable[[Keep], Any], sink: int, seconds: int) -> NoReturn:
             except ModelError as error:
                 _send(file, {"error": (error.what, error.where, error.fix)})
             except MemoryError:
-                return  # as any other end without an answer
+                pass  # an end without an answer, as any other
             except Exception:  # a defect of the reader: raised again in the parent
                 _send(file, {"defect": traceback.format_exc()})
         status = 0

@@ -187,5 +187,9 @@ def activation(layer: Layer) -> Activation:
     if isinstance(kind, str) and kind in LAYERS and isinstance(config, dict) and not foreign(value):
         return Activation(WORDS[kind], LAYERS[kind](Layer(layer.name, layer.path, kind, config, keras=layer.keras)))
     shown = shortened(config if isinstance(config, str) else kind)
-    way = "; write a function of Keras by its name, such as 'relu'" if isinstance(config, str) and config in (*PLAIN, *OTHERS) else ""
+    way = (
+        "; write a function of Keras by its name, such as 'relu'"
+        if isinstance(config, str) and config in (*PLAIN, *OTHERS)
+        else ""
+    )
     raise UnsupportedError(f"activation {shown} is not one of Keras; functions of your own are not run{way}")

@@ -62,7 +62,9 @@ def read(model: Any) -> Live:
 def _is_own(thing: Any) -> bool:
     """Whether a class or function is Keras' own: the one that its module holds under its name."""
     name = str(getattr(thing, "__module__", ""))
-    return name.partition(".")[0] in _ROOTS and getattr(sys.modules.get(name), getattr(thing, "__qualname__", ""), None) is thing
+    return (
+        name.partition(".")[0] in _ROOTS and getattr(sys.modules.get(name), getattr(thing, "__qualname__", ""), None) is thing
+    )
 
 
 def _mark(model: Any, specs: Any) -> None:

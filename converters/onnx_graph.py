@@ -140,7 +140,9 @@ def _checked(node: FileNode, proto: Any, functions: set[tuple[str, str]], contex
         onnx.checker.check_node(proto, context)
     except (onnx.checker.ValidationError, ValueError) as error:
         first = str(error).splitlines()[0].strip()
-        return dataclasses.replace(node, trouble=f"it breaks the operator's definition in opset {context.opset_imports['']}: {first}")
+        return dataclasses.replace(
+            node, trouble=f"it breaks the operator's definition in opset {context.opset_imports['']}: {first}"
+        )
     return node
 
 

@@ -125,7 +125,9 @@ class _Archive:
                 arrays[title] = _array(storages[path], entry["tensor_meta"], order, f"{self.where}: {title}")
                 self.values += arrays[title].size
                 if self.values > MAX_VALUES:
-                    raise ModelError(f"It holds more than {MAX_VALUES} weights.", where=self.where, fix="Export a smaller model.")
+                    raise ModelError(
+                        f"It holds more than {MAX_VALUES} weights.", where=self.where, fix="Export a smaller model."
+                    )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             what = f"Its table of {folder} is malformed ({type(error).__name__}: {error})."
             raise ModelError(what, where=self.where, fix=AGAIN) from None

@@ -155,4 +155,3 @@ def _suspect(words: list[str], where: str) -> None:
     if len(words) > 2 and words in ([str(k + first) for k in range(len(words))] for first in (0, 1)):
         what = f"{where}: this line counts the columns and is taken for an event; remove it if it is a header."
         warnings.warn(what, UserWarning, stacklevel=4)
-

@@ -204,7 +204,7 @@ class Guard:
         sizes = tuple(shape)
         if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in sizes):
             raise self.refuse(f"The shape {shortened(sizes)} must be whole numbers.", where)
-        count = math.prod(sizes)
+        count: int = math.prod(sizes)
         if count > limit:
             raise self.refuse(f"The shape {shortened(sizes)} has more than {limit} values.", where)
         return count

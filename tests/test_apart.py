@@ -32,7 +32,13 @@ def _refuse(keep):
 
 
 def test_arrays_and_words_come_back():
-    arrays = [np.arange(6.0).reshape(2, 3), np.zeros((0, 3)), np.float64(5), np.ones(1 << 20, "f4"), np.arange(6).reshape(2, 3).T]
+    arrays = [
+        np.arange(6.0).reshape(2, 3),
+        np.zeros((0, 3)),
+        np.float64(5),
+        np.ones(1 << 20, "f4"),
+        np.arange(6).reshape(2, 3).T,
+    ]
     word, back = apart.run(lambda keep: {"places": [keep(a) for a in arrays]}, 0, "f")
     assert word == {"places": [0, 1, 2, 3, 4]}
     assert all(b.dtype == np.float64 and b.shape == np.shape(a) and (a == b).all() for a, b in zip(arrays, back, strict=True))

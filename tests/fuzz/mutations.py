@@ -9,9 +9,47 @@ import zipfile
 import h5py
 import numpy as np
 
-INTEGERS = (0, 1, -1, 2, 3, 7, 64, 255, 1 << 16, 1 << 31, (1 << 31) - 1, -(1 << 31), 1 << 62, (1 << 63) - 1, 1 << 64, 10**13, 10**399)
+INTEGERS = (
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    64,
+    255,
+    1 << 16,
+    1 << 31,
+    (1 << 31) - 1,
+    -(1 << 31),
+    1 << 62,
+    (1 << 63) - 1,
+    1 << 64,
+    10**13,
+    10**399,
+)
 FLOATS = (0.5, -0.0, 1e-300, 1e200, 1e308, -1e38, 5e-324, float("inf"), float("-inf"), float("nan"))
-WORDS = ("", "x", "..", "/", "a/b", "\0", "\n", "\x1b[31m", "%s", "{}", "true", "relu", "float32", "\ud800", "é", "A" * 5000, "=1+1", "<b>", "__proto__")
+WORDS = (
+    "",
+    "x",
+    "..",
+    "/",
+    "a/b",
+    "\0",
+    "\n",
+    "\x1b[31m",
+    "%s",
+    "{}",
+    "true",
+    "relu",
+    "float32",
+    "\ud800",
+    "é",
+    "A" * 5000,
+    "=1+1",
+    "<b>",
+    "__proto__",
+)
 
 
 def some_bytes(rng, data):
@@ -69,7 +107,9 @@ def any_value(rng, root=None, paths=()):
         return [any_value(rng) for _ in range(rng.choice((0, 1, 2, 5)))]
     if pick == 6:
         return {rng.choice(WORDS): any_value(rng) for _ in range(rng.choice((0, 1, 3)))}
-    return rng.choice((None, True, False, -5, 17, [[]], {"class_name": "Dense", "config": {}}, {"class_name": "__tuple__", "items": [1]}))
+    return rng.choice(
+        (None, True, False, -5, 17, [[]], {"class_name": "Dense", "config": {}}, {"class_name": "__tuple__", "items": [1]})
+    )
 
 
 def some_json(rng, data):
@@ -99,14 +139,16 @@ _HOSTILE_JSON = (
     lambda rng: b"[" * rng.choice((150, 900, 100_000)) + b"]" * 150,
     lambda rng: b'{"a":' * rng.choice((150, 900, 100_000)) + b"1" + b"}" * 150,
     lambda rng: b'{"class_name":' + b"9" * rng.choice((400, 5000)) + b"}",
-    lambda rng: json.dumps(rng.choice(([], "x", 3, None, [{}], {"config": []}, {"class_name": "Sequential", "config": []}))).encode(),
+    lambda rng: json.dumps(
+        rng.choice(([], "x", 3, None, [{}], {"config": []}, {"class_name": "Sequential", "config": []}))
+    ).encode(),
     lambda rng: b"[" + b"[]," * rng.choice((1000, 2_000_000)) + b"0]",
     lambda rng: b"\xff\xfe" + b"{\0}\0",
 )
 
 
 def some_zip(rng, data, inner):
-    """An archive with a member mutated by ``inner(name)``, its checksum right; or dropped, repeated, renamed, packed otherwise."""
+    """An archive with a member mutated by ``inner(name)``, its checksum right; or dropped, repeated, renamed, packed."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [[i.filename, archive.read(i), zipfile.ZIP_STORED] for i in archive.infolist()]
     member = rng.choice(members)
@@ -159,7 +201,9 @@ def some_hdf5(rng, data):
             above, name = rng.choice(groups), rng.choice(("layers", "vars", "0", "x", "model_weights", "dense"))
             if name in above:
                 del above[name]
-            above[name] = rng.choice((h5py.SoftLink("/"), h5py.SoftLink("/x"), h5py.ExternalLink("/etc/passwd", "/"), file["/"]))
+            above[name] = rng.choice(
+                (h5py.SoftLink("/"), h5py.SoftLink("/x"), h5py.ExternalLink("/etc/passwd", "/"), file["/"])
+            )
     return stream.getvalue()
 
 
@@ -170,7 +214,9 @@ def _attribute(rng, attributes):
         value = some_json(rng, value)
         attributes[name] = rng.choice((value, np.void(value), [value])) if len(value) < 60_000 else b"{"
     elif rng.randrange(2) or not isinstance(value, np.ndarray):
-        attributes[name] = rng.choice((0, b"", b"x", b"1.0", [b"x"], [1, 2], np.zeros((0,)), b"\xff", [b"fc"] * 50, h5py.Empty("f4")))
+        attributes[name] = rng.choice(
+            (0, b"", b"x", b"1.0", [b"x"], [1, 2], np.zeros((0,)), b"\xff", [b"fc"] * 50, h5py.Empty("f4"))
+        )
     else:
         names = [*value, *value][: rng.randrange(2 * len(value) + 1)]
         attributes[name] = rng.sample(names, len(names)) if names else np.zeros((0,))
@@ -264,10 +310,59 @@ def _fields(data):
 
 
 _YAML = (
-    *("!!bool maybe", '!!int ""', "!!int x", "!!float y", "1:2:3:4" + ":59" * 400, "0x" + "f" * 500, "9" * 5000, ".inf", ".nan"),
-    *("~", "null", "[]", "{}", "[[1, 2], {a: b}]", "&a [*a]", "*none", "<<: {a: 1}", "!!python/object/apply:os.system [id]", "true"),
-    *("-1", "0", "1e400", "2026-11-29", '"\\ud800"', '"\\0"', "=1", "ap_fixed<16,6>", "ap_fixed<999,-999>", "auto", "[" * 50, "x" * 5000),
-    *("io_stream", "Resource", "? a", "- - - 1", "'", '"', "|", ">", "%TAG", "---", "!!set {a, b}", "!!binary aGk=", "1_000", "0o17"),
+    *(
+        "!!bool maybe",
+        '!!int ""',
+        "!!int x",
+        "!!float y",
+        "1:2:3:4" + ":59" * 400,
+        "0x" + "f" * 500,
+        "9" * 5000,
+        ".inf",
+        ".nan",
+    ),
+    *(
+        "~",
+        "null",
+        "[]",
+        "{}",
+        "[[1, 2], {a: b}]",
+        "&a [*a]",
+        "*none",
+        "<<: {a: 1}",
+        "!!python/object/apply:os.system [id]",
+        "true",
+    ),
+    *(
+        "-1",
+        "0",
+        "1e400",
+        "2026-11-29",
+        '"\\ud800"',
+        '"\\0"',
+        "=1",
+        "ap_fixed<16,6>",
+        "ap_fixed<999,-999>",
+        "auto",
+        "[" * 50,
+        "x" * 5000,
+    ),
+    *(
+        "io_stream",
+        "Resource",
+        "? a",
+        "- - - 1",
+        "'",
+        '"',
+        "|",
+        ">",
+        "%TAG",
+        "---",
+        "!!set {a, b}",
+        "!!binary aGk=",
+        "1_000",
+        "0o17",
+    ),
 )
 
 
@@ -301,7 +396,20 @@ def some_npy(rng, data):
         return some_bytes(rng, data)
     size = struct.unpack("<H", data[8:10])[0]
     header, body = data[10 : 10 + size].decode("latin1"), data[10 + size :]
-    shapes = ("(True,)", "(10000000000000,)", "(-1,)", "(2.0,)", "()", "(0, 3)", "(1,)*9", f"({10**400},)", "None", "[3]", "(", "(3, 1, 4)")
+    shapes = (
+        "(True,)",
+        "(10000000000000,)",
+        "(-1,)",
+        "(2.0,)",
+        "()",
+        "(0, 3)",
+        "(1,)*9",
+        f"({10**400},)",
+        "None",
+        "[3]",
+        "(",
+        "(3, 1, 4)",
+    )
     kinds = ("|O", "<f2", ">f8", "<c8", "<U3", "|b1", "<M8[s]", "|V0", "<f16", "|S0", "<i9", "f4,i4", "\\0", "<u8")
     change = rng.randrange(4)
     if change == 0:
@@ -310,7 +418,11 @@ def some_npy(rng, data):
         header = re.sub(r"'[<|>][^']*'", lambda m: repr(rng.choice(kinds)), header)
     elif change == 2:
         cut = rng.randrange(len(header))
-        header = header[:cut] + rng.choice(("", "{", "[" * 200, "(", "'", "-" * 300, "\0", "lambda: 1")) + header[cut + rng.randrange(3) :]
+        header = (
+            header[:cut]
+            + rng.choice(("", "{", "[" * 200, "(", "'", "-" * 300, "\0", "lambda: 1"))
+            + header[cut + rng.randrange(3) :]
+        )
     else:
         header = header.replace("False", rng.choice(("True", "1", "None", "x")))
     head = header.encode("latin1", "replace")
@@ -323,7 +435,24 @@ def some_text(rng, data):
     if rng.randrange(6) == 0:
         return some_bytes(rng, data)
     words = re.split(r"([,\s]+)", data.decode())
-    odd = (*map(str, FLOATS), "", ",", "1,5", "\t", "1_0", "1e999", "9" * 400, "0x1", "\u0663", "#", "\0", '"1"', ";", "\n", "x")
+    odd = (
+        *map(str, FLOATS),
+        "",
+        ",",
+        "1,5",
+        "\t",
+        "1_0",
+        "1e999",
+        "9" * 400,
+        "0x1",
+        "\u0663",
+        "#",
+        "\0",
+        '"1"',
+        ";",
+        "\n",
+        "x",
+    )
     for _ in range(rng.choice((1, 1, 2, 5))):
         words[rng.randrange(len(words))] = rng.choice(odd)
     return "".join(words).encode()

@@ -15,8 +15,26 @@ from nn2hls.errors import Nn2hlsError
 SECONDS = 10  # of CPU time for one piece of work
 MEMORY = 2 << 30  # bytes
 PATIENCE = 4  # times as long on the clock: the machine may be busy
-_CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "os.chmod", "shutil.rmtree")
-_FOREIGN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "ctypes.dlopen", "pickle.find_class")
+_CHANGES = (
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.mkdir",
+    "os.truncate",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
+    "shutil.rmtree",
+)
+_FOREIGN = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "socket.connect",
+    "ctypes.dlopen",
+    "pickle.find_class",
+)
 
 
 class Hang(BaseException):
@@ -46,7 +64,7 @@ class Sandbox:
         self._end()
 
     def run(self, number):
-        """(outcome, detail): a word of the work's own, ``refused``, ``traceback``, ``hang``, ``memory``, ``escape`` or ``crash``."""
+        """Outcome and detail: the work's own word, or refused, traceback, hang, memory, escape or crash."""
         if not self._child:
             self._start()
         os.write(self._orders, f"{number}\n".encode())
@@ -114,17 +132,20 @@ class Sandbox:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
     def _audit(self, event, args):
-        if event == "open" and (isinstance(args[1], str) and set(args[1]) & set("wax+") or args[2] & (os.O_WRONLY | os.O_RDWR)):
-            self._inside(event, args[0])
+        if event == "open":
+            mode, flags = args[1:]
+            if (isinstance(mode, str) and set(mode) & set("wax+")) or flags & (os.O_WRONLY | os.O_RDWR):
+                self._inside(event, args[0])
         elif event in _CHANGES:
-            self._inside(event, args[0])
+            for path in args[:2]:
+                self._inside(event, path)
         elif event.startswith(_FOREIGN):
             raise Escape(f"{event}{args!r}"[:300])
 
     def _inside(self, event, path):
-        if isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path) != os.devnull:
-            if not Path(os.fsdecode(path)).resolve().is_relative_to(self._folder):
-                raise Escape(f"{event} {path!r}")
+        named = isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path) != os.devnull
+        if named and not Path(os.fsdecode(path)).resolve().is_relative_to(self._folder):
+            raise Escape(f"{event} {path!r}")
 
 
 def _stop(*_):

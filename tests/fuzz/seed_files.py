@@ -197,7 +197,11 @@ def _some_zip(rng, data):
 def seeds(folder):
     """All seeds; that of PyTorch is exported by a process of its own, and left out where PyTorch is not installed."""
     config, whole = json.dumps(_keras2()).encode(), _h5(_keras2())
-    third = {"config.json": json.dumps(_keras3()), "metadata.json": '{"keras_version": "3.5.0"}', "model.weights.h5": _numbered()}
+    third = {
+        "config.json": json.dumps(_keras3()),
+        "metadata.json": '{"keras_version": "3.5.0"}',
+        "model.weights.h5": _numbered(),
+    }
     external, data = _external()
     x = RNG.normal(size=(5, 4))
     table = "\n".join(["a,b,c,d", *(",".join(f"{v:.3f}" for v in row) for row in x)]).encode()
