@@ -24,8 +24,8 @@ MAX_JSON = 64 << 20  # bytes
 MAX_ITEMS = 1 << 22  # numbers, words, lists and objects of a JSON text
 MAX_DEPTH = 200  # lists and objects within each other
 MAX_VALUES = 1 << 25  # of all arrays of a model, 256 MiB as float64
-MAX_TENSOR = 1 << 22  # values of one input of a network, or of one step on the way to its outputs
-MAX_TENSORS = 1 << 24  # of all of these together
+MAX_TENSOR = 1 << 21  # values of one input of a network, or of one step on the way to its outputs
+MAX_TENSORS = 1 << 23  # of all of these together
 MAX_LAYERS = 25_000  # of a network, every call of a shared one counted
 MAX_WORD = 1 << 63  # no integer in a file has more than 64 bits
 

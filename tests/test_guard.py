@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-import nn2hls
+import nn2hls.config
 from nn2hls import frontends
 from nn2hls.config_yaml import MAX_BYTES, from_mapping, read_yaml
 from nn2hls.data import load, load_inputs
@@ -253,6 +253,13 @@ def test_yaml(tmp_path, text, words):
     with pytest.raises(ConfigError, match=words) as caught:
         read_yaml(tmp_path / "c.yml")
     assert "c.yml" in str(caught.value)
+
+
+def test_a_config_that_is_wrong_all_over_is_not_read_to_the_end():
+    wrong = {f"k{k}": 1 for k in range(50_000)}
+    with pytest.raises(ConfigError, match="100 errors, or more, in the config") as caught:
+        nn2hls.config.read_config({"HLSConfig": {"Model": {"Precision": wrong}}})
+    assert str(caught.value).count("is not a known key") == 100
 
 
 def test_a_dict_as_deep_or_large_as_no_config_is():
