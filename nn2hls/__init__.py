@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nn2hls.design import Design, convert
-    from nn2hls.errors import Nn2hlsError, OverflowWarning
+    from nn2hls.errors import ConversionWarning, Nn2hlsError, OverflowWarning
     from nn2hls.fixed import FixedType
     from nn2hls.frontends import load
     from nn2hls.ir import Graph
@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 # Loaded when they are first used: `import nn2hls` alone stays instant.
 _LAZY = {
+    "ConversionWarning": "errors",
     "Design": "design",
     "FixedType": "fixed",
     "Graph": "ir",
@@ -28,7 +29,19 @@ _LAZY = {
     "search": "search_run",
 }
 
-__all__ = ["Design", "FixedType", "Graph", "Nn2hlsError", "OverflowWarning", "__version__", "convert", "load", "scan", "search"]
+__all__ = [
+    "ConversionWarning",
+    "Design",
+    "FixedType",
+    "Graph",
+    "Nn2hlsError",
+    "OverflowWarning",
+    "__version__",
+    "convert",
+    "load",
+    "scan",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ A setting of LayerName comes before one of LayerType, and that before one of Mod
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -137,9 +137,12 @@ class Config:
 
     def _levels(self, own: list[Level], op_name: str) -> list[Level]:
         """The levels that a node sees, by precedence."""
+        model = _without_input(self.model_level)
         if op_name == "Input":
-            return [*(_of_input(level, level.precision.get("result")) for level in own), _of_input(self.model_level, None)]
-        return [*own, _without_input(self.model_level)]
+            own = [_of_input(level, level.precision.get("result")) for level in own]
+            model = _of_input(self.model_level, None)
+        given = ("result",) if op_name == "Input" else ("weight", "bias")
+        return [*(_as_default(level, model, given) for level in own), model]
 
     def _own_levels(self, layer: str, node: str, kind: str, op_name: str) -> Iterator[Level]:
         inline = _is_inline(layer, node, op_name)
@@ -225,6 +228,17 @@ def _of_input(level: Level, otherwise: Setting | None) -> Level:
 def _without_input(level: Level) -> Level:
     """The level of Model as other layers see it."""
     return dataclasses.replace(level, precision={w: s for w, s in level.precision.items() if w != "input"})
+
+
+def _as_default(level: Level, model: Level, words: Container[str]) -> Level:
+    """A level whose ``auto`` for ``words``, types of what comes from outside, leaves them to a Model with a ``default``.
+
+    So it is in the files that hls4ml writes, where ``auto`` stands at every name.
+    """
+    if not any(s.default for s in model.precision.values()):
+        return level
+    kept = {w: s for w, s in level.precision.items() if s.value is not None or w not in words}
+    return dataclasses.replace(level, precision=kept)
 
 
 def _first(levels: Iterable[Mapping[str, Setting]]) -> dict[str, Setting]:

@@ -34,7 +34,7 @@ HLSConfig:
       ReuseFactor: 4
       Precision:
         weight: ap_fixed<8,2>
-        accum: ap_fixed<24,10>
+        accum: ap_fixed<32,16>
 ```
 
 A setting under `LayerName` comes before one under `LayerType`, and that before one under `Model`: key by key, and word by word
@@ -43,7 +43,13 @@ for the input of the design that feeds it. `LayerType` takes the framework's cla
 the op.
 
 A type that is not named is derived. A bare type, or `default`, names the types of input, weight, bias and result; accumulators
-and tables stay derived until they are named. `auto` asks for the derived type where an outer block names one.
+and tables stay derived until they are named. `auto` asks for the derived type where an outer block names one. Only where the
+Precision of Model has the word `default`, as in the files that hls4ml writes with `auto` at every name, is it as there: `auto`
+of inputs, weights and biases means that default. Results with `auto` are derived: they keep `TargetSQNR` within `MaxWidth`,
+where hls4ml takes as many bits as could be needed; raise these two to have as many.
+
+An `accum` that holds every sum exactly, as the one above does for up to 256 inputs, goes with any reuse factor. A narrower one
+is cast to after each addition, in an order that takes `ReuseFactor: 1`.
 
 A key that is unknown, misspelt or in the wrong place is an error with its line; so are names of layers that the model does not
 have.

@@ -21,7 +21,8 @@ class Setting:
 
     value: Any
     where: str
-    bare: bool = False  # a bare type set it, not its own word
+    bare: bool = False  # a bare type set it, or the word ``default``, not its own word
+    default: bool = False  # the word ``default`` set it, as in the files that hls4ml writes
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class BlockReader:
             raise ConfigError("A word is named twice, with and without '_t'.", fix="Keep one of them.")
 
         def take(key: Key, entry: Item) -> None:
-            self._put(found, key.field, Setting(fixed_type(entry.value), entry.where))
+            self._put(found, key.field, Setting(fixed_type(entry.value), entry.where, default=key.field == "default"))
 
         self.each(words, Place.WORD, take)
 

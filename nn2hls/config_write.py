@@ -11,6 +11,7 @@ import yaml
 
 from nn2hls.config import Config, Level
 from nn2hls.config_keys import LEVEL_KEYS
+from nn2hls.fixed import FixedType
 from nn2hls.ir import Graph
 
 _MODEL_KEYS = {
@@ -62,10 +63,15 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
 def _level(level: Level) -> dict[str, Any]:
     names = {k.field: k.name for k in reversed(LEVEL_KEYS) if k.field}
     block: dict[str, Any] = {names[field]: s.value for field, s in level.settings.items() if field != "calibration"}
-    words = {word: "auto" if s.value is None else str(s.value) for word, s in level.precision.items()}
-    if words:
-        block = {"Precision": _short(words), **block}
+    words = {word: _said(s.value) for word, s in level.precision.items() if not s.default}
+    defaults = {_said(s.value) for s in level.precision.values() if s.default}  # one, and ``auto`` of layers means it
+    if words or defaults:
+        block = {"Precision": {"default": defaults.pop(), **words} if defaults else _short(words), **block}
     return block
+
+
+def _said(kind: FixedType | None) -> str:
+    return "auto" if kind is None else str(kind)
 
 
 def _short(words: Mapping[str, str]) -> str | dict[str, str]:

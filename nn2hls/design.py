@@ -13,15 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn2hls.config import Config, read_config
+from nn2hls.design_check import missed
+from nn2hls.design_notes import config_notes
+from nn2hls.design_text import layer_rows, layer_table
+from nn2hls.design_verdict import Verdict
 from nn2hls.emulate import Emulator, OverflowLog
-from nn2hls.errors import ConfigError, OverflowWarning, ToolError
+from nn2hls.errors import ConfigError, ConversionWarning, LimitError, OverflowWarning, ToolError
+from nn2hls.estimate_fit import FIX, beyond_lines, beyond_part, does_not_fit
 from nn2hls.fixed import FixedType
-from nn2hls.inputs import Data, check_calibration, check_finite, check_inputs
+from nn2hls.inputs import Data, check_finite, check_inputs
 from nn2hls.ir import Graph, Node
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.ranges import INT64_EXACT
 from nn2hls.reference import run_float
+from nn2hls.text import plural
 from nn2hls.vectors import test_vectors
 
 if TYPE_CHECKING:
@@ -43,52 +49,6 @@ class Raw:
     type: FixedType
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a verification found.
-
-    Args:
-        tool: The witness that stood against the emulator.
-        events, values: How much was compared.
-        mismatches: Mantissas that differ, per output.
-        overflows: What overflowed on the way, as text.
-        latency, interval: Measured clocks from input to output and between two inputs; None for a witness without a clock.
-    """
-
-    tool: str
-    events: int
-    values: int
-    mismatches: Mapping[str, int]
-    overflows: tuple[str, ...] = ()
-    latency: int | None = None
-    interval: int | None = None
-
-    @property
-    def equal(self) -> bool:
-        """True when every mantissa agrees."""
-        return not any(self.mismatches.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return {
-            "tool": self.tool,
-            "equal": self.equal,
-            "events": self.events,
-            "values": self.values,
-            "mismatches": dict(self.mismatches),
-            "overflows": list(self.overflows),
-            "latency": self.latency,
-            "interval": self.interval,
-        }
-
-    def text(self) -> str:
-        """One line for people."""
-        wrong = {k: v for k, v in self.mismatches.items() if v}
-        what = f"emulator and {self.tool}: {self.values:,} mantissas of {self.events:,} events"
-        clocks = "" if self.latency is None else f"; latency {self.latency} clocks, II {self.interval}"
-        return (f"{what} are equal" if self.equal else f"{what} compared, DIFFERENT: {wrong}") + clocks
-
-
 def convert(
     model: Any,
     config: Any = None,
@@ -105,6 +65,9 @@ def convert(
 
     Raises:
         Nn2hlsError: With the place, what is wrong and what to do.
+
+    Warns:
+        ConversionWarning: Once, with all that answers lose and what mends it (:attr:`Design.warnings`).
     """
     settings = read_config(config)
     if model is None:
@@ -122,36 +85,20 @@ def convert(
         from nn2hls.data import load_inputs
 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
-    data = None if calibration is None else check_calibration(model, check_inputs(model, calibration, events=True))
-    context = Context(settings.settings_of, data, [*settings.notes, *_part_notes(settings)])
+    data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
+    context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings)])
     float_graph = run_passes(model, context, typed=False, after=after)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    return Design(fixed_graph, float_graph, settings, tuple(context.notes), context.types)
+    design = Design(fixed_graph, float_graph, settings, types=context.types)
+    for line in missed(design, context):
+        context.warn(line)
+    if context.warnings:
+        warnings.warn("\n  ".join(context.warnings), ConversionWarning, stacklevel=2)
+    design.notes, design.warnings = tuple(context.notes), tuple(context.warnings)
+    return design
 
 
-def _part_notes(config: Config) -> list[str]:
-    from nn2hls.targets import find_part
-
-    if config.backend == "Bambu":
-        return _bambu_notes(config)
-    if config.part.lower() != find_part(config.part).name:
-        return []
-    return [f"Part: {config.part} names no package; Vivado and Vitis want the whole name, like xcvu13p-flga2577-2-e."]
-
-
-def _bambu_notes(config: Config) -> list[str]:
-    """What Bambu, or the estimate for it, makes no use of."""
-    from nn2hls.targets.bambu import is_device_of, named_device
-
-    notes = []
-    if config.clock_uncertainty is not None:
-        notes.append("ClockUncertainty: Bambu has none; its delays hold what it keeps. Lower ClockPeriod for a reserve.")
-    if config.bambu_device and not is_device_of(named_device(config.bambu_device), config.part):
-        notes.append(f"BambuDevice: Bambu builds for {config.bambu_device}; the estimate stays that of {config.part}.")
-    return notes
-
-
-@dataclass
+@dataclass(repr=False)
 class Design:
     """A network with its types.
 
@@ -161,6 +108,7 @@ class Design:
         config: The settings it was converted with.
         notes: What the conversion has to say.
         types: For each node where its types come from, that of its result first.
+        warnings: Those of the notes that answers suffer from.
     """
 
     graph: Graph
@@ -168,7 +116,16 @@ class Design:
     config: Config
     notes: tuple[str, ...] = ()
     types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
+    warnings: tuple[str, ...] = ()
     _compiled: CompiledDesign | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        config = self.config
+        size = plural(len(self.graph.nodes), "layer")
+        return f"<Design {config.project_name}: {size}, {config.part}, {config.clock_period:g} ns, {config.backend}>"
+
+    def __str__(self) -> str:
+        return layer_table(layer_rows(self)).rstrip()
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copy: what is prepared from the graphs stays behind, and is prepared again when it is asked for."""
@@ -224,12 +181,15 @@ class Design:
         shown = [n for n in self.graph if n.origin.trace_key and n.name in self.float_graph.by_name]
         layers = {n.origin.trace_key for n in shown}
         keys: dict[str, str] = {}
+        last: dict[str, int] = {}  # the highest suffix of each name that was taken
         for node in shown:
-            key, n = node.origin.trace_key, 1
+            key, n = node.origin.trace_key, last.get(node.origin.trace_key, 1)
+            if n > 1:
+                key = f"{key}_{n}"
             while key in keys or (n > 1 and key in layers):
                 n += 1
                 key = f"{node.origin.trace_key}_{n}"
-            keys[key] = node.name
+            keys[key], last[node.origin.trace_key] = node.name, n
         return keys
 
     def _emulate(
@@ -313,8 +273,27 @@ class Design:
         vectors = {n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}
         return emit(self.graph, self.options, {**answers, **vectors})
 
-    def write(self, folder: str | os.PathLike[str] | None = None) -> Path:
-        """Write the project, whole or not at all, into ``folder`` or the config's OutputDir; the folder is returned."""
+    def oversize(self) -> str:
+        """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
+        return beyond_part(self.estimate()) or beyond_lines(self.project.files)
+
+    def write(self, folder: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
+        """Write the project, whole or not at all, into ``folder`` or the config's OutputDir; the folder is returned.
+
+        Args:
+            folder: Where; without, the config's OutputDir.
+            force: Write it however large it is.
+
+        Raises:
+            LimitError: It takes more than twice what the part has, or more than 50,000 lines of C++; nothing is written.
+
+        Warns:
+            ConversionWarning: The part does not hold it.
+        """
+        if not force and (what := self.oversize()):
+            raise LimitError(what, fix=f"{FIX} Or force it: write(force=True).")
+        if not self.estimate().fits:
+            warnings.warn(does_not_fit(self.estimate()), ConversionWarning, stacklevel=2)
         return self.project.write(folder if folder is not None else self.config.output_dir)
 
     def compile(self, compiler: str | None = None) -> Design:

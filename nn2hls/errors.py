@@ -56,6 +56,10 @@ class ToolError(Nn2hlsError):
     """An external tool is missing or failed."""
 
 
+class ConversionWarning(UserWarning):
+    """The conversion of a network took something from its answers, or made a design that a part does not hold."""
+
+
 class OverflowWarning(UserWarning):
     """Values left the range of a fixed-point type while a design ran."""
 

@@ -71,7 +71,7 @@ class LayerEstimate:
         return {**own, "products": self.products, "synthesised": self.synthesised.to_dict()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """A design on a part at a clock.
 
@@ -91,6 +91,19 @@ class Estimate:
     synthesised: Figures
     latency_cycles: int
     ii: int
+
+    def __repr__(self) -> str:
+        needs = ", ".join(f"{r.upper()} {n:,}" for r, n in self.report.to_dict().items() if n)
+        speed = f"latency {self.latency_cycles}, II {self.ii}"
+        return f"<Estimate {self.part.name}, {self.clock_ns:g} ns, {self.tool}: {needs or 'wires alone'}; {speed}>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    @property
+    def fits(self) -> bool:
+        """Whether the part holds the design after logic synthesis."""
+        return all(share <= 1 for share in self.utilisation.values())
 
     @property
     def dsp(self) -> int:
@@ -141,16 +154,18 @@ class Estimate:
             "latency_ns": self.latency_ns,
             "ii": self.ii,
             "utilisation": self.utilisation,
+            "fits": self.fits,
             "synthesised": self.synthesised.to_dict(),
             "accuracy": accuracy(self),
             "layers": [layer.to_dict() for layer in self.layers],
         }
 
-    def text(self) -> str:
-        """The table ``nn2hls estimate`` prints."""
+    def text(self, plan: str = "") -> str:
+        """What ``nn2hls estimate`` prints; ``plan``: the command that picks reuse factors, for a design that does not fit."""
+        from nn2hls.estimate_fit import does_not_fit
         from nn2hls.estimate_text import table
 
-        return table(self)
+        return table(self) + ("" if self.fits else f"\n\n{does_not_fit(self, plan)}")
 
 
 def estimate(

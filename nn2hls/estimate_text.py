@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nn2hls.estimate import RESOURCES, Estimate, accuracy
 
-_NAMES = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM18", "uram": "URAM"}
+NAMES = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM18", "uram": "URAM"}
 
 
 def table(result: Estimate) -> str:
@@ -24,7 +24,7 @@ def _head(result: Estimate) -> list[str]:
 
 
 def _layers(result: Estimate) -> list[str]:
-    head = ("layer", "products", *(_NAMES[r] for r in RESOURCES), "clocks", "II")
+    head = ("layer", "products", *(NAMES[r] for r in RESOURCES), "clocks", "II")
     rows = [
         (x.name, f"{x.products:,}", *(f"{v:,}" for v in x.report.to_dict().values()), str(x.latency_cycles), str(x.ii))
         for x in result.layers
@@ -45,7 +45,7 @@ def _totals(result: Estimate) -> list[str]:
     rows = [("", *(cell for name, *_ in columns for cell in (name, "error")), "of the part")]
     for r in RESOURCES:
         share = f"{used[r]:.1%} of {have[r]:,}" if have[r] else "the part has none"
-        rows.append((_NAMES[r], *(cell for _, f, band in columns for cell in (f"{getattr(f, r):,}", band[r])), share))
+        rows.append((NAMES[r], *(cell for _, f, band in columns for cell in (f"{getattr(f, r):,}", band[r])), share))
     return _align(rows)
 
 

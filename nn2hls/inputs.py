@@ -11,7 +11,6 @@ from nn2hls.ir import Graph
 from nn2hls.text import plural
 
 Data = np.ndarray | Sequence[np.ndarray]
-MAX_CALIBRATION = 2.0**64
 
 
 def check_inputs(graph: Graph, data: Data, *, events: bool = False) -> list[np.ndarray]:
@@ -52,18 +51,4 @@ def check_finite(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:
         if not np.isfinite(array).all():
             fix = "Clean the data first: fixed point has no such values."
             raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
-    return arrays
-
-
-def check_calibration(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """The arrays, from which types can be derived.
-
-    Raises:
-        DataError: One of them holds a value that is not finite, or larger than any type that is derived; names the input.
-    """
-    for node, array in zip(graph.inputs, check_finite(graph, arrays), strict=True):
-        largest = float(np.abs(array.astype(np.float64)).max(initial=0.0))
-        if largest >= MAX_CALIBRATION:
-            what = f"The calibration data reaches {largest:.3g}; types are derived for values below 2^64."
-            raise DataError(what, where=node.name, fix="Scale the data, or leave its outliers away.")
     return arrays

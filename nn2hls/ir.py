@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from nn2hls.ops.base import Op
 
 Shape = tuple[int, ...]
-MAX_CONSTANT = 2.0**128  # float32 ends here
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,10 +185,13 @@ class Graph:
     def without(self, gone: Mapping[str, str]) -> Graph:
         """The graph with the nodes ``gone`` removed and their readers wired to the mapped names."""
 
+        final: dict[str, str] = {}  # what a removed node leads to, each found once
+        for node in self.nodes:
+            if node.name in gone:
+                final[node.name] = final.get(gone[node.name], gone[node.name])
+
         def target(name: str) -> str:
-            while name in gone:
-                name = gone[name]
-            return name
+            return final.get(name, name)
 
         kept = tuple(
             dataclasses.replace(n, inputs=tuple(target(i) for i in n.inputs)) for n in self.nodes if n.name not in gone
@@ -264,7 +266,7 @@ class Builder:
 
     def __init__(self) -> None:
         self._nodes: dict[str, Node] = {}
-        self._suffix: dict[str, int] = {}
+        self._last: dict[str, int] = {}  # the highest suffix of each name that was taken
         self._values = self._constants = 0
 
     def add(self, name: str, op: Op, inputs: Sequence[str] = (), origin: Origin | None = None) -> str:
@@ -275,11 +277,11 @@ class Builder:
                 message names the layer.
             LimitError: The network grows beyond what is read: hostile files are small and ask for much.
         """
-        unique, n = name, self._suffix.get(name, 1)
+        unique, n = name, self._last.get(name, 1)
         while unique in self._nodes:
             n += 1
             unique = f"{name}_{n}"
-        self._suffix[name] = n
+        self._last[name] = n
         shapes = [self._nodes[i].shape for i in inputs]
         origin = origin or Origin(name)
         shape = op.infer(shapes, where=origin.layer or name)
@@ -292,8 +294,8 @@ class Builder:
         self._values += size
         for constant in (v for v in vars(op).values() if isinstance(v, Const)):
             self._constants += constant.array.size
-            if not (np.abs(constant.array) <= MAX_CONSTANT).all():
-                what = "One of its weights or constants is NaN, infinite or beyond the range of float32."
+            if constant.array.dtype.kind == "f" and not np.isfinite(constant.array).all():
+                what = "One of its weights or constants is NaN or infinite."
                 raise ModelError(what, where=where, fix="Train the model again, or load an earlier checkpoint.")
         for count, limit, what in (
             (size, MAX_TENSOR, "values come out of this layer"),

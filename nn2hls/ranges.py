@@ -182,7 +182,7 @@ def constant_type(values: np.ndarray, step: float, max_width: int) -> FixedType:
     if top == 0.0:
         return FixedType(1, 1, False)
     integer = math.frexp(top)[1]
-    fraction = exact_fraction(values, math.ceil(-math.log2(step)))
+    fraction = exact_fraction(values, math.ceil(-math.log2(max(step, 2.0**-1000))))
     fraction = max(min(fraction, max_width - integer - signed), 1 - integer - signed)
     for extra in (0, 1):  # rounding can carry the largest value into one more integer bit
         fraction = min(fraction, max_width - integer - extra - signed)

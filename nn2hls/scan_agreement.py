@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import numpy as np
 from nn2hls.compare import compare_output
 from nn2hls.config import Config
 from nn2hls.config_options import with_options
-from nn2hls.errors import ConfigError
+from nn2hls.errors import ConfigError, ConversionWarning
 from nn2hls.ir import Graph
 from nn2hls.text import percent, plural
 
@@ -75,7 +76,9 @@ def find_target(graph: Graph, config: Config, x: Sequence[np.ndarray], share: fl
 
     def measure(target: int) -> float:
         if target not in known:
-            known[target] = _share(convert(graph, with_options(config, {"target_sqnr": target})), x)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConversionWarning)  # many of them are tried to see what they lose
+                known[target] = _share(convert(graph, with_options(config, {"target_sqnr": target})), x)
         return known[target]
 
     if measure(HIGHEST) < share:

@@ -24,7 +24,7 @@ from nn2hls.inputs import check_inputs
 from nn2hls.ir import Graph
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context
-from nn2hls.passes.resolve_types import measure
+from nn2hls.passes.signals import measure
 from nn2hls.reference import run_float
 
 SIZES = ("dsp", "lut", "ff", "bram", "latency_cycles", "ii", "latency_ns")
@@ -50,7 +50,7 @@ class Network:
     reference: np.ndarray = field(default_factory=lambda: np.empty(0))
     accuracy_float: float | None = None
     areas_float: tuple[float | None, ...] = ()
-    _stages: dict[tuple[bool, ...], tuple[Graph, Mapping[str, Any], tuple[str, ...]]] = field(default_factory=dict)
+    _stages: dict[Any, tuple[Graph, Mapping[str, Any], tuple[str, ...]]] = field(default_factory=dict)
 
     @classmethod
     def prepare(cls, model: Any, config: Any, x: Any, y: Any = None) -> Network:
@@ -94,8 +94,11 @@ class Network:
         return len(self.reference)
 
     def stage(self, config: Config) -> tuple[Graph, Mapping[str, Any], tuple[str, ...]]:
-        """The float graph, its statistics and its notes: they depend on which layers have a type of their own, not on types."""
-        key = tuple(config.settings_of(n).own_type for n in self.graph)
+        """The float graph, its statistics and its notes: they depend on which layers have a type of their own, and seeded
+        events on the types of inputs."""
+        own = tuple(config.settings_of(n).own_type for n in self.graph)
+        kinds = [config.settings_of(n).precision.get("result") for n in self.graph.inputs if self.calibration is None]
+        key = own, tuple(kinds)
         if key not in self._stages:
             context = Context(config.settings_of, self.calibration)
             graph = run_passes(self.graph, context, typed=False)
@@ -110,7 +113,8 @@ class Network:
         """
         graph, signals, notes = self.stage(config)
         context = Context(config.settings_of, self.calibration, [*config.notes, *notes], signals)
-        return Design(run_passes(graph, context, typed=True), graph, config, tuple(context.notes))
+        fixed = run_passes(graph, context, typed=True)
+        return Design(fixed, graph, config, tuple(context.notes), warnings=tuple(context.warnings))
 
     def answers(self, design: Design) -> dict[str, Any]:
         """What a design answers, against float and labels: the fields of a Point that do not depend on the reuse factor."""

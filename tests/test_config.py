@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import mlp
 
 from nn2hls import config_docs
 from nn2hls.config import Config, read_config
 from nn2hls.config_keys import ALL_KEYS, Place, Status
+from nn2hls.config_write import to_dict
+from nn2hls.design import convert
 from nn2hls.errors import ConfigError
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Builder, Const, Origin
@@ -379,3 +383,82 @@ def test_yaml_and_dict_read_the_same(shared):
 def test_the_config_page_is_up_to_date():
     page = Path(__file__).parents[1] / "docs" / "config.md"
     assert page.read_text() == config_docs.page(), "run: python -m nn2hls.config_docs > docs/config.md"
+
+
+# ---- hls4ml's own files --------------------------------------------------------------------------------------------------
+
+BY_NAME = """\
+HLSConfig:
+  Model:
+    BramFactor: 1000000000
+    Precision: {model}
+    ReuseFactor: 1
+    Strategy: Latency
+    TraceOutput: false
+  LayerName:
+    x:
+      Precision: {{result: auto}}
+      Trace: false
+    fc0:
+      Precision: {{accum: auto, bias: auto, result: auto, weight: auto}}
+      ReuseFactor: 1
+      Strategy: Latency
+      Trace: false
+    fc0_relu:
+      Precision: {{result: auto}}
+      Trace: false
+    fc1:
+      Precision: {{accum: auto, bias: auto, result: auto, weight: 'fixed<10,2>'}}
+      ReuseFactor: 1
+"""
+
+
+def by_name(tmp_path, model):
+    path = tmp_path / "hls4ml.yml"
+    path.write_text(BY_NAME.format(model=model))
+    return convert(mlp(np.random.default_rng(0), (4, 6, 3)), path)
+
+
+def test_auto_in_the_files_of_hls4ml_means_its_default_for_what_comes_from_outside(tmp_path):
+    design = by_name(tmp_path, "{default: 'fixed<32,16>'}")
+    assert design.graph["x"].type == T("ap_fixed<32,16>")
+    fc0, fc1 = design.graph["fc0"].op, design.graph["fc1"].op
+    assert (fc0.weight_t, fc0.bias_t) == (T("ap_fixed<32,16>"), T("ap_fixed<32,16>"))
+    assert (fc1.weight_t, fc1.bias_t) == (T("ap_fixed<10,2>"), T("ap_fixed<32,16>"))
+    results = {n: found[0] for n, found in design.types.items() if n != "x"}
+    assert all(r.level != "given" and r.type.width <= 24 for r in results.values())
+    x = np.random.default_rng(1).normal(size=(1000, 4))
+    assert design.compare(x).outputs[0].sqnr > 40
+    assert any("as in hls4ml" in n and "MaxWidth" in n and "TargetSQNR" in n for n in design.notes)
+
+
+def test_auto_after_a_bare_type_asks_for_the_derived_type(tmp_path):
+    design = by_name(tmp_path, "fixed<32,16>")
+    assert design.types["x"][0].level == "default"
+    assert {r.word: r.level for r in design.types["fc0"]} == dict.fromkeys(("result", "weight", "bias", "accum"), "sound")
+    assert not any("as in hls4ml" in n for n in design.notes)
+
+
+def test_what_auto_means_survives_being_written(tmp_path):
+    design = by_name(tmp_path, "{default: 'fixed<32,16>', bias: 'fixed<20,8>'}")
+    assert design.graph["x"].type == T("ap_fixed<32,16>")
+    assert (design.graph["fc0"].op.weight_t, design.graph["fc0"].op.bias_t) == (T("ap_fixed<32,16>"), T("ap_fixed<20,8>"))
+    again = read_config(to_dict(design.config, tmp_path))
+    for node in design.graph:
+        assert again.settings_of(node).precision == design.config.settings_of(node).precision
+
+
+PAGES = [Path(__file__).parents[1] / "README.md", *sorted((Path(__file__).parents[1] / "docs").glob("*.md"))]
+EXAMPLES = [(p.name, text) for p in PAGES for text in re.findall(r"^```yaml\n(.*?)^```", p.read_text(), re.M | re.S)]
+
+
+@pytest.mark.parametrize(("page", "text"), EXAMPLES)
+def test_every_example_of_the_documents_can_be_built(page, text):
+    config = {k: v for k, v in yaml.safe_load(text).items() if k not in ("KerasModel", "OnnxModel", "PytorchModel")}
+    design = convert(mlp(np.random.default_rng(0), (16, 64, 32, 5)), config)
+    assert design.oversize() == ""
+    assert design.project.files
+
+
+def test_the_page_of_the_config_has_an_example():
+    assert "config.md" in dict(EXAMPLES)

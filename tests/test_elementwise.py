@@ -8,11 +8,13 @@ from slow import elementwise as slow
 from witness import Case, compiled_equals_emulated, random_type, types
 
 from nn2hls.errors import LimitError
+from nn2hls.estimate import estimate
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const
 from nn2hls.ops import Concatenate, Elementwise, Merge, Reshape, Scale, Transpose
 from nn2hls.ops.base import Hints
 from nn2hls.schedule import Kind
+from nn2hls.targets import find_part
 
 SHAPES = [
     [(2, 3), (2, 3)],
@@ -134,8 +136,60 @@ def test_schedules_name_what_the_header_does():
     kind = FixedType(16, 6)
     add = Case(Elementwise(Merge.ADD), [kind] * 4, [(5,)] * 4, FixedType(18, 8))
     schedule = add.op.schedule(add.xs, add.result)
-    assert [(o.kind, o.widths, o.count) for o in schedule.operators] == [(Kind.ADD, (18,), 15)]
+    assert [(o.kind, o.widths, o.count) for o in schedule.operators] == [(Kind.ADD, (17,), 10), (Kind.ADD, (18,), 5)]
     assert len(schedule.path) == 2  # a tree of two levels
     scale = Case(Scale(Const(np.array([1.0, 0.5, 0.3])), Const(np.zeros(3))), [kind], [(3,)], kind, NOISE)
     schedule = scale.op.schedule(scale.xs, kind)
     assert [o.kind for o in schedule.operators] == [Kind.MUL_CONST]  # 1 and 0.5 are wires
+
+
+def bits(values):
+    """Of the narrowest integer that holds all values."""
+    return max(1, max(max(v, -v - 1).bit_length() for v in values) + (min(values) < 0))
+
+
+def expected(merge, ends):
+    """(operators, values) of operands with these ends, merged half by half, where the first half is a power of two."""
+    if len(ends) == 1:
+        return [], list(ends[0])
+    half = 1 << (len(ends) - 1).bit_length() - 1
+    (left, a), (right, b) = expected(merge, ends[:half]), expected(merge, ends[half:])
+    both = {
+        Merge.MUL: [u * v for u in a for v in b],
+        Merge.SUB: [a[0] - b[1], a[1] - b[0]],
+        Merge.MAX: [max(a[0], b[0]), max(a[1], b[1])],
+        Merge.MIN: [min(a[0], b[0]), min(a[1], b[1])],
+    }.get(merge, [a[0] + b[0], a[1] + b[1]])
+    both = [min(both), max(both)]
+    if merge is Merge.MUL:
+        return [*left, *right, (Kind.MUL, (bits(a), bits(b)))], both
+    if merge in (Merge.MAX, Merge.MIN):
+        return [*left, *right, (Kind.COMPARE, (bits(a + b),)), (Kind.SELECT, (bits(both), 2))], both
+    return [*left, *right, (Kind.ADD, (bits(both),))], both
+
+
+@pytest.mark.parametrize("merge", Merge)
+@settings(max_examples=25, deadline=None)
+@given(kinds=st.lists(types((1, 20), (-3, 20)), min_size=2, max_size=7))
+def test_each_merge_is_as_wide_as_its_own_values(merge, kinds):
+    kinds = kinds[:2] if merge is Merge.SUB else kinds
+    case = Case(Elementwise(merge), kinds, [(3,)] * len(kinds), FixedType(40, 20), NOISE)
+    most = max(k.fraction for k in kinds)
+    ups = [0 if merge is Merge.MUL else most - k.fraction for k in kinds]
+    wanted, total = expected(merge, [(k.min_mantissa << u, k.max_mantissa << u) for k, u in zip(kinds, ups, strict=True)])
+    schedule = case.op.schedule(case.xs, case.result)
+    merges = (Kind.ADD, Kind.MUL, Kind.COMPARE, Kind.SELECT)
+    found = [(o.kind, o.widths) for o in schedule.operators for _ in range(o.count // 3) if o.kind in merges]
+    if merge is Merge.AVERAGE:  # its factor is one more operator
+        factors = [(o.kind, o.widths[0]) for o in schedule.operators if o.kind is Kind.MUL_CONST]
+        assert factors in ([], [(Kind.MUL_CONST, bits(total))])
+        found = found[: len(wanted)]
+    assert sorted(found, key=str) == sorted(wanted, key=str)
+    assert sum(o.kind in (merges[0], merges[1], merges[2]) for o in schedule.path) >= (len(kinds) - 1).bit_length()
+
+
+@pytest.mark.parametrize(("merge", "dsp"), [(Merge.AVERAGE, 1), (Merge.MUL, 3)])
+def test_three_operands_of_16_bits_take_the_multipliers_that_fit(merge, dsp):
+    case = Case(Elementwise(merge), [FixedType(16, 6)] * 3, [(1,)] * 3, FixedType(16, 6), NOISE)
+    found = estimate([("merge", case.op.schedule(case.xs, case.result))], find_part("xcu50"), 5.0)
+    assert found.dsp == dsp

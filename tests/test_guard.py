@@ -230,7 +230,7 @@ def test_calibration_data_that_no_type_holds(tmp_path):
     graph = builder.build([builder.add("y", Relu(), [builder.add("x", Input((2,)))])])
     np.save(tmp_path / "x.npy", [[1e200, 0]])
     data = load_inputs([tmp_path / "x.npy"], {"x": (2,)})
-    with pytest.raises(DataError, match=r"x: The calibration data reaches 1e\+200"):
+    with pytest.raises(DataError, match=r"x: Its calibration data reaches 1e\+200"):
         nn2hls.convert(graph, calibration=data)
 
 

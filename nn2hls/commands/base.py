@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -97,6 +98,15 @@ _IN_PLACE: dict[str, tuple[str, type, str]] = {
     "max-width": ("BITS", str, "no derived type is wider"),
     "target-sqnr": ("DB", str, "signal to rounding noise that derived types keep"),
 }
+
+
+def plan_command(args: Namespace) -> str:
+    """The command line that picks reuse factors for the same design, so that its part holds it."""
+    words = ["nn2hls", "plan", str(args.config)]
+    for option in options_given(args):
+        if option != "--reuse":
+            words += [option, str(getattr(args, option[2:].replace("-", "_")))]
+    return f"`{shlex.join([*words, '--fit'])}`"
 
 
 def worker_arguments(parser: ArgumentParser) -> None:

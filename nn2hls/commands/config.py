@@ -87,8 +87,9 @@ def _agree(args: Namespace, config: Config, graph: Graph) -> tuple[Config, str]:
 
 def _explain(config: Config, graph: Graph, layer: str, found: tuple[str, ...]) -> Result:
     """Where the types and settings of one layer, or of all, come from."""
-    from nn2hls.commands.types import layer_rows, layer_table, setting_rows, type_rows
+    from nn2hls.commands.types import setting_rows, type_rows
     from nn2hls.design import convert
+    from nn2hls.design_text import layer_rows, layer_table
     from nn2hls.errors import suggest
     from nn2hls.text import table
 

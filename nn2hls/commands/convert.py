@@ -5,27 +5,36 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, config_arguments, make_design
-from nn2hls.commands.types import layer_rows, layer_table
+from nn2hls.commands.base import Command, Result, config_arguments, make_design, plan_command
+from nn2hls.errors import LimitError
 
 
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder of the project (default: OutputDir of CONFIG)")
+    parser.add_argument("--force", action="store_true", help="write even what takes twice the part or 50,000 lines of C++")
 
 
 def _run(args: Namespace) -> Result:
     from nn2hls import savings
+    from nn2hls.design_text import layer_rows, layer_table
+    from nn2hls.estimate_fit import does_not_fit
     from nn2hls.text import plural
 
     design = make_design(args)
-    written = design.write(args.output or design.config.output_dir)
+    plan = plan_command(args)
+    if not args.force and (what := design.oversize()):
+        raise LimitError(what, fix=f"{plan} picks reuse factors that fit, if any do; --force writes it as it is.")
+    written = design.write(args.output or design.config.output_dir, force=True)
     layers = layer_rows(design)
     text = layer_table(layers)
     saved = savings.savings(design.sizer, design.float_graph)
     text += "\n" + savings.text(saved) if saved else ""
+    short = does_not_fit(design.estimate(), plan)
+    text += f"\n{short}\n" if short else ""
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"
-    return Result({"output_dir": str(written), "layers": layers, "savings": savings.document(saved)}, text, design.notes)
+    document = {"output_dir": str(written), "layers": layers, "savings": savings.document(saved)}
+    return Result({**document, "fits": not short}, text, design.notes)
 
 
 COMMAND = Command("convert", "turn a model into an HLS project", _arguments, _run)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from nn2hls.commands.base import Command, Result, config_arguments, make_design
+from nn2hls.commands.base import Command, Result, config_arguments, make_design, plan_command
 
 
 def _run(args: Namespace) -> Result:
     design = make_design(args)
     found = design.estimate()
-    return Result(found.to_dict(), found.text(), design.notes)
+    return Result(found.to_dict(), found.text(plan_command(args)), design.notes)
 
 
 def _arguments(parser: ArgumentParser) -> None:

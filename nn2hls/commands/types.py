@@ -1,9 +1,8 @@
-"""The types of a design and where they come from, for ``convert`` and ``config --explain``."""
+"""The types of a layer and where they come from, for ``config --explain``."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,32 +11,6 @@ if TYPE_CHECKING:
     from nn2hls.ir import Node
 
 Row = dict[str, Any]
-
-
-def layer_rows(design: Design) -> list[Row]:
-    """A row per layer: name, op, shape, type, level and why."""
-    rows = []
-    for node in design.graph:
-        reasons = design.types.get(node.name)
-        rows.append(
-            {
-                "name": node.name,
-                "op": type(node.op).__name__,
-                "shape": list(node.shape),
-                "type": str(node.type),
-                "level": reasons[0].level if reasons else "sound",
-                "why": reasons[0].why if reasons else "constant",
-            }
-        )
-    return rows
-
-
-def layer_table(rows: Sequence[Row]) -> str:
-    """The same for people."""
-    from nn2hls.text import table
-
-    head = ["layer", "op", "shape", "type", "level", "why"]
-    return table(head, [[r["name"], r["op"], "x".join(map(str, r["shape"])), r["type"], r["level"], r["why"]] for r in rows])
 
 
 def type_rows(design: Design, node: Node) -> list[Row]:

@@ -123,6 +123,7 @@ class Op:
     arity: ClassVar[int | None] = 1  # number of operands; None: any number from one
     overwrites: ClassVar[bool] = False  # its kernel takes a third argument, the array for the result, which may be its operand
     pointwise: ClassVar[bool] = False  # each element of the result depends on the operands' elements at its place alone
+    moves: ClassVar[bool] = False  # each element of the result is an element of an operand, whatever the values are
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
 
     def infer(self, shapes: Sequence[Shape], where: str) -> Shape:

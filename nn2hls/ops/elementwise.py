@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -27,7 +28,7 @@ from nn2hls.ops.parts import (
     signed_width,
     simple_call,
 )
-from nn2hls.ranges import Range, ints, round_constant
+from nn2hls.ranges import Range, ints, round_constant, width_of
 from nn2hls.schedule import Kind, Operator, Schedule
 
 
@@ -133,19 +134,43 @@ class Elementwise(Op):
         return run
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        exact, depth = self.exact(xs), (len(xs) - 1).bit_length()
-        w = exact.width
-        choose = (Operator(Kind.COMPARE, (w,)), Operator(Kind.SELECT, (w, 2)))
-        special = {Merge.MUL: (Operator(Kind.MUL, (xs[0].width, xs[-1].width)),), Merge.MAX: choose, Merge.MIN: choose}
-        each = special.get(self.merge, (Operator(Kind.ADD, (w,)),))
-        one = pointwise_schedule(exact.lo.size, multiplier(w, np.array(self._factor(len(xs))[0])), exact, result)
-        merges = exact.lo.size * (len(xs) - 1)
+        exact = self.exact(xs)
+        total, merges, path = self._tree(xs)
+        factor = np.array(self._factor(len(xs))[0])
+        one = pointwise_schedule(exact.lo.size, multiplier(total.width, factor), exact, result)
+        each = Counter(merges)
         return Schedule(
-            operators=(*(Operator(o.kind, o.widths, merges) for o in each), *one.operators),
-            path=(*(each * depth), *one.path),
+            operators=(*(Operator(o.kind, o.widths, n * exact.lo.size) for o, n in each.items()), *one.operators),
+            path=(*path, *one.path),
             results=one.results,
-            products=merges if self.merge is Merge.MUL else 0,
+            products=exact.lo.size * (len(xs) - 1) if self.merge is Merge.MUL else 0,
         )
+
+    def _tree(self, xs: Sequence[Range]) -> tuple[Range, list[Operator], tuple[Operator, ...]]:
+        """The operands merged in pairs, level by level, each as wide as its own values: (total, operators, longest chain)."""
+        up, merges = self._ups(xs)[0], list[Operator]()
+        values: list[tuple[Range, tuple[Operator, ...]]] = [
+            (Range(x.lo << u, x.hi << u, 0), ()) for x, u in zip(xs, up, strict=True)
+        ]
+        pair = Elementwise(Merge.ADD if self.merge is Merge.AVERAGE else self.merge)
+        while len(values) > 1:
+            level = []
+            for (a, before_a), (b, before_b) in zip(values[::2], values[1::2], strict=False):
+                merged = pair.exact([a, b])
+                steps = pair._merge_operators(a, b, merged)
+                merges += steps
+                level.append((merged, (*max(before_a, before_b, key=len), *steps)))
+            values = level + values[len(level) * 2 :]
+        ((total, path),) = values
+        return total, merges, path
+
+    def _merge_operators(self, a: Range, b: Range, merged: Range) -> tuple[Operator, ...]:
+        if self.merge is Merge.MUL:
+            return (Operator(Kind.MUL, (a.width, b.width)),)
+        if self.merge in (Merge.MAX, Merge.MIN):
+            both = width_of(min(a.low, b.low), max(a.high, b.high))
+            return Operator(Kind.COMPARE, (both,)), Operator(Kind.SELECT, (merged.width, 2))
+        return (Operator(Kind.ADD, (merged.width,)),)
 
     def call(self, xs: Sequence[Range], result: FixedType) -> Call:
         check_operands(len(xs))

@@ -63,6 +63,7 @@ class Reshape(Op):
     """The same values in another shape ``size`` (without batch axis), in row-major order. Flatten is a Reshape to one axis."""
 
     size: Shape
+    moves: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if math.prod(shapes[0]) != math.prod(self.size):
@@ -104,6 +105,7 @@ class Concatenate(Op):
 
     axis: int = 0
     arity: ClassVar[int | None] = None
+    moves: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         first = shapes[0]
@@ -168,6 +170,7 @@ class Transpose(Op):
     """Axes in another order: result axis k is operand axis ``axes[k]`` (without batch axis)."""
 
     axes: tuple[int, ...]
+    moves: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if sorted(self.axes) != list(range(len(shapes[0]))):

@@ -60,7 +60,9 @@ class Provenance:
         word: ``result``, or the word of the config for a type inside the layer (``weight``, ``accum``, ``table`` ...).
         type: The type.
         level: ``sound``: holds every value for any input of the input type. ``calibrated``: held all calibration data with a
-            bit to spare, saturates beyond. ``given``: the user's. ``default``: of an input that nothing is known about.
+            bit to spare, saturates beyond. ``guessed``: the same of seeded inputs, with two bits to spare, because there is no
+            data and what holds every value leaves too few fraction bits. ``given``: the user's. ``default``: of an input that
+            nothing is known about.
         why: Which bits come from where.
     """
 
@@ -80,6 +82,7 @@ class Context:
         notes: What passes tell the user, in order.
         signals: Float statistics of every node where the caller has them already; None: resolve-types measures.
         types: Where the types of each node come from, the result first; ``resolve_types`` fills it.
+        warnings: Those of the notes that the user must know, because answers suffer.
     """
 
     settings: Callable[[Node], LayerSettings]
@@ -87,6 +90,12 @@ class Context:
     notes: list[str] = field(default_factory=list)
     signals: Mapping[str, Any] | None = None
     types: dict[str, tuple[Provenance, ...]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Keep a note that the user must know."""
+        self.notes.append(text)
+        self.warnings.append(text)
 
 
 @dataclass(frozen=True)

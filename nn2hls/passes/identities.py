@@ -16,7 +16,7 @@ def drop_identities(graph: Graph, context: Context) -> Graph:
     gone: dict[str, str] = {}
     for node in graph:
         if _is_identity(graph, node) and not context.settings(node).own_type:
-            gone[node.name] = node.inputs[0]
+            gone[node.name] = gone.get(node.inputs[0], node.inputs[0])
     return _show_in_operand(graph, gone).without(gone)
 
 
@@ -24,8 +24,6 @@ def _show_in_operand(graph: Graph, gone: dict[str, str]) -> Graph:
     """Let operands of removed nodes stand for their layers in traces, where that place is free."""
     shows: dict[str, str] = {}
     for name, operand in gone.items():
-        while operand in gone:
-            operand = gone[operand]
         key = graph[name].origin.trace_key
         if key and not graph[operand].origin.trace_key:
             shows[operand] = key

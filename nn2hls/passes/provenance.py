@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ _WORDS = {
     "exp": ("exp_table",),
     "inverse": ("inv_table",),
 }
+_SURE_FIRST = ("sound", "given", "default", "calibrated", "guessed")
 _DERIVED = {"accum": "holds every partial sum exactly", "address": "the address of the table"}
 
 
@@ -44,10 +45,23 @@ def given_input(kind: FixedType, settings: LayerSettings) -> Provenance:
     return Provenance("result", kind, "given", f"set at {settings.sources.get('result', 'the config')}")
 
 
-def same_type(operand: Node, types: Mapping[str, tuple[Provenance, ...]]) -> tuple[Provenance, ...]:
-    """A layer that only moves values has the type of its operand."""
-    level = types[operand.name][0].level if operand.name in types else "sound"
-    return (Provenance("result", operand.result_type, level, f"that of {operand.name}"),)
+def moved(operands: Sequence[Node], types: Mapping[str, tuple[Provenance, ...]]) -> Provenance:
+    """A layer that only moves values has the type that holds all values of its operands exactly: theirs where they have one."""
+    names = " and ".join(dict.fromkeys(o.name for o in operands)) if len(operands) < 3 else f"{len(operands)} operands"
+    levels = [types[o.name][0].level if o.name in types else "sound" for o in operands]
+    level = max(levels, key=_SURE_FIRST.index)
+    return Provenance("result", common_type([o.result_type for o in operands]), level, f"that of {names}")
+
+
+def common_type(kinds: Sequence[FixedType]) -> FixedType:
+    """The narrowest type that holds the values of all: the type itself, with its modes, where all are equal."""
+    first, *others = kinds
+    if all(kind == first for kind in others):
+        return first
+    signed = any(kind.signed for kind in kinds)
+    integer = max(kind.integer - kind.signed for kind in kinds) + signed
+    fraction = max(kind.fraction for kind in kinds)
+    return FixedType(integer + fraction, integer, signed)
 
 
 def given_result(kind: FixedType, exact: Range, settings: LayerSettings) -> Provenance:

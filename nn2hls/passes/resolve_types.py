@@ -7,47 +7,26 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from nn2hls.errors import DataError, TypeResolutionError
 from nn2hls.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.ir import Const, Graph, Node
-from nn2hls.ops import Constant, Dense, Input, Reshape, Softmax, Strategy, Table, Transpose
+from nn2hls.ops import Constant, Dense, Input, Softmax, Strategy, Table
 from nn2hls.ops.base import Hints
 from nn2hls.passes.base import Context, LayerSettings, Provenance
-from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, same_type
+from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, moved
 from nn2hls.passes.rounded import rounded
+from nn2hls.passes.signals import Signal, measure
 from nn2hls.passes.unused import Words, unused
 from nn2hls.ranges import Range, constant_type, ints, round_constant
-from nn2hls.reference import run_float
 from nn2hls.text import plural
 
 DEFAULT_INPUT = FixedType(16, 6, True, Rounding.RND, Overflow.SAT)
-SAMPLES = 512  # events that measure the signal of each layer
-SAMPLE_VALUES = 1 << 24  # of all layers; of large networks fewer events are drawn
-
-
-@dataclass(frozen=True)
-class Signal:
-    """Float statistics of one value: root mean square, spread around the mean of each element, smallest and largest."""
-
-    rms: float
-    spread: float
-    low: float
-    high: float
-
-    @property
-    def integer(self) -> int:
-        """Integer bits, without sign, of the range seen and one more; of a value that was never zero alone."""
-        return math.frexp(max(abs(self.low), abs(self.high)))[1] + 1
-
-    def bits(self, integer: int) -> str:
-        """Why a calibrated type has its integer bits."""
-        return f"{plural(integer, 'integer bit')}: data {self.low:.3g}..{self.high:.3g}, 1 to spare"
+LISTED = 4  # names in a warning
+BIASED = 2  # bits: fewer than three are not worth a rounding
 
 
 def resolve_types(graph: Graph, context: Context) -> Graph:
-    """Resolve types in topological order by the rules of docs/fixed-point.md."""
+    """Resolve types in topological order by the rules of docs/precision.md."""
     signals = measure(graph, context) if context.signals is None else context.signals
     done: dict[str, Node] = {}
     ranges: dict[str, Range] = {}
@@ -59,29 +38,10 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
             raise TypeResolutionError(
                 what, where=node.origin.layer or node.name, fix="Give it types of another size."
             ) from error
-        context.notes += rounded(node, typed)
+        rounded(node, typed, context)
         done[node.name], ranges[node.name] = typed, values
+    _tell_guesses(context)
     return Graph(tuple(done.values()), graph.outputs)
-
-
-def measure(graph: Graph, context: Context) -> Mapping[str, Signal]:
-    """Statistics of every value on the calibration data, or on seeded standard normal events without any."""
-    if context.calibration is not None:
-        inputs = [np.asarray(x, dtype=np.float64) for x in context.calibration]
-    else:
-        rng = np.random.default_rng(0)
-        events = max(1, min(SAMPLES, SAMPLE_VALUES // max(1, sum(math.prod(n.shape) for n in graph))))
-        inputs = [rng.standard_normal((events, *n.shape)) for n in graph.inputs]
-    values = run_float(graph, inputs, [n.name for n in graph])
-    return {name: _signal(v) for name, v in values.items()}
-
-
-def _signal(v: np.ndarray) -> Signal:
-    if not v.size:
-        return Signal(0.0, 0.0, 0.0, 0.0)
-    return Signal(
-        float(np.sqrt(np.mean(np.square(v)))), float(np.sqrt(np.mean(np.var(v, axis=0)))), float(v.min()), float(v.max())
-    )
 
 
 def _resolve(
@@ -94,16 +54,16 @@ def _resolve(
         why = given_input(given, settings) if given else _input_type(node, signal, settings, context)
         context.types[node.name] = (why,)
         return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape)
-    noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0)
+    noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
     if isinstance(node.op, Constant):
         kind = given or constant_type(node.op.value.array, noise, settings.max_width)
         context.types[node.name] = (constant_result(node.op.value.array, kind, settings),)
         return _constant(node, kind)
     xs = [ranges[o.name] for o in operands]
-    if isinstance(node.op, Reshape | Transpose) and not settings.own_type:
-        kind = operands[0].result_type
-        context.types[node.name] = same_type(operands[0], context.types)
-        return dataclasses.replace(node, type=kind), node.op.exact(xs)
+    if node.op.moves and not settings.own_type:
+        context.types[node.name] = (moved(operands, context.types),)
+        typed = dataclasses.replace(node, type=context.types[node.name][0].type)
+        return typed, node.op.exact(xs)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     op = node.op.resolve(xs, hints)
     context.notes += unused(node, settings, hints.given)
@@ -154,49 +114,94 @@ def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Co
         fix = "Give data of real events, or name the type of this input."
         raise DataError("Its calibration data is zero everywhere, which says nothing about its type.", where=node.name, fix=fix)
     signed = signal.low < 0
-    integer = signal.integer + signed
-    noise = 10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms)
+    integer = signal.integer(_CALIBRATED.spare) + signed
+    noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms), 2.0**-1000)
     fraction = math.ceil(-math.log2(noise * math.sqrt(12)))
     width = min(max(integer + fraction, 1 + signed), settings.max_width)
     if width < integer + fraction:
-        context.notes.append(
-            f"{node.name}: {integer} integer bits leave {width - integer} of the {fraction} fraction bits wanted "
-            f"within {width} bits; a larger MaxWidth gives them back."
-        )
+        _starved(node, integer, width - integer, fraction, settings, context)
     kind = FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
-    why = f"{signal.bits(integer)}; {fraction_bits(kind.fraction, fraction, settings)}"
+    why = f"{signal.bits(integer, _CALIBRATED.spare, _CALIBRATED.source)}; {fraction_bits(kind.fraction, fraction, settings)}"
     return Provenance("result", kind, "calibrated", why)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What integer bits that are not sound were measured on: the level, its word for people, the bits to spare."""
+
+    level: str
+    source: str
+    spare: int
+
+
+_CALIBRATED = _Measured("calibrated", "data", 1)
+_GUESSED = _Measured("guessed", "seeded inputs", 2)  # they are not the user's data: one bit more
 
 
 def _result_type(
     node: Node, exact: Range, signal: Signal, step: float, settings: LayerSettings, context: Context
 ) -> Provenance:
-    """The sound interval, or with calibration data the range seen plus one bit; the fewest fraction bits below ``step``."""
-    fraction = min(math.ceil(-math.log2(step)), exact.fraction)
+    """The fewest fraction bits below ``step``, and the integer bits of :func:`_measured`, else of the sound interval."""
+    wanted = fraction = _wanted(exact, step, settings)
     sound = width = _sound_width(exact, fraction)
-    signed = exact.signed
-    overflow = Overflow.WRAP
-    if context.calibration is not None and signal.rms:
-        seen = signal.integer + signed
-        if seen + fraction < width:
-            width, overflow = max(seen + fraction, 1 + signed), Overflow.SAT
-    wanted = fraction
+    measured = _measured(exact, signal, wanted, sound, settings, context)
+    if measured is not None:
+        width = max(signal.integer(measured.spare) + exact.signed + fraction, 1 + exact.signed)
     while width > settings.max_width:  # rounding can carry the sound ends into one more bit
         fraction -= width - settings.max_width
-        width = settings.max_width if overflow is Overflow.SAT else _sound_width(exact, fraction)
+        width = settings.max_width if measured else _sound_width(exact, fraction)
     if fraction < wanted:
-        context.notes.append(
-            f"{node.name}: {width - fraction} integer bits leave {fraction} of the {wanted} fraction bits wanted "
-            f"within {settings.max_width} bits; calibration data or a larger MaxWidth gives them back."
-        )
+        _starved(node, width - fraction, fraction, wanted, settings, context)
     rounding = Rounding.RND if fraction < exact.fraction else Rounding.TRN
-    kind = FixedType(width, width - fraction, signed, rounding, overflow)
-    if overflow is Overflow.SAT:
-        level, bits = "calibrated", f"{signal.bits(kind.integer)}, sound: {sound - wanted}"
-    else:
-        level = "sound"
-        bits = f"{plural(kind.integer, 'integer bit')}: any input gives {exact.real_low:.3g}..{exact.real_high:.3g}"
-    return Provenance("result", kind, level, f"{bits}; {fraction_bits(fraction, wanted, settings, whole=exact.fraction)}")
+    overflow = Overflow.SAT if measured else Overflow.WRAP
+    kind = FixedType(width, width - fraction, exact.signed, rounding, overflow)
+    bits = f"{plural(kind.integer, 'integer bit')}: any input gives {exact.real_low:.3g}..{exact.real_high:.3g}"
+    if measured is not None:
+        bits = f"{signal.bits(kind.integer, measured.spare, measured.source)}, sound: {sound - wanted}"
+    why = f"{bits}; {fraction_bits(fraction, wanted, settings, whole=exact.fraction)}"
+    return Provenance("result", kind, measured.level if measured else "sound", why)
+
+
+def _wanted(exact: Range, step: float, settings: LayerSettings) -> int:
+    """The fewest fraction bits below ``step``; all where that would drop one or two that there is room for.
+
+    Rounding so few bits off half up errs by up to a quarter of a step on average, and such errors of many layers add up.
+    """
+    fraction = math.ceil(-math.log2(step))
+    kept = exact.fraction - fraction <= BIASED and _sound_width(exact, exact.fraction) <= settings.max_width
+    return exact.fraction if kept else min(fraction, exact.fraction)
+
+
+def _measured(
+    exact: Range, signal: Signal, fraction: int, sound: int, settings: LayerSettings, context: Context
+) -> _Measured | None:
+    """What gives the integer bits in place of the sound interval: data, or a guess where that would cost fraction bits.
+
+    Without data a sound type that fits is kept, however much wider it is than a guess.
+    """
+    measured = _GUESSED if context.calibration is None else _CALIBRATED
+    if not signal.rms or (measured is _GUESSED and sound <= settings.max_width):
+        return None
+    return measured if signal.integer(measured.spare) + exact.signed + fraction < sound else None
+
+
+def _starved(node: Node, integer: int, kept: int, wanted: int, settings: LayerSettings, context: Context) -> None:
+    """Say that a type has fewer fraction bits than its target asks for, and what gives them back."""
+    mend = "a larger MaxWidth gives" if context.calibration is not None else "calibration data or a larger MaxWidth gives"
+    context.warn(
+        f"{node.name}: {plural(integer, 'integer bit')} leave {kept} of the {wanted} fraction bits wanted "
+        f"within {settings.max_width} bits; {mend} them back."
+    )
+
+
+def _tell_guesses(context: Context) -> None:
+    """One warning for all types that are guessed."""
+    names = [name for name, (result, *_) in context.types.items() if result.level == "guessed"]
+    if not names:
+        return
+    shown = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else "")
+    text = f"{shown}: guessed from seeded inputs, saturating beyond: types for any input would lose fraction bits to MaxWidth."
+    context.warn(f"{text} Calibration data gives ranges that are known; a larger MaxWidth makes room for any input.")
 
 
 def _sound_width(exact: Range, fraction: int) -> int:

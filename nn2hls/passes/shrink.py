@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,16 +99,43 @@ def _same(graph: Graph, flow: Flow, ranges: Mapping[str, Range]) -> Channels:
         if isinstance(node.op, Dense) and node.op.narrowed(ranges[node.inputs[0]]):
             held += node.inputs
         apart |= {name: np.arange(_size(graph[name])) for name in held}
-    while True:
-        same: dict[str, np.ndarray] = {}
-        for node in graph:
-            same[node.name] = _first(np.vstack([*_keys(node, flow[node.name] or (), same), apart[node.name]]))
-        before = dict(apart)
-        for node in reversed(graph.nodes):
-            for name, at in flow[node.name] or ():
-                apart[name] = _first(np.vstack([same[node.name][at], apart[name]]))
-        if all(np.array_equal(apart[n], before[n]) for n in apart):
-            return same
+    same: dict[str, np.ndarray] = {}
+    todo = _Agenda(graph)
+    for node in todo:
+        found = _first(np.vstack([*_keys(node, flow[node.name] or (), same), apart[node.name]]))
+        if node.name in same and np.array_equal(found, same[node.name]):
+            continue
+        same[node.name] = found
+        todo.add(user.name for user in graph.users[node.name])
+        for name, at in flow[node.name] or ():
+            told = _first(np.vstack([found[at], apart[name]]))
+            if not np.array_equal(told, apart[name]):
+                apart[name] = told
+                todo.add([name])
+    return same
+
+
+class _Agenda:
+    """The nodes of a graph in topological order, and again those that are added while it runs: no sweep over all of them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._place = {n.name: k for k, n in enumerate(graph)}
+        self._waiting = set(range(len(graph.nodes)))
+        self._heap = list(range(len(graph.nodes)))
+
+    def add(self, names: Iterable[str]) -> None:
+        """Visit these, once more if they were visited."""
+        for place in (self._place[name] for name in names):
+            if place not in self._waiting:
+                self._waiting.add(place)
+                heapq.heappush(self._heap, place)
+
+    def __iter__(self) -> Iterator[Node]:
+        while self._heap:
+            place = heapq.heappop(self._heap)
+            self._waiting.discard(place)
+            yield self._graph.nodes[place]
 
 
 def _keys(node: Node, links: Links, same: Channels) -> Iterator[np.ndarray]:
@@ -166,16 +194,20 @@ def _kept(graph: Graph, flow: Flow, wanted: Channels) -> Channels:
     """The channels that stay: the wanted ones, those that stand beside a wanted one, and at least one."""
     whole = {name for n in graph for name in _whole_operands(n, flow)} | {n for n, links in flow.items() if links is None}
     kept = {name: here | (name in whole) for name, here in wanted.items()}
-    while True:
-        count = sum(int(k.sum()) for k in kept.values())
-        for node in graph:
-            here = kept[node.name]
-            here[0] |= not here.any()
-            for name, at in flow[node.name] or ():
-                kept[name] |= here[at].any(axis=0)
-                here[at[:, kept[name]]] = True
-        if count == sum(int(k.sum()) for k in kept.values()):
-            return kept
+    todo = _Agenda(graph)
+    for node in todo:
+        here = kept[node.name]
+        before = here.copy()
+        here[0] |= not here.any()
+        for name, at in flow[node.name] or ():
+            more = kept[name] | here[at].any(axis=0)
+            if not np.array_equal(more, kept[name]):
+                kept[name] = more
+                todo.add([name, *(user.name for user in graph.users[name])])
+            here[at[:, kept[name]]] = True
+        if not np.array_equal(here, before):
+            todo.add([node.name, *(user.name for user in graph.users[node.name])])
+    return kept
 
 
 def _constant(node: Node, ranges: Mapping[str, Range]) -> np.ndarray:

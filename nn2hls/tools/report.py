@@ -86,7 +86,7 @@ class Check:
     interval: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BuildReport:
     """What a tool made of a project.
 
@@ -114,6 +114,16 @@ class BuildReport:
     layers: Mapping[str, tuple[Figures, ...]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        verdicts = {True: "ok", False: "FAILED", None: "not run"}
+        steps = ", ".join(f"{s.name} {verdicts[s.ok]}" for s in self.steps)
+        return f"<BuildReport {self.tool}: {steps or 'nothing run'}; {self.folder}>"
+
+    def __str__(self) -> str:
+        from nn2hls.tools.build_text import build_text
+
+        return build_text(self).rstrip()
 
     @property
     def ok(self) -> bool:
