@@ -101,8 +101,9 @@ def _text(file: BinaryIO, path: Path) -> np.ndarray:
             width = -1  # names
             continue
         if not events:
+            if not width:
+                _suspect(words, where)
             width = len(words)
-            _suspect(words, where)
         wrong = next((k for k, word in enumerate(words) if not is_number(word)), None)
         if wrong is not None:
             raise DataError(*_reason(words[wrong], events + 1), where=f"{where}, column {wrong + 1}")

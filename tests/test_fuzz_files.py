@@ -19,7 +19,7 @@ MUTANTS = 300
 
 @pytest.fixture(scope="module")
 def mutants(tmp_path_factory):
-    return Mutants(0, tmp_path_factory.mktemp("fuzz"))
+    return Mutants(6, tmp_path_factory.mktemp("fuzz"))
 
 
 def test_mutants_are_answered_or_refused(mutants):

@@ -207,11 +207,12 @@ def test_a_gap_in_a_table_of_tabs(tmp_path):
         load(tmp_path / "x.tsv")
 
 
+@pytest.mark.filterwarnings("error")
 def test_tables_as_programs_write_them(tmp_path):
     for name, text in (
         ("x.csv", "a,b,c\n1,2, 3\n 4,5,6\n"),
         ("x.csv", "1_1,1_2,1_3\n1,2,3\n4,5,6\n"),
-        ("x.dat", "  1 2   3\n4\t5 6\n"),
+        ("x.dat", "  1 2   3e0\n4\t5 6\n"),
         ("x.tsv", "a\tb\tc\n1\t2\t3\n4\t5\t6"),
         ("x.txt", "\ufeff# note\r\n+1. 2e0 .3e1\r\n\r\n4 5 6\r\n"),
     ):
