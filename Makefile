@@ -5,10 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+FUZZ_SECONDS ?= 3600
+FUZZ_SEED ?= $(shell date +%Y%m%d)
 CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format bench docs clean
+.PHONY: help demo test fuzz lint types format bench docs clean
 
 help: ## this list
 	@echo "nn2hls: trained neural networks to verified, sized FPGA designs"; echo
@@ -20,6 +22,11 @@ demo: $(STAMPS)/demo ## convert, emulate, compare, size, compile and verify a je
 
 test: $(STAMPS)/test ## all tests (installs PyTorch, TensorFlow, Keras, ONNX; ARGS="-k name" selects)
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+fuzz: $(STAMPS)/test ## random networks, damaged files and tests for hours, with new seeds (FUZZ_SECONDS=3600 FUZZ_SEED=1)
+	$(BIN)/python -m tests.fuzz numbers --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	$(BIN)/python -m tests.fuzz files --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	NN2HLS_HYPOTHESIS=fuzz $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(STAMPS)/dev types ## ruff, clang-format and the strict type checker; changes nothing
 	$(BIN)/ruff check .

@@ -6,11 +6,8 @@ import argparse
 import os
 import sys
 
-# Before NumPy is loaded: one thread, for nn2hls and plain NumPy alike, because threads of a busy machine wait for each other.
-THREADS = os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-from benchmarks import seeds, tagger, wide  # noqa: E402
-from benchmarks.measure import Row, table  # noqa: E402
+from benchmarks import seeds, tagger, wide
+from benchmarks.measure import Row, table
 
 PARTS = {
     "predict": tagger.predict_rows,
@@ -34,7 +31,7 @@ def main() -> int:
     for name in chosen:
         print(f"measuring: {name}", file=sys.stderr)
         rows += PARTS[name]()
-    print(f"BLAS threads: {THREADS}; other work on the machine: load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
+    print(f"other work on the machine: load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
     print(table(rows))
     return 0 if all(row.met for row in rows) else 1
 

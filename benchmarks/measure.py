@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,31 +46,38 @@ def fastest(*runs: Callable[[], object], times: int = 5) -> list[float]:
     return best
 
 
+def pairs(ours: Callable[[], object], theirs: Callable[[], object], times: int = 15) -> tuple[float, float, float]:
+    """(median of the ratios, median seconds of each) of runs in turn: what else the machine does disturbs both of a pair."""
+    taken = np.array([fastest(ours, theirs, times=1) for _ in range(times)])
+    return float(np.median(taken[:, 0] / taken[:, 1])), *(float(v) for v in np.median(taken, axis=0))
+
+
 def children_cpu() -> float:
     """CPU seconds of all child processes so far."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def python(*arguments: str, cwd: Path = ROOT) -> tuple[str, float, float]:
-    """Run ``python ARGUMENTS`` to its end: (standard output, wall seconds, CPU seconds).
+def python(*arguments: str, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> tuple[str, float, float]:
+    """Run ``python ARGUMENTS`` to its end, with further variables: (standard output, wall seconds, CPU seconds).
 
     Raises:
         SystemExit: It failed; its own message is printed.
     """
     before, start = children_cpu(), time.perf_counter()
-    done = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    variables = {**os.environ, **(environment or {})}
+    done = subprocess.run([sys.executable, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
     wall, cpu = time.perf_counter() - start, children_cpu() - before
     if done.returncode:
         raise SystemExit(f"python {' '.join(arguments)}\n{done.stdout}{done.stderr}")
     return done.stdout, wall, cpu
 
 
-def measured_apart(function: str, *arguments: object) -> float:
-    """The number that ``benchmarks.MODULE:FUNCTION(*arguments)`` prints in a process of its own."""
+def measured_apart(function: str, *arguments: object, **environment: str) -> Any:
+    """What ``benchmarks.MODULE:FUNCTION(*arguments)`` answers in a process of its own with these variables."""
     module, name = function.split(":")
     call = f"from benchmarks.{module} import {name}; import json; print(json.dumps({name}(*{json.dumps(arguments)})))"
-    return float(python("-c", call)[0].splitlines()[-1])
+    return json.loads(python("-c", call, environment=environment)[0].splitlines()[-1])
 
 
 def table(rows: list[Row]) -> str:

@@ -127,8 +127,12 @@ class _Lowering:
         known = tuple(o for o in operands if o is not None)
         if len(known) < len(operands):
             return (None,)
+        site = Site(self.builder, self.names, layer, known, self.names.take(layer))
         try:
-            return (self.prepared[layer](Site(self.builder, self.names, layer, known, self.names.take(layer))),)
+            result = self.prepared[layer](site)
+            if result in [o for o in operands if isinstance(o, str)]:
+                self.builder.dropped(self.names.base(layer), result)
+            return (result,)
         except UnsupportedError as error:
             self.problems[layer] = error.what
             return (None,)

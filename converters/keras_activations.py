@@ -13,6 +13,7 @@ from nn2hls.converters.keras_model import Layer, foreign
 from nn2hls.errors import UnsupportedError, suggest
 from nn2hls.guard import shortened
 from nn2hls.ir import Const, Shape
+from nn2hls.known_layers import QUANTISED_ACTIVATIONS, not_offered
 from nn2hls.ops import (
     Clip,
     Function,
@@ -90,7 +91,9 @@ def named(name: str, layer: Layer) -> Activation:
         op = hard_sigmoid(layer)
         return Activation(name, lambda shape: (op,))
     if name in REFUSED:
-        raise UnsupportedError(f"activation '{name}' is not supported yet")
+        raise UnsupportedError(f"activation {not_offered('activation', name)}")
+    if name.partition("(")[0] in QUANTISED_ACTIVATIONS:
+        raise UnsupportedError(f"quantised activations (QKeras) such as '{name[:80]}' are not offered yet")
     hint = suggest(name, [*PLAIN, *OTHERS])
     raise UnsupportedError(f"'{name[:80]}' is not an activation of Keras; functions of your own are not run. {hint}".rstrip())
 

@@ -49,12 +49,12 @@ def read(path: str | os.PathLike[str], weights: str | os.PathLike[str] | None = 
     """
     main = _read_any(Path(path))
     if main.config is None:
-        fix = "Give the model's JSON too: load('model.json', weights='weights.h5')."
+        fix = "Name the model's .json file as the model, and this one as its weights: KerasJson and KerasH5 in a config."
         raise ModelError("The file holds weights and no model.", where=str(path), fix=fix)
     arrays = _read_any(Path(weights)).weights if weights is not None else main.weights
     if arrays is None:
         place = str(weights if weights is not None else path)
-        fix = "Give the weights' file: load('model.json', weights='weights.h5'), in the config file KerasH5."
+        fix = "Name the file with its weights as well: KerasH5 in a config."
         raise ModelError("The file holds no weights.", where=place, fix=fix)
     version = (
         main.version or str(main.config.get("keras_version") or "") or ("3" if "module" in main.config else arrays.version)

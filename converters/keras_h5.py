@@ -13,6 +13,7 @@ import numpy as np
 
 from nn2hls.converters import apart
 from nn2hls.errors import ModelError
+from nn2hls.extras import missing
 from nn2hls.guard import MAX_LAYERS, MAX_VALUES, Guard
 
 MAX_GROUPS = 100_000  # groups and lists of weights of a file
@@ -51,8 +52,8 @@ def read_h5(source: Path | bytes, where: str) -> tuple[str | None, Weights]:
     try:
         import h5py  # type: ignore[import-untyped] # noqa: F401
     except ImportError:
-        fix = "Install it with: pip install 'nn2hls[keras]'"
-        raise ModelError("Keras weights are HDF5, which needs the package h5py.", where=where, fix=fix) from None
+        what = "Keras weights are HDF5, which needs the package h5py."
+        raise ModelError(what, where=where, fix=missing("keras")) from None
     if isinstance(source, bytes):
         size = len(source)
     else:

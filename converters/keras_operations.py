@@ -235,7 +235,9 @@ def tf_function(layer: Layer) -> Prepared:
     """TFOpLambda, which Keras 2.4 and later write for ``x * 2`` and for functions of TensorFlow."""
     function = layer.value("function", default="an unknown function")
     if function not in TF_FUNCTIONS:
-        raise UnsupportedError(f"TFOpLambda of {function!s:.80} is not supported yet")
+        raise UnsupportedError(
+            f"TFOpLambda of {function!s:.80} is not offered; write it with layers, or leave it out of the model"
+        )
     return OPERATIONS[TF_FUNCTIONS[function]](layer)
 
 

@@ -6,27 +6,21 @@ from collections.abc import Iterable
 
 from nn2hls.converters.keras_model import Layer
 from nn2hls.errors import suggest
+from nn2hls.known_layers import KERAS, KERAS_COMING, QUANTISED_LAYERS, not_offered
 
-# Keras' own layers that have no lowering yet.
-_NOT_YET = """
-    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
-    AdaptiveMaxPooling3D AdditiveAttention Attention AveragePooling1D AveragePooling2D AveragePooling3D Bidirectional
-    CategoryEncoding Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D
-    Cropping1D Cropping2D Cropping3D DepthwiseConv1D DepthwiseConv2D Discretization Dot EinsumDense Embedding GRU GRUCell
-    GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D
-    GlobalMaxPooling3D GroupNormalization GroupedQueryAttention LSTM LSTMCell LayerNormalization LocallyConnected1D
-    LocallyConnected2D Masking MaxPooling1D MaxPooling2D MaxPooling3D MultiHeadAttention RMSNormalization RNN RepeatVector
-    SeparableConv1D SeparableConv2D SimpleRNN SimpleRNNCell SlicingOpLambda SpectralNormalization StackedRNNCells
-    TensorFlowOpLayer TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
-    ZeroPadding2D ZeroPadding3D
-"""
-NOT_YET = frozenset(_NOT_YET.split())
-QUANTISED = ("qkeras", "hgq")
-_QUANTISED_LAYERS = (
-    "QActivation QBatchNormalization QConv1D QConv2D QDense QDenseBatchnorm QConv2DBatchnorm QDepthwiseConv2D "
-    "QSeparableConv1D QSeparableConv2D QAdaptiveActivation HDense HActivation HConv1D HConv2D HQuantize HAdd"
-)
-QUANTISED_LAYERS = frozenset(_QUANTISED_LAYERS.split())
+NOT_YET = KERAS_COMING
+QUANTISED = ("qkeras", "hgq", "hgq2")
+_FLOAT_MODEL = "convert the float model and give precisions in the config"
+_QUANTISED = f"quantised layers (QKeras, HGQ) are not offered yet; {_FLOAT_MODEL}"
+# Wrappers of TensorFlow Model Optimization.
+_WRAPPERS = {
+    "PruneLowMagnitude": "it is a wrapper for pruning; save tfmot.sparsity.keras.strip_pruning(model), which keeps the zeros",
+    "ClusterWeights": "it is a wrapper for clustering; save tfmot.clustering.keras.strip_clustering(model)",
+    **dict.fromkeys(
+        ("QuantizeAnnotate", "QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2"),
+        f"layers quantised by TensorFlow Model Optimization are not offered yet; {_FLOAT_MODEL}",
+    ),
+}
 
 
 def refusal(layer: Layer, known: Iterable[str]) -> str:
@@ -35,20 +29,30 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
     root = layer.module.partition(".")[0].lower()
     if layer.kind == "Lambda":
         return "it holds Python code, which is never run from a file; write it with layers or keras.ops, or leave it out"
+    if layer.kind in _WRAPPERS:
+        return _WRAPPERS[layer.kind]
     if root in QUANTISED or layer.kind in QUANTISED_LAYERS:
-        return "quantised layers (QKeras, HGQ) are not supported yet; convert the float model and give precisions in the config"
+        return _QUANTISED
     if layer.custom or root not in ("", "keras", "tf_keras", "tensorflow"):
         name = layer.custom or f"{layer.module}.{layer.kind}"
         return f"a class of your own ('{name}'), whose code is never run from a file; build it from Keras layers"
     if layer.kind in known:
-        policy = layer.value("dtype", default="")
-        inner = policy.get("config") if isinstance(policy, dict) else None
-        name = str(inner.get("name", "") if isinstance(inner, dict) else policy)
-        if name.startswith(("int", "float8")) and layer.kind != "InputLayer":
-            return f"its weights are quantised ('{name}'); convert the model as it was before quantize()"
+        return _quantised_policy(layer)
+    if layer.is_operation and (layer.module or layer.kind not in KERAS):
+        if layer.module:  # Keras wrote it, so it is no misspelt one
+            return not_offered("keras.ops", layer.kind, "write it with other operations, or leave it out of the model")
+        return f"keras.ops has no operation {layer.kind} that is offered. {suggest(layer.kind, known)}".rstrip()
+    if layer.kind in KERAS or layer.module:
+        return not_offered("Keras", layer.kind, "build it from other layers, or leave it out of the model")
+    return f"{layer.kind} is not a layer that nn2hls knows. {suggest(layer.kind, known | KERAS)}".rstrip()
+
+
+def _quantised_policy(layer: Layer) -> str:
+    """Weights that ``model.quantize()`` made integers; the policy is a word, or a class with a mode in newer versions."""
+    policy = layer.value("dtype", default="")
+    inner = policy.get("config") if isinstance(policy, dict) else None
+    settings = inner if isinstance(inner, dict) else {}
+    mode = str(settings.get("mode") or settings.get("name") or (policy if isinstance(policy, str) else ""))
+    if not mode.startswith(("int", "float8", "gptq", "awq")) or layer.kind == "InputLayer":
         return ""
-    if layer.kind in NOT_YET:
-        return f"{layer.kind} is not supported yet"
-    if layer.is_operation:
-        return f"the operation {layer.kind} is not supported yet. {suggest(layer.kind, known)}".rstrip()
-    return f"{layer.kind} is not a layer that nn2hls knows. {suggest(layer.kind, known | NOT_YET)}".rstrip()
+    return f"its weights are quantised ('{mode[:40]}'); convert the model as it was before quantize()"

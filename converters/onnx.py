@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nn2hls.converters.onnx_context import Context, Known, Live, RefusedError
-from nn2hls.converters.onnx_file import FileNode, read_model
+from nn2hls.converters.onnx_file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx_fold import fold, foldable, spent
 from nn2hls.converters.onnx_graph import FileGraph, read_graph
 from nn2hls.converters.onnx_ops import ARITHMETIC
 from nn2hls.converters.onnx_patterns import simplify
+from nn2hls.converters.onnx_refusals import makes_labels, not_offered_node, way_out
 from nn2hls.converters.onnx_unary import UNARY
 from nn2hls.errors import ModelError, UnsupportedError
-from nn2hls.ir import Graph, Origin
+from nn2hls.ir import Absent, Fate, Graph, Origin
 from nn2hls.ops import Input
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_WAY_OUT = "Export the model without them, or cut it before them with onnx.utils.extract_model."
 HANDLERS = {**ARITHMETIC, **UNARY}
 
 
@@ -40,9 +40,10 @@ def load_file(path: str | Path) -> Graph:
     return _convert(read_model(path), path.parent, str(path))
 
 
-def load_live(model: ModelProto) -> Graph:
-    """The graph of a model in memory, without external data; errors as for :func:`load_file`."""
-    return _convert(model, None, "ONNX model")
+def load_live(model: ModelProto | bytes) -> Graph:
+    """The graph of a model in memory, or of its bytes, without external data; errors as for :func:`load_file`."""
+    proto = parse_model(model, "ONNX model") if isinstance(model, bytes) else model
+    return _convert(proto, None, "ONNX model")
 
 
 def _convert(model: ModelProto, folder: Path | None, where: str) -> Graph:
@@ -56,8 +57,23 @@ def _convert(model: ModelProto, folder: Path | None, where: str) -> Graph:
                 known[node.outputs[0]] = value
             except ValueError as error:
                 problems[node.outputs[0]] = str(error)
-    graph = simplify(dataclasses.replace(graph, nodes=tuple(n for n in graph.nodes if not set(n.outputs) & set(known))), known)
-    return _lower(graph, known, problems, where)
+    simple = simplify(dataclasses.replace(graph, nodes=tuple(n for n in graph.nodes if not set(n.outputs) & set(known))), known)
+    lowered = _lower(simple, known, problems, where)
+    return dataclasses.replace(lowered, absent=(*lowered.absent, *_absent(graph, simple, known)))
+
+
+def _absent(graph: FileGraph, simple: FileGraph, known: Mapping[str, np.ndarray]) -> Iterator[Absent]:
+    """The nodes and constants of the file that were taken into others."""
+    yield from (Absent(name, Fate.CONSTANT) for name in graph.constants)
+    kept, makers = {n.name for n in simple.nodes}, {o: n.name for n in simple.nodes for o in n.outputs}
+    for node in graph.nodes:
+        result = node.outputs[0] if node.outputs else ""
+        if node.name in kept:
+            continue
+        if result in known:
+            yield Absent(node.name, Fate.CONSTANT)
+        else:
+            yield Absent(node.name, Fate.FOLDED if result in makers else Fate.UNUSED, makers.get(result, ""))
 
 
 def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, str], where: str) -> Graph:
@@ -69,7 +85,8 @@ def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, s
     refused = list(_refusals(graph, context, problems))
     if refused:
         listed = "".join(f"\n  {line}" for line in refused)
-        raise UnsupportedError(f"{len(refused)} of its nodes cannot be converted:{listed}\n", where=where, fix=_WAY_OUT)
+        what = f"{len(refused)} of its nodes cannot be converted:{listed}\n"
+        raise UnsupportedError(what, where=where, fix=way_out(graph))
     return _pruned(context.builder.build(_output(name, context, where) for name in graph.outputs))
 
 
@@ -87,19 +104,22 @@ def _output(name: str, context: Context, where: str) -> str:
 def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> Iterator[str]:
     """Lower every node, in order; yields a line for each that is refused, those that only depend on one excepted."""
     computed = set(graph.inputs)
+    labels = makes_labels(graph)
     read = {*graph.outputs, *(i for n in graph.nodes for i in n.inputs)}
     for node in graph.nodes:
         depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
         computed.update(node.outputs if depends else ())
         reason = node.trouble or problems.get(node.outputs[0], "")
         if not reason and node.op not in HANDLERS and (depends or not foldable(node)):
-            reason = "this operator is not supported"
+            reason = not_offered_node(node, labels)
         if not reason and (further := [o for o in node.outputs[1:] if o and o in read]):
             reason = f"its further result '{further[0]}' is read, and only the first is computed"
         ready = all(i in context.values for i in node.inputs if i)
         if not reason and ready:
             try:
-                context.values[node.outputs[0]] = _value(node, context)
+                value = context.values[node.outputs[0]] = _value(node, context)
+                if isinstance(value, Live) and value in (context.values.get(i) for i in node.inputs):
+                    context.builder.dropped(node.name, value.name)
             except (RefusedError, ValueError) as error:
                 reason = str(error)
         if reason:
@@ -129,4 +149,4 @@ def _pruned(graph: Graph) -> Graph:
         return graph
     if not nodes:
         raise ModelError("No output is computed from an input.")
-    return Graph(nodes, graph.outputs)
+    return dataclasses.replace(graph, nodes=nodes)

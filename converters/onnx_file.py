@@ -14,11 +14,13 @@ import numpy as np
 
 from nn2hls.converters.onnx_wire import structure
 from nn2hls.errors import ModelError, Nn2hlsError
+from nn2hls.extras import missing
 from nn2hls.guard import MAX_VALUES, Guard, shortened
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
+ML = "ai.onnx.ml"  # the domain of scikit-learn's operators
 ELEMENT_LIMIT = 2**24  # of one tensor that a file asks for without holding its data
 MAX_RANK = 32
 _GUARD = Guard(ModelError, "The model", "Export or copy it again.")
@@ -56,9 +58,7 @@ def require_onnx() -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ModelError(
-            f"Reading ONNX models needs the package onnx ({error}).", fix="Install it: pip install 'nn2hls[onnx]'."
-        ) from None
+        raise ModelError(f"Reading ONNX models needs the package onnx ({error}).", fix=missing("onnx")) from None
     return onnx
 
 
@@ -68,13 +68,18 @@ def read_model(path: Path) -> ModelProto:
     Raises:
         ModelError: The file is empty, too large, or no ONNX model.
     """
-    onnx = require_onnx()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
     where = str(path)
     data = _GUARD.read(path)
     if reason := structure(data):
         raise ModelError(reason, where=where, fix="Store its weights as initialisers, or make the network smaller.")
+    return parse_model(data, where)
+
+
+def parse_model(data: bytes, where: str) -> ModelProto:
+    """The protobuf message that bytes hold; errors as for :func:`read_model`."""
+    onnx = require_onnx()
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
     model: ModelProto = onnx.ModelProto()
     try:
         model.ParseFromString(data)

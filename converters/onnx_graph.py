@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn2hls.converters.onnx_file import ELEMENT_LIMIT, FileNode, Tensors, file_node, require_onnx
+from nn2hls.converters.onnx_file import ELEMENT_LIMIT, ML, FileNode, Tensors, file_node, require_onnx
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.guard import MAX_LAYERS
 from nn2hls.ir import Shape
@@ -76,7 +76,7 @@ def read_graph(model: ModelProto, folder: Path | None, where: str) -> FileGraph:
         raise ModelError("It has no input.", where=where)
     context = onnx.checker.C.CheckerContext()
     context.ir_version = min(max(model.ir_version, 3), onnx.IR_VERSION)
-    context.opset_imports = {"": opset}
+    context.opset_imports = {"": opset, ML: next((o.version for o in model.opset_import if o.domain == ML), 1)}
     functions = {(f.domain, f.name) for f in model.functions}
     nodes = [_checked(file_node(n, tensors), n, functions, context, onnx) for n in graph.node]
     batch = {b for b, _ in sizes.values()}
@@ -133,9 +133,8 @@ def _checked(node: FileNode, proto: Any, functions: set[tuple[str, str]], contex
     if (proto.domain, proto.op_type) in functions:
         fix = "Inline the functions first: onnx.inliner.inline_local_functions(model)."
         return dataclasses.replace(node, trouble=f"it calls a function of the model. {fix}")
-    if "." in node.op:
-        domain = node.op.rsplit(".", 1)[0]
-        return dataclasses.replace(node, trouble=f"operators of the domain '{domain}' are not known; export without them.")
+    if "." in node.op and proto.domain != ML:
+        return node  # no handler knows it, and it is refused by name when it is needed
     try:
         onnx.checker.check_node(proto, context)
     except (onnx.checker.ValidationError, ValueError) as error:

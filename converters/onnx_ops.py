@@ -244,6 +244,18 @@ def _extreme(c: Context, node: FileNode, merge: Merge) -> Live:
     return _merge(c, node, merge)
 
 
+def scaler(c: Context, node: FileNode) -> Value:
+    """(x - offset) * scale along the last axis: scikit-learn's StandardScaler and its like."""
+    x = c.live(node)
+    scale, offset = (np.asarray(node.attrs.get(k, default), dtype=np.float64) for k, default in (("scale", 1), ("offset", 0)))
+    if x.rank < 2 or any(a.size not in (1, x.free[-1]) for a in (scale, offset)):
+        raise RefusedError("its scale and offset must hold one number, or one for each feature")
+    if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
+        raise RefusedError("its scale or offset holds NaN or Inf")
+    scale, offset = (a.reshape(()) if a.size == 1 else a for a in (scale, offset))
+    return c.emit(node, Scale(Const(scale), Const(-offset * scale)), x)
+
+
 ARITHMETIC: dict[str, Handler] = {
     "Add": add,
     "BatchNormalization": batch_norm,
@@ -258,4 +270,5 @@ ARITHMETIC: dict[str, Handler] = {
     "Pow": power,
     "Sub": subtract,
     "Sum": add,
+    "ai.onnx.ml.Scaler": scaler,
 }

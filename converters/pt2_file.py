@@ -20,7 +20,7 @@ from nn2hls.errors import ModelError
 from nn2hls.guard import MAX_FILE, MAX_VALUES, Guard
 
 EXPORT = "torch.export.save(torch.export.export(model.eval(), (example,)), 'model.pt2')"
-AGAIN = f"Save it with {EXPORT}, in PyTorch 2.13."
+AGAIN = f"Save it with {EXPORT}, in PyTorch 2.8 or newer; 2.13 is tested."
 _ENTRY = re.compile(r"[A-Za-z0-9_.-]+")
 _GUARD = Guard(ModelError, "The model", AGAIN)
 
@@ -57,7 +57,9 @@ class _Archive:
         if any(n.endswith("data.pkl") for n in names):
             raise ModelError("It holds a pickle (a module, state_dict or TorchScript).", where=where, fix=AGAIN)
         if any(n.endswith("serialized_state_dict.pt") for n in names):
-            raise ModelError("Its weights are pickled, as PyTorch before 2.8 wrote them.", where=where, fix=AGAIN)
+            raise ModelError(
+                "It was saved by PyTorch before 2.8, which pickled the weights; no pickle is opened.", where=where, fix=AGAIN
+            )
         roots = [n[: -len("archive_format")] for n in names if n.count("/") == 1 and n.endswith("/archive_format")]
         if len(roots) != 1:
             raise ModelError("It is a zip archive, but not one that torch.export.save writes.", where=where, fix=AGAIN)

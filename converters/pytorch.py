@@ -68,8 +68,21 @@ def load_live(module: Any, example_inputs: Any = None, input_shape: Sequence[Any
                 where=type(module).__name__,
                 fix="Control flow that depends on values must be left out of the module, and the example inputs must fit it.",
             ) from error
+    return _saved(stream, type(module).__name__)
+
+
+def load_program(program: Any) -> Graph:
+    """The graph of a ``torch.export.ExportedProgram``; errors as for :func:`load_file`."""
+    import torch
+
+    stream = io.BytesIO()
+    torch.export.save(program, stream)
+    return _saved(stream, type(program).__name__)
+
+
+def _saved(stream: io.BytesIO, where: str) -> Graph:
     stream.seek(0)
-    return lower(read_stream(stream, type(module).__name__))
+    return lower(read_stream(stream, where))
 
 
 def _zeros(module: Any, shape: Sequence[Any]) -> tuple[Any, ...]:

@@ -12,8 +12,9 @@ from nn2hls.converters.pytorch_context import Args, Lowering, Refusal, Tensor, U
 from nn2hls.converters.pytorch_fold import FOLD, fold
 from nn2hls.converters.pytorch_ops import LOWER
 from nn2hls.converters.pytorch_rewrite import with_activations, with_biases, without_in_place, without_unused
-from nn2hls.errors import ModelError, UnsupportedError, suggest
+from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.ir import Graph, Origin, Shape
+from nn2hls.known_layers import not_offered
 from nn2hls.ops import Input
 
 EXAMPLE = "Export it with an example batch: torch.export.export(model.eval(), (torch.zeros(1, 16),))."
@@ -67,14 +68,22 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
         if not args.tensors() and call.target in FOLD:
             return [fold(context, call, args)]
         if call.target not in LOWER:
-            near = suggest(call.target, LOWER)
-            raise Refusal(f"no lowering for it yet. {near or 'Write it with other operators or leave it out of the module.'}")
+            raise Refusal(_not_offered(call.target))
         result = LOWER[call.target](context, args)
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
         what = f"The operands of aten.{call.target} do not fit together ({error})."
         raise ModelError(what, where=context.layer, fix="Export the model again.") from None
     _check(context, call, result, meta)
+    if isinstance(result, Tensor) and result in args.tensors():
+        context.builder.dropped(context.layer, result.node)
     return [result]
+
+
+def _not_offered(target: str) -> str:
+    """Why an operator is refused; names come from PyTorch, so that none is misspelt."""
+    if target.startswith("torch.ops."):
+        return "an operator of a library of its own is not offered; write it with PyTorch's"
+    return not_offered("aten", target.partition(".")[0], "write it with other operators, or leave it out of the module")
 
 
 def _batch(program: Program) -> int | None:

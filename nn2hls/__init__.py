@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from nn2hls.search_run import search
 
 __version__ = "0.1.0"
+
+# In a checkout `converters` lies beside this folder, which a Python that starts there imports whatever is installed.
+if not os.path.isdir(os.path.join(os.path.dirname(__file__), "converters")):
+    __path__.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # Loaded when they are first used: `import nn2hls` alone stays instant.
 _LAZY = {

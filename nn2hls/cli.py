@@ -19,6 +19,23 @@ from nn2hls.text import finite
 OK, FAILED, USAGE = 0, 1, 2
 
 
+_FIRST = "Model and config are named without an option: nn2hls COMMAND FILE."
+# Options of hls4ml's command line.
+_OF_HLS4ML = {
+    **dict.fromkeys(("-m", "--model", "-c", "--config"), _FIRST),
+    "-w": "It is --weights here.",
+    **dict.fromkeys(("-p", "--project", "-d", "--dir"), "OutputDir and ProjectName of the config name the project."),
+    **dict.fromkeys(("-f", "--fpga", "-bo", "--board"), "It is --part here, for a device or a board."),
+    "-ba": "It is --backend here.",
+    **dict.fromkeys(("-g", "--granularity"), "Leave it out: every layer has types of its own."),
+    "-x": "It is --precision here.",
+    "-r": "It is --reuse here.",
+    **dict.fromkeys(
+        ("-s", "--synthesis", "-v", "--vsynth", "-e", "--export", "-a", "--all"), "Name the steps: nn2hls build --help."
+    ),
+}
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse with a suggestion for every misspelt word."""
 
@@ -35,6 +52,8 @@ class _Parser(argparse.ArgumentParser):
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
         """End over arguments that nobody takes."""
         word = unknown[0].split("=")[0]
+        if word in _OF_HLS4ML:
+            self.error(f"'{word}' is hls4ml's. {_OF_HLS4ML[word]}")
         known = [s for action in self._actions for s in action.option_strings if s.startswith("--")]
         hint = suggest(word, known) if word.startswith("-") else ""
         self.error(f"'{unknown[0]}' is not understood. {hint}".rstrip())

@@ -11,6 +11,7 @@ import numpy as np
 
 from nn2hls.compare import class_numbers, roc
 from nn2hls.errors import ToolError
+from nn2hls.extras import missing
 from nn2hls.fixed import FixedType
 from nn2hls.ir import Const
 from nn2hls.reference import run_float
@@ -73,8 +74,7 @@ def _figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        fix = "Install it with: pip install 'nn2hls[plot]'."
-        raise ToolError("matplotlib, which draws the plots, is not here.", fix=fix) from error
+        raise ToolError("matplotlib, which draws the plots, is not here.", fix=missing("plot")) from error
     return Figure(figsize=(width, height), layout="constrained")
 
 

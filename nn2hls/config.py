@@ -12,8 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from nn2hls.config_keys import BARE_WORDS, Key, Place
+from nn2hls.config_keys import BARE_WORDS, Key, Place, keys_at
 from nn2hls.config_read import BlockReader, Level, Problems, Setting
+from nn2hls.config_values import Unread
 from nn2hls.config_yaml import Item, from_mapping, read_yaml
 from nn2hls.errors import ConfigError
 from nn2hls.fixed import FixedType
@@ -24,9 +25,12 @@ __all__ = ["Config", "LayerSettings", "Level", "Setting", "read_config"]
 # Classes of hls4ml that are ours under another name.
 _TYPE_OF_OP = {
     "Input": ("InputLayer",),
-    "Scale": ("BatchNormalization",),
+    "Scale": ("BatchNormalization", "BatchNormOnnx", "ApplyAlpha"),
     "Elementwise": ("Merge",),
-    **dict.fromkeys(("Relu", "LeakyRelu", "Clip", "HardSigmoid", "HardSwish", "Unary", "Threshold", "Table"), ("Activation",)),
+    "LeakyRelu": ("Activation", "ParametrizedActivation", "PReLU"),
+    "HardSigmoid": ("Activation", "HardActivation"),
+    **dict.fromkeys(("Threshold", "Table"), ("Activation", "ParametrizedActivation")),
+    **dict.fromkeys(("Relu", "Clip", "HardSwish", "Unary"), ("Activation",)),
 }
 _ACTIVATIONS = frozenset([op for op, names in _TYPE_OF_OP.items() if "Activation" in names] + ["Softmax"])
 
@@ -64,6 +68,9 @@ class Config:
 
     Args:
         model: The model file; None when a live model or a graph is converted.
+        live: A model that is no file: the bytes of an ONNX model in the config, or an object in a dict.
+        unread: Why the model in the config is not read, such as a pickle.
+        input_shape: The shape of a live PyTorch module's input without batch axis, or several of them.
         weights: The weights file of a Keras architecture in JSON.
         input_data: Data to run, for the test bench.
         output_predictions: What the model answers to it.
@@ -82,6 +89,9 @@ class Config:
     """
 
     model: Path | None = None
+    live: Any = field(default=None, repr=False)
+    unread: str = ""
+    input_shape: tuple[Any, ...] | None = None
     weights: Path | None = None
     input_data: Path | None = None
     output_predictions: Path | None = None
@@ -99,6 +109,13 @@ class Config:
     layer_names: Mapping[str, Level] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     path: Path | None = None
+
+    @property
+    def name_a_model(self) -> str:
+        """What to do when the config names no model that can be read."""
+        if self.unread:
+            return "Write the name of a model file in its place, such as model.pt2."
+        return "Add KerasModel, PytorchModel or OnnxModel."
 
     def settings_for(self, origin_layer: str, node_name: str, kind: str, op_name: str) -> LayerSettings:
         """What holds for a node.
@@ -275,7 +292,7 @@ def _read(root: Item, base: Path, path: Path | None) -> Config:
     reader = BlockReader(problems, base)
     items = reader.block(root, "config")
     if _is_hls_config(items):
-        items = {"HLSConfig": root}
+        items = _with_hls_config(items, root.where)
     top = _Top(reader)
     reader.each(items, Place.TOP, top.take)
     top.finish(root.where)
@@ -288,6 +305,13 @@ def _is_hls_config(items: Mapping[str, Item]) -> bool:
     model = lower.get("model")
     blocks = {"layertype", "layername"} & lower.keys() or (model is not None and isinstance(model.value, dict))
     return bool(blocks) and "hlsconfig" not in lower
+
+
+def _with_hls_config(items: Mapping[str, Item], where: str) -> dict[str, Item]:
+    """hls4ml's ``hls_config`` as a whole config; keys that stand at the top of one may stand beside its blocks."""
+    inner, top = keys_at(Place.HLS), keys_at(Place.TOP)
+    hls = {k: i for k, i in items.items() if k.lower() in inner or k.lower() not in top}
+    return {"HLSConfig": Item(hls, where), **{k: i for k, i in items.items() if k not in hls}}
 
 
 class _Top:
@@ -308,17 +332,24 @@ class _Top:
         first = self._set_by.get(key.field)
         if first is not None and (key.field == "model" or self.fields[key.field] != value):
             raise ConfigError(f"{first} names another one.", fix="Keep one of them.")
-        self.fields[key.field], self._set_by[key.field] = value, key.name
+        self._set_by[key.field] = key.name
+        if isinstance(value, Unread):
+            self.fields["unread"] = f"{key.name}: {value.what}."
+        else:
+            self.fields[key.field if key.field != "model" or isinstance(value, Path) else "live"] = value
 
     def _levels(self, key: Key, item: Item) -> None:
-        if key.name == "Model":
+        if Place.TOP in key.places:
+            self.take(key, item)
+        elif key.name == "Model":
             level = self.reader.level(item, key.name, Place.MODEL)
-            calibration = level.settings.get("calibration")
-            self.fields["model_level"] = level
-            if calibration is not None:
-                self.fields["calibration"] = calibration.value
-            return
-        by_type = key.name == "LayerType"
+            whole = {name: level.settings[name].value for name in ("calibration", "io_type") if name in level.settings}
+            self.fields.update(model_level=level, **whole)
+        else:
+            by_type = key.name == "LayerType"
+            self.fields["layer_types" if by_type else "layer_names"] = self._blocks(key, item, by_type)
+
+    def _blocks(self, key: Key, item: Item, by_type: bool) -> dict[str, Level]:
         levels: dict[str, Level] = {}
         for name, block in self.reader.block(item, key.name).items():
             with self.reader.problems.at(block.where, name):
@@ -326,7 +357,7 @@ class _Top:
                 if known in levels:
                     raise ConfigError("This layer type is repeated in another case.", fix="Keep one of them.")
                 levels[known] = self.reader.level(block, name, Place.LAYER)
-        self.fields["layer_types" if by_type else "layer_names"] = levels
+        return levels
 
     def finish(self, where: str) -> None:
         """The rules between keys."""
@@ -334,7 +365,7 @@ class _Top:
         with self.reader.problems.at(where, ""):
             if keras_json and "weights" not in self.fields:
                 raise ConfigError("KerasJson names no weights.", fix="Add KerasH5 with the weights file.")
-            if "weights" in self.fields and "model" not in self.fields:
+            if "weights" in self.fields and "model" not in self._set_by:
                 self.fields["model"] = self.fields.pop("weights")
             elif "weights" in self.fields and not (keras_json or self._set_by["model"] == "Model"):
                 raise ConfigError(f"KerasH5 does not go with {self._set_by['model']}.", fix="Keep one of them.")

@@ -11,9 +11,10 @@ from nn2hls.config_keys import HLS_KEYS, LEVEL_KEYS, TOP_KEYS, TYPE_KEYS, WORDS,
 _INTRO = """\
 # The config
 
-A YAML file, or the same as a dict. The words are those of hls4ml, and a YAML file of hls4ml loads as it is. Keys are read in
-any case, names of layers as they are written. Paths of the model and of data start at the folder of the YAML file, `OutputDir`
-at the current directory. Files are read as plain values: nothing in them is executed.
+A YAML file, or the same as a dict. The words are those of hls4ml, and a YAML file of hls4ml loads as it is; see the end of this
+page. Keys are read in any case, names of layers as they are written. A value of `null` is as good as none. Paths of the model
+and of data start at the folder of the YAML file, `OutputDir` at the current directory. Files are read as plain values: nothing
+in them is executed.
 
 ```yaml
 KerasModel: tagger.keras
@@ -53,6 +54,28 @@ is cast to after each addition, in an order that takes `ReuseFactor: 1`.
 
 A key that is unknown, misspelt or in the wrong place is an error with its line; so are names of layers that the model does not
 have.
+"""
+
+_HLS4ML = """\
+## What hls4ml writes
+
+The `hls4ml_config.yml` of a project of hls4ml 1.3.0 loads. A Keras model lies beside it, an ONNX model is part of it. A PyTorch
+module is pickled into it, and no pickle is opened: write the name of a .pt2 file in its place, or give the module itself to
+`nn2hls.convert(module, "hls4ml_config.yml")`; its `InputShape` is used. The dicts of `config_from_keras_model`,
+`config_from_pytorch_model` and `config_from_onnx_model` load as well, of any granularity.
+
+| in hls4ml | here |
+|---|---|
+| `_0`, `features_3`, `input_1` | PyTorch's layers `0` and `features.3`, and the first input |
+| `Dense_X`, `bn_X` | X, of which hls4ml made a layer of that name |
+| a layer that changes no value, such as Dropout | its settings have no effect, a note says so |
+| an Add that became a bias, X | the type of its result is that of the product; nothing else of it has an effect |
+| a constant of an ONNX model | must have no type of its own: name it as weight or bias of the layer that reads it |
+| `ResourceUnrolled` | `Resource`: zero weights cost nothing at any reuse factor |
+| `Stable` or `legacy` as Strategy | no effect: there is one softmax, the stable one |
+| `exp_table_t` beside `Precision: {exp_table: ..}` | the first, as in hls4ml |
+| `ac_fixed<8,3,true>`, `ac_int<8,false>` | `ap_fixed<8,3>`, `ap_uint<8>`, as for the Quartus back end |
+| `float`, `half`, `ap_float<..>` | refused: a design computes in fixed point |
 """
 
 
@@ -106,8 +129,9 @@ def page() -> str:
         "## Words of Precision\n",
         "Each is also a key of its own beside `Precision`, with `_t`: `table_t`, `accum_t`, `exp_table_t`.\n",
         _table(("word", "what it types"), ((f"`{k.name}`", k.help) for k in WORDS if k.status is Status.HONOURED)),
+        _HLS4ML,
         "## Keys of hls4ml without effect\n",
-        "They are read, and a note says why they change nothing.\n",
+        "They are read, and a note names them.\n",
         _others(Status.OBSOLETE),
         "## Keys of hls4ml that are refused\n",
         _others(Status.REFUSED),

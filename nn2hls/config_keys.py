@@ -60,19 +60,27 @@ def _refused(name: str, places: Place, way_out: str) -> Key:
 
 
 _ONE = "Model files: give exactly one of these."
-_SERVES_LATER = "It serves {}, which come later; remove it."
+_SERVES_LATER = "It serves {}, which come later."
 
 TOP_KEYS = (
-    Key("Model", Place.TOP, f"A model file of any framework. {_ONE}", v.path, "model", values="file"),
+    Key("Model", Place.TOP, f"A model file of any framework. {_ONE}", v.model, "model", values="file"),
     Key(
         "KerasJson", Place.TOP, f"A Keras architecture as JSON; KerasH5 has its weights. {_ONE}", v.path, "model", values="file"
     ),
     Key(
         "KerasH5", Place.TOP, "The weights of KerasJson; alone, a whole Keras model in HDF5.", v.path, "weights", values="file"
     ),
-    Key("KerasModel", Place.TOP, f"A Keras model, .keras or .h5. {_ONE}", v.path, "model", values="file"),
-    Key("PytorchModel", Place.TOP, f"A PyTorch program, .pt2. {_ONE}", v.path, "model", values="file"),
-    Key("OnnxModel", Place.TOP, f"An ONNX model. {_ONE}", v.path, "model", values="file"),
+    Key("KerasModel", Place.TOP, f"A Keras model, .keras or .h5. {_ONE}", v.model, "model", values="file"),
+    Key("PytorchModel", Place.TOP | Place.HLS, f"A PyTorch program, .pt2. {_ONE}", v.model, "model", values="file"),
+    Key(
+        "InputShape",
+        Place.TOP | Place.HLS,
+        "The shape of the input of a live PyTorch module; files have their own.",
+        v.input_shape,
+        "input_shape",
+        values="such as [16]",
+    ),
+    Key("OnnxModel", Place.TOP, f"An ONNX model. {_ONE}", v.model, "model", values="file"),
     Key("InputData", Place.TOP, "Data to run, for the test bench; it never sets types.", v.path, "input_data", values="file"),
     Key("OutputPredictions", Place.TOP, "What the model answers to InputData.", v.path, "output_predictions", values="file"),
     Key(
@@ -106,24 +114,36 @@ TOP_KEYS = (
         "clock_uncertainty",
         values="such as 12.5%",
     ),
-    Key("IOType", Place.TOP, "How data enters and leaves; io_stream comes later.", v.io_type, "io_type", values="io_parallel"),
+    Key(
+        "IOType",
+        Place.TOP | Place.MODEL,
+        "How data enters and leaves; io_stream comes later.",
+        v.io_type,
+        "io_type",
+        values="io_parallel",
+    ),
     Key("Backend", Place.TOP, "The HLS tool the project is for.", v.backend, "backend", values="Vivado, Vitis, Bambu"),
     Key("HLSConfig", Place.TOP, "Settings of the layers, below.", values="block"),
     Key(
         "WriterConfig", Place.TOP, "How hls4ml writes files: its keys have no effect or are refused, see below.", values="block"
     ),
-    _obsolete("InputShape", Place.TOP, "The model file has the shapes of its inputs."),
+    *(_obsolete(k, Place.TOP, "The model has the shapes of its inputs and outputs.") for k in ("InputShapes", "OutputShapes")),
+    _obsolete("Stamp", Place.TOP, "It is the number of one of hls4ml's builds."),
+    _obsolete("ProjectDir", Place.TOP, "The HLS tool works in the folder ProjectName_prj of OutputDir."),
+    *(
+        _obsolete(k, Place.TOP, f"It belongs to hls4ml's {name} back end.")
+        for k, name in (("FIFO", "Catapult"), ("Technology", "Catapult"), ("HyperoptHandshake", "oneAPI"))
+    ),
     _obsolete("Version", Place.TOP, "The tool that is found is used; see `nn2hls doctor`."),
     _obsolete("MaximumSize", Place.TOP, "The limits of the tools are checked when the project is written."),
     _obsolete("TraceOutput", Place.TOP | Place.MODEL, "`trace` and `compare` give every layer without it."),
-    _refused("ProjectDir", Place.TOP, "Write OutputDir."),
     _refused("AcceleratorConfig", Place.TOP, "nn2hls exports an IP core; connect it in a block design, and remove this block."),
     _refused("DefaultPrecision", Place.TOP, "Write Precision under HLSConfig: Model:."),
     _refused("DefaultReuseFactor", Place.TOP, "Write ReuseFactor under HLSConfig: Model:."),
 )
 
 WRITER_KEYS = (
-    _refused("Namespace", Place.WRITER, "All generated names begin with ProjectName; choose that."),
+    _obsolete("Namespace", Place.WRITER, "Generated names begin with ProjectName, so that designs do not collide."),
     _obsolete("WriteWeightsTxt", Place.WRITER, "Weights are integer literals in the C++."),
     _obsolete("WriteTar", Place.WRITER, "The project is a folder."),
     _obsolete("TBOutputStream", Place.WRITER, "The test bench writes to a file and its verdict to the terminal."),
@@ -190,25 +210,27 @@ LEVEL_KEYS = (
     Key("Calibration", Place.MODEL, "Data that may set types.", v.path, "calibration", values="file"),
     _obsolete("Trace", Place.LEVEL, "`trace` and `compare` give every layer without it."),
     _obsolete("Compression", Place.LEVEL, "Zero weights always cost nothing."),
-    _obsolete("BramFactor", Place.LEVEL, "Weights always lie inside the design.", v.only(1000000000, 1e9)),
+    _obsolete("BramFactor", Place.LEVEL, "Weights always lie inside the design; it has no ports for them."),
     _obsolete("ConvImplementation", Place.LEVEL, "It chooses between hls4ml's streams."),
     _obsolete("PipelineStyle", Place.MODEL, "It follows from the schedule.", v.only("auto", "pipeline", "dataflow")),
+    _obsolete("PipelineInterval", Place.MODEL, "It follows from ReuseFactor; `nn2hls estimate` shows it."),
+    _obsolete("TargetCycles", Place.LEVEL, "Set ReuseFactor; `nn2hls estimate` shows the clocks."),
     _obsolete("BitExact", Place.MODEL, "The emulator and the C++ always agree bit for bit."),
     _obsolete("AllowDAFallback", Place.MODEL, "nn2hls has one reader per framework."),
     _obsolete("AllowV2Fallback", Place.MODEL, "nn2hls has one reader per framework."),
     _obsolete("ChannelsLastConversion", Place.MODEL, "Data keeps the model's own layout, channels first for PyTorch."),
     _obsolete("TransposeOutputs", Place.MODEL, "Outputs keep the model's own layout."),
-    _obsolete("Implementation", Place.LAYER, "There is one softmax, the stable one.", v.softmax_implementation),
+    _obsolete("Implementation", Place.LEVEL, "There is one softmax, the stable one.", v.softmax_implementation),
     _obsolete("skip", Place.LAYER, "Softmax is part of the model: take it off there.", v.only(False)),
-    _obsolete("ParallelizationFactor", Place.LEVEL, _SERVES_LATER.format("convolutions"), v.only(1)),
-    _refused("TargetCycles", Place.LEVEL, "Set ReuseFactor; `nn2hls estimate` shows the clocks."),
-    _refused("PipelineInterval", Place.MODEL, "Set ReuseFactor; `nn2hls estimate` shows the interval."),
-    _refused("Static", Place.LAYER, _SERVES_LATER.format("recurrent layers")),
-    _refused("RecurrentReuseFactor", Place.LAYER, _SERVES_LATER.format("recurrent layers")),
-    _refused("TimeStepLoopParallelism", Place.LAYER, _SERVES_LATER.format("recurrent layers")),
-    _refused("TableRangePower2", Place.LAYER, _SERVES_LATER.format("layer normalizations")),
-    _refused("DepthwiseReuseFactor", Place.LAYER, _SERVES_LATER.format("convolutions")),
-    _refused("PointwiseReuseFactor", Place.LAYER, _SERVES_LATER.format("convolutions")),
+    *(
+        _obsolete(k, Place.LEVEL, _SERVES_LATER.format(layers))
+        for layers, keys in {
+            "convolutions": ("ParallelizationFactor", "DepthwiseReuseFactor", "PointwiseReuseFactor"),
+            "recurrent layers": ("Static", "RecurrentReuseFactor", "TimeStepLoopParallelism"),
+            "layer normalizations": ("TableRangePower2",),
+        }.items()
+        for k in keys
+    ),
 )
 
 # The words of Precision. A bare type, or `default`, sets these four; the others stay derived until they are named.
@@ -235,18 +257,22 @@ PRECISION_WORDS = {
 OBSOLETE_WORDS = {
     "inv_inp": "The sum in a softmax is exact.",
     "inp_norm": "The differences in a softmax are exact.",
-}
-
-REFUSED_WORDS = {
-    "maximum": "Write MaxWidth, in bits.",
-    **dict.fromkeys(("recurrent_weight", "recurrent_bias", "state"), _SERVES_LATER.format("recurrent layers")),
-    **dict.fromkeys(("depthwise", "pointwise", "depthwise_accum", "pointwise_accum"), _SERVES_LATER.format("convolutions")),
+    **{
+        word: _SERVES_LATER.format(layers)
+        for layers, words in {
+            "recurrent layers": ("recurrent_weight", "recurrent_bias", "state"),
+            "convolutions": ("depthwise", "pointwise", "depthwise_accum", "pointwise_accum", "depthwise_result"),
+            "embeddings": ("embeddings",),
+            "spiking layers": ("membrane",),
+        }.items()
+        for word in words
+    },
 }
 
 WORDS = tuple(
     [Key(word, Place.WORD, meaning, v.fixed_type, word, values="type, auto") for word, meaning in PRECISION_WORDS.items()]
+    + [Key("maximum", Place.WORD, "hls4ml's cap: MaxWidth is set to its width.", v.maximum, "max_width", values="cap")]
     + [_obsolete(word, Place.WORD, why, v.fixed_type) for word, why in OBSOLETE_WORDS.items()]
-    + [_refused(word, Place.WORD, way_out) for word, way_out in REFUSED_WORDS.items()]
 )
 
 # Every word is a key of its own as well, with hls4ml's suffix.

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nn2hls.config_keys import BARE_WORDS, Key, Place, Status, keys_at
-from nn2hls.config_values import fixed_type
-from nn2hls.config_yaml import Item
+from nn2hls.config_keys import ALL_KEYS, BARE_WORDS, Key, Place, Status, keys_at
+from nn2hls.config_values import Noted, fixed_type
+from nn2hls.config_yaml import Item, Tagged, plain
 from nn2hls.errors import ConfigError, Nn2hlsError, suggest
 from nn2hls.fixed import FixedType
 
@@ -84,15 +84,18 @@ class BlockReader:
     def __init__(self, problems: Problems, base: Path) -> None:
         self.problems, self.base = problems, base
         self._notes: dict[str, list[str]] = {}
+        self._without_effect: dict[str, list[str]] = {}  # places by key
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about keys without effect, one line a key."""
-        lines = []
-        for text, places in self._notes.items():
-            more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-            lines.append(f"{places[0]}{more}: {text}")
-        return tuple(lines)
+        """What the user should know, one line a thing; many keys without effect share one line."""
+        lines = [_line(places, text) for text, places in self._notes.items()]
+        if len(self._without_effect) <= _FEW:
+            helps = {k.name: k.help for k in ALL_KEYS if k.status is Status.OBSOLETE}
+            return (*lines, *(_line(p, f"{name} has no effect. {helps[name]}") for name, p in self._without_effect.items()))
+        names = ", ".join(self._without_effect)
+        places = [p for places in self._without_effect.values() for p in places]
+        return (*lines, _line(places, f"These keys have no effect, docs/config.md says why: {names}."))
 
     def block(self, item: Item, name: str) -> dict[str, Item]:
         """The keys of a block; an empty block has none."""
@@ -115,10 +118,12 @@ class BlockReader:
             key = known.get(name.lower())
             with self.problems.at(item.where, name):
                 if key is None:
-                    raise self._unknown(name, place)
+                    raise self._unknown(name, item, place)
                 if key.name in seen:
                     raise ConfigError("This key is repeated.", fix=f"It is '{seen[key.name]}' in another case; keep one.")
                 seen[key.name] = name
+                if item.value is None:
+                    continue  # null is absent
                 if key.status is Status.REFUSED:
                     raise ConfigError("This is not offered.", fix=key.help)
                 if key.status is Status.OBSOLETE:
@@ -126,10 +131,14 @@ class BlockReader:
                 else:
                     take(key, item)
 
-    def _unknown(self, name: str, place: Place) -> ConfigError:
+    def _unknown(self, name: str, item: Item, place: Place) -> ConfigError:
         elsewhere = [p for p in Place if p is not place and name.lower() in keys_at(p)]
         if elsewhere:
             return ConfigError("This key does not belong here.", fix=f"It stands {_PLACES[elsewhere[0]]}.")
+        if place is Place.HLS and isinstance(item.value, dict):
+            return ConfigError(
+                f"'{name}' is not a known key.", fix=f"A layer stands under LayerName: write LayerName: {name}:."
+            )
         known = [k.name for k in keys_at(place).values() if k.status is Status.HONOURED]
         return ConfigError(f"'{name}' is not a known key.", fix=suggest(name, known) or f"Known are {', '.join(known)}.")
 
@@ -138,40 +147,63 @@ class BlockReader:
             key.reader(item.value)
         except Nn2hlsError as error:
             raise ConfigError(error.what, fix=error.fix or key.help) from error
-        self.note(f"{key.name} has no effect. {key.help}", item.where)
+        self._without_effect.setdefault(key.name, []).append(item.where)
 
     def note(self, text: str, where: str) -> None:
         """Keep a note; equal ones become one line."""
         self._notes.setdefault(text, []).append(where)
 
     def value(self, key: Key, item: Item) -> Any:
-        """The value of a key outside of blocks, read by its reader; paths are made absolute but for OutputDir."""
-        value = key.reader(item.value)
-        if key.values == "file":
+        """The value of a key outside of blocks, read by its reader; paths are made absolute but for OutputDir.
+
+        A value that means another one here leaves a note; None when it means nothing.
+        """
+        value = key.reader(plain(item.value))
+        if isinstance(value, Noted):
+            self.note(f"{key.name}: {value.note}", item.where)
+            return value.value
+        if isinstance(value, Tagged):
+            return self._beside(Path(str(value.value)))
+        if key.values == "file" and isinstance(value, (str, Path)):
             return (self.base / Path(value).expanduser()).absolute()
-        return Path(value) if key.values == "folder" else value
+        return Path(value).expanduser() if key.values == "folder" else value
+
+    def _beside(self, path: Path) -> Path:
+        """The Keras model that hls4ml saved beside its config, and named from the folder it ran in."""
+        near, there = (self.base / path.name).absolute(), path.absolute()
+        return there if not near.exists() and there.exists() else near
 
     def level(self, item: Item, name: str, place: Place) -> Level:
         """A block of settings."""
         settings: dict[str, Setting] = {}
-        precision: dict[str, Setting] = {}
+        own: dict[str, Setting] = {}
+        words: dict[str, Setting] = {}
 
         def take(key: Key, entry: Item) -> None:
             if key.name == "Precision":
-                self._precision(entry, precision)
+                self._precision(entry, words, settings)
             elif key in _TYPE_KEYS:
-                self._put(precision, key.field, Setting(fixed_type(entry.value), entry.where))
+                self._put(own, key.field, Setting(fixed_type(entry.value), entry.where))
             else:
-                self._put(settings, key.field, Setting(self.value(key, entry), entry.where))
+                self._put_value(settings, key, entry)
 
         self.each(self.block(item, name), place, take)
+        precision = self._first(own, words)
         bare = precision.pop("default", None)
         if bare is not None:
-            words = BARE_WORDS if place is Place.MODEL else tuple(w for w in BARE_WORDS if w != "input")
-            precision = {**dict.fromkeys(words, replace(bare, bare=True)), **precision}
+            bare_words = BARE_WORDS if place is Place.MODEL else tuple(w for w in BARE_WORDS if w != "input")
+            precision = {**dict.fromkeys(bare_words, replace(bare, bare=True)), **precision}
         return Level(item.where, name, settings, precision)
 
-    def _precision(self, item: Item, found: dict[str, Setting]) -> None:
+    def _first(self, own: Mapping[str, Setting], words: Mapping[str, Setting]) -> dict[str, Setting]:
+        """A key such as ``table_t`` comes before the word ``table`` of Precision, as in hls4ml."""
+        for word in own.keys() & words.keys():
+            first, second = own[word].value, words[word].value
+            if second is not None and first != second:
+                self.note(f"{word}_t, {_say(first)}, comes before {word} of Precision, {_say(second)}.", own[word].where)
+        return {**words, **own}
+
+    def _precision(self, item: Item, found: dict[str, Setting], settings: dict[str, Setting]) -> None:
         if not isinstance(item.value, dict):
             self._put(found, "default", Setting(fixed_type(item.value), item.where))
             return
@@ -180,9 +212,17 @@ class BlockReader:
             raise ConfigError("A word is named twice, with and without '_t'.", fix="Keep one of them.")
 
         def take(key: Key, entry: Item) -> None:
-            self._put(found, key.field, Setting(fixed_type(entry.value), entry.where, default=key.field == "default"))
+            if key.field == "max_width":
+                self._put_value(settings, key, entry)
+            else:
+                self._put(found, key.field, Setting(fixed_type(entry.value), entry.where, default=key.field == "default"))
 
         self.each(words, Place.WORD, take)
+
+    def _put_value(self, found: dict[str, Setting], key: Key, item: Item) -> None:
+        value = self.value(key, item)
+        if value is not None:
+            self._put(found, key.field, Setting(value, item.where))
 
     def _put(self, found: dict[str, Setting], name: str, setting: Setting) -> None:
         first = found.get(name)
@@ -203,6 +243,14 @@ _PLACES = {
     Place.WORD: "under Precision",
     Place.WRITER: "under WriterConfig",
 }
+
+
+_FEW = 4  # keys without effect that get a line each
+
+
+def _line(places: list[str], text: str) -> str:
+    more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+    return f"{places[0]}{more}: {text}"
 
 
 def _word(name: str) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nn2hls.config_yaml import Tagged
 from nn2hls.cpp_words import names_top
 from nn2hls.errors import ConfigError, suggest
 from nn2hls.fixed import FixedType
@@ -18,6 +20,21 @@ from nn2hls.fixed import FixedType
 Reader = Callable[[Any], Any]
 
 MAX_ACCUMULATOR = 53  # the widest mantissa that float64 holds exactly
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A value that means another one here, and what the user should know; None: the key has no effect."""
+
+    value: Any
+    note: str
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A model in the config itself that cannot be read: what it is."""
+
+    what: str
 
 
 def text(value: Any) -> str:
@@ -32,11 +49,37 @@ def path(value: Any) -> str:
     if isinstance(value, Path):
         return str(value)
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        fix = (
-            "A live model goes to nn2hls.convert(model, config)." if not isinstance(value, (str, int, float)) and value else ""
-        )
-        raise ConfigError(f"This must be the name of a file, not {_show(value)}.", fix=fix)
+        raise ConfigError(f"This must be the name of a file, not {_show(value)}.")
     return value.strip()
+
+
+def model(value: Any) -> Any:
+    """The name of a model file, the bytes of an ONNX model, or a live model of a dict.
+
+    hls4ml writes the model itself into its ``hls4ml_config.yml``: ONNX models as bytes, Keras models as a file beside it, which
+    stays Tagged. PyTorch modules are pickled there, and nobody opens a pickle: they become Unread.
+    """
+    if isinstance(value, Tagged):
+        if isinstance(value.value, bytes) or value.tag == "!keras_model":
+            return value if isinstance(value.value, str) else value.value
+        if value.tag.startswith("python/"):
+            return Unread(f"The model stands in the config as a pickled {value.tag.rpartition('.')[2]}, which is never opened")
+        raise ConfigError(f"The tag '{value.tag}' is not accepted.", fix="Write the name of a model file.")
+    if value is None or isinstance(value, (str, Path, bool, int, float, list, dict)):
+        return path(value)
+    return value
+
+
+def input_shape(value: Any) -> tuple[Any, ...]:
+    """The shape of PyTorch's input without batch axis, or a list of such shapes."""
+    if isinstance(value, (list, tuple)) and value and all(isinstance(v, (list, tuple)) for v in value):
+        return tuple(input_shape(v) for v in value)
+    sizes = list(value) if isinstance(value, (list, tuple)) else [value]
+    if sizes and sizes[0] is None:
+        sizes = sizes[1:]  # the batch
+    if not sizes or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in sizes):
+        raise ConfigError(f"This must be a shape, not {_show(value)}.", fix="Write it like [16], without the batch axis.")
+    return tuple(sizes)
 
 
 def part(value: Any) -> str:
@@ -95,14 +138,23 @@ def whole(low: int, high: int) -> Reader:
     """A whole number from ``low`` to ``high``."""
 
     def read(value: Any) -> int:
-        integer = hasattr(value, "__index__") and not isinstance(value, bool)
-        if not integer:
+        found = _integer(value)
+        if found is None:
             raise ConfigError(f"This must be a whole number, not {_show(value)}.")
-        if not low <= int(value) <= high:
-            raise ConfigError(f"{int(value)} is out of range: it must be {low} to {high}.")
-        return int(value)
+        if not low <= found <= high:
+            raise ConfigError(f"{found} is out of range: it must be {low} to {high}.")
+        return found
 
     return read
+
+
+def _integer(value: Any) -> int | None:
+    """A whole number, also one written as text or as 4.0; None for anything else."""
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value, re.ASCII) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 1e18 else None
+    return int(value) if hasattr(value, "__index__") and not isinstance(value, bool) else None
 
 
 def power_of_two(value: Any) -> int:
@@ -129,6 +181,8 @@ def fixed_type(value: Any) -> FixedType | None:
         return value
     if isinstance(value, str) and value.strip().lower() == "auto":
         return None
+    if type(value).__module__.partition(".")[0] == "hls4ml":  # a type object of a dict
+        value = str(value)
     if not isinstance(value, str):
         fix = "Write it like ap_fixed<16,6>, or auto."
         raise ConfigError(f"This must be a fixed-point type, not {_show(value)}.", fix=fix)
@@ -138,8 +192,9 @@ def fixed_type(value: Any) -> FixedType | None:
     return FixedType.parse(value)
 
 
-def choice(values: Mapping[str, Any], refused: Mapping[str, str], kind: str) -> Reader:
-    """One of some words, in any case; ``refused`` words are known and get their own way out."""
+def choice(values: Mapping[str, Any], refused: Mapping[str, str], kind: str, listed: Iterable[str] = ()) -> Reader:
+    """One of some words, in any case; ``refused`` words are known and get their own way out, ``listed`` ones are proposed."""
+    listed = tuple(listed or values)
     known = {k.lower(): v for k, v in values.items()}
     ways_out = {k.lower(): v for k, v in refused.items()}
 
@@ -149,7 +204,7 @@ def choice(values: Mapping[str, Any], refused: Mapping[str, str], kind: str) -> 
             return known[word]
         if word in ways_out:
             raise ConfigError(f"{kind} {value.strip()} is not offered.", fix=ways_out[word])
-        fix = suggest(str(value), values) or f"Known are {', '.join(values)}."
+        fix = suggest(str(value), listed) or f"Known are {', '.join(listed)}."
         raise ConfigError(f"{_show(value)} is not a {kind.lower()}.", fix=fix)
 
     return read
@@ -176,29 +231,42 @@ io_type = choice(
 )
 
 _ADDERS = "It comes later; use Latency, where a weight of one or two CSD digits costs no multiplier already."
-_SPARSE = "Use Resource: zero weights cost nothing at any reuse factor."
+_SPARSE = Noted("Resource", "Resource is meant: zero weights cost nothing at any reuse factor.")
+_ARGMAX = "Take the softmax off the model, and the largest of its inputs outside."
+_SOFTMAX = "It was a word for softmax: there is one, the stable one. It has no effect."
 strategy = choice(
-    {"Latency": "Latency", "Resource": "Resource"},
+    {
+        "Latency": "Latency",
+        "Resource": "Resource",
+        **dict.fromkeys(("ResourceUnrolled", "resource_unrolled", "unrolled", "compressed"), _SPARSE),
+        **dict.fromkeys(("stable", "legacy"), Noted(None, _SOFTMAX)),
+    },
     {
         **dict.fromkeys(("DistributedArithmetic", "distributed_arithmetic", "da"), _ADDERS),
-        **dict.fromkeys(("resource_unrolled", "unrolled", "compressed"), _SPARSE),
-        "stable": "Remove it: the softmax is always the stable one.",
+        "argmax": _ARGMAX,
     },
     "Strategy",
+    listed=("Latency", "Resource"),
 )
 
-softmax_implementation = choice(
-    {"stable": None, "latency": None, "legacy": None},
-    {"argmax": "Take the softmax off the model, and the largest of its inputs outside."},
-    "Implementation",
-)
+softmax_implementation = choice({"stable": None, "latency": None, "legacy": None}, {"argmax": _ARGMAX}, "Implementation")
+
+
+def maximum(value: Any) -> Any:
+    """hls4ml's cap on derived types: its width is kept."""
+    kind = fixed_type(value)
+    if kind is None:
+        return None
+    width = min(max(kind.width, 2), MAX_ACCUMULATOR)
+    return Noted(width, f"It sets MaxWidth, {width} bits for every derived type; integer bits have no cap of their own.")
 
 
 def only(*accepted: Any) -> Reader:
-    """A key that is accepted with the values that mean what nn2hls does anyway."""
+    """A key that is accepted with the values that mean what nn2hls does anyway; words count in any case."""
+    words = {str(a).lower() for a in accepted}
 
     def read(value: Any) -> None:
-        if not any(type(a) is type(value) and a == value for a in accepted):
+        if str(value).strip().lower() not in words:
             raise ConfigError(f"{_show(value)} is not offered.")
 
     return read

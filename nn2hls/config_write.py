@@ -26,7 +26,8 @@ _MODEL_KEYS = {
 
 def to_yaml(config: Config, graph: Graph, folder: Path) -> str:
     """The text of a YAML file that will stand in ``folder``, with the layers of ``graph`` named in comments."""
-    return yaml.safe_dump(to_dict(config, folder), sort_keys=False, width=120) + _layers(graph)
+    inside = {"OnnxModel": config.live} if isinstance(config.live, bytes) else {}
+    return yaml.safe_dump({**inside, **to_dict(config, folder)}, sort_keys=False, width=120) + _layers(graph)
 
 
 def to_dict(config: Config, folder: Path) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
     top: dict[str, Any] = {
         model_key: relative(config.model),
         "KerasH5": relative(config.weights),
+        "InputShape": _plain(config.input_shape),
         "InputData": relative(config.input_data),
         "OutputPredictions": relative(config.output_predictions),
         "OutputDir": config.output_dir.as_posix(),
@@ -58,6 +60,10 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
         if levels:
             hls[name] = {level.name if name == "LayerType" else key: _level(level) for key, level in levels.items()}
     return {**{k: v for k, v in top.items() if v is not None}, "HLSConfig": hls}
+
+
+def _plain(shape: Any) -> Any:
+    return [_plain(n) for n in shape] if isinstance(shape, tuple) else shape
 
 
 def _level(level: Level) -> dict[str, Any]:

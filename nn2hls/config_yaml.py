@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +22,25 @@ _GUARD = Guard(ConfigError, "The config")
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{t}" for t in ("null", "bool", "int", "float", "str", "seq", "map")}
 
 
+# Where hls4ml writes the model itself into its hls4ml_config.yml, and the shape of PyTorch's input as a tuple.
+_MODELS = frozenset(("model", "kerasmodel", "pytorchmodel", "onnxmodel"))
+_BINARY, _TUPLE = "tag:yaml.org,2002:binary", "tag:yaml.org,2002:python/tuple"
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A model that hls4ml wrote into the file: its tag, and what is plain text or bytes in it."""
+
+    tag: str
+    value: str | bytes | None = None
+
+
 @dataclass(frozen=True)
 class Item:
     """A value and where it stands.
 
     Args:
-        value: A dict of Items by the key's text, a list of Items, or a scalar as YAML reads it.
+        value: A dict of Items by the key's text, a list of Items, a scalar as YAML reads it, or a Tagged model.
         where: ``file:line``, or the way through a dict: ``config['HLSConfig']['Model']``.
     """
 
@@ -72,6 +87,8 @@ class _Tree:
         self._count += 1
         if self._count > MAX_ITEMS or depth > MAX_DEPTH:
             raise ConfigError("The config grows without end through its aliases.", where=where, fix="Write the values out.")
+        if node.tag == _TUPLE and isinstance(node, yaml.SequenceNode):
+            return Item([self.item(n, depth + 1) for n in node.value], where)
         if node.tag not in _PLAIN_TAGS and not node.tag.endswith((":timestamp", ":merge")):
             fix = "Configs hold plain values only; nothing in them is executed."
             raise ConfigError(f"The tag {node.tag!r} is not accepted.", where=where, fix=fix)
@@ -79,13 +96,19 @@ class _Tree:
             return Item(self._mapping(node, depth + 1), where)
         if isinstance(node, yaml.SequenceNode):
             return Item([self.item(n, depth + 1) for n in node.value], where)
-        if node.tag.endswith((":timestamp", ":merge")):
-            return Item(node.value, where)
+        return Item(self._scalar(node, where), where)
+
+    def _scalar(self, node: yaml.Node, where: str) -> Any:
+        if not _is_text(node.value):
+            raise ConfigError(f"{node.value!r} holds half of a surrogate pair, which is no text.", where=where)
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if kind in ("timestamp", "merge") or (kind in ("int", "float") and ":" in node.value):
+            return node.value  # YAML 1.1 reads 1:30 as 90; here it is text
         try:
             value = self._loader.construct_object(node)
-        except (ValueError, LookupError, TypeError, OverflowError) as error:  # such as `!!int abc`, `!!bool maybe`
+        except (ValueError, LookupError, TypeError, OverflowError) as error:  # such as `!!int abc`, `!!bool maybe`, `!!int ""`
             raise ConfigError(f"{shortened(node.value)} is not what its tag says.", where=where) from error
-        return Item(_fitting(value, where), where)
+        return _fitting(value, where)
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Item]:
         result: dict[str, Item] = {}
@@ -94,13 +117,47 @@ class _Tree:
             where = f"{self._path}:{line}"
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigError("A key must be a word.", where=where)
-            name = _fitting(key.value, where)  # the text: a layer may be called 'on' or '1'
+            name = key.value  # the text: a layer may be called 'on' or '1'
+            if not _is_text(name):
+                raise ConfigError(f"The key {name!r} holds half of a surrogate pair, which is no text.", where=where)
             if name in result:
                 first = result[name].where.rsplit(":", 1)[-1]
                 fix = f"It stands on line {first} already; keep one."
                 raise ConfigError(f"The key '{name}' is repeated.", where=where, fix=fix)
-            result[name] = Item(self.item(value, depth).value, where)
+            model = depth == 1 and name.lower() in _MODELS and value.tag not in _PLAIN_TAGS
+            result[name] = Item(_tagged(value) if model else self.item(value, depth).value, where)
         return result
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def _tagged(node: yaml.Node) -> Tagged:
+    """A model in the file: a name, the bytes of an ONNX message, or what only unpickling could read and nobody does."""
+    tag = node.tag.removeprefix("tag:yaml.org,2002:")
+    if isinstance(node, yaml.ScalarNode):
+        return Tagged(tag, _bytes(node) if node.tag == _BINARY else str(node.value))
+    inner: yaml.Node | None = node
+    if tag.startswith("python/object") and tag.endswith(".ModelProto"):
+        for key in ("state", "serialized"):
+            pairs = inner.value if isinstance(inner, yaml.MappingNode) else []
+            inner = next((v for k, v in pairs if k.value == key), None)
+        if isinstance(inner, yaml.ScalarNode) and inner.tag == _BINARY:
+            return Tagged(tag, _bytes(inner))
+    return Tagged(tag)
+
+
+def _bytes(node: yaml.ScalarNode) -> bytes | None:
+    try:
+        return base64.b64decode("".join(node.value.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def plain(value: Any) -> Any:
+    """The value of an item that is no block: the items of lists become values too."""
+    return [plain(v.value) for v in value] if isinstance(value, list) else value
 
 
 def from_mapping(source: Mapping[Any, Any], where: str = "config", above: tuple[int, ...] = ()) -> Item:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nn2hls.data_files import load
 from nn2hls.errors import DataError, suggest
+from nn2hls.text import plural
 
 Shape = tuple[int, ...]
 
@@ -54,11 +55,14 @@ def _select(arrays: Mapping[str, np.ndarray], names: Sequence[str], common: str,
     unnamed = all(name == "" or name.startswith("arr_") for name in arrays)
     if len(arrays) == len(names) and (unnamed or len(names) == 1):
         return list(arrays.values())
-    what = f"The model has {len(names)} {kind}s ({', '.join(names)}), and the file holds "
+    what = f"The model has {plural(len(names), kind)} ({', '.join(names)}), and the file holds "
     held = f"the arrays {', '.join(arrays)}." if not unnamed else f"{len(arrays)} arrays."
     hints = [suggest(name, arrays) for name in names if name not in arrays]
-    fix = f"{next(filter(None, hints), '')} Give a .npz with an array of each name, or one file per {kind}.".strip()
-    raise DataError(what + held, where=where, fix=fix)
+    ways = (
+        "Give a .npz with an array of each name" if len(names) > 1 else f"Give one array, or a .npz with an array '{names[0]}'"
+    )
+    ways += ", or one file per input." if len(names) > 1 and kind == "input" else "."
+    raise DataError(what + held, where=where, fix=f"{next(filter(None, hints), '')} {ways}".strip())
 
 
 def fit(array: np.ndarray, shape: Shape, name: str, where: str) -> np.ndarray:
@@ -71,7 +75,7 @@ def fit(array: np.ndarray, shape: Shape, name: str, where: str) -> np.ndarray:
         raise DataError(f"It holds {array.dtype}, not numbers.", where=where)
     size = math.prod(shape)
     if array.shape == shape:
-        fix = "Add a first axis for the events: x[numpy.newaxis]."
+        fix = f"Add a first axis for the events: {(1, *shape)}."
         raise DataError(f"Its shape {array.shape} is one event without an event axis.", where=where, fix=fix)
     if array.ndim == 1 and size == 1:
         array = array.reshape(-1, 1)

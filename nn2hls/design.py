@@ -54,6 +54,7 @@ def convert(
     config: Any = None,
     calibration: Data | None = None,
     after: Callable[[str, Graph], None] | None = None,
+    example: Any = None,
 ) -> Design:
     """Convert a network.
 
@@ -62,6 +63,7 @@ def convert(
         config: A YAML file, a Config, a whole config as a dict, or hls4ml's ``hls_config`` dict; None: all derived.
         calibration: Data that may set types: one array (events, *shape) per input.
         after: Called with the name of each pass and the graph it made.
+        example: An example input, or a tuple of them, when ``model`` is a PyTorch module; the first axis is the batch.
 
     Raises:
         Nn2hlsError: With the place, what is wrong and what to do.
@@ -70,16 +72,7 @@ def convert(
         ConversionWarning: Once, with all that answers lose and what mends it (:attr:`Design.warnings`).
     """
     settings = read_config(config)
-    if model is None:
-        model = settings.model
-        if model is None:
-            raise ConfigError(
-                "The config names no model.", where=str(settings.path or ""), fix="Add KerasModel, PytorchModel or OnnxModel."
-            )
-    if not isinstance(model, Graph):
-        from nn2hls.frontends import load
-
-        model = load(model, weights=settings.weights) if isinstance(model, str | os.PathLike) else load(model)
+    model = load_model(model, settings, example)
     settings = settings.check(model)
     if calibration is None and settings.calibration is not None:
         from nn2hls.data import load_inputs
@@ -96,6 +89,26 @@ def convert(
         warnings.warn("\n  ".join(context.warnings), ConversionWarning, stacklevel=2)
     design.notes, design.warnings = tuple(context.notes), tuple(context.warnings)
     return design
+
+
+def load_model(model: Any, config: Config, example: Any = None) -> Graph:
+    """The network: ``model``, or the one that the config names.
+
+    Raises:
+        ConfigError: Neither is there.
+        ModelError: It cannot be read.
+    """
+    if isinstance(model, Graph):
+        return model
+    from nn2hls.frontends import load
+
+    if model is None:
+        model = config.model or config.live
+    if model is None:
+        fix = f"{config.name_a_model} Or pass the model itself: convert(model, config)."
+        raise ConfigError(config.unread or "The config names no model.", where=str(config.path or ""), fix=fix)
+    weights = config.weights if isinstance(model, str | os.PathLike) else None
+    return load(model, weights=weights, example=example, input_shape=config.input_shape)
 
 
 @dataclass(repr=False)
@@ -140,6 +153,9 @@ class Design:
 
     def predict(self, x: Data) -> Any:
         """Bit-accurate emulation: floats in, float64 (events, *shape) out; a list for several outputs.
+
+        Events run side by side in threads, one per core, or as many as OPENBLAS_NUM_THREADS, MKL_NUM_THREADS or
+        OMP_NUM_THREADS says. Several threads may call it at once.
 
         Warns:
             OverflowWarning: Once, naming the layers whose values left the range of their types, and the missing bits.

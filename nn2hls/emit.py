@@ -14,7 +14,7 @@ from nn2hls.analysis import graph_ranges
 from nn2hls.emit_core import bambu_arguments, core_tensors
 from nn2hls.emit_layer import Layer, Value, layer
 from nn2hls.emit_names import RESULT, TYPE, identifiers
-from nn2hls.emit_room import check_room, check_size
+from nn2hls.emit_room import MAX_WIDTH, check_room, check_size, room
 from nn2hls.emit_tool import TOOLS, lines
 from nn2hls.errors import LimitError
 from nn2hls.ir import Graph, Node
@@ -97,6 +97,7 @@ class _Emitter:
         self.dataflow = is_dataflow(graph)
         self.values = self._values()
         self.ports = {port: self.values[o] for port, o in zip(output_ports(graph), graph.outputs, strict=True)}
+        self.widest = max((n.result_type.width + 1 for n in graph), default=1)  # bits of the widest signed integer
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
         if self.tool.own_adders:
             check_size((x.text for x in self.layers), [(n.op.products(), getattr(n.op, "reuse", 1)) for n in graph])
@@ -124,8 +125,10 @@ class _Emitter:
             operands = [self.ranges[i] for i in node.inputs]
             call = node.op.call_adders if self.tool.own_adders else node.op.call
             code = call(operands, node.result_type)
+            kinds = [n.result_type for n in self.graph.operands(node)]
             if self.options.backend == "Bambu":
-                check_room(code, [n.result_type for n in self.graph.operands(node)], node.result_type)
+                check_room(code, kinds, node.result_type)
+            self.widest = max(self.widest, room(code, kinds, node.result_type))
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
         read = tuple(self.values[i] for i in node.inputs)
@@ -145,6 +148,7 @@ class _Emitter:
             "helpers": lines(list(self._helpers()), 0, self.tool),
             "top": lines(list(self._top()), 0, self.tool),
             "dataflow": self.dataflow,
+            "native": self.widest <= MAX_WIDTH,
             "bambu": " ".join(bambu_arguments(self.options)),
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),

@@ -12,7 +12,7 @@ from nn2hls.emit_roms import roms
 from nn2hls.emit_tool import Tool, lines
 from nn2hls.ir import Node
 from nn2hls.ops.base import Call, Code, Pragma
-from nn2hls.ops.literals import literal
+from nn2hls.ops.literals import constant, constant_type, literal
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def _has_loops(code: Call | Code) -> bool:
 
 def _call(ident: str, code: Call, tool: Tool) -> str:
     members = [f"static const {_c_type(v)} {k} = {literal(v)};" for k, v in code.config.items()]
+    for name, number in code.values.items():
+        members += [f"static {constant_type(number)} {name}() {{", f"return {constant(number)};", "}"]
     return lines([f"struct {ident}_config {{", *members, "};"], 0, tool) + "\n" + roms(code.roms, ident, tool)
 
 

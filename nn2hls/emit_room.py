@@ -1,4 +1,4 @@
-"""The widest integer that the C++ of a layer computes with, for Bambu, which has 64 bits at most."""
+"""The widest integer that the C++ of a layer computes with: Bambu has 64 bits at most, and up to them it compiles faster."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ _DECLARED = re.compile(r"\bap_(u?)int<(\d+)>")
 _STORED = re.compile(r"\bstore(?:_floor)?<(-?\d+)>")
 
 
+def room(code: Call | Code, operands: Sequence[FixedType], result: FixedType) -> int:
+    """Bits of the widest signed integer that the C++ of a layer computes with; arguments as in :func:`check_room`."""
+    return max([*map(_signed, operands), result.width + _ROUND, *_widths(code, operands, result)])
+
+
 def check_room(code: Call | Code, operands: Sequence[FixedType], result: FixedType) -> None:
     """Refuse C++ whose integers are wider than Bambu's.
 
@@ -31,7 +36,7 @@ def check_room(code: Call | Code, operands: Sequence[FixedType], result: FixedTy
     Raises:
         LimitError: Some integer is wider than MAX_WIDTH bits.
     """
-    needed = max([*map(_signed, operands), result.width + _ROUND, *_widths(code, operands, result)])
+    needed = room(code, operands, result)
     if needed > MAX_WIDTH:
         raise LimitError(
             f"It computes with integers of {needed} bits, and Bambu takes at most {MAX_WIDTH}.",

@@ -18,9 +18,10 @@ from nn2hls.ops.base import Kernel, Watch
 from nn2hls.ops.dense import Dense
 from nn2hls.ops.parts import lift
 from nn2hls.ops.shape import Constant, Input
+from nn2hls.parallel import in_order
 from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, ints
 
-CHUNK_BYTES = 1 << 20  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
+CHUNK_BYTES = 3 << 19  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
 # The same where the largest matrix alone leaves that cache: it is read once per chunk, and needs rows to spread the cost.
 WIDE_CHUNK_BYTES = 8 << 20
 
@@ -66,6 +67,15 @@ def safe_range(fraction: int, kind: FixedType) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
+def _outside(rounded: Any, kind: FixedType) -> Any:
+    """Which whole numbers are beyond the range. Floats are up to 2**53 in magnitude, which float32 does not tell apart."""
+    low, high = kind.min_mantissa, kind.max_mantissa
+    if rounded.dtype.kind == "f":
+        rounded = rounded.astype(np.float64)
+        low, high = max(low, -FLOAT64_EXACT), min(high, FLOAT64_EXACT)
+    return (rounded < low) | (rounded > high)
+
+
 @dataclass
 class OverflowLog:
     """All overflows of one run, by layer."""
@@ -82,17 +92,27 @@ class OverflowLog:
         self.seen[layer] = self.seen.get(layer, 0) + size
         if not size:
             return False
-        low, high = values.min(), values.max()
+        # As numbers of Python, which compare exactly: NumPy would round the ends of the range to float32.
+        low, high = (v.item() if isinstance(v, np.generic) else v for v in (values.min(), values.max()))
         first, last = safe_range(fraction, kind)
         if first <= low and high <= last:
             return False
         low, high = (cast_to(int(v), fraction, kind, fits=True) for v in (low, high))
         rounded = cast_to(values, fraction, kind, fits=True)
         entry = self.found.setdefault(layer, Overflow(layer, kind))
-        entry.count += int(np.count_nonzero((rounded < kind.min_mantissa) | (rounded > kind.max_mantissa)))
+        entry.count += int(np.count_nonzero(_outside(rounded, kind)))
         span = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + (kind.signed or low < 0)
         entry.bits = max(entry.bits, span - kind.width, 1)
         return True
+
+    def merge(self, other: OverflowLog) -> None:
+        """Add what another log noted of further events of the same network."""
+        for layer, count in other.seen.items():
+            self.seen[layer] = self.seen.get(layer, 0) + count
+        for layer, more in other.found.items():
+            entry = self.found.setdefault(layer, Overflow(layer, more.type))
+            entry.count += more.count
+            entry.bits = max(entry.bits, more.bits)
 
     def watch(self, layer: str) -> Watch:
         """What a kernel of ``layer`` calls before the casts inside it."""
@@ -106,7 +126,7 @@ class OverflowLog:
         """What was found, in the order of the layers."""
         for name, entry in self.found.items():
             entry.total = self.seen[name]
-        return list(self.found.values())
+        return [self.found[name] for name in self.seen if name in self.found]
 
 
 @dataclass(frozen=True)
@@ -152,12 +172,12 @@ class Emulator:
         raw: bool = False,
         log: OverflowLog | None = None,
     ) -> OverflowLog:
-        """Run in chunks of events.
+        """Run in chunks of events, side by side in threads.
 
         Args:
             inputs: One array (events, *shape) per input: floats, or mantissas when ``raw``.
-            take: Called with node name, first event and the mantissas of the chunk, for outputs and ``keep``; it must copy
-                what it keeps, for a later layer may overwrite the array.
+            take: Called with node name, first event and the mantissas of the chunk, for outputs and ``keep``, by several
+                threads at once; it must copy what it keeps, for a later layer may overwrite the array.
             keep: Further nodes whose values are wanted.
             raw: The inputs are mantissas of the input types.
             log: Where overflows are noted; a new one without.
@@ -165,9 +185,14 @@ class Emulator:
         log = log or OverflowLog()
         events = inputs[0].shape[0] if inputs else 1
         wanted = {*self.graph.outputs, *keep}
-        for start in range(0, events, self.chunk):
-            part = [x[start : start + self.chunk] for x in inputs]
-            self._run_chunk(part, start, wanted, take, raw, log)
+
+        def run_chunk(start: int) -> OverflowLog:
+            part, own = [x[start : start + self.chunk] for x in inputs], OverflowLog()
+            self._run_chunk(part, start, wanted, take, raw, own)
+            return own
+
+        for own in in_order(run_chunk, range(0, events, self.chunk)):
+            log.merge(own)
         return log
 
     def _run_chunk(
@@ -209,16 +234,18 @@ def _prepare(graph: Graph, node: Node, xs: list[Range]) -> _Step:
     bound = max(exact.bound, rounded.bound)
     (first, *rest) = graph.operands(node)
     in_place = node.op.overwrites and not rest and isinstance(first.op, Dense) and len(graph.users[first.name]) == 1
-    return _Step(node, node.op.kernel(xs), exact.fraction, proven, exact.fraction == kind.fraction, in_place, bound)
+    rounding = node.op.rounding_kernel(xs, kind)
+    kernel, fraction = (rounding, kind.fraction) if rounding else (node.op.kernel(xs), exact.fraction)
+    return _Step(node, kernel, fraction, proven, fraction == kind.fraction, in_place, bound)
 
 
 def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
-    """The one cast of a layer, skipping what is proved to change nothing."""
+    """The one cast of a layer, skipping what is proved to change nothing; Python integers only where the type needs them."""
     kind = step.node.result_type
     fits = step.proven or not log.see(step.node.name, exact, step.fraction, kind)
-    if step.exact and fits and isinstance(exact, np.ndarray):
-        return exact
-    return cast_to(lift(exact, step.bound), step.fraction, kind, fits=fits)
+    unchanged = step.exact and fits and isinstance(exact, np.ndarray)
+    values = exact if unchanged else cast_to(lift(exact, step.bound), step.fraction, kind, fits=fits)
+    return lift(values, max(kind.max_mantissa, -kind.min_mantissa)) if values.dtype == object else values
 
 
 def _constant(node: Node) -> np.ndarray:
@@ -245,7 +272,7 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
             fix = "Clean the data first: fixed point has no such values."
             raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
         rounded = ints_of(x, kind)
-    elif scaled.size and max(-scaled.min(), scaled.max()) > FLOAT64_EXACT:
+    elif scaled.size and (max(-scaled.min(), scaled.max()) > FLOAT64_EXACT or not _is_float64(x)):
         rounded = ints_of(x, kind)
     else:
         rounded = round_exact(scaled, kind.rounding)
@@ -253,6 +280,15 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
     mantissas: np.ndarray = rounded if fits else cast_to(rounded, kind.fraction, kind)
     out = carrier(max(kind.max_mantissa, -kind.min_mantissa))
     return mantissas.astype(out, copy=False) if out is not None else ints(mantissas)
+
+
+def _is_float64(x: np.ndarray) -> bool:
+    """Whether float64 holds every value, which it may not of the larger integers and of longer floats."""
+    if x.dtype.itemsize < 8 or x.dtype == np.float64:
+        return True
+    if x.dtype.kind == "f":
+        return bool(np.all(x.astype(np.float64) == x))
+    return max(-int(x.min()), int(x.max())) <= FLOAT64_EXACT
 
 
 def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:
@@ -264,8 +300,8 @@ def _scaled(x: np.ndarray, fraction: int) -> np.ndarray:
 
 
 def ints_of(values: np.ndarray, kind: FixedType) -> np.ndarray:
-    """The same as Python integers, for values so large that float64 does not hold all of their mantissas."""
-    exact = [Fraction(float(v)) * Fraction(2) ** kind.fraction for v in values.ravel()]
+    """The same as Python integers, for values or mantissas that float64 does not hold."""
+    exact = [Fraction(*v.as_integer_ratio()) * Fraction(2) ** kind.fraction for v in values.ravel().tolist()]
     mantissas = [
         cast(v.numerator, v.denominator.bit_length() - 1, 1, True, kind.rounding, kind.overflow, fits=True) for v in exact
     ]

@@ -118,7 +118,8 @@ class FixedType:
 
     @classmethod
     def parse(cls, text: str) -> FixedType:
-        """Read ``ap_fixed<16,6,AP_RND,AP_SAT>``, ``ap_ufixed<>``, ``ap_int<>``, ``ap_uint<>``, ``fixed<16,6>``, ``int8``.
+        """Read ``ap_fixed<16,6,AP_RND,AP_SAT>``, ``ap_ufixed<>``, ``ap_int<>``, ``ap_uint<>``, ``fixed<16,6>``, ``int8``,
+        ``ac_fixed<16,6,true,AC_RND,AC_SAT>``, ``ac_int<8,false>``.
 
         Raises:
             TypeSyntaxError: The text is not such a type; the message says what is wrong with it.
@@ -143,18 +144,24 @@ def value_of(mantissa: int, fraction: int) -> float:
 
 
 _EXAMPLE = "Write it like ap_fixed<16,6>, ap_ufixed<8,0,AP_RND,AP_SAT>, ap_int<8> or fixed<16,6>."
+_FLOATS = re.compile(
+    r"\s*(float|double|half|bfloat16|float(8|16|32|64)|fp(16|32|64)|(ap|ac|ac_std|std)_float\s*(<.*>)?|ac_ieee_float.*)\s*\Z",
+    re.I,
+)
+_SIGN = {"true": True, "1": True, "false": False, "0": False}
 E_ = TypeVar("E_", Rounding, Overflow)
 
 
 def _parse(cls: type[FixedType], text: str) -> FixedType:
     match = _SPELLING.match(text) if isinstance(text, str) else None
-    if match is None:
-        raise TypeSyntaxError(f"{text!r} is not a fixed-point type.", fix=_EXAMPLE)
-    is_int = match["kind"].lower() == "int"
+    if match is None or (match["short"] is not None and match["kind"].lower() == "fixed"):
+        raise _no_type(text)
+    is_int, ac = match["kind"].lower() == "int", (match["ap"] or "").lower() == "ac_"
     args = [a.strip() for a in (match["args"] if match["short"] is None else match["short"]).split(",")]
     numbers = 1 if is_int else 2
-    if match["short"] is not None and not is_int:
-        raise TypeSyntaxError(f"{text!r} is not a fixed-point type.", fix=_EXAMPLE)
+    signed = not match["u"]
+    if len(args) > numbers and args[numbers].lower() in _SIGN:
+        signed = _sign(signed, args.pop(numbers), ac, text)
     if len(args) < numbers or len(args) > (1 if is_int else 5):
         raise TypeSyntaxError(f"{text!r} has {len(args)} arguments.", fix=_EXAMPLE)
     for arg in args[:numbers]:
@@ -169,7 +176,22 @@ def _parse(cls: type[FixedType], text: str) -> FixedType:
     integer = width if is_int else int(args[1])
     rounding = _mode(Rounding, args[2], text) if len(args) > 2 else Rounding.TRN
     overflow = _mode(Overflow, args[3], text) if len(args) > 3 else Overflow.WRAP
-    return cls(width, integer, not match["u"], rounding, overflow)
+    return cls(width, integer, signed, rounding, overflow)
+
+
+def _no_type(text: object) -> TypeSyntaxError:
+    if isinstance(text, str) and _FLOATS.match(text):
+        what = f"{text.strip()!r} is a floating-point type; a design here computes in fixed point."
+        return TypeSyntaxError(what, fix="Write a wide type, like ap_fixed<32,16>, or auto.")
+    return TypeSyntaxError(f"{text!r} is not a fixed-point type.", fix=_EXAMPLE)
+
+
+def _sign(signed: bool, word: str, ac: bool, text: str) -> bool:
+    """The sign argument that the ac_ types have: ``ac_fixed<8,3,true>``, ``ac_int<8,false>``."""
+    if ac and signed:
+        return _SIGN[word.lower()]
+    fix = "Drop it." if signed == _SIGN[word.lower()] else f"Write {'ap_ufixed' if signed else 'ap_fixed'} or ac_fixed."
+    raise TypeSyntaxError(f"{text!r} has a sign argument, {word}, which only ac_fixed and ac_int have.", fix=fix)
 
 
 def _mode(kind: type[E_], word: str, text: str) -> E_:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,20 @@ _REFUSED = {
 }
 
 
-def load(model: Any, weights: str | os.PathLike[str] | None = None, example: Any = None) -> Graph:
+def load(
+    model: Any,
+    weights: str | os.PathLike[str] | None = None,
+    example: Any = None,
+    input_shape: Sequence[Any] | None = None,
+) -> Graph:
     """The graph of a model; a graph is returned as it is.
 
     Args:
-        model: Path of a ``.keras``, ``.h5``, ``.hdf5``, ``.json``, ``.onnx`` or ``.pt2`` file, or a live Keras model, PyTorch
-            module or ONNX ``ModelProto``.
+        model: Path of a ``.keras``, ``.h5``, ``.hdf5``, ``.json``, ``.onnx`` or ``.pt2`` file, a live Keras model, PyTorch
+            module, ``torch.export.ExportedProgram`` or ONNX ``ModelProto``, or the bytes of an ONNX model.
         weights: Path of the weights when ``model`` is a Keras ``.json`` file.
         example: An example input, or a tuple of them, when ``model`` is a PyTorch module; the first axis is the batch.
+        input_shape: Instead of an example the shape without batch axis, or a list of such shapes; of no effect on others.
 
     Raises:
         ModelError: The file is missing, damaged or of an unknown kind; the message says what to do.
@@ -59,7 +65,7 @@ def load(model: Any, weights: str | os.PathLike[str] | None = None, example: Any
     if not isinstance(model, (str, os.PathLike)):
         if weights is not None:
             raise ModelError("Weights are only given with a Keras .json file.", where=type(model).__name__)
-        return _load_live(model, example)
+        return _load_live(model, example, input_shape)
     path = Path(model)
     kind = _kind(path)
     if example is not None:
@@ -86,34 +92,36 @@ def _load_file(path: Path, kind: str, weights: Path | None) -> Graph:
     return keras.load_file(path, weights=weights)
 
 
-def _load_live(model: Any, example: Any) -> Graph:
-    """Dispatch on the names of the classes an object derives from, so that no framework is imported here."""
+def _load_live(model: Any, example: Any, input_shape: Sequence[Any] | None) -> Graph:
+    """Dispatch on the names of the classes an object derives from, so that no framework is imported here.
+
+    Keras comes first: on the torch back end its models are PyTorch modules as well.
+    """
     classes = {f"{c.__module__.split('.')[0]}.{c.__name__}" for c in type(model).__mro__}
-    if "torch.Module" in classes:
+    keras_model = classes & {"keras.Model", "tf_keras.Model", "tensorflow.Model", "keras.Layer"}
+    if "torch.Module" in classes and not keras_model:
         from nn2hls.converters import pytorch
 
-        if example is None:
-            fix = "Pass one with the batch as first axis: load(model, example=torch.zeros(1, 16))."
+        if example is None and input_shape is None:
+            fix = "Pass one with the batch as first axis: example=torch.zeros(1, 16)."
             raise ModelError("A PyTorch module needs an example input.", where=type(model).__name__, fix=fix)
-        return pytorch.load_live(model, example)
+        return pytorch.load_live(model, example, None if example is not None else input_shape)
     if example is not None:
         raise ModelError(
             "An example input is only needed for a PyTorch module.", where=type(model).__name__, fix="Leave it out."
         )
-    if classes & {"keras.Model", "tf_keras.Model", "tensorflow.Model", "keras.Layer"}:
+    if keras_model:
         from nn2hls.converters import keras
 
         return keras.load_live(model)
-    if classes & {"onnx.ModelProto", "torch.ONNXProgram"}:
+    if "torch.ExportedProgram" in classes:
+        from nn2hls.converters import pytorch
+
+        return pytorch.load_program(model)
+    if isinstance(model, bytes) or classes & {"onnx.ModelProto", "torch.ONNXProgram"}:
         from nn2hls.converters import onnx
 
-        return onnx.load_live(model if "onnx.ModelProto" in classes else model.model_proto)
-    if "torch.ExportedProgram" in classes:
-        raise ModelError(
-            "An exported program is read from its file.",
-            where=type(model).__name__,
-            fix="Save it with torch.export.save(program, 'model.pt2') and load that, or pass the module itself.",
-        )
+        return onnx.load_live(model.model_proto if "torch.ONNXProgram" in classes else model)
     raise ModelError(
         f"A model must be a path, a Keras model, a PyTorch module or an ONNX ModelProto, not {type(model).__name__}.",
         fix=f"Of files, {_OFFERED}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +27,7 @@ def check_inputs(graph: Graph, data: Data, *, events: bool = False) -> list[np.n
         raise DataError(f"{what}, {plural(len(arrays), 'array')} came.", fix=fix)
     checked = []
     for node, array in zip(graph.inputs, arrays, strict=True):
-        x = np.asarray(array)
-        if x.dtype.kind not in "fiub":
-            raise DataError(f"The input holds {x.dtype}, not numbers.", where=node.name)
+        x = _numbers(array, node.name)
         if x.shape[1:] != node.shape or x.ndim == 0:
             expected = f"(events, {', '.join(map(str, node.shape))})"
             fix = "Add the axis of events: x[None]." if x.shape == node.shape else ""
@@ -39,6 +38,27 @@ def check_inputs(graph: Graph, data: Data, *, events: bool = False) -> list[np.n
     if events and checked and not len(checked[0]):
         raise DataError("The data holds no events.")
     return checked
+
+
+def _numbers(array: Any, where: str) -> np.ndarray:
+    """The data as a NumPy array of numbers; a PyTorch tensor may be on any device, of bfloat16, and part of a graph."""
+    if hasattr(array, "detach"):
+        array = array.detach().cpu()
+        array = array.float() if str(array.dtype) == "torch.bfloat16" else array
+    if np.ma.is_masked(array):
+        fix = "Choose what stands in the gaps: x.filled(0)."
+        raise DataError("The input is a masked array with gaps, and hardware has no such values.", where=where, fix=fix)
+    try:
+        x = np.asarray(array)
+    except ValueError as error:
+        fix = "The events must be of one shape: numpy.array(x) shows where they differ."
+        raise DataError(f"The input is no array: {error}.", where=where, fix=fix) from error
+    if x.dtype.name == "bfloat16":  # of a package that extends NumPy
+        x = x.astype(np.float32)
+    if x.dtype.kind not in "fiub":
+        fix = "Make it an array of floats or integers: x.astype(float)." if x.dtype.kind == "O" else ""
+        raise DataError(f"The input holds {x.dtype}, not numbers.", where=where, fix=fix)
+    return x
 
 
 def check_finite(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:

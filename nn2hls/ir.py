@@ -137,15 +137,44 @@ class Node:
         return self.spread.expand(values, constant)
 
 
+class Fate(enum.Enum):
+    """What became of a layer of the user that has no node."""
+
+    DROPPED = "it changes no value"
+    CONSTANT = "it is a constant"
+    FOLDED = "it is part of {node}"
+    UNUSED = "no output needs it"
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A layer of the user that has no node, and the node that holds its value, if there is one."""
+
+    layer: str
+    fate: Fate
+    node: str = ""
+
+    @property
+    def why(self) -> str:
+        """A clause."""
+        return self.fate.value.format(node=self.node)
+
+
 @dataclass(frozen=True)
 class Graph:
     """Nodes in topological order and the names of those that leave the design.
 
     Inputs of the design are the nodes whose op is ``Input``, in order.
+
+    Args:
+        nodes: The nodes.
+        outputs: Names of nodes.
+        absent: The user's layers without a node of their own.
     """
 
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
+    absent: tuple[Absent, ...] = field(default=(), compare=False, repr=False)
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -180,7 +209,7 @@ class Graph:
 
     def map(self, change: Callable[[Node], Node]) -> Graph:
         """The graph with each node replaced; names and wiring stay."""
-        return Graph(tuple(change(n) for n in self.nodes), self.outputs)
+        return dataclasses.replace(self, nodes=tuple(change(n) for n in self.nodes))
 
     def without(self, gone: Mapping[str, str]) -> Graph:
         """The graph with the nodes ``gone`` removed and their readers wired to the mapped names."""
@@ -266,8 +295,13 @@ class Builder:
 
     def __init__(self) -> None:
         self._nodes: dict[str, Node] = {}
+        self._absent: dict[str, Absent] = {}
         self._last: dict[str, int] = {}  # the highest suffix of each name that was taken
         self._values = self._constants = 0
+
+    def dropped(self, layer: str, node: str) -> None:
+        """Remember that a layer of the user has no node since its value is that of ``node``."""
+        self._absent.setdefault(layer, Absent(layer, Fate.DROPPED, node))
 
     def add(self, name: str, op: Op, inputs: Sequence[str] = (), origin: Origin | None = None) -> str:
         """Append a node and return the name it got.
@@ -312,7 +346,7 @@ class Builder:
 
     def build(self, outputs: Iterable[str]) -> Graph:
         """The graph, verified; nodes that no output needs are kept."""
-        graph = Graph(tuple(self._nodes.values()), tuple(outputs))
+        graph = Graph(tuple(self._nodes.values()), tuple(outputs), tuple(self._absent.values()))
         verify(graph)
         return graph
 

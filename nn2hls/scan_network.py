@@ -16,10 +16,8 @@ from nn2hls import __version__
 from nn2hls.compare import auc, class_numbers, sqnr
 from nn2hls.config import Config, Level, Setting, read_config
 from nn2hls.config_keys import BARE_WORDS
-from nn2hls.design import Design
-from nn2hls.errors import ConfigError
+from nn2hls.design import Design, load_model
 from nn2hls.fixed import FixedType
-from nn2hls.frontends import load
 from nn2hls.inputs import check_inputs
 from nn2hls.ir import Graph
 from nn2hls.passes import run_passes
@@ -67,10 +65,7 @@ class Network:
             DataError: Inputs or labels do not fit.
         """
         settings = read_config(config)
-        if model is None and settings.model is None:
-            fix = "Add KerasModel, PytorchModel or OnnxModel."
-            raise ConfigError("The config names no model.", where=str(settings.path or ""), fix=fix)
-        graph = load(settings.model, weights=settings.weights) if model is None else load(model)
+        graph = load_model(model, settings)
         settings = settings.check(graph)
         inputs = check_inputs(graph, x)
         calibration = None

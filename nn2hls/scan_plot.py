@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nn2hls.errors import DataError, ToolError
+from nn2hls.extras import missing
 from nn2hls.fixed import FixedType
 from nn2hls.scan_point import Point, Scan
 
@@ -45,8 +46,7 @@ def plot(result: Scan, path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        fix = "Install it with: pip install 'nn2hls[plot]'."
-        raise ToolError("matplotlib, which draws the plot, is not here.", fix=fix) from error
+        raise ToolError("matplotlib, which draws the plot, is not here.", fix=missing("plot")) from error
     rows = _rows(result)
     wide = max(len(row.panels) for row in rows)
     figure = Figure(figsize=(3.4 * wide + 1.2, 3.1 * len(rows)), layout="constrained")

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from nn2hls import __version__
 from nn2hls.errors import ConfigError, ToolError
+from nn2hls.extras import missing
 
 Shared = TypeVar("Shared")
 Item = TypeVar("Item")
@@ -142,5 +143,4 @@ def require(package: str, does: str, extra: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != package.split(".")[0]:
             raise
-        fix = f"Install it with: pip install 'nn2hls[{extra}]'."
-        raise ToolError(f"{package}, which {does}, is not here.", fix=fix) from error
+        raise ToolError(f"{package}, which {does}, is not here.", fix=missing(extra)) from error

@@ -14,6 +14,7 @@ import numpy as np
 
 from nn2hls import fixed
 from nn2hls.fixed import Overflow, Rounding
+from nn2hls.parallel import matmul
 
 _BASE = 32
 _MASK = (1 << _BASE) - 1
@@ -207,7 +208,7 @@ def matmul_exact(
     i, j = _limb_counts(x_bits, w_bits, math.ceil(math.log2(max(1, w.shape[0]))))
     rows, columns = _split(whole, -(-x_bits // i), i), _split(w, -(-w_bits // j), j)
     as_floats = [(b.astype(np.float64), s) for b, s in columns]
-    parts: list[tuple[Any, int]] = [(a.astype(np.float64) @ b, s + t) for a, s in rows for b, t in as_floats]
+    parts: list[tuple[Any, int]] = [(matmul(a.astype(np.float64), b), s + t) for a, s in rows for b, t in as_floats]
     parts += _split(bias, 32, -(-max(1, _bound(bias).bit_length()) // 32))
     if bound > _INT64:
         return Wide.from_parts(parts)

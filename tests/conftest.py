@@ -4,6 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# ci: the same examples everywhere, so that a test is red or green for what was changed; fuzz (make fuzz): new ones each time.
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", derandomize=True, database=None, **_COMMON)
+settings.register_profile("fuzz", print_blob=True, **_COMMON)
+settings.load_profile(os.environ.get("NN2HLS_HYPOTHESIS", "ci"))
 
 
 @pytest.fixture(scope="session")
@@ -15,10 +22,26 @@ def shared() -> Path:
     return path
 
 
-def require_tool(name: str, found: object) -> None:
+def require_tool(name: str, found: object, why: str = "is not installed") -> None:
     """Skip the test when a tool is missing, or fail it where NN2HLS_REQUIRE_TOOLS says that the tool must be there."""
     if found:
         return
     if name in os.environ.get("NN2HLS_REQUIRE_TOOLS", "").split(","):
-        pytest.fail(f"{name} is missing, and NN2HLS_REQUIRE_TOOLS asks for it")
-    pytest.skip(f"{name} is not installed")
+        pytest.fail(f"{name} {why}, and NN2HLS_REQUIRE_TOOLS asks for it")
+    pytest.skip(f"{name} {why}")
+
+
+# What the machine of .ci/run does not have: words of the reasons for which it may skip a test.
+_NOT_IN_CI = ("../shared", "bambu", "Bambu", "clang-16")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where NN2HLS_REQUIRE_TOOLS is set, a test that is skipped for anything else fails the run: a package that is gone."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or "NN2HLS_REQUIRE_TOOLS" not in os.environ:  # xdist's workers have no reporter
+        return
+    reasons = {str(report.longrepr[-1]) for report in reporter.stats.get("skipped", [])}
+    wrong = sorted(r for r in reasons if not any(word in r for word in _NOT_IN_CI))
+    if wrong:
+        reporter.write_line("\nskipped, and NN2HLS_REQUIRE_TOOLS is set: " + "; ".join(wrong), red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

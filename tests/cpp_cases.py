@@ -1,12 +1,23 @@
-"""Drawn cases for the typed C++ casts and for ap_int arithmetic: the C++ text and what it must print."""
+"""Cases for the C++ casts and for ap_int arithmetic: the C++ text, what it must print, and how it is compiled and run."""
 
 import itertools
+import os
 import random
+import subprocess
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 from slow.fixed import cast_slow
 
-from nn2hls.fixed import FixedType, Overflow, Rounding
+from nn2hls.fixed import FixedType, Overflow, Rounding, cast
+
+SOURCES = Path(__file__).parent / "cpp"
+FIRMWARE = Path(__file__).parents[1] / "firmware_lib"
+# A vendor's own ap_int.h can take the place of the stand-ins: NN2HLS_AP_TYPES=/tools/Vitis_HLS/2023.2/include.
+AP_TYPES = Path(os.environ["NN2HLS_AP_TYPES"]) if "NN2HLS_AP_TYPES" in os.environ else None
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
+OPERANDS = np.arange(-128, 128)
 
 WORDS = 5
 EDGES = [1, 2, 3, 31, 32, 33, 62, 63, 64, 65, 66, 127, 128, 129, 130]
@@ -115,3 +126,38 @@ def program(seed, cases, pairs, count):
     functions = [f"static void part{i}() {{\n{line}\n}}" for i, line in enumerate(code)]
     calls = " ".join(f"part{i}();" for i in range(len(code)))
     return '#include "typed.h"\n' + "\n".join(functions) + f"\nint main() {{ {calls} return 0; }}\n", expected
+
+
+# ---- every cast of small numbers -----------------------------------------------------------------------------------------
+
+
+def small_casts():
+    """The casts that cast_all.cpp makes, in its order, by Python: a row of bytes for each."""
+    rows = [
+        cast(OPERANDS, shift, width, signed, rounding, overflow).astype(np.uint8)
+        for width, signed, shift, rounding, overflow in itertools.product(
+            range(1, 7), (False, True), range(-8, 9), Rounding, Overflow
+        )
+    ]
+    return np.array(rows)
+
+
+def small_casts_of(compiler, standard, folder, **more):
+    """The same by C++."""
+    build_and_run(compiler, standard, SOURCES / "cast_all.cpp", folder, flags=["-O1"], arguments=[folder / "out"], **more)
+    return np.fromfile(folder / "out", dtype=np.uint8).reshape(-1, len(OPERANDS))
+
+
+def build_and_run(compiler, standard, source, folder, *, firmware=FIRMWARE, flags=(), arguments=(), types=AP_TYPES):
+    """Compile one file and run it; what it prints. The compiler's words are the failure.
+
+    types are a vendor's headers in place of our stand-ins.
+    """
+    program = folder / f"{source.stem}-{standard}"
+    warnings = ["-w"] if types else WARNINGS  # the vendor's templates warn
+    folders = [SOURCES, firmware, types or FIRMWARE / "ap_types"]
+    command = [compiler, f"-std={standard}", *warnings, *(f"-I{f}" for f in folders), str(source), "-o", str(program), *flags]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:4000]
+    quiet = {**os.environ, "SYSTEMC_DISABLE_COPYRIGHT_MESSAGE": "1"}
+    return subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=True, env=quiet).stdout

@@ -128,3 +128,23 @@ def test_schedules_name_what_the_header_does():
     assert counted["relu"] == {Kind.SELECT: 6}
     assert counted["square"] == {Kind.MUL: 6}
     assert counted["hard_swish"][Kind.MUL] == 6
+
+
+@pytest.mark.parametrize(
+    ("theta", "kind", "bound", "x"),
+    [
+        (2.0, FixedType(8, 0), FixedType(8, 8), 0.25),
+        (-1.0, FixedType(16, -1), FixedType(6, 6), -0.2),
+        (2.0, FixedType(8, 0), None, 0.25),
+        (-1.0, FixedType(40, -1), None, FixedType(40, -1).min),
+        (-1e-9, FixedType(8, 4, False), None, 0.0),
+    ],
+)
+def test_a_threshold_beyond_the_values_stays_beyond(theta, kind, bound, x):
+    """It was moved to the end of the values and then rounded to the type of constants, back among them."""
+    hints = Hints(given={} if bound is None else {"bound": bound}, noise=2.0**-6)
+    case = Case(Threshold(theta, -1.0), [kind], [(1,)], FixedType(60, 8), hints)
+    (got,) = case.emulate([np.array([[round(x / kind.step)]])])
+    assert abs(float(got[0]) * 2.0**-52 - (x if x > theta else -1.0)) <= kind.step / 2
+    if bound is None:
+        assert case.op.bound_t.width <= 12

@@ -41,14 +41,13 @@ SAMPLES = {
     "bits": (18, 18),
     "dB": (50, 50.0),
     "type, auto": ("ap_fixed<9,3>", T("ap_fixed<9,3>")),
+    "such as [16]": ([16], (16,)),
 }
 # Obsolete keys that are accepted with one value only.
 SPECIAL = {
-    "BramFactor": 1000000000,
     "PipelineStyle": "auto",
     "Implementation": "stable",
     "skip": False,
-    "ParallelizationFactor": 1,
 }
 
 
@@ -83,6 +82,10 @@ def test_every_row_of_the_table_does_what_it_says(key, place, case):
         assert len(config.notes) == 1
         assert key.help in config.notes[0]
         assert config.settings_for("fc1", "fc1", "Dense", "Dense") == Config().settings_for("fc1", "fc1", "Dense", "Dense")
+    elif key.values == "cap":
+        config = read_config(place_in_file(place, name, "ap_fixed<20,6>"))
+        assert config.settings_for("fc1", "fc1", "Dense", "Dense").max_width == 20
+        assert "MaxWidth, 20 bits" in config.notes[0]
     elif "block" not in key.values:
         given_value, kept = SAMPLES[key.values]
         source = place_in_file(place, name, given_value)
@@ -96,7 +99,7 @@ def test_every_row_of_the_table_does_what_it_says(key, place, case):
 def _held(config, key, place):
     if key.name == "KerasH5":
         return config.model
-    if place is Place.TOP or key.field == "calibration":
+    if place in (Place.TOP, Place.HLS) or key.field in ("calibration", "io_type"):
         return getattr(config, key.field)
     settings = config.settings_for("fc1", "fc1", "Dense", "Dense")
     if key.values != "type, auto":
@@ -282,7 +285,7 @@ BAD = {
     "HLSConfig:\n  Model:\n    Precision: [a]\n": (3, "not a list"),
     "HLSConfig:\n  Model:\n    Precision: {weight: ap_fixed<16>}\n": (3, "has 1 arguments"),
     "HLSConfig:\n  Model:\n    Precision: {weight: int8, weight_t: int8}\n": (3, "named twice"),
-    "HLSConfig:\n  LayerName:\n    a:\n      table_t: int8\n      Precision: {table: int9}\n": (5, "Keep one of them"),
+    "HLSConfig:\n  LayerName:\n    a:\n      Precision: {MAXIMUM: int9}\n      MaxWidth: 8\n": (5, "Keep one of them"),
     "HLSConfig:\n  LayerName:\n    a:\n      TableSize: 100\n": (4, "Use 64 or 128"),
     "HLSConfig:\n  LayerName: fc1\n": (2, "block of keys"),
     "HLSConfig:\n  Model: {}\n  ClockPeriod: 5\n": (3, "stands at the top"),

@@ -1,16 +1,20 @@
 """Witness two: the generated C++, compiled, equals the emulator on every mantissa."""
 
 import dataclasses
+import re
 import shutil
 
 import numpy as np
 import pytest
 from conftest import require_tool
+from core_cases import EVERY, every_mode
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from networks import draw_type, hls_config, mlp, side_by_side
+from witness import compiled_equals_emulated, project_of
 
 from nn2hls.design import convert
+from nn2hls.emit_room import MAX_WIDTH, room
 from nn2hls.errors import LimitError, ToolError
 from nn2hls.ir import Builder, Const
 from nn2hls.ops import Dense, Input, Relu
@@ -155,3 +159,52 @@ def test_the_compilers_own_words_are_shown():
     broken = mutate(design.project, "firmware/defines.h", "typedef", "typedeff")
     with pytest.raises(ToolError, match="typedeff"):
         compile_project(broken)
+
+
+def in_words(project: Project) -> Project:
+    """The same C++ on the stand-in that takes any width."""
+    return mutate(project, f"{project.name}_bridge.cpp", "#define NN2HLS_NATIVE", "//")
+
+
+def test_designs_that_fit_64_bits_are_compiled_on_native_integers():
+    """Both stand-ins for ap_int compute the same; the widest integer decides which is taken."""
+    rng = np.random.default_rng(12)
+    cases = [random_case(rng) for _ in range(CASES)]
+    layers = {f"g{k}_{name}": s for k, (_, own) in enumerate(cases) for name, s in own.items() if s}
+    design = convert(side_by_side([g for g, _ in cases]), hls_config(**layers))
+    assert design.verify().equal
+    design._compiled = compile_project(in_words(design.project))
+    assert design.verify().equal
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("seed", "width"), [(0, (1, 20)), (1, (8, 45))])
+def test_every_op_on_native_integers(seed, width):
+    rng = np.random.default_rng(seed)
+    drawn = [case for make in EVERY for case in make(rng, width)] + list(every_mode())
+    cases = [c for c in drawn if room(c.op.call(c.xs, c.result), c.kinds, c.result) <= MAX_WIDTH]
+    assert len(cases) > 100
+    assert is_native(project_of(cases))
+    compiled_equals_emulated(cases, seed, events=60)
+
+
+def is_native(project):
+    return "#define NN2HLS_NATIVE" in project.files[f"{project.name}_bridge.cpp"]
+
+
+@pytest.mark.parametrize(("width", "native"), [(24, True), (40, False)])
+def test_wider_designs_are_not(width, native):
+    types = dict.fromkeys(("input", "weight", "bias"), f"ap_fixed<{width},4>") | {"result": "ap_fixed<16,6>"}
+    design = convert(mlp(np.random.default_rng(1), (4, 3)), hls_config({"Precision": types}))
+    assert is_native(design.project) is native
+    assert design.verify().equal
+
+
+def test_a_width_that_is_too_small_is_seen_on_native_integers():
+    """A variable keeps the bits of its type: csim is a witness of the widths, too."""
+    design = convert(mlp(np.random.default_rng(1), (4, 6, 3)), {"Model": {"Precision": "ap_fixed<16,6>"}})
+    text = design.project.files["firmware/layers/fc0.h"]
+    declared = re.search(r"const ap_int<(\d+)> y_0", text)
+    project = mutate(design.project, "firmware/layers/fc0.h", declared[0], declared[0].replace(declared[1], "14"))
+    design._compiled = compile_project(project)
+    assert not design.verify().equal

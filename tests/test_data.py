@@ -43,6 +43,10 @@ def test_several_inputs_go_by_name_or_by_order(tmp_path):
         load_inputs([tmp_path / "named.npz", tmp_path / "a.npy"], shapes)
     with pytest.raises(DataError, match=r"the arrays b, a. Did you mean 'b'\?"):
         load_inputs([tmp_path / "named.npz"], {"a": (2,), "bb": (2,)})
+    with pytest.raises(DataError, match=r"The model has 1 input \(c\).*Give one array, or a \.npz with an array 'c'\.$"):
+        load_inputs([tmp_path / "named.npz"], {"c": (2,)})
+    with pytest.raises(DataError, match=r"Give a \.npz with an array of each name\.$"):  # labels come in one file
+        load_labels(tmp_path / "a.npy", ["u", "v"])
     np.save(tmp_path / "b.npy", b[:3])
     with pytest.raises(DataError, match="a: 4, b: 3"):
         load_inputs([tmp_path / "a.npy", tmp_path / "b.npy"], shapes)

@@ -17,8 +17,8 @@ from nn2hls.design import convert
 from nn2hls.emulate import OverflowLog, quantise, round_exact
 from nn2hls.errors import DataError
 from nn2hls.fixed import FixedType, Rounding
-from nn2hls.ir import Node
-from nn2hls.ops import Input
+from nn2hls.ir import Builder, Const, Node
+from nn2hls.ops import Dense, Elementwise, Input, Merge, Relu
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -111,18 +111,24 @@ def test_no_warning_without_an_overflow():
         design.predict(np.random.default_rng(0).normal(size=(100, 16)))
 
 
-def test_memory_does_not_grow_with_the_number_of_events():
-    rng = np.random.default_rng(0)
-    design = convert(mlp(rng))
-    design.predict(rng.normal(size=(10, 16)))
-    peaks = []
-    for events in (20_000, 80_000):
-        x = rng.normal(size=(events, 16)).astype(np.float32)
-        tracemalloc.start()
-        design.predict(x)
-        peaks.append(tracemalloc.get_traced_memory()[1] - events * 5 * 8)  # the answers themselves
-        tracemalloc.stop()
-    assert peaks[1] < peaks[0] * 1.2
+def peak_bytes(design, events):
+    """What predict holds beside its input and its answers."""
+    x = np.random.default_rng(0).normal(size=(events, 16)).astype(np.float32)
+    tracemalloc.start()
+    design.predict(x)
+    peak = tracemalloc.get_traced_memory()[1] - events * 5 * 8
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_grows_with_the_threads_and_not_with_the_number_of_events(monkeypatch):
+    design = convert(mlp(np.random.default_rng(0)))
+    design.predict(np.zeros((10, 16)))
+    monkeypatch.setattr("nn2hls.parallel.threads", lambda: 1)
+    few, many = (peak_bytes(design, events) for events in (20_000, 80_000))
+    assert many < few * 1.2
+    monkeypatch.setattr("nn2hls.parallel.threads", lambda: 3)
+    assert peak_bytes(design, 80_000) < 3.2 * few
 
 
 def test_bad_data_is_refused_with_the_shape_it_must_have():
@@ -147,3 +153,35 @@ def test_a_tiny_float32_below_zero_still_rounds_down():
     kind = FixedType(8, 40)  # 32 negative fraction bits: the mantissa of -1e-40 is below every float32
     got = quantise(np.array([-1e-40, 1e-40], dtype=np.float32), Node("x", Input((2,)), (), (2,), kind), OverflowLog())
     assert [int(v) for v in got] == [-1, 0]
+
+
+@pytest.mark.parametrize("relu_first", [True, False])
+def test_a_value_with_two_readers_is_not_overwritten(relu_first):
+    """ReLU may write into the array of the Dense before it, where nobody else reads that."""
+    rng = np.random.default_rng(0)
+    b = Builder()
+    x = b.add("x", Input((4,)))
+    y = b.add("y", Dense(Const(rng.normal(size=(4, 5))), Const(rng.normal(size=5))), [x])
+    r = b.add("r", Relu(), [y])
+    total = b.add("sum", Elementwise(Merge.ADD), [r, y] if relu_first else [y, r])
+    design = convert(b.build([total]), hls_config({"Precision": "ap_fixed<20,8>"}))
+    data = rng.normal(size=(50, 4))
+    answers, values = design.predict(data), design.trace(data)
+    assert values["y"].min() < -1
+    np.testing.assert_array_equal(answers, values["y"] + np.maximum(values["y"], 0))
+    np.testing.assert_allclose(answers, design.predict_float(data), atol=0.01)
+    assert design.verify().equal
+
+
+@pytest.mark.parametrize("overflow", ["SAT", "SAT_SYM", "WRAP", "SAT_ZERO"])
+@pytest.mark.parametrize("width", [25, 27, 30, 53, 55, 60])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_ends_of_a_range_are_told_from_their_neighbours(width, overflow, dtype):
+    """float32 holds 2**26, and not the largest mantissa below it: compared in its arithmetic, they are equal."""
+    kind = FixedType.parse(f"ap_fixed<{width},1,AP_RND,AP_{overflow}>")
+    x = np.array([1.0, -1.0, 0.25, 1.0], dtype=dtype)
+    log = OverflowLog()
+    got = quantise(x, Node("x", Input((4,)), (), (4,), kind), log)
+    assert [int(v) for v in got] == [cast_slow(Fraction(float(v)), kind) for v in x]
+    (found,) = log.overflows()
+    assert (found.count, found.bits) == (3 if overflow == "SAT_SYM" else 2, 1)

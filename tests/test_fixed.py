@@ -54,7 +54,22 @@ def test_spellings(text, printed):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("float", "'float' is not a fixed-point type. Write it like ap_fixed<16,6>,"),
+        ("float", "'float' is a floating-point type; a design here computes in fixed point. Write a wide type,"),
+        (" ap_float<16,5> ", "'ap_float<16,5>' is a floating-point type;"),
+        ("floating", "'floating' is not a fixed-point type. Write it like ap_fixed<16,6>,"),
+        (
+            "ap_fixed<16,6,true>",
+            "'ap_fixed<16,6,true>' has a sign argument, true, which only ac_fixed and ac_int have. Drop it.",
+        ),
+        (
+            "ap_ufixed<16,6,true>",
+            "'ap_ufixed<16,6,true>' has a sign argument, true, which only ac_fixed and ac_int have. Write",
+        ),
+        (
+            "ac_ufixed<6,3,true>",
+            "'ac_ufixed<6,3,true>' has a sign argument, true, which only ac_fixed and ac_int have. Write ap_fix",
+        ),
+        ("ac_fixed<16,6,yes>", "'yes' in 'ac_fixed<16,6,yes>' is not a rounding mode."),
         (16, "16 is not a fixed-point type."),
         ("", "'' is not a fixed-point type."),
         ("fixed8", "'fixed8' is not a fixed-point type."),

@@ -1,13 +1,17 @@
 """One network from Keras, PyTorch and ONNX is one graph; what is no model gets an error that helps."""
 
 import io
+import os
 import pickle
+import subprocess
+import sys
 import warnings
 import zipfile
 
 import numpy as np
 import pytest
 
+from nn2hls import convert
 from nn2hls.errors import ModelError
 from nn2hls.frontends import load
 from nn2hls.ir import Graph
@@ -264,6 +268,44 @@ def test_arguments_that_do_not_fit(tmp_path):
 
 def test_a_module_needs_an_example():
     torch = pytest.importorskip("torch")
-    assert "example=torch.zeros" in message(torch.nn.Linear(2, 2))
-    program = torch.export.export(torch.nn.Linear(2, 2), (torch.zeros(1, 2),))
-    assert "torch.export.save" in message(program)
+    module = torch.nn.Linear(2, 3)
+    assert "example=torch.zeros" in message(module)
+    for way in ({"example": torch.zeros(1, 2)}, {"example": np.zeros((1, 2), np.float32)}, {"input_shape": (2,)}):
+        assert load(module, **way).text() == load(module, example=(torch.zeros(4, 2),)).text()
+    x = np.array([[0.5, -0.25]])
+    wanted = module(torch.tensor(x, dtype=torch.float32)).detach().numpy()
+    program = torch.export.export(module, (torch.zeros(1, 2),))
+    for design in (
+        convert(module, example=torch.zeros(1, 2)),
+        convert(program),
+        convert(module, {"InputShape": [2], "Model": {}}),
+    ):
+        assert np.abs(design.predict_float(x) - wanted).max() < 1e-6
+    with pytest.raises(ModelError, match=r"example=torch\.zeros"):
+        convert(module)
+    assert "Leave it out" in message(program, example=torch.zeros(1, 2))
+
+
+def test_bytes_are_an_onnx_model():
+    pytest.importorskip("onnx")
+    assert load(onnx_model().SerializeToString()).text() == load(onnx_model()).text()
+    assert "no ONNX model" in message(b"PK nothing")
+
+
+def test_keras_models_on_the_torch_back_end(tmp_path):
+    """There a Keras model is a PyTorch module too."""
+    pytest.importorskip("keras"), pytest.importorskip("torch")
+    code = """
+import keras, numpy as np, nn2hls, torch
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="relu", name="fc1")])
+assert isinstance(model, torch.nn.Module)
+graph = nn2hls.load(model)
+x = np.array([[0.5, -0.25, 1]], dtype=np.float32)
+y = nn2hls.convert(model).predict_float(x)
+assert np.abs(y - model(x).detach().cpu().numpy()).max() < 1e-6
+print(*(n.name for n in graph), graph["fc1"].origin.kind)
+"""
+    env = {**os.environ, "KERAS_BACKEND": "torch"}
+    run = subprocess.run([sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split()[-3:] == ["fc1", "fc1_relu", "Dense"]

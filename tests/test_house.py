@@ -17,9 +17,9 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "onnx", "onnxscript", "h5py"}  # c
 
 # From the bottom up: a module imports from its own line or from lines above it. A package stands for all its modules.
 LEVELS = (
-    ("errors", "text", "cpp_words"),
+    ("errors", "text", "cpp_words", "extras", "known_layers"),
     ("guard",),
-    ("fixed", "csd", "data", "functions"),
+    ("fixed", "csd", "data", "functions", "parallel"),
     ("ranges", "schedule", "ir", "wide", "project"),
     ("targets",),
     ("tools",),

@@ -194,5 +194,5 @@ def test_operators(tmp_path):
     np.testing.assert_allclose(evaluate(graph, [x])[0], np.maximum((3 - 3 * x) * [1, 2, 4], 0), rtol=1e-12)
     other = copy.deepcopy(config)
     other["layers"][-1]["config"]["function"] = "math.betainc"
-    with pytest.raises(UnsupportedError, match=r"r \(TFOpLambda\): TFOpLambda of math.betainc is not supported yet"):
+    with pytest.raises(UnsupportedError, match=r"r \(TFOpLambda\): TFOpLambda of math.betainc is not offered"):
         load_file(write(tmp_path / "m.h5", {"class_name": "Functional", "config": other}, groups))

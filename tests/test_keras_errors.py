@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from nn2hls.converters.keras import load_file
 from nn2hls.errors import ModelError, UnsupportedError
+from nn2hls.extras import install
 
 h5py = pytest.importorskip("h5py")
 
@@ -91,7 +92,7 @@ def test_files_that_are_no_models(tmp_path):
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name, match)
     (tmp_path / "m.json").write_text(json.dumps(model()))
-    refused(tmp_path / "m.json", r"holds no weights\. Give the weights' file")
+    refused(tmp_path / "m.json", r"holds no weights\. Name the file with its weights")
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file["x"] = 1
     refused(tmp_path / "w.h5", "holds no Keras weights")
@@ -383,4 +384,4 @@ def test_without_h5py(tmp_path):
         "try:\n    load_file(sys.argv[1])\nexcept ModelError as e:\n    print(e)"
     )
     run = subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True)
-    assert "pip install 'nn2hls[keras]'" in run.stdout
+    assert f"Install it with: {install('keras')}." in run.stdout

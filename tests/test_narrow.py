@@ -1,4 +1,4 @@
-"""ap_int as Bambu compiles it, on C integers of at most 64 bits: every operator and the cast against Python's integers."""
+"""ap_int of at most 64 bits, as Bambu compiles it and on native integers: every operator and the cast against Python's."""
 
 import itertools
 import random
@@ -15,7 +15,8 @@ from test_cast_cpp import COMPILERS, HERE, WARNINGS, build_and_run, cast_bytes, 
 from nn2hls.fixed import FixedType, Overflow, Rounding
 
 EDGES = (1, 2, 15, 16, 17, 30, 31, 32, 33, 34, 47, 60, 61, 62, 63)
-BAMBU = ["-D__BAMBU__", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+STRICT = ["-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+BAMBU, NATIVE = ["-D__BAMBU__", *STRICT], ["-DNN2HLS_NATIVE", *STRICT]
 
 
 def low_bits(a, n):
@@ -93,18 +94,20 @@ def program(rng):
     return f'#include "narrow.h"\n{parts}\nint main() {{ {calls} return 0; }}\n', want
 
 
+@pytest.mark.parametrize("flags", [BAMBU, NATIVE], ids=["bambu", "native"])
 @pytest.mark.parametrize(("tool", "compiler", "standard"), COMPILERS)
-def test_every_operator_and_cast(tool, compiler, standard, tmp_path):
+def test_every_operator_and_cast(tool, compiler, standard, flags, tmp_path):
     require_tool(tool, shutil.which(compiler))
     text, want = program(random.Random(tool))
     source = tmp_path / "narrow.cpp"
     source.write_text(text)
-    found = [line.strip() for line in build_and_run(compiler, standard, source, tmp_path, flags=BAMBU).splitlines()]
+    found = [line.strip() for line in build_and_run(compiler, standard, source, tmp_path, flags=flags).splitlines()]
     assert len(found) == len(want) > 3000
     wrong = [(k, f, w) for k, (f, w) in enumerate(zip(found, want, strict=True)) if f != w]
     assert not wrong, wrong[:5]
 
 
-def test_every_small_cast_agrees_with_python(tmp_path, python_bytes):  # noqa: F811
+@pytest.mark.parametrize("flags", [BAMBU, NATIVE], ids=["bambu", "native"])
+def test_every_small_cast_agrees_with_python(flags, tmp_path, python_bytes):  # noqa: F811
     require_tool("g++", shutil.which("g++"))
-    np.testing.assert_array_equal(cast_bytes("g++", "c++14", tmp_path, flags=BAMBU), python_bytes)
+    np.testing.assert_array_equal(cast_bytes("g++", "c++14", tmp_path, flags=flags), python_bytes)

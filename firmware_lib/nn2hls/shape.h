@@ -7,7 +7,7 @@
 namespace nn2hls {
 
 template <class C, class Y, class T>
-void constant(Y y[], const T value[]) {
+void constant(Y y[], T value) {
     NN2HLS_UNROLL
     for (int i = 0; i < C::n; i++) {
         const ap_int<C::width> m = value[i];

@@ -178,12 +178,17 @@ def load_graph(config: Config) -> Graph:
     Raises:
         UsageError: The config names no model.
     """
-    from nn2hls.frontends import load
+    from nn2hls.design import load_model
 
-    if config.model is None:
-        fix = "Add KerasModel, PytorchModel or OnnxModel, or give a model file in its place."
-        raise UsageError("The config names no model.", where=str(config.path), fix=fix)
-    return load(config.model, weights=config.weights)
+    if config.model is None and config.live is None:
+        fix = (
+            f"{config.name_a_model} Or give a model file in place of the config." if not config.unread else config.name_a_model
+        )
+        raise UsageError(config.unread or "The config names no model.", where=str(config.path), fix=fix)
+    if config.model is not None and config.model.suffix.lower() == ".json" and config.weights is None:
+        fix = f"Name the weights too: --weights {config.model.stem}_weights.h5, or KerasH5 in a config."
+        raise UsageError("A .json file holds no weights.", where=str(config.model), fix=fix)
+    return load_model(None, config)
 
 
 def make_design(args: Namespace) -> Design:

@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, dataclass, replace
 
 from nn2hls.commands.base import Command, Result
+from nn2hls.extras import available, install
 
 REQUIRED = ("numpy", "pyyaml", "jinja2")
 
@@ -22,7 +23,7 @@ class _Package:
 
     @property
     def get(self) -> str:
-        return f"pip install 'nn2hls[{self.extra}]'" if self.extra else "pip install nn2hls"
+        return install(self.extra) if available(self.extra) else "nothing to install for this Python"
 
 
 PACKAGES = (

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
 
 from nn2hls.errors import ModelError
-from nn2hls.fixed import FixedType
+from nn2hls.fixed import FixedType, value_of
 from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Call, Hints, Kernel, Op
 from nn2hls.ops.parts import (
@@ -44,7 +46,14 @@ class Relu(Op):
         return Range(ints(np.maximum(x.lo, 0)), ints(np.maximum(x.hi, 0)), x.fraction)
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
-        return lambda ops, watch, out=None: np.maximum(ops[0], 0, out=out)
+        top = max(xs[0].high, 0)
+
+        def run(ops: Sequence[Any], watch: Any, out: Any = None) -> Any:
+            # The same, for no value is above the top; NumPy compares with two numbers several times faster than with one.
+            floats = isinstance(ops[0], np.ndarray) and ops[0].dtype.kind == "f"
+            return np.clip(ops[0], 0, top, out=out) if floats else np.maximum(ops[0], 0, out=out)
+
+        return run
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         select = (Operator(Kind.SELECT, (xs[0].width, 2)),) if xs[0].signed else ()
@@ -140,8 +149,8 @@ class Clip(Op):
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Clip:
         (x,) = xs
-        low = self.low if self.low > x.low * 2.0**-x.fraction else -np.inf
-        high = self.high if self.high < x.high * 2.0**-x.fraction else np.inf
+        low = self.low if _mantissas(self.low, x.fraction) > x.low else -np.inf
+        high = self.high if _mantissas(self.high, x.fraction) < x.high else np.inf
         ends = [end for end in (low, high) if np.isfinite(end)]
         kind = given_or_derived(hints, ("bound", "param"), ends, hints.noise)
         resolved: Clip = self.replace(low=low, high=high, bound_t=kind)
@@ -182,11 +191,16 @@ class Clip(Op):
             "up": fraction - xs[0].fraction,
             "bound_up": fraction - self.bound_t.fraction,
             "has_low": int(low is not None),
-            "low": _mantissa(self.low, self.bound_t) if low is not None else 0,
             "has_high": int(high is not None),
-            "high": _mantissa(self.high, self.bound_t) if high is not None else 0,
         }
-        return simple_call("activation.h", "clip", self.exact(xs), result, members)
+        ends = {"low": self.low, "high": self.high}
+        values = {name: _mantissa(end, self.bound_t) if np.isfinite(end) else 0 for name, end in ends.items()}
+        return simple_call("activation.h", "clip", self.exact(xs), result, members, values=values)
+
+
+def _mantissas(value: float, fraction: int) -> Fraction | float:
+    """``value * 2**fraction``, exact; infinite as it is."""
+    return Fraction(value) * Fraction(2) ** fraction if np.isfinite(value) else value
 
 
 def _mantissa(value: float, kind: FixedType) -> int:
@@ -262,8 +276,8 @@ def _simple(simple: Simple, x: Any) -> Any:
 class Threshold(Op):
     """y = cast(x if x > theta else value): ThresholdedReLU has value 0.
 
-    Both are rounded half to even to ``bound_t`` (config: ``bound`` or ``param``). Resolving types moves a theta beyond all
-    values of x to their end, which changes no answer.
+    Both are rounded half to even to ``bound_t`` (config: ``bound`` or ``param``). Where that type is derived, theta is moved
+    down to a value that x may have, or near the end of x when it lies beyond, which changes no answer and saves bits.
     """
 
     theta: float
@@ -277,8 +291,12 @@ class Threshold(Op):
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Threshold:
         (x,) = xs
         error = min(hints.noise, 2.0 ** -(x.fraction + 2))  # the comparison is finer than x
-        theta = min(max(self.theta, (x.low - 1) * 2.0**-x.fraction), (x.high + 1) * 2.0**-x.fraction)
-        kind = given_or_derived(hints, ("bound", "param"), [theta, self.value], error)
+        # Powers of two, which every derived type holds exactly.
+        below = -value_of(1 << max(-x.low, 0).bit_length(), x.fraction)
+        above = value_of(1 << max(x.high, 0).bit_length(), x.fraction)
+        near = value_of(math.floor(_mantissas(min(max(self.theta, below), above), x.fraction)), x.fraction)
+        kind = given_or_derived(hints, ("bound", "param"), [near, self.value], error)
+        theta = self.theta if {"bound", "param"} & hints.given.keys() else near
         resolved: Threshold = self.replace(theta=theta, bound_t=kind)
         return resolved
 
@@ -322,7 +340,6 @@ class Threshold(Op):
             "width": signed_width(x.low, x.high, theta, value),
             "up": fraction - xs[0].fraction,
             "bound_up": fraction - self.bound_t.fraction,
-            "theta": _mantissa(self.theta, self.bound_t),
-            "value": _mantissa(self.value, self.bound_t),
         }
-        return simple_call("activation.h", "threshold", self.exact(xs), result, members)
+        values = {"theta": _mantissa(self.theta, self.bound_t), "value": _mantissa(self.value, self.bound_t)}
+        return simple_call("activation.h", "threshold", self.exact(xs), result, members, values=values)

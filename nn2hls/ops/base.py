@@ -74,12 +74,14 @@ class Call:
         function: Template function in namespace nn2hls; operands and result are arrays of ap_[u]fixed, flat, row-major.
         config: Members of the config struct, all integers or bools; there are no defaults on the C++ side.
         roms: Constant arrays, by a short name; passed after the result in this order.
+        values: Numbers that the layer computes with, of any size: functions of the config struct.
     """
 
     header: str
     function: str
     config: Mapping[str, int]
     roms: Mapping[str, Rom] = field(default_factory=dict)
+    values: Mapping[str, int] = field(default_factory=dict)
 
 
 class Pragma:
@@ -160,6 +162,13 @@ class Op:
         The kernel returns mantissas with ``exact(xs).fraction`` fraction bits. It must not change its operands.
         """
         raise NotImplementedError
+
+    def rounding_kernel(self, xs: Sequence[Range], result: FixedType) -> Kernel | None:
+        """A kernel of results that are rounded to ``result``'s fraction bits by its mode, not yet brought into its range.
+
+        None, the default: :meth:`kernel` and the cast do as well.
+        """
+        return None
 
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
         """Which elements of each operand, of ``shapes``, the elements ``needed`` of the result depend on; boolean arrays."""

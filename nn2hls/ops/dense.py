@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 
 from nn2hls.errors import ModelError
-from nn2hls.fixed import FixedType, cast_to
+from nn2hls.fixed import FixedType, Rounding, cast_to
 from nn2hls.ir import Const, Shape
 from nn2hls.ops.base import Code, Hints, Kernel, Op, Watch
 from nn2hls.ops.dense_bounds import column_counts, product_bounds
 from nn2hls.ops.parts import operand_rms
+from nn2hls.parallel import matmul
 from nn2hls.ranges import FLOAT64_EXACT, INT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
 from nn2hls.schedule import Schedule
 
+_ROW = 4096  # elements of a row of biases
+_HALVES = {Rounding.TRN: 0.0, Rounding.RND: 0.5}  # what is added before the floor, in steps of the result
 MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
 
 
@@ -138,7 +141,7 @@ class Dense(Op):
         if self.narrowed(x):
             return self._narrow_kernel(x)
         weight, bias, _ = self.aligned(x)
-        bound = self.exact_bound(x)
+        bound = max(self.exact_bound(x), x.bound)
         kind = carrier(bound) if bound <= FLOAT64_EXACT else None
         if kind is None:
             from nn2hls.wide import matmul_exact
@@ -148,10 +151,31 @@ class Dense(Op):
         has_bias = bool(b.any())
 
         def run(ops: Sequence[Any], watch: Watch) -> Any:
-            y = ops[0].astype(kind, copy=False) @ w
+            y = matmul(ops[0].astype(kind, copy=False), w)
             if has_bias:
                 y += b
             return y
+
+        return run
+
+    def rounding_kernel(self, xs: Sequence[Range], result: FixedType) -> Kernel | None:
+        """The scaling of the cast is done to the constants, and the half that rounding adds to the bias; then floor rounds."""
+        (x,) = xs
+        shift = self.fraction(x) - result.fraction
+        if result.rounding not in _HALVES or not 0 < shift <= 64 or self.narrowed(x):
+            return None
+        kind = carrier(self.exact_bound(x) + (1 << shift))
+        if kind is None or kind.kind != "f":
+            return None
+        weight, bias, _ = self.aligned(x)
+        step = kind.type(2.0**-shift)
+        w, b = weight.astype(kind) * step, bias.astype(kind) * step + kind.type(_HALVES[result.rounding])
+        b = np.tile(b, max(1, _ROW // max(len(b), 1)))
+
+        def run(ops: Sequence[Any], watch: Watch) -> Any:
+            y = matmul(ops[0].astype(kind, copy=False), w)
+            _add_rows(y, b)
+            return np.floor(y, out=y)
 
         return run
 
@@ -175,7 +199,7 @@ class Dense(Op):
         start = ints(cast_to(ints(bias), f, accum)) << (grid - accum.fraction)
         rows = [(i, np.flatnonzero(weight[i]), ints(weight[i][weight[i] != 0])) for i in range(weight.shape[0])]
         largest = max(accum.max_mantissa, -accum.min_mantissa) << (grid - accum.fraction)
-        largest += x.bound * int(np.abs(ints(weight)).max(initial=0)) << (grid - f)
+        largest += x.bound * max(1, int(np.abs(ints(weight)).max(initial=0))) << (grid - f)
         kind = np.dtype(np.int64 if largest <= INT64_EXACT else object)
 
         def run(ops: Sequence[Any], watch: Watch) -> Any:
@@ -212,6 +236,14 @@ class Dense(Op):
         from nn2hls.ops.dense_code import dense_adders
 
         return dense_adders(self, xs[0], result)
+
+
+def _add_rows(y: np.ndarray, row: np.ndarray) -> None:
+    """Add a repeated row to a contiguous array: NumPy's loop is as long as the row, and short loops are slow."""
+    flat = y.reshape(-1)
+    whole = len(flat) - len(flat) % len(row) if len(row) else 0
+    flat[:whole].reshape(-1, max(len(row), 1))[...] += row
+    flat[whole:] += row[: len(flat) - whole]
 
 
 def _shift_left(values: np.ndarray, up: int) -> np.ndarray:

@@ -175,11 +175,11 @@ class Elementwise(Op):
     def call(self, xs: Sequence[Range], result: FixedType) -> Call:
         check_operands(len(xs))
         exact, (ups, _), (factor, _) = self.exact(xs), self._ups(xs), self._factor(len(xs))
-        members = {"width": signed_width(self._bound(xs)), "factor": factor}
+        members = {"width": signed_width(self._bound(xs))}
         for k, (x, up) in enumerate(zip(xs, ups, strict=True)):
             members |= {f"up{k}": up, **_index(x.lo.shape, exact.lo.shape, k)}
         merge = Merge.ADD if self.merge is Merge.AVERAGE else self.merge
-        return simple_call("elementwise.h", merge.value, exact, result, members)
+        return simple_call("elementwise.h", merge.value, exact, result, members, values={"factor": factor})
 
 
 def _aligned_axes(xs: Sequence[Any]) -> list[Any]:

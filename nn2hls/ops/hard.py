@@ -61,7 +61,7 @@ class _Hard(Op):
 
     def _line_bound(self, x: Range) -> int:
         fraction, slope, offset = self._line(x)
-        return max(x.bound * abs(slope) + abs(offset), 1 << fraction)
+        return max(max(1, x.bound) * abs(slope) + abs(offset), 1 << fraction)
 
     def _line_operators(self, x: Range) -> tuple[Operator, ...]:
         _, slope, offset = self._line(x)
@@ -76,12 +76,18 @@ class _Hard(Op):
         fraction = self._line(x)[0]
         return {
             "line_width": signed_width(self._line_bound(x)),
-            "slope": int(round_constant(np.array(self.slope), self.slope_t)),
             "slope_up": fraction - x.fraction - self.slope_t.fraction,
-            "offset": int(round_constant(np.array(self.offset), self.offset_t)),
             "offset_up": fraction - self.offset_t.fraction,
             "one_up": fraction,
         }
+
+    def _values(self) -> dict[str, int]:
+        assert self.slope_t is not None
+        assert self.offset_t is not None
+        slope, offset = (
+            int(round_constant(np.array(v), kind)) for v, kind in ((self.slope, self.slope_t), (self.offset, self.offset_t))
+        )
+        return {"slope": slope, "offset": offset}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +108,7 @@ class HardSigmoid(_Hard):
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         fraction, slope, offset = self._line(xs[0])
-        bound = self._line_bound(xs[0])
+        bound = max(self._line_bound(xs[0]), xs[0].bound)
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             line = lift(ops[0], bound) * slope
@@ -115,7 +121,7 @@ class HardSigmoid(_Hard):
         return pointwise_schedule(xs[0].lo.size, self._line_operators(xs[0]), self.exact(xs), result)
 
     def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        return simple_call("activation.h", "hard_sigmoid", self.exact(xs), result, self._members(xs[0]))
+        return simple_call("activation.h", "hard_sigmoid", self.exact(xs), result, self._members(xs[0]), values=self._values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,4 +167,4 @@ class HardSwish(_Hard):
     def call(self, xs: Sequence[Range], result: FixedType) -> Call:
         exact = self.exact(xs)
         members = {**self._members(xs[0]), "width": signed_width(xs[0].bound << self._line(xs[0])[0])}
-        return simple_call("activation.h", "hard_swish", exact, result, members)
+        return simple_call("activation.h", "hard_swish", exact, result, members, values=self._values())

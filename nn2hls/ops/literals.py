@@ -38,9 +38,14 @@ def literals(values: np.ndarray) -> list[str]:
     return list(map(literal, listed))
 
 
+def constant_type(value: int) -> str:
+    """The type of :func:`constant`."""
+    return int_type(min(value, 0), max(value, 0))
+
+
 def constant(value: int) -> str:
     """An ap_[u]int that holds exactly ``value``; wider than 64 bits in parts."""
-    kind = int_type(min(value, 0), max(value, 0))
+    kind = constant_type(value)
     if -(1 << 63) <= value < 1 << 63:
         return f"{kind}({literal(value)})"
     high, low = value >> 32, value & 0xFFFFFFFF

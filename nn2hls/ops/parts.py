@@ -11,22 +11,26 @@ from nn2hls.csd import digit_count
 from nn2hls.errors import LimitError
 from nn2hls.fixed import FixedType, Overflow, Rounding
 from nn2hls.ops.base import Call, Hints, Rom
-from nn2hls.ranges import FLOAT64_EXACT, Range, carrier, constant_type, ints, width_of
+from nn2hls.ranges import FLOAT32_EXACT, FLOAT64_EXACT, Range, carrier, constant_type, ints, width_of
 from nn2hls.schedule import Kind, Operator, Schedule
 
 SQRT12 = 12**0.5  # a uniform error of one step has the variance step**2 / 12 (Widrow)
 
 
 def lift(x: Any, bound: int) -> Any:
-    """``x`` in an array type in which integers of magnitude ``bound`` are exact: itself if it has one."""
-    if x.dtype == object:
+    """``x``, integers of magnitude up to ``bound``, in an array type in which all of that magnitude are exact.
+
+    That is its own type if it is one; Python integers only where int64 does not hold ``bound``, so that they never meet floats
+    in one array. A Wide stays what it is.
+    """
+    if not isinstance(x, np.ndarray):
         return x
     kind = carrier(bound)
     if kind is None:
         return ints(x)
     if x.dtype.kind == "i":
         return x
-    limit = FLOAT64_EXACT if x.dtype == np.float64 else 1 << 24
+    limit = {"float64": FLOAT64_EXACT, "float32": FLOAT32_EXACT}.get(x.dtype.name, -1)
     return x if bound <= limit else x.astype(kind)
 
 
@@ -134,10 +138,11 @@ def simple_call(
     result: FixedType,
     config: Mapping[str, int],
     roms: Mapping[str, Rom] | None = None,
+    values: Mapping[str, int] | None = None,
 ) -> Call:
     """A call whose config has ``n`` elements and the ``shift`` of the final cast besides ``config``."""
     members = {"n": exact.lo.size, "shift": exact.fraction - result.fraction, **config}
-    return Call(header, function, members, roms or {})
+    return Call(header, function, members, roms or {}, values or {})
 
 
 MAX_OPERANDS = 64  # that firmware_lib/nn2hls/common.h has names for

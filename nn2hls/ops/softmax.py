@@ -18,7 +18,7 @@ from nn2hls.ops.softmax_size import Plan, exp_tables, inverse_tables, log_of_pow
 from nn2hls.ranges import Range, ints
 from nn2hls.schedule import Kind, Memory, Operator, Schedule
 
-WHOLE = 1 << 17  # with at most so many distances, the emulator looks exp up in one table of all of them
+WHOLE = 1 << 17  # with at most so many distances, or addresses, the emulator looks exp up in one table of all of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +169,9 @@ class Softmax(Op):
         if span < WHOLE:
             whole = self.exponentials(cast_to(np.arange(span + 1), x.fraction, t)).astype(kind)
             return lambda d: whole.take(d.astype(np.intp))
+        if 1 << t.width <= WHOLE:
+            entries = self.exponentials(np.arange(1 << t.width)).astype(kind)
+            return lambda d: entries.take(np.asarray(cast_to(lift(d, 4 * span), x.fraction, t)).astype(np.intp))
         return lambda d: self.exponentials(np.asarray(cast_to(lift(d, 4 * span), x.fraction, t), dtype=np.int64)).astype(kind)
 
     def _normalised(self, e: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

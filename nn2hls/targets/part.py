@@ -91,7 +91,11 @@ def find_part(text: str, where: str = "Part") -> Part:
             return _part(name, match["a"] or match["b"], where)
     known = [*_rows(), *boards()]
     close = suggest(asked, known) or suggest(re.split(r"-", asked)[0], known)
-    raise ConfigError(f"The part {text!r} is not known.", where=where, fix=close or f"Known are {', '.join(known)}.")
+    what = (
+        f"The part {text!r} is not known." if asked.startswith("xc") else f"The part {text!r} is no AMD device that is known."
+    )
+    other = "Name the nearest device that is known, which the estimate is for, and your own in build_prj.tcl"
+    raise ConfigError(what, where=where, fix=f"{close} {other}." if close else f"{other}. Known are {', '.join(known)}.")
 
 
 def _part(name: str, grade: str | None, where: str) -> Part:

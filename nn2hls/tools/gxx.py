@@ -15,9 +15,12 @@ import numpy as np
 
 from nn2hls.errors import ToolError
 from nn2hls.project import Project, data_folder
+from nn2hls.tools.waiting import waiting
 
 COMPILERS = ("g++", "clang++")
-FLAGS = ("-std=c++14", "-O1", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
+# -Og: half the time of -O1 where thousands of additions follow each other, and half its speed, which is enough for them.
+FLAGS = ("-std=c++14", "-Og", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
+NATIVE = "NN2HLS_NATIVE"  # chooses ap_types/ap_native.h: the bridge defines it where every integer fits 64 bits
 TIME_LIMIT = 1200  # seconds for one program
 
 
@@ -60,12 +63,19 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
         unity.write_text("".join(f'#include "{s}"\n' for s in sources), encoding="utf-8")
         stand_ins = data_folder("firmware_lib") / "ap_types"
         command = [program, *flags, "-I", str(stand_ins), "-I", str(folder), str(unity), "-o", str(library)]
-        run = run_limited(command, folder, project.name)
+        with waiting(f"compiling {project.name} with {Path(program).name}"):
+            run = run_limited(command, folder, project.name)
         if run.returncode:
             raise ToolError(f"{Path(program).name} refuses the generated C++:\n{run.stderr[:4000]}", where=project.name)
         return CompiledDesign(library)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def native_flags(bridge: Path) -> list[str]:
+    """What the bridge of a design defines for itself, as flags for its other sources; nothing without a bridge."""
+    text = bridge.read_text(encoding="utf-8") if bridge.is_file() else ""
+    return [f"-D{NATIVE}"] if f"#define {NATIVE}" in text else []
 
 
 def run_limited(

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from nn2hls.errors import ToolError
 from nn2hls.project import data_folder
+from nn2hls.tools import gxx
 from nn2hls.tools.build import Order
-from nn2hls.tools.gxx import find_compiler, run_limited
+from nn2hls.tools.gxx import find_compiler, native_flags, run_limited
 from nn2hls.tools.report import BuildReport, Check, Step
+from nn2hls.tools.waiting import waiting
 
-FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
+FLAGS = tuple(f for f in gxx.FLAGS if f not in ("-fPIC", "-shared"))
 
 
 def run_test_bench(order: Order) -> BuildReport:
@@ -28,8 +30,10 @@ def run_test_bench(order: Order) -> BuildReport:
     with tempfile.TemporaryDirectory(prefix="nn2hls-") as scratch:
         program = Path(scratch) / "test_bench"
         sources = [f"{order.name}_test.cpp", f"firmware/{order.name}.cpp"]
-        command = [compiler, *FLAGS, "-I", str(stand_ins), "-I.", *sources, "-o", str(program)]
-        _call(command, order, "refuses the generated C++")
+        flags = [*FLAGS, *native_flags(folder / f"{order.name}_bridge.cpp")]
+        command = [compiler, *flags, "-I", str(stand_ins), "-I.", *sources, "-o", str(program)]
+        with waiting(f"compiling {order.name} with {Path(compiler).name}"):
+            _call(command, order, "refuses the generated C++")
         run = _call([str(program)], order, "stopped", (0, 1))
     found = re.search(r"(\d+) events, (\d+) differ", run)
     if found is None:

@@ -1,4 +1,5 @@
-// Runs typed casts and the arithmetic of ap_int as Bambu compiles them, on operands of at most 64 bits, and prints the results.
+// Runs typed casts and the arithmetic of ap_int as Bambu, and native integers, compile them, on operands of at most 64 bits,
+// and prints the results.
 #include <cstdio>
 
 #include "nn2hls/cast.h"
@@ -7,6 +8,9 @@ template <class T>
 void print(const T& v) {
     std::printf("%lld ", v.to_int64());
 }
+
+// What + - * of native integers make (ap_native.h).
+inline void print(long long v) { std::printf("%lld ", v); }
 
 template <int SHIFT, class M, class Y>
 void casts(const long long (*operands)[2], int count) {
@@ -36,7 +40,7 @@ void arithmetic(const long long (*operands)[2], int count) {
         print(a ^ b);
         print(-a);
         print(~a);
-        std::printf("%d%d%d%d%d%d%d ", a < b, a <= b, a > b, a >= b, a == b, a != b, !a);
+        std::printf("%d%d%d%d%d%d%d ", a<b, a <= b, a> b, a >= b, a == b, a != b, !a);
         const int far = (int)((unsigned long long)(operands[i][0]) % 71);  // also beyond all bits
         print(a << far);
         print(a >> far);

@@ -5,6 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 import mpmath
+import numpy as np
 from mpmath import mpf
 from slow.fixed import cast_slow, fold_slow
 
@@ -62,3 +63,15 @@ def row(op, x):
     r = Fraction(nearest(1 / m, op.inverse_t) - change) / unit
     step = Fraction(2) ** op.share_t.fraction
     return [Fraction(min(math.floor(v * r / 2**k * step + Fraction(1, 2)), op.top)) / step for v in e]
+
+
+def rows(op, operands):
+    """All rows of one operand along the axis."""
+    (x,) = operands
+    out = np.empty(x.shape, dtype=object)
+    for index in np.ndindex(*(1 if k == op.axis else n for k, n in enumerate(x.shape))):
+        place = (*index[: op.axis], slice(None), *index[op.axis + 1 :])
+        line = np.empty(x.shape[op.axis], dtype=object)
+        line[:] = row(op, list(x[place]))
+        out[place] = line
+    return out

@@ -1,0 +1,171 @@
+"""Layers by the names that Keras, PyTorch, ONNX and hls4ml have for them: what is offered, what comes later, what never does.
+
+A name that stands here is known, so that no message takes it for a misspelt one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_KERAS_OFFERED = """
+    Activation ActivityRegularization Add AlphaDropout Average BatchNormalization Concatenate Dense Dropout ELU Flatten
+    GaussianDropout GaussianNoise Identity InputLayer LeakyReLU Maximum Minimum Multiply Normalization PReLU Permute ReLU
+    Rescaling Reshape Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract ThresholdedReLU TFOpLambda
+"""
+_KERAS_COMING = """
+    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
+    AdaptiveMaxPooling3D AdditiveAttention Attention AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D
+    AvgPool3D Bidirectional Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution2D
+    Convolution1DTranspose Convolution2DTranspose Convolution3D Convolution3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D
+    Cropping1D Cropping2D Cropping3D DepthwiseConv1D DepthwiseConv2D Dot EinsumDense Embedding GRU GRUCell
+    GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D
+    GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+    GroupNormalization GroupQueryAttention GroupedQueryAttention LSTM LSTMCell LayerNormalization LocallyConnected1D
+    LocallyConnected2D Masking MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D MultiHeadAttention
+    RMSNormalization RNN RepeatVector SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D SimpleRNN
+    SimpleRNNCell SlicingOpLambda SpectralNormalization StackedRNNCells TensorFlowOpLayer TimeDistributed UnitNormalization
+    UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+"""
+_BEFORE = "do this before the data enters the design, and leave the layer out of the model"
+_FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
+_BINARY = "use Dense with the binary or ternary weights as floats, and `weight: ap_int<2>` in the config"
+_KERAS_PREPROCESSING = """
+    AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Discretization
+    Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment
+    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
+    RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective
+    RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth
+    RandomZoom Resizing STFTSpectrogram Solarization StringLookup TextVectorization DenseFeatures SparseEmbedding
+"""
+_KERAS_NEVER = {
+    **dict.fromkeys(("BinaryDense", "TernaryDense"), _BINARY),
+    **dict.fromkeys(("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"), _FOREIGN),
+    **dict.fromkeys(_KERAS_PREPROCESSING.split(), _BEFORE),
+    **dict.fromkeys(("GarNet", "GarNetStack"), "write the graph layer with dense layers and matrix products"),
+    "Layer": "a layer without a class of its own",
+    "ReversibleEmbedding": "use Embedding and Dense",
+    "Wrapper": "leave the wrapper out: save the layer that it holds",
+}
+# Operations of keras.ops that come; every other one is not offered.
+_KERAS_OPERATIONS_COMING = """
+    AdaptiveAveragePool AdaptiveMaxPool Amax Amin Argmax Argmin Average AveragePool BatchNorm BroadcastTo Cast Ceil Conv
+    ConvTranspose DepthToSpace DepthwiseConv Dot DotProductAttention Einsum Equal ExpandDims Flip Floor GetItem Glu
+    Greater GreaterEqual Hstack Inner LayerNorm Less LessEqual Matmul Max MaxPool Mean Min Moveaxis Normalize NotEqual
+    OneHot Outer Pad Ravel Repeat RMSNorm Roll Round SeparableConv Slice SpaceToDepth Split Squeeze Stack Std Sum
+    Swapaxes Take Tensordot Tile TopK Tril Triu Unstack Var Vdot Vstack Where
+"""
+_QUANTISED_LAYERS = """
+    FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
+    QAveragePow2 QBatchNormDense QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QDense QDenseBatchnorm
+    QDepthwiseConv2D QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QGRU QLSTM QLinformerAttention QMaximum QMinimum
+    QMultiHeadAttention QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax QSubtract QUnaryFunctionLUT
+    Quantizer UnaryLUT
+"""
+
+_TORCH_MODULES = """
+    AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d AlphaDropout
+    AvgPool1d AvgPool2d AvgPool3d BatchNorm1d BatchNorm2d BatchNorm3d Bilinear CELU ChannelShuffle ConstantPad1d ConstantPad2d
+    ConstantPad3d Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d CosineSimilarity Dropout Dropout1d
+    Dropout2d Dropout3d ELU Embedding EmbeddingBag FeatureAlphaDropout Flatten Fold GELU GLU GRU GRUCell GroupNorm Hardshrink
+    Hardsigmoid Hardswish Hardtanh Identity InstanceNorm1d InstanceNorm2d InstanceNorm3d LPPool1d LPPool2d LSTM LSTMCell
+    LayerNorm LeakyReLU Linear LocalResponseNorm LogSigmoid LogSoftmax MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d MaxUnpool2d
+    Mish MultiheadAttention PReLU PairwiseDistance PixelShuffle PixelUnshuffle RMSNorm RNN RNNCell RReLU ReLU ReLU6
+    ReflectionPad1d ReflectionPad2d ReplicationPad1d ReplicationPad2d SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus
+    Softshrink Softsign SyncBatchNorm Tanh Tanhshrink Threshold Transformer TransformerDecoder TransformerDecoderLayer
+    TransformerEncoder TransformerEncoderLayer Unflatten Unfold Upsample UpsamplingBilinear2d UpsamplingNearest2d ZeroPad1d
+    ZeroPad2d ZeroPad3d
+"""
+# Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
+_ATEN_COMING = """
+    _adaptive_avg_pool2d _native_batch_norm_legit _scaled_dot_product_flash_attention_for_cpu
+    _transformer_encoder_layer_fwd adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
+    adaptive_max_pool2d amax amin argmax argmin avg_pool1d avg_pool2d avg_pool3d baddbmm bilinear bmm ceil
+    channel_shuffle chunk constant_pad_nd conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
+    convolution copy cumsum dot einsum embedding eq flip floor gather ge glu group_norm gru gru_cell gt hardshrink index
+    index_select instance_norm layer_norm le linalg_vector_norm lstm lstm_cell lt masked_fill max max_pool1d max_pool2d
+    max_pool2d_with_indices max_pool3d mean min movedim narrow native_group_norm native_layer_norm ne new_zeros norm pad
+    pixel_shuffle pixel_unshuffle reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d
+    replication_pad2d rms_norm rnn_relu rnn_tanh roll round scaled_dot_product_attention scalar_tensor select slice
+    softshrink split split_with_sizes std sum swapaxes tensor_split tile topk tril triu unbind unfold
+    upsample_bilinear2d upsample_nearest1d upsample_nearest2d upsample_nearest3d var where
+"""
+_ONNX_OFFERED = """
+    Abs Add BatchNormalization Cast Celu Clip Concat Constant Cos Div Dropout Elu Erf Exp Expand Flatten Gelu Gemm HardSigmoid
+    HardSwish Identity LeakyRelu Log LogSoftmax MatMul Max Mean Min Mish Mul Neg PRelu Pow Reciprocal Relu Reshape Selu Shape
+    Sigmoid Sign Sin Size Softmax Softplus Softsign Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Transpose Unsqueeze
+"""
+_ONNX_COMING = """
+    ArgMax ArgMin Attention AveragePool Ceil Conv ConvTranspose DepthToSpace DequantizeLinear Einsum Equal Floor GRU Gather
+    GatherElements GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual GroupNormalization Hardmax
+    InstanceNormalization LRN LSTM LayerNormalization Less LessOrEqual LpNormalization LpPool MatMulInteger MaxPool
+    MeanVarianceNormalization OneHot Pad QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN ReduceL1 ReduceL2
+    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Resize Round Scan Shrink
+    Slice SpaceToDepth Split SwiGLU Tile TopK Trilu Upsample Where
+"""
+ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
+LABELS = "it makes a label of the network's answers, which stays outside of a design"
+_TREES = "nn2hls offers networks; for trees there is conifer"
+_OUTSIDE = "do it before the data enters the design, and cut the model behind it"
+_ONNX_PREPROCESSING = """
+    Binarizer DictVectorizer FeatureVectorizer Imputer Normalizer OneHotEncoder StringNormalizer TfIdfVectorizer
+"""
+_ONNX_NEVER = {
+    **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap"), LABELS),
+    **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
+    **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
+    **dict.fromkeys(("If", "Loop"), "export the model without control flow, for one shape of the input"),
+    **dict.fromkeys(("SVMClassifier", "SVMRegressor"), "nn2hls offers networks, no support vector machines"),
+}
+_HLS4ML_TYPES = """
+    Activation ApplyAlpha BatchNormOnnx BatchNormalization BatchNormalizationQuantizedTanh BiasAdd Bidirectional BipolarQuant
+    Broadcast Clone Concatenate Constant Conv Conv1D Conv2D Conv2DBatchnorm Cropping1D Cropping2D DACombinational Dense
+    DepthwiseConv1D DepthwiseConv2D Dot Einsum EinsumDense Embedding FixedPointQuantizer GRU GarNet GarNetStack
+    GlobalPooling1D GlobalPooling2D HardActivation IFNeuron Input InputLayer LIFNeuron LSTM LayerGroup LayerNormalization
+    MatMul Merge PReLU ParametrizedActivation PointwiseConv1D PointwiseConv2D Pooling1D Pooling2D Quant Repack Reshape Resize
+    SNNReadout SeparableConv1D SeparableConv2D SimpleRNN Softmax SymbolicExpression TernaryTanh TimeDistributed Transpose
+    UnaryLUT ZeroPadding1D ZeroPadding2D
+"""
+
+QUANTISED_LAYERS = frozenset(_QUANTISED_LAYERS.split())
+KERAS_COMING = frozenset(_KERAS_COMING.split())
+KERAS = frozenset(_KERAS_OFFERED.split()) | KERAS_COMING | _KERAS_NEVER.keys()
+ONNX = frozenset(_ONNX_OFFERED.split()) | frozenset(_ONNX_COMING.split()) | _ONNX_NEVER.keys()
+_TYPES = frozenset(
+    name.lower()
+    for names in (KERAS, QUANTISED_LAYERS, ONNX, ONNX_QUANTISERS, _TORCH_MODULES.split(), _HLS4ML_TYPES.split())
+    for name in names
+)
+_ACTIVATIONS_COMING = frozenset(("glu", "hard_shrink", "soft_shrink", "sparse_plus", "squareplus", "threshold"))
+_SPARSEMAX = {"sparsemax": "take softmax, or leave it out of the model"}
+_QUANTISED_ACTIVATIONS = """
+    quantized_bits quantized_relu quantized_tanh quantized_sigmoid quantized_po2 quantized_relu_po2 binary stochastic_binary
+    ternary stochastic_ternary binary_tanh ternary_tanh bernoulli
+"""
+QUANTISED_ACTIVATIONS = frozenset(_QUANTISED_ACTIVATIONS.split())
+_WAYS: dict[str, tuple[frozenset[str], Mapping[str, str]]] = {
+    "Keras": (KERAS_COMING, _KERAS_NEVER),
+    "keras.ops": (frozenset(_KERAS_OPERATIONS_COMING.split()), {}),
+    "activation": (_ACTIVATIONS_COMING, _SPARSEMAX),
+    "aten": (frozenset(_ATEN_COMING.split()), {}),
+    "ONNX": (frozenset(_ONNX_COMING.split()), _ONNX_NEVER),
+}
+
+
+def is_layer_type(name: str) -> bool:
+    """Whether a class of layers, in any case, is one that a framework or hls4ml has."""
+    return name.lower() in _TYPES
+
+
+def not_offered(framework: str, name: str, otherwise: str = "") -> str:
+    """Why a known layer is refused: it comes later, or it is not offered at all, and then what to do.
+
+    Args:
+        framework: ``Keras``, ``keras.ops``, ``activation``, ``aten`` or ``ONNX``.
+        name: Its name there.
+        otherwise: What to do where nothing better is known.
+    """
+    coming, never = _WAYS[framework]
+    if name in coming:
+        return f"{name} is not offered yet; it comes later"
+    way_out = never.get(name, otherwise)
+    return f"{name} is not offered" + (f": {way_out}" if way_out else "")

@@ -1,0 +1,151 @@
+"""The numbers fuzzer: random networks where the Fraction model, the emulator and the compiled C++ agree on every mantissa.
+
+Each case is drawn from (seed, index) alone, so that ``--only SEED:INDEX`` repeats it. What is checked:
+
+* ``convert`` and ``emit`` answer or refuse by an Nn2hlsError;
+* every value of the graph as its types were resolved, on fractions, is what ``trace`` and ``predict`` show of the graph as it
+  is built, for floats and for mantissas;
+* the bounds that are printed for tables hold against the float function;
+* the C++ of many networks, compiled together, gives the same mantissas.
+"""
+
+import argparse
+import dataclasses
+import os
+import re
+import signal
+import time
+import traceback
+import warnings
+from collections import Counter
+from contextlib import contextmanager
+
+import numpy as np
+from fuzz.checks import Fault, check, compiled, emits, prepare
+from fuzz.drawing import draw
+
+from nn2hls.errors import GraphError, Nn2hlsError, OverflowWarning
+
+BATCH = 40  # networks in one compilation
+CPU_LIMIT = 10.0  # seconds of this process for one network: beyond them it hangs
+
+
+@contextmanager
+def limited(seconds: float):
+    """End what takes more seconds of this process's own time, with a Fault."""
+
+    def late(number, frame):
+        raise Fault(f"It takes more than {seconds:g} s, in line {frame.f_lineno} of {frame.f_code.co_filename}.")
+
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@dataclasses.dataclass
+class Run:
+    """What was done, and what was found."""
+
+    seed: int
+    batch: int = BATCH
+    counts: Counter = dataclasses.field(default_factory=Counter)
+    faults: list = dataclasses.field(default_factory=list)
+    refusals: Counter = dataclasses.field(default_factory=Counter)
+    waiting: dict = dataclasses.field(default_factory=dict)
+
+    def one(self, index: int) -> None:
+        """Convert and emulate a case; compile when enough have come."""
+        self.counts["networks"] += 1
+        case = self._guarded(index, lambda: prepare(self.seed, index))
+        if case is None:
+            return
+        self.counts["converted"] += 1
+        if self._guarded(index, lambda: (check(case), True)) and self._guarded(index, lambda: emits(case)):
+            group = self.waiting.setdefault(case.drawn.backend, [])
+            group.append(case)
+            if len(group) >= self.batch:
+                self.flush(case.drawn.backend)
+
+    def _guarded(self, index: int, act):
+        """What ``act`` returns; None where the case is refused, or a fault was noted."""
+        try:
+            with warnings.catch_warnings(), limited(CPU_LIMIT):
+                warnings.simplefilter("error")
+                warnings.simplefilter("ignore", OverflowWarning)
+                return act()
+        except Fault as fault:
+            self._note(index, str(fault))
+        except GraphError as error:
+            self._note(index, f"GraphError: {error}")
+        except Nn2hlsError as error:
+            self.counts["refused"] += 1
+            self.refusals[re.sub(r"[\d.]+", "#", f"{type(error).__name__}: {error.what}")] += 1
+        except Exception as error:  # every other exception is a traceback for the user
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            self._note(index, f"{type(error).__name__}: {error} (line {at.lineno} of {at.filename.rsplit('/', 1)[-1]})")
+        return None
+
+    def _note(self, index: int, what: str) -> None:
+        self.faults.append((f"{self.seed}:{index}", what))
+        print(f"--only {self.seed}:{index}\n{what}\n", flush=True)
+
+    def flush(self, backend: str) -> None:
+        """Compile what waits; where the whole fails, each alone."""
+        cases = self.waiting.pop(backend, [])
+        if not cases:
+            return
+        try:
+            compiled(cases)
+            self.counts["compiled"] += len(cases)
+        except (Fault, Nn2hlsError) as fault:
+            if len(cases) == 1:
+                self._note(cases[0].index, str(fault))
+                return
+            for part in (cases[: len(cases) // 2], cases[len(cases) // 2 :]):
+                self.waiting[backend] = part
+                self.flush(backend)
+
+    def finish(self) -> None:
+        """Compile the rest."""
+        for backend in list(self.waiting):
+            self.flush(backend)
+
+
+def run(seed: int, *, networks: int | None = None, seconds: float | None = None, first: int = 0, batch: int = BATCH) -> Run:
+    """So many networks, or as many as fit into the time."""
+    found, start = Run(seed, batch), time.monotonic()
+    index = first
+    while (networks is None or index < first + networks) and (seconds is None or time.monotonic() - start < seconds):
+        found.one(index)
+        index += 1
+    found.finish()
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; 1 when a fault was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz numbers", description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, help="how long; without it, and without --networks: 60")
+    parser.add_argument("--seed", type=int, default=0, help="of the whole run")
+    parser.add_argument("--networks", type=int, help="how many at most")
+    parser.add_argument("--only", metavar="SEED:INDEX", help="repeat one case and show its network")
+    chosen = parser.parse_args(arguments)
+    start, before = time.monotonic(), sum(os.times()[:4])
+    if chosen.only:
+        seed, index = map(int, chosen.only.split(":"))
+        print(draw(np.random.default_rng([seed, index])))
+        found = run(seed, networks=1, first=index)
+    else:
+        seconds = 60.0 if chosen.seconds is None and chosen.networks is None else chosen.seconds
+        found = run(chosen.seed, networks=chosen.networks, seconds=seconds)
+    took, used = time.monotonic() - start, sum(os.times()[:4]) - before
+    for what, count in found.refusals.most_common(10):
+        print(f"refused {count:5} times: {what[:110]}")
+    done = found.counts
+    counted = ", ".join(f"{done[what]} {what}" for what in ("refused", "converted", "compiled"))
+    print(f"{done['networks']} networks in {took:.0f} s, {used:.0f} s of CPU: {counted}; {len(found.faults)} faults")
+    return bool(found.faults)
