@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import os
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nn2hls.converters import keras_files, keras_live
@@ -15,7 +17,8 @@ from nn2hls.converters.keras_model import Layer, Model, parse
 from nn2hls.converters.keras_operations import OPERATIONS, tf_function
 from nn2hls.converters.keras_refusals import refusal
 from nn2hls.converters.keras_weights import attach
-from nn2hls.errors import ModelError, UnsupportedError
+from nn2hls.errors import LimitError, ModelError, UnsupportedError
+from nn2hls.guard import MAX_LAYERS
 from nn2hls.ir import Builder, Graph, Origin
 from nn2hls.ops import Input
 
@@ -86,6 +89,7 @@ class _Lowering:
         self.model, self.prepared = model, prepared
         self.builder, self.names = Builder(), Names(model)
         self.problems: dict[Layer, str] = {}
+        self.calls = 0
 
     def graph(self, where: str) -> Graph | None:
         by_name = {layer.name: layer for layer in self.model.layers}
@@ -106,20 +110,17 @@ class _Lowering:
         if len(inputs) != len(model.inputs):
             raise ModelError(f"It is called with {len(inputs)} values and takes {len(model.inputs)}.", where=where)
         values: dict[tuple[str, int], Results] = {(r.layer, 0): (name,) for r, name in zip(model.inputs, inputs, strict=True)}
-        waiting = [(x, k, call) for x in model.layers for k, call in enumerate(x.calls)]
-        while waiting:
-            later = []
-            for layer, k, call in waiting:
-                if all((r.layer, r.call) in values for r in call.refs) and (k == 0 or (layer.name, k - 1) in values):
-                    values[layer.name, k] = self._call(layer, call, values)
-                else:
-                    later.append((layer, k, call))
-            if len(later) == len(waiting):
-                raise ModelError("What it is called with is never computed.", where=later[0][0].where)
-            waiting = later
+        calls = [(x, k, call) for x in model.layers for k, call in enumerate(x.calls)]
+        for place in _order(calls, set(values)):
+            layer, k, call = calls[place]
+            values[layer.name, k] = self._call(layer, call, values)
         return tuple(_value(values, ref, where) for ref in model.outputs)
 
     def _call(self, layer: Layer, call: Call, values: Mapping[tuple[str, int], Results]) -> Results:
+        self.calls += 1
+        if self.calls > MAX_LAYERS:
+            what = f"Layers are called more than {MAX_LAYERS} times, calls within inner models counted."
+            raise LimitError(what, where=layer.where, fix="Make the network smaller.")
         operands = [_value(values, o, layer.where) if isinstance(o, Ref) else o for o in call.operands]
         if isinstance(layer, Model):
             return self._run(layer, [o if isinstance(o, str) else None for o in operands], layer.where)
@@ -135,6 +136,34 @@ class _Lowering:
         except UnsupportedError as error:
             self.problems[layer] = error.what
             return (None,)
+
+
+def _order(calls: Sequence[tuple[Layer, int, Call]], given: set[tuple[str, int]]) -> Iterator[int]:
+    """Places of the calls in rounds through the list, each call in the first round in which all that it reads is there.
+
+    Raises:
+        ModelError: A call reads what is never computed.
+    """
+    readers = defaultdict[tuple[str, int], list[int]](list)
+    missing = []
+    for place, (layer, k, call) in enumerate(calls):
+        sources = {(r.layer, r.call) for r in call.refs} | ({(layer.name, k - 1)} if k else set())
+        missing.append(len(sources - given))
+        for source in sources - given:
+            readers[source].append(place)
+    ready = [(0, place) for place, count in enumerate(missing) if not count]
+    done = set[int]()
+    while ready:
+        turn, place = heapq.heappop(ready)
+        done.add(place)
+        yield place
+        for reader in readers[calls[place][0].name, calls[place][1]]:
+            missing[reader] -= 1
+            if not missing[reader]:
+                heapq.heappush(ready, (turn + (reader < place), reader))
+    stuck = next((k for k in range(len(calls)) if k not in done), None)
+    if stuck is not None:
+        raise ModelError("What it is called with is never computed.", where=calls[stuck][0].where)
 
 
 def _value(values: Mapping[tuple[str, int], Results], ref: Ref, where: str) -> str | None:

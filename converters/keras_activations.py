@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.keras_model import Layer
+from nn2hls.converters.keras_model import Layer, foreign
 from nn2hls.errors import UnsupportedError, suggest
+from nn2hls.guard import shortened
 from nn2hls.ir import Const, Shape
 from nn2hls.known_layers import QUANTISED_ACTIVATIONS, not_offered
 from nn2hls.ops import (
@@ -184,12 +185,14 @@ def activation(layer: Layer) -> Activation:
     if not isinstance(value, dict):
         raise UnsupportedError(f"activation {value!r} is not one of Keras")
     kind, config = value.get("class_name"), value.get("config")
-    module = str(value.get("module") or "")
     if kind in ("__lambda__", None):  # the second from activations.serialize
         raise UnsupportedError("its activation is a lambda, and Python code in a file is never run")
-    if kind == "function" and isinstance(config, str) and module in ("", "builtins", "keras.activations"):
-        return named(config, layer)
-    if isinstance(kind, str) and kind in LAYERS and isinstance(config, dict) and module in ("", "keras.layers"):
+    if isinstance(kind, str) and kind in LAYERS and isinstance(config, dict) and not foreign(value):
         return Activation(WORDS[kind], LAYERS[kind](Layer(layer.name, layer.path, kind, config, keras=layer.keras)))
-    shown = config if isinstance(config, str) else kind
-    raise UnsupportedError(f"activation '{shown}' is not one of Keras; functions of your own are not run")
+    shown = shortened(config if isinstance(config, str) else kind)
+    way = (
+        "; write a function of Keras by its name, such as 'relu'"
+        if isinstance(config, str) and config in (*PLAIN, *OTHERS)
+        else ""
+    )
+    raise UnsupportedError(f"activation {shown} is not one of Keras; functions of your own are not run{way}")

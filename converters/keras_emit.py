@@ -28,6 +28,7 @@ class Names:
         self._base = {id(x): x.name if len(x.path) == 1 or count[x.name] == 1 else x.where for x in leaves}
         self._own = set(self._base.values())
         self._used: set[str] = set()
+        self._count: dict[str, int] = {}  # the suffix that was given last
 
     def base(self, layer: Layer) -> str:
         """The name of a layer in the graph."""
@@ -35,17 +36,18 @@ class Names:
 
     def take(self, layer: Layer) -> str:
         """The name for the next call of a layer."""
-        return self._free(self.base(layer), self._used)
+        return self._free(self.base(layer), own=True)
 
     def derived(self, name: str) -> str:
         """A free name for a node that is not the user's own; those of the user's layers stay free for them."""
-        return self._free(name, self._used | self._own)
+        return self._free(name, own=False)
 
-    def _free(self, name: str, taken: set[str]) -> str:
-        unique, n = name, 1
-        while unique in taken or (n > 1 and unique in self._own):
+    def _free(self, name: str, own: bool) -> str:
+        unique, n = name, self._count.get(name, 1)
+        while unique in self._used or (unique in self._own and not (own and unique == name)):
             n += 1
             unique = f"{name}_{n}"
+        self._count[name] = n
         self._used.add(unique)
         return unique
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import zipfile
 from collections.abc import Callable
@@ -11,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nn2hls.converters.keras_h5 import Weights, attribute, open_h5, read_weights
+from nn2hls.converters.keras_h5 import Weights, read_h5
 from nn2hls.errors import ModelError
+from nn2hls.guard import MAX_FILE, MAX_JSON, Guard
 
-MAX_JSON = 64 << 20
-MAX_ARCHIVE = 1 << 30
+_GUARD = Guard(ModelError, "The file", "Is the file complete? Save or copy it again.")
 _SAVE = "Save the model with model.save('model.keras')."
 
 
@@ -76,18 +74,15 @@ def major(version: str, where: str) -> int:
 def _read_any(path: Path) -> _Parts:
     if path.is_dir():
         raise ModelError("It is a directory (a SavedModel?), not a model file.", where=str(path), fix=_SAVE)
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except FileNotFoundError:
-        raise ModelError("There is no such file.", where=str(path), fix=_nearby(path)) from None
-    except OSError as error:
-        raise ModelError(f"The file cannot be read ({error.strerror}).", where=str(path)) from None
+    if _GUARD.status(path) is None:
+        raise ModelError("There is no such file.", where=str(path), fix=_nearby(path))
+    with _GUARD.open(path) as file:
+        head = file.read(8)
     for magic, reader in _READERS.items():
         if head.startswith(magic):
             return reader(path)
     if path.suffix.lower() == ".json" or head.lstrip()[:1] == b"{":
-        return _read_json(path)
+        return _Parts(parse_json(_GUARD.read(path, MAX_JSON), str(path)), None, "")
     what = "The file is empty." if not head else "It is neither a .keras archive nor HDF5 nor JSON, or it is damaged."
     raise ModelError(what, where=str(path), fix=_SAVE)
 
@@ -98,32 +93,19 @@ def _nearby(path: Path) -> str:
     return suggest(path.name, (p.name for p in path.parent.iterdir())) if path.parent.is_dir() else ""
 
 
-def _read_json(path: Path) -> _Parts:
-    if path.stat().st_size > MAX_JSON:
-        raise ModelError(f"A model's JSON of more than {MAX_JSON >> 20} MiB is not read.", where=str(path))
-    return _Parts(parse_json(path.read_bytes(), str(path)), None, "")
-
-
-def _read_h5(path: Path) -> _Parts:
-    with open_h5(path, str(path)) as file:
-        text = attribute(file, "model_config")
-        weights = read_weights(file, str(path))
+def _read_hdf5(path: Path) -> _Parts:
+    text, weights = read_h5(path, str(path))
     config = None if text is None else parse_json(text, f"{path}: model_config")
     return _Parts(config, weights, weights.version)
 
 
 def _read_archive(path: Path) -> _Parts:
     where = str(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = parse_json(_member(archive, "config.json", MAX_JSON, where), f"{where}: config.json")
-            meta = parse_json(_member(archive, "metadata.json", MAX_JSON, where), f"{where}: metadata.json")
-            data = _member(archive, "model.weights.h5", MAX_ARCHIVE, where)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
-        fix = "Is the file complete? Save or copy it again."
-        raise ModelError(f"The .keras archive is damaged ({error}).", where=where, fix=fix) from None
-    with open_h5(io.BytesIO(data), f"{where}: model.weights.h5") as file:
-        weights = read_weights(file, f"{where}: model.weights.h5")
+    with _GUARD.archive(path, where) as archive:
+        config = parse_json(_member(archive, "config.json", MAX_JSON, where), f"{where}: config.json")
+        meta = parse_json(_member(archive, "metadata.json", MAX_JSON, where), f"{where}: metadata.json")
+        data = _member(archive, "model.weights.h5", MAX_FILE, where)
+    _, weights = read_h5(data, f"{where}: model.weights.h5")
     return _Parts(config, weights, str(meta.get("keras_version") or ""))
 
 
@@ -134,11 +116,7 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int, where: str) -> byte
         what = f"The archive holds {len(found) or 'no'} '{name}'"
         hint = ", its weights are in NumPy's format" if "model.weights.npz" in archive.namelist() else ""
         raise ModelError(f"{what}{hint}.", where=where, fix=_SAVE)
-    with archive.open(found[0]) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise ModelError(f"'{name}' is larger than {limit >> 20} MiB.", where=where)
-    return data
+    return _GUARD.member(archive, found[0], limit, where)
 
 
 def parse_json(text: str | bytes, where: str) -> dict[str, Any]:
@@ -147,14 +125,10 @@ def parse_json(text: str | bytes, where: str) -> dict[str, Any]:
     Raises:
         ModelError: The text is not one.
     """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        fix = "Is the file complete? Save or copy it again."
-        raise ModelError(f"The JSON is damaged ({error}).", where=where, fix=fix) from None
+    value = _GUARD.json(text, where)
     if not isinstance(value, dict):
         raise ModelError("The JSON must be an object with 'class_name' and 'config'.", where=where, fix=_SAVE)
     return value
 
 
-_READERS: dict[bytes, Callable[[Path], _Parts]] = {b"PK": _read_archive, b"\x89HDF": _read_h5}
+_READERS: dict[bytes, Callable[[Path], _Parts]] = {b"PK": _read_archive, b"\x89HDF": _read_hdf5}

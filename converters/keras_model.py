@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,6 +18,9 @@ from nn2hls.ir import Const
 
 MAX_DEPTH = 32
 MODELS = ("Sequential", "Functional", "Model")
+# Where Keras says that its own classes are found, and where they are defined.
+PUBLIC = re.compile(r"(keras|tf_keras|tensorflow\.keras)(\.(layers|models|activations|ops))?")
+PRIVATE = re.compile(r"(keras|tf_keras|tensorflow\.python\.keras)\.(src|engine|layers|models)\..+")
 
 
 @dataclass(eq=False)
@@ -158,14 +163,13 @@ def _layer(spec: Any, outer: tuple[str, ...] | None, keras: int) -> Layer:
         raise ModelError(f"Models nest more than {MAX_DEPTH} deep.", where=place)
     name = str(spec.get("name") or inner.get("name") or spec["class_name"].lower())
     kind, _, custom = spec["class_name"].rpartition(">")[::-1]
-    registered = str(spec.get("registered_name") or "")
     fields: dict[str, Any] = {
         "name": name,
         "path": () if outer is None else (*outer, name),  # the outermost model's name is not part of it
         "kind": kind,
         "config": inner,
         "module": str(spec.get("module") or ""),
-        "custom": registered if ">" in registered else spec["class_name"] if custom else "",
+        "custom": spec["class_name"] if custom else foreign(spec),
         "keras": keras,
         "shared": spec.get("shared_object_id"),
     }
@@ -180,14 +184,27 @@ def _layer(spec: Any, outer: tuple[str, ...] | None, keras: int) -> Layer:
     return Layer(**fields)
 
 
+def foreign(spec: dict[str, Any]) -> str:
+    """The name under which Keras saved a class that is not its own; empty for its own, and where the file does not tell.
+
+    Keras 3, and Keras 2 in ``.keras`` files, give a class of their own the public module it is found in (``keras.layers``) and
+    no registered name, or the private module it is defined in and its own name. Older files hold nothing but the class name.
+    """
+    if "module" not in spec and "registered_name" not in spec:
+        return ""
+    module, registered = str(spec.get("module") or ""), str(spec.get("registered_name") or "")
+    if registered in ("", spec.get("class_name")) and PRIVATE.fullmatch(module):
+        return ""
+    return "" if not registered and PUBLIC.fullmatch(module) else registered or str(spec.get("class_name"))
+
+
 def _children(fields: dict[str, Any]) -> list[Layer]:
     specs = fields["config"].get("layers")
     where = "/".join(fields["path"]) or fields["name"]
     if not isinstance(specs, list):
         raise ModelError("A model needs a list of layers.", where=where)
     layers = [_layer(s, fields["path"], fields["keras"]) for s in specs]
-    names = [layer.name for layer in layers]
-    twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+    twice = sorted(name for name, count in Counter(layer.name for layer in layers).items() if count > 1)
     if twice:
         raise ModelError(f"Several layers are named '{twice[0]}'.", where=where)
     return layers
@@ -205,25 +222,28 @@ def _functional(fields: dict[str, Any]) -> Model:
     for ref in inputs:
         if by_name[ref.layer].kind != "InputLayer":
             raise ModelError(f"Its input '{ref.layer}' is not an InputLayer.", where=where)
-    shift = {layer.name: _shift(layer, layers, outputs) for layer in layers if isinstance(layer, Model)}
+    latest = Counter[str]()
+    for ref in (r for layer in layers for call in layer.calls for r in call.refs):
+        latest[ref.layer] = max(latest[ref.layer], ref.call)
+    shift = {layer.name: _shift(layer, latest[layer.name], outputs) for layer in layers if isinstance(layer, Model)}
+    inside = {name: by for name, (by, _) in shift.items()}
     for layer in layers:
-        layer.calls = tuple(call.shifted({k: v[0] for k, v in shift.items()}) for call in layer.calls)
+        layer.calls = tuple(call.shifted(inside) for call in layer.calls)
     outputs = tuple(r.shifted(shift[r.layer][1]) if r.layer in shift else r for r in outputs)
     return Model(**fields, layers=tuple(layers), inputs=inputs, outputs=outputs)
 
 
-def _shift(inner: Layer, layers: list[Layer], outputs: tuple[Ref, ...]) -> tuple[int, int]:
-    """What to subtract from call numbers that refer to an inner model: in calls, in the outputs.
+def _shift(inner: Layer, latest: int, outputs: tuple[Ref, ...]) -> tuple[int, int]:
+    """What to subtract from call numbers that refer to an inner model: in calls (``latest`` is the largest), in the outputs.
 
     Keras 2 counts the inner model's own construction as its call 0. Keras 3 does so only in ``output_layers`` and only
     for functional models.
     """
     count = len(inner.calls)
-    inside = [r.call for layer in layers for call in layer.calls for r in call.refs if r.layer == inner.name]
-    outside = [r.call for r in outputs if r.layer == inner.name]
+    outside = max((r.call for r in outputs if r.layer == inner.name), default=0)
     if inner.keras > 2:
-        return int(max(inside, default=0) >= count), int(inner.kind != "Sequential" or max(outside, default=0) >= count)
-    shift = int(max(inside + outside, default=0) >= count)
+        return int(latest >= count), int(inner.kind != "Sequential" or outside >= count)
+    shift = int(max(latest, outside) >= count)
     return shift, shift
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nn2hls.converters.onnx_context import Context, Known, Live, RefusedError
 from nn2hls.converters.onnx_file import FileNode, parse_model, read_model
-from nn2hls.converters.onnx_fold import fold, foldable
+from nn2hls.converters.onnx_fold import fold, foldable, spent
 from nn2hls.converters.onnx_graph import FileGraph, read_graph
 from nn2hls.converters.onnx_ops import ARITHMETIC
 from nn2hls.converters.onnx_patterns import simplify
@@ -48,11 +48,13 @@ def load_live(model: ModelProto | bytes) -> Graph:
 
 def _convert(model: ModelProto, folder: Path | None, where: str) -> Graph:
     graph = read_graph(model, folder, where)
-    known, problems = dict(graph.constants), dict[str, str]()
+    known, problems, total = dict(graph.constants), dict[str, str](), 0
     for node in graph.nodes:
         if foldable(node) and all(i in known or not i for i in node.inputs):
             try:
-                known[node.outputs[0]] = fold(node, [known[i] if i else None for i in node.inputs])
+                value = fold(node, [known[i] if i else None for i in node.inputs])
+                total = spent(total, value)
+                known[node.outputs[0]] = value
             except ValueError as error:
                 problems[node.outputs[0]] = str(error)
     simple = simplify(dataclasses.replace(graph, nodes=tuple(n for n in graph.nodes if not set(n.outputs) & set(known))), known)
@@ -131,7 +133,9 @@ def _value(node: FileNode, context: Context) -> Known | Live:
     if not foldable(node) or any(isinstance(v, Live) for v in operands):
         raise RefusedError("this operator is only supported on constants")
     known = [v.arrays if isinstance(v, Known) else (None,) * len(context.batches) for v in operands]
-    return Known(tuple(fold(node, [k[t] for k in known]) for t in range(len(context.batches))))
+    arrays = tuple(fold(node, [k[t] for k in known]) for t in range(len(context.batches)))
+    context.folded = spent(context.folded, *arrays)
+    return Known(arrays)
 
 
 def _pruned(graph: Graph) -> Graph:

@@ -68,12 +68,14 @@ class Context:
         batches: Batch sizes that shapes are computed for.
         opset: Version of the standard operators.
         values: What each tensor is; a tensor whose node was refused is absent.
+        folded: How many values of constants were computed.
     """
 
     batches: tuple[int, ...]
     opset: int
     builder: Builder = field(default_factory=Builder)
     values: dict[str, Value] = field(default_factory=dict)
+    folded: int = 0
 
     def emit(self, node: FileNode, op: Op, *operands: Live, part: str = "") -> Live:
         """Append an op for a node; ``part`` names a step on the way to the node's own value."""

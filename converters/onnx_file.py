@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nn2hls.converters.onnx_wire import structure
 from nn2hls.errors import ModelError, Nn2hlsError
 from nn2hls.extras import missing
+from nn2hls.guard import MAX_VALUES, Guard, shortened
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
-FILE_LIMIT = 2**31 - 1  # the largest protobuf message
 ML = "ai.onnx.ml"  # the domain of scikit-learn's operators
 ELEMENT_LIMIT = 2**24  # of one tensor that a file asks for without holding its data
+MAX_RANK = 32
+_GUARD = Guard(ModelError, "The model", "Export or copy it again.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +69,9 @@ def read_model(path: Path) -> ModelProto:
         ModelError: The file is empty, too large, or no ONNX model.
     """
     where = str(path)
-    try:
-        if path.stat().st_size > FILE_LIMIT:
-            raise ModelError("It is larger than 2 GiB, which no ONNX file can be.", where=where, fix="Use external data.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"It cannot be read: {error.strerror}.", where=where) from None
+    data = _GUARD.read(path)
+    if reason := structure(data):
+        raise ModelError(reason, where=where, fix="Store its weights as initialisers, or make the network smaller.")
     return parse_model(data, where)
 
 
@@ -110,7 +110,7 @@ class Tensors:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+        self.folder, self._values = folder, 0
 
     def array(self, tensor: TensorProto, name: str) -> np.ndarray:
         """The array of a tensor; bfloat16 becomes float32.
@@ -128,17 +128,24 @@ class Tensors:
                 where=where,
                 fix="Only float, bfloat16, integer and bool constants are read.",
             )
-        if any(d < 0 for d in dims):
-            raise ModelError(f"Its shape {dims} has a negative size.", where=where)
+        if any(d < 0 for d in dims) or len(dims) > MAX_RANK:
+            raise ModelError(f"Its shape {shortened(dims)} has a negative size or too many axes.", where=where)
         kind = _item_types(onnx)[tensor.data_type]
         count = math.prod(dims)
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            self._add(count, where)
             return _widen(self._external(tensor, kind, count, where).reshape(dims), onnx, tensor.data_type)
         stored = _stored(tensor, kind, onnx)
         if stored != count:
             raise ModelError(f"Its shape {dims} asks for {count} values, the file holds {stored}.", where=where)
+        self._add(count, where)
         array = np.asarray(onnx.numpy_helper.to_array(tensor))
         return array.astype(np.float32) if tensor.data_type == onnx.TensorProto.BFLOAT16 else array
+
+    def _add(self, count: int, where: str) -> None:
+        self._values += count
+        if self._values > MAX_VALUES:
+            raise ModelError(f"The constants up to it hold more than {MAX_VALUES} values.", where=where)
 
     def _external(self, tensor: TensorProto, kind: np.dtype[Any], count: int, where: str) -> np.ndarray:
         entries = {e.key: e.value for e in tensor.external_data}
@@ -152,17 +159,13 @@ class Tensors:
                 f"Its external data has offset {offset} and {length} bytes, its shape asks for {count * kind.itemsize} bytes.",
                 where=where,
             )
-        try:
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if offset + length > size:
-                    raise ModelError(
-                        f"Its external data ends at byte {offset + length} of '{path.name}', which has {size}.", where=where
-                    )
-                file.seek(offset)
-                data = file.read(length)
-        except OSError as error:
-            raise ModelError(f"Its external data '{path.name}' cannot be read: {error.strerror}.", where=where) from None
+        with _GUARD.open(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if offset + length > size:
+                what = f"Its external data ends at byte {offset + length} of '{path.name}', which has {size}."
+                raise ModelError(what, where=where)
+            file.seek(offset)
+            data = file.read(length)
         return np.frombuffer(data, dtype=kind.newbyteorder("<"))
 
     def _inside(self, location: str, where: str) -> Path:
@@ -172,16 +175,20 @@ class Tensors:
         root = self.folder.resolve()
         if not location or "\0" in location:
             raise ModelError("Its external data names no file.", where=where)
-        path = (root / location).resolve()
+        try:
+            path = (root / location).resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a circle of links, before Python 3.13
+            raise ModelError(f"Its external data {shortened(location)} cannot be reached ({error}).", where=where) from None
         if not path.is_relative_to(root) or Path(location).is_absolute():
             raise ModelError(
                 f"Its external data '{location}' lies outside the model's folder.",
                 where=where,
                 fix="Put the data next to the model and save it with a plain file name.",
             )
-        if not path.exists():
+        found = _GUARD.status(path)
+        if found is None:
             raise ModelError(f"Its external data '{location}' is missing.", where=where, fix="Put it next to the model.")
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(found.st_mode):
             raise ModelError(f"Its external data '{location}' is no regular file.", where=where)
         return path
 

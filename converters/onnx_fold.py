@@ -113,6 +113,9 @@ def squeezed(shape: Sequence[int], axes: Sequence[int] | None) -> tuple[int, ...
 
 def reshaped(shape: Sequence[int], target: Sequence[int], allow_zero: bool = False) -> tuple[int, ...]:
     """The shape a Reshape asks for: 0 copies an axis (unless ``allow_zero``), -1 is what is left."""
+    if np.ndim(target) != 1:
+        raise ValueError(f"its shape must be a list of sizes, not a tensor of rank {np.ndim(target)}")
+    target = [int(n) for n in target]
     if any(n == 0 and k >= len(shape) for k, n in enumerate(target)) and not allow_zero:
         raise ValueError(f"its shape {tuple(target)} copies an axis that {tuple(shape)} does not have")
     sizes = [shape[k] if n == 0 and not allow_zero else int(n) for k, n in enumerate(target)]
@@ -220,6 +223,21 @@ _FOLD: dict[str, Evaluate] = {
 def foldable(node: FileNode) -> bool:
     """Whether a node whose operands are all constant can be evaluated."""
     return node.op in _FOLD and not node.trouble and len([o for o in node.outputs if o]) == 1
+
+
+FOLD_LIMIT = 2**26  # values of all constants that are computed from others
+
+
+def spent(before: int, *arrays: np.ndarray) -> int:
+    """How many values were computed so far, these included.
+
+    Raises:
+        ValueError: They are too many.
+    """
+    total = before + sum(a.size for a in arrays)
+    if total > FOLD_LIMIT:
+        raise ValueError(f"the constants computed up to here hold more than {FOLD_LIMIT} values")
+    return total
 
 
 def fold(node: FileNode, operands: Sequence[np.ndarray | None]) -> np.ndarray:

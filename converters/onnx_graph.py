@@ -13,6 +13,7 @@ import numpy as np
 
 from nn2hls.converters.onnx_file import ELEMENT_LIMIT, ML, FileNode, Tensors, file_node, require_onnx
 from nn2hls.errors import ModelError, UnsupportedError
+from nn2hls.guard import MAX_LAYERS
 from nn2hls.ir import Shape
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def read_graph(model: ModelProto, folder: Path | None, where: str) -> FileGraph:
     graph = model.graph
     if not graph.node or not graph.output:
         raise ModelError("It holds no graph.", where=where, fix="Export it again; the file may be cut off.")
+    if len(graph.node) > MAX_LAYERS:
+        raise ModelError(f"It has {len(graph.node)} nodes; at most {MAX_LAYERS} are read.", where=where)
     opset = _opset(model, onnx, where)
     if graph.sparse_initializer:
         name = graph.sparse_initializer[0].values.name
@@ -71,7 +74,11 @@ def read_graph(model: ModelProto, folder: Path | None, where: str) -> FileGraph:
     sizes = {i.name: _input_size(i, onnx) for i in graph.input if i.name not in constants}
     if not sizes:
         raise ModelError("It has no input.", where=where)
-    nodes = [_checked(file_node(n, tensors), n, opset, model, onnx) for n in graph.node]
+    context = onnx.checker.C.CheckerContext()
+    context.ir_version = min(max(model.ir_version, 3), onnx.IR_VERSION)
+    context.opset_imports = {"": opset, ML: next((o.version for o in model.opset_import if o.domain == ML), 1)}
+    functions = {(f.domain, f.name) for f in model.functions}
+    nodes = [_checked(file_node(n, tensors), n, functions, context, onnx) for n in graph.node]
     batch = {b for b, _ in sizes.values()}
     batches = TRIAL_BATCHES if None in batch or len(batch) > 1 else tuple(b for b in batch if b)
     outputs = tuple(o.name for o in graph.output)
@@ -119,24 +126,22 @@ def _input_size(value: Any, onnx: Any) -> tuple[int | None, Shape]:
     return (dims[0] if dims[0] and dims[0] > 0 else None), shape
 
 
-def _checked(node: FileNode, proto: Any, opset: int, model: ModelProto, onnx: Any) -> FileNode:
+def _checked(node: FileNode, proto: Any, functions: set[tuple[str, str]], context: Any, onnx: Any) -> FileNode:
     """The node with the reason why it is malformed or foreign, if it is."""
     if node.trouble:
         return node
-    functions = {(f.domain, f.name) for f in model.functions}
     if (proto.domain, proto.op_type) in functions:
         fix = "Inline the functions first: onnx.inliner.inline_local_functions(model)."
         return dataclasses.replace(node, trouble=f"it calls a function of the model. {fix}")
     if "." in node.op and proto.domain != ML:
         return node  # no handler knows it, and it is refused by name when it is needed
-    context = onnx.checker.C.CheckerContext()
-    context.ir_version = max(model.ir_version, 3)
-    context.opset_imports = {"": opset, ML: next((o.version for o in model.opset_import if o.domain == ML), 1)}
     try:
         onnx.checker.check_node(proto, context)
     except (onnx.checker.ValidationError, ValueError) as error:
         first = str(error).splitlines()[0].strip()
-        return dataclasses.replace(node, trouble=f"it breaks the operator's definition in opset {opset}: {first}")
+        return dataclasses.replace(
+            node, trouble=f"it breaks the operator's definition in opset {context.opset_imports['']}: {first}"
+        )
     return node
 
 

@@ -136,7 +136,7 @@ def _targets(c: Context, node: FileNode, x: Live) -> list[tuple[int, ...]]:
     if node.op == "Unsqueeze":
         return [unsqueezed(s, axes_of(node.attrs, a) or ()) for s, a in zip(shapes, operand, strict=True)]
     zero = bool(node.attrs.get("allowzero", 0))
-    return [reshaped(s, [int(n) for n in node.attrs.get("shape", a)], zero) for s, a in zip(shapes, operand, strict=True)]
+    return [reshaped(s, node.attrs.get("shape", a), zero) for s, a in zip(shapes, operand, strict=True)]
 
 
 def _reshape(c: Context, node: FileNode) -> Value:

@@ -6,10 +6,8 @@ never opened, and a weight or constant that is stored as a pickle is refused.
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +17,12 @@ import numpy as np
 
 from nn2hls.converters.pt2_program import DTYPES, FLOATS, Program, decode
 from nn2hls.errors import ModelError
+from nn2hls.guard import MAX_FILE, MAX_VALUES, Guard
 
 EXPORT = "torch.export.save(torch.export.export(model.eval(), (example,)), 'model.pt2')"
 AGAIN = f"Save it with {EXPORT}, in PyTorch 2.8 or newer; 2.13 is tested."
 _ENTRY = re.compile(r"[A-Za-z0-9_.-]+")
-_BROKEN = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, struct.error)
+_GUARD = Guard(ModelError, "The model", AGAIN)
 
 
 def read_file(path: Path) -> Program:
@@ -32,11 +31,8 @@ def read_file(path: Path) -> Program:
     Raises:
         ModelError: The file is missing, damaged, pickled, or of another version; the message says how to export it.
     """
-    try:
-        with path.open("rb") as stream:
-            return read_stream(stream, str(path))
-    except OSError as error:
-        raise ModelError(f"It cannot be read: {error.strerror}.", where=str(path)) from None
+    with _GUARD.open(path) as stream:
+        return read_stream(stream, str(path))
 
 
 def read_stream(stream: BinaryIO, where: str) -> Program:
@@ -46,11 +42,7 @@ def read_stream(stream: BinaryIO, where: str) -> Program:
         raise ModelError("It is a pickle; loading one would run code from the file.", where=where, fix=AGAIN)
     if head[:2] != b"PK":
         raise ModelError("It is not a .pt2 file (a zip archive).", where=where, fix=AGAIN)
-    try:
-        archive = zipfile.ZipFile(stream)
-    except _BROKEN as error:
-        raise ModelError(f"It is damaged or cut short: {error}.", where=where, fix="Copy or export it again.") from None
-    with archive:
+    with _GUARD.archive(stream, where) as archive:
         return _Archive(archive, stream.seek(0, 2), where).program()
 
 
@@ -58,7 +50,7 @@ class _Archive:
     """One open archive: its entries, checked, below the root folder."""
 
     def __init__(self, archive: zipfile.ZipFile, size: int, where: str) -> None:
-        self.zip, self.where = archive, where
+        self.zip, self.where, self.values = archive, where, 0
         entries = archive.infolist()
         names = [e.filename for e in entries]
         self._check(entries, names, size)
@@ -109,17 +101,11 @@ class _Archive:
         """The bytes of an entry."""
         if name not in self.entries:
             raise ModelError(f"Its entry '{name}' is missing.", where=self.where, fix=AGAIN)
-        try:
-            return self.zip.read(self.entries[name])
-        except _BROKEN as error:
-            raise ModelError(f"Its entry '{name}' is damaged: {error}.", where=self.where, fix=AGAIN) from None
+        return _GUARD.member(self.zip, self.entries[name], MAX_FILE, f"{self.where}: {name}")
 
     def json(self, name: str) -> Any:
         """An entry as JSON."""
-        try:
-            return json.loads(self.read(name))
-        except (ValueError, RecursionError) as error:
-            raise ModelError(f"Its entry '{name}' is not readable JSON: {error}.", where=self.where, fix=AGAIN) from None
+        return _GUARD.json(self.read(name), f"{self.where}: {name}")
 
     def arrays(self, config: Any, folder: str, order: str) -> Mapping[str, np.ndarray]:
         """All tensors of a table of weights or constants, by the user's names."""
@@ -139,7 +125,12 @@ class _Archive:
                 if path not in storages:
                     storages[path] = self.read(f"data/{folder}/{path}")
                 arrays[title] = _array(storages[path], entry["tensor_meta"], order, f"{self.where}: {title}")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+                self.values += arrays[title].size
+                if self.values > MAX_VALUES:
+                    raise ModelError(
+                        f"It holds more than {MAX_VALUES} weights.", where=self.where, fix="Export a smaller model."
+                    )
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             what = f"Its table of {folder} is malformed ({type(error).__name__}: {error})."
             raise ModelError(what, where=self.where, fix=AGAIN) from None
         return arrays

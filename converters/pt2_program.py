@@ -104,7 +104,7 @@ def decode(model: Any, weights: Mapping[str, np.ndarray], where: str) -> Program
                 fix="Export it again with PyTorch 2.13, the version that is tested.",
             )
         return _program(model["graph_module"], weights)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ModelError(
             f"Its graph is not laid out as schema version {SCHEMA_MAJOR} prescribes ({type(error).__name__}: {error}).",
             where=where,

@@ -44,7 +44,9 @@ class Level:
 
 
 class Problems:
-    """Collects errors, so that a file's errors come together."""
+    """Collects errors, so that a file's errors come together; of a file that is wrong all over, the first ones."""
+
+    MOST = 100
 
     def __init__(self) -> None:
         self.found: list[ConfigError] = []
@@ -68,7 +70,8 @@ class Problems:
             raise self.found[0]
         if self.found:
             lines = "".join(f"\n  {e}" for e in self.found)
-            raise ConfigError(f"{len(self.found)} errors in the config:{lines}")
+            count = f"{len(self.found)} errors{', or more,' if len(self.found) >= self.MOST else ''}"
+            raise ConfigError(f"{count} in the config:{lines}")
 
 
 class BlockReader:
@@ -111,6 +114,8 @@ class BlockReader:
         known = keys_at(place)
         seen: dict[str, str] = {}
         for name, item in items.items():
+            if len(self.problems.found) >= Problems.MOST:
+                return
             key = known.get(name.lower())
             with self.problems.at(item.where, name):
                 if key is None:

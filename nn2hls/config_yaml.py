@@ -12,10 +12,12 @@ from typing import Any
 import yaml
 
 from nn2hls.errors import ConfigError
+from nn2hls.guard import MAX_WORD, Guard, shortened
 
-MAX_BYTES = 4 << 20
+MAX_BYTES = 1 << 20  # some 3 s of reading
 MAX_ITEMS = 200_000  # after aliases are expanded
 MAX_DEPTH = 40
+_GUARD = Guard(ConfigError, "The config")
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{t}" for t in ("null", "bool", "int", "float", "str", "seq", "map")}
 
@@ -52,12 +54,7 @@ def read_yaml(path: Path) -> Item:
     Raises:
         ConfigError: The file is missing, too large, not YAML, asks for a Python object, repeats a key or nests without end.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"The config cannot be read: {error.strerror}.", where=str(path)) from error
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"The config has {len(data)} bytes; at most {MAX_BYTES} are read.", where=str(path))
+    data = _GUARD.read(path, MAX_BYTES)
     try:
         loader = yaml.SafeLoader(data.decode("utf-8-sig"))
         root = loader.get_single_node()
@@ -108,9 +105,10 @@ class _Tree:
         if kind in ("timestamp", "merge") or (kind in ("int", "float") and ":" in node.value):
             return node.value  # YAML 1.1 reads 1:30 as 90; here it is text
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except (ValueError, LookupError, TypeError, OverflowError) as error:  # such as `!!int abc`, `!!bool maybe`, `!!int ""`
-            raise ConfigError(f"{node.value!r} is not what its tag says.", where=where) from error
+            raise ConfigError(f"{shortened(node.value)} is not what its tag says.", where=where) from error
+        return _fitting(value, where)
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Item]:
         result: dict[str, Item] = {}
@@ -170,9 +168,11 @@ def from_mapping(source: Mapping[Any, Any], where: str = "config", above: tuple[
     """
     if id(source) in above:
         raise ConfigError("The dict contains itself.", where=where)
+    _bounded(above, where)
     result: dict[str, Item] = {}
     for key, value in source.items():
-        name, place = str(key), f"{where}[{str(key)!r}]"
+        name = str(_fitting(key, where))
+        place = f"{where}[{name!r}]"
         if name in result:
             raise ConfigError(f"The key '{name}' is repeated.", where=place)
         result[name] = _plain(value, place, (*above, id(source)))
@@ -185,5 +185,23 @@ def _plain(value: Any, where: str, above: tuple[int, ...]) -> Item:
     if isinstance(value, (list, tuple)):
         if id(value) in above:
             raise ConfigError("The list contains itself.", where=where)
+        _bounded(above, where)
         return Item([_plain(v, f"{where}[{i}]", (*above, id(value))) for i, v in enumerate(value)], where)
-    return Item(value, where)
+    return Item(_fitting(value, where), where)
+
+
+def _bounded(above: tuple[int, ...], where: str) -> None:
+    if len(above) > MAX_DEPTH:
+        raise ConfigError(f"The config nests more than {MAX_DEPTH} deep.", where=where)
+
+
+def _fitting(value: Any, where: str) -> Any:
+    """A scalar that every reader can print and compute with: an integer of 64 bits, a text of whole characters."""
+    if isinstance(value, int) and not -MAX_WORD <= value < 2 * MAX_WORD:
+        raise ConfigError("This integer has more than 64 bits.", where=where)
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{shortened(value)} holds half a character (a lone surrogate).", where=where) from None
+    return value

@@ -1,79 +1,18 @@
-"""Reading input data and labels from files: .npy, .npz, and text. Nothing is unpickled."""
+"""Reading input data and labels from files: which array belongs to which input or output, and its shape."""
 
 from __future__ import annotations
 
-import zipfile
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from nn2hls.data_files import load
 from nn2hls.errors import DataError, suggest
 from nn2hls.text import plural
 
 Shape = tuple[int, ...]
-MANTISSAS = "# mantissas:"  # how files of a test bench begin, whose numbers are no values
-_TEXT = (".csv", ".dat", ".txt", ".tsv")
-_KNOWN = ".npy, .npz, .csv, .dat, .txt or .tsv"
-
-
-def load(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of a file, by name; ``.npy`` and text hold one, without a name.
-
-    Text is one event a line, values apart by commas or white space; a first line of names is skipped.
-
-    Raises:
-        DataError: The file is missing, damaged, of unknown kind, or holds Python objects.
-    """
-    path = Path(path).expanduser()
-    kind = path.suffix.lower()
-    if kind not in (".npy", ".npz", *_TEXT):
-        raise DataError(f"Data of kind '{kind}' is not read.", where=str(path), fix=f"Give {_KNOWN}.")
-    try:
-        if kind in _TEXT:
-            return {"": _text(path)}
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return {"": content}
-        with content:
-            return {name: content[name] for name in content.files}
-    except OSError as error:
-        raise DataError(f"The data cannot be read: {error.strerror or error}.", where=str(path)) from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        fix = "Save plain numbers with numpy.save: nothing is unpickled." if "pickle" in str(error) else ""
-        what = "It holds Python objects" if fix else f"The file is damaged or not {kind[1:]} ({error})"
-        raise DataError(f"{what}.", where=str(path), fix=fix) from error
-
-
-def _text(path: Path) -> np.ndarray:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] != "#"]
-    except UnicodeDecodeError as error:
-        raise DataError("This is not text.", where=str(path), fix=f"Give {_KNOWN}.") from error
-    if text.lstrip().startswith(MANTISSAS):
-        fix = "Give the data that the project was written with."
-        raise DataError("It holds mantissas of a test bench, not values.", where=str(path), fix=fix)
-    rows = [line.replace(",", " ").split() for line in lines]
-    if rows and not any(_is_number(word) for word in rows[0]):
-        rows = rows[1:]
-    if not rows:
-        raise DataError("The file has no events.", where=str(path))
-    for k, row in enumerate(rows, 1):
-        wrong = next((word for word in row if not _is_number(word)), None)
-        if wrong is not None:
-            raise DataError(f"{wrong!r} in event {k} is not a number.", where=str(path))
-        if len(row) != len(rows[0]):
-            raise DataError(f"Event {k} has {len(row)} values, the first has {len(rows[0])}.", where=str(path))
-    return np.array(rows, dtype=np.float64)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def load_inputs(paths: Sequence[str | Path], inputs: Mapping[str, Shape]) -> list[np.ndarray]:
@@ -134,7 +73,7 @@ def fit(array: np.ndarray, shape: Shape, name: str, where: str, kind: str = "inp
     """
     if array.dtype.kind not in "fiub":
         raise DataError(f"It holds {array.dtype}, not numbers.", where=where)
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     if array.shape == shape:
         fix = f"Add a first axis for the events: {(1, *shape)}."
         raise DataError(f"Its shape {array.shape} is one event without an event axis.", where=where, fix=fix)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from nn2hls.data import MANTISSAS
+from nn2hls.data_files import MANTISSAS
 from nn2hls.ir import Graph, Node
 
 INPUTS, ANSWERS, MODEL = "tb_input_features", "tb_output_predictions", "tb_model_predictions"

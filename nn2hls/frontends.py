@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import difflib
 import os
-import zipfile
+import stat
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from nn2hls.errors import ModelError
+from nn2hls.guard import Guard
 from nn2hls.ir import Graph
 
 _KERAS, _ONNX, _PT2, _JSON = "Keras", "ONNX", "PyTorch", "Keras JSON"
 _SUFFIXES = {".keras": _KERAS, ".h5": _KERAS, ".hdf5": _KERAS, ".json": _JSON, ".onnx": _ONNX, ".pt2": _PT2}
+_GUARD = Guard(ModelError, "The model")
 _OFFERED = ".keras, .h5, .hdf5, .json with weights, .onnx and .pt2 files are read"
 
 _TO_PT2 = (
@@ -133,11 +136,8 @@ def _kind(path: Path) -> str:
     """
     _existing(path)
     where = str(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise ModelError(f"It cannot be read: {error.strerror}.", where=where) from None
+    with _GUARD.open(path) as file:
+        head = file.read(64)
     if not head:
         raise ModelError("It is empty.", where=where, fix="Save or copy the model again.")
     if head.startswith(b"version https://git-lfs"):
@@ -158,9 +158,9 @@ def _kind(path: Path) -> str:
 def _zip_kind(path: Path, suffix: str) -> str | None:
     """Keras 3 and PyTorch both write zip files; a damaged one is left to the converter of its suffix."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _GUARD.archive(path, path) as archive:
             names = {n.rsplit("/", 1)[-1] for n in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
+    except ModelError:
         return None
     if {"config.json", "metadata.json"} <= names:
         return _KERAS
@@ -190,21 +190,30 @@ _MAGIC: dict[bytes, Callable[[Path, str], str | None]] = {
 def _existing(path: Path) -> Path:
     """The path of a file; a missing one or a folder gets an error that names what may be meant."""
     where = str(path)
-    if path.is_dir():
+    found = _GUARD.status(path)
+    if found is not None and stat.S_ISDIR(found.st_mode):
         if (path / "saved_model.pb").exists() or (path / "keras_metadata.pb").exists():
             raise ModelError("It is a TensorFlow SavedModel.", where=where, fix=_TO_KERAS)
         raise ModelError("It is a folder, not a model file.", where=where, fix=_models_in(path))
-    if path.exists():
+    if found is not None:
         return path
     folder = path.parent
     if not folder.is_dir():
         raise ModelError("It does not exist, nor does its folder.", where=where, fix=f"The current folder is '{Path.cwd()}'.")
-    names = [p.name for p in folder.iterdir()]
+    names = [p.name for p in _listed(folder)]
     close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
     fix = f"Did you mean {' or '.join(repr(str(folder / n)) for n in close)}?" if close else _models_in(folder)
     raise ModelError("It does not exist.", where=where, fix=fix)
 
 
 def _models_in(folder: Path) -> str:
-    names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
+    names = sorted(p.name for p in _listed(folder) if p.suffix.lower() in _SUFFIXES)
     return f"Models in '{folder}': {', '.join(names[:8])}." if names else f"Name a file; {_OFFERED}."
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What a folder holds, for hints; nothing where it may not be looked into."""
+    try:
+        return list(islice(folder.iterdir(), 10_000))
+    except OSError:
+        return []

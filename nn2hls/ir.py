@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn2hls.errors import GraphError
+from nn2hls.errors import GraphError, LimitError, ModelError
 from nn2hls.fixed import FixedType
+from nn2hls.guard import MAX_LAYERS, MAX_TENSOR, MAX_TENSORS, MAX_VALUES
 
 if TYPE_CHECKING:
     from nn2hls.ops.base import Op
@@ -297,6 +299,7 @@ class Builder:
         self._nodes: dict[str, Node] = {}
         self._absent: dict[str, Absent] = {}
         self._last: dict[str, int] = {}  # the highest suffix of each name that was taken
+        self._values = self._constants = 0
 
     def dropped(self, layer: str, node: str) -> None:
         """Remember that a layer of the user has no node since its value is that of ``node``."""
@@ -306,7 +309,9 @@ class Builder:
         """Append a node and return the name it got.
 
         Raises:
-            ModelError: The op does not accept operands of these shapes; the message names the layer.
+            ModelError: The op does not accept operands of these shapes, or its constants are no numbers to build with; the
+                message names the layer.
+            LimitError: The network grows beyond what is read: hostile files are small and ask for much.
         """
         unique, n = name, self._last.get(name, 1)
         while unique in self._nodes:
@@ -316,8 +321,26 @@ class Builder:
         shapes = [self._nodes[i].shape for i in inputs]
         origin = origin or Origin(name)
         shape = op.infer(shapes, where=origin.layer or name)
+        self._count(op, shape, origin.layer or name)
         self._nodes[unique] = Node(unique, op, tuple(inputs), shape, None, origin)
         return unique
+
+    def _count(self, op: Op, shape: Shape, where: str) -> None:
+        size = math.prod(shape)
+        self._values += size
+        for constant in (v for v in vars(op).values() if isinstance(v, Const)):
+            self._constants += constant.array.size
+            if constant.array.dtype.kind == "f" and not np.isfinite(constant.array).all():
+                what = "One of its weights or constants is NaN or infinite."
+                raise ModelError(what, where=where, fix="Train the model again, or load an earlier checkpoint.")
+        for count, limit, what in (
+            (size, MAX_TENSOR, "values come out of this layer"),
+            (self._values, MAX_TENSORS, "values come out of the layers up to this one"),
+            (self._constants, MAX_VALUES, "weights belong to the layers up to this one"),
+            (len(self._nodes) + 1, MAX_LAYERS, "layers and calls of layers"),
+        ):
+            if count > limit:
+                raise LimitError(f"{count} {what}; at most {limit} are read.", where=where, fix="Make the network smaller.")
 
     def shape(self, name: str) -> Shape:
         """The shape of a node that was added."""

@@ -18,6 +18,7 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "onnx", "onnxscript", "h5py"}  # c
 # From the bottom up: a module imports from its own line or from lines above it. A package stands for all its modules.
 LEVELS = (
     ("errors", "text", "cpp_words", "extras", "files", "known_layers"),
+    ("guard",),
     ("fixed", "csd", "data", "functions", "parallel"),
     ("ranges", "schedule", "ir", "wide", "project"),
     ("targets",),

@@ -237,6 +237,62 @@ def test_code_of_the_users_own_is_refused(tmp_path):
         load_live(build(L.Dense(4, activation=lambda y: y)))
 
 
+def swish(v):
+    return 1.787 * (v * ops.sigmoid(v) - 0.207)
+
+
+class ReLU(L.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+class Subclass(L.BatchNormalization):
+    def call(self, x):
+        return super().call(x) + 1
+
+
+BORROWED = type("Add", (L.Layer,), {"call": lambda self, x: 3 * x, "__module__": "keras.layers"})
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: L.Dense(4, activation=swish, name="mine"), r"mine \(Dense\): activation '.*swish' is not one of Keras"),
+        (lambda: L.Activation(swish, name="mine"), r"mine \(Activation\): activation '.*swish' is not one of Keras"),
+        (lambda: ReLU(name="mine"), r"mine \(ReLU\): a class of your own"),
+        (lambda: Subclass(name="mine"), r"mine \(Subclass\): a class of your own"),
+        (lambda: BORROWED(name="mine"), r"mine \(Add\): a class of your own"),
+        (lambda: L.Dense(4, activation=ReLU(), name="mine"), r"mine \(Dense\): activation .* is not one of Keras"),
+    ],
+)
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_class_or_function_of_ones_own_with_the_name_of_keras_own(tmp_path, make, match, inner):
+    layers = [keras.Input((4,)), make(), L.Dense(3, activation="swish")]
+    model = keras.Sequential([keras.Input((4,)), keras.Sequential(layers, name="in")] if inner else layers)
+    model.save(tmp_path / "m.keras")
+    for load in (lambda: load_live(model), lambda: load_file(tmp_path / "m.keras")):
+        with pytest.raises(UnsupportedError, match=match):
+            load()
+
+
+def test_a_model_that_is_called_otherwise_than_it_is_wired():
+    class Doubled(keras.Model):
+        def call(self, *args, **kwargs):
+            return 2 * super().call(*args, **kwargs)
+
+    class Trained(keras.Model):
+        def train_step(self, data):
+            return {}
+
+    x = keras.Input((4,))
+    y = L.Dense(3)(x)
+    agrees(load_live(Trained(x, y)), Trained(x, y))
+    with pytest.raises(UnsupportedError, match=r"Doubled has a call of its own"):
+        load_live(Doubled(x, y))
+    with pytest.raises(UnsupportedError, match=r"Doubled has a call of its own"):
+        load_live(keras.Sequential([keras.Input((4,)), Doubled(x, y)]))
+
+
 def test_subclassed_and_unbuilt_models():
     class Sub(keras.Model):
         def call(self, x):
