@@ -24,7 +24,7 @@ import numpy as np
 from fuzz.checks import Fault, check, compiled, emits, prepare
 from fuzz.drawing import draw
 
-from nn2hls.errors import GraphError, Nn2hlsError, OverflowWarning
+from nn2hls.errors import ConversionWarning, GraphError, Nn2hlsError, OverflowWarning
 
 BATCH = 40  # networks in one compilation
 CPU_LIMIT = 10.0  # seconds of this process for one network: beyond them it hangs
@@ -76,6 +76,7 @@ class Run:
             with warnings.catch_warnings(), limited(CPU_LIMIT):
                 warnings.simplefilter("error")
                 warnings.simplefilter("ignore", OverflowWarning)
+                warnings.simplefilter("ignore", ConversionWarning)
                 return act()
         except Fault as fault:
             self._note(index, str(fault))
