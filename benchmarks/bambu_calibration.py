@@ -22,10 +22,10 @@ import numpy as np
 import yaml
 
 from benchmarks.bambu_designs import CLOCK_NS, PART, Spec, specs
-from nn2hls import estimate_bambu
-from nn2hls.estimate_bambu import Coefficients, bambu_design
-from nn2hls.plan import Sizer
-from nn2hls.schedule import Schedule
+from nn2hls.estimate import bambu as estimate_bambu
+from nn2hls.estimate.bambu import Coefficients, bambu_design
+from nn2hls.hardware.schedule import Schedule
+from nn2hls.size.choices import Sizer
 
 RECORD = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).parents[1] / "docs" / "estimation.md"

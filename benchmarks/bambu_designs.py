@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 import nn2hls
-from nn2hls.design import Design
-from nn2hls.ir import Builder, Const, Graph
+from nn2hls.design.design import Design
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Graph
 from nn2hls.ops import Dense, Input, Relu
 
 PART, CLOCK_NS = "xc7vx690tffg1930-3", 5.0

@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 import nn2hls
-from nn2hls.estimate import Estimate
-from nn2hls.ir import Graph
+from nn2hls.estimate.result import Estimate
+from nn2hls.graph.graph import Graph
 
 # Vivado HLS 2017.2, xcku115, 5 ns, reuse 1 (the figures of the project's talks), and Vitis HLS 2024.1, xcu50, 5 ns, of another
 # network of the same shape, 75 % pruned.

@@ -24,7 +24,7 @@ def load(weights: str):
 def design(reuse: int = 1, *, floored: bool = False):
     """The tagger at <16,6> on the KU115 at 5 ns; ``floored`` rounds its weights down first, as the authors' tool did."""
     import nn2hls
-    from nn2hls.ir import Const
+    from nn2hls.graph.const import Const
     from nn2hls.ops import Dense
 
     graph = load("KERAS_3layer_70pruned_retrained_weights.h5")

@@ -111,7 +111,8 @@ def process_rows() -> list[Row]:
 
 def autoencoder():
     """57-40-16-8-16-40-57 with ReLU between, 6,096 He-initialised weights, as of anomaly detection on vibrations."""
-    from nn2hls.ir import Builder, Const
+    from nn2hls.graph.builder import Builder
+    from nn2hls.graph.const import Const
     from nn2hls.ops import Dense, Input, Relu
 
     rng, builder = np.random.default_rng(2), Builder()

@@ -15,7 +15,8 @@ WIDTH, DEPTH, REUSE, EVENTS = 500, 6, 500, 10_000
 
 def network(width: int):
     """A float graph with He-initialised weights, 16 inputs, DEPTH hidden layers and 5 outputs."""
-    from nn2hls.ir import Builder, Const
+    from nn2hls.graph.builder import Builder
+    from nn2hls.graph.const import Const
     from nn2hls.ops import Dense, Input, Relu
 
     rng, builder = np.random.default_rng(2), Builder()
@@ -48,7 +49,8 @@ def converted(width: int, reuse: int):
 def ten_million() -> float:
     """Seconds to convert and estimate a network of ten million weights at a stated reuse factor."""
     import nn2hls
-    from nn2hls.ir import Builder, Const
+    from nn2hls.graph.builder import Builder
+    from nn2hls.graph.const import Const
     from nn2hls.ops import Dense, Input, Relu
 
     rng, builder = np.random.default_rng(4), Builder()

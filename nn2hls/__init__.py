@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from nn2hls.design import Design, convert
-    from nn2hls.errors import ConversionWarning, Nn2hlsError, OverflowWarning
-    from nn2hls.fixed import FixedType
-    from nn2hls.frontends import load
-    from nn2hls.ir import Graph
-    from nn2hls.scan_run import scan
-    from nn2hls.search_run import search
+from nn2hls._version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from nn2hls.arith.fixed import FixedType
+    from nn2hls.design.design import Design, convert
+    from nn2hls.errors import ConversionWarning, Nn2hlsError, OverflowWarning
+    from nn2hls.frontends import load
+    from nn2hls.graph.graph import Graph
+    from nn2hls.scan.run import scan
+    from nn2hls.search.run import search
 
 # In a checkout `converters` lies beside this folder, which a Python that starts there imports whatever is installed.
 if not os.path.isdir(os.path.join(os.path.dirname(__file__), "converters")):
@@ -24,14 +24,14 @@ if not os.path.isdir(os.path.join(os.path.dirname(__file__), "converters")):
 _LAZY = {
     "ConversionWarning": "errors",
     "Design": "design",
-    "FixedType": "fixed",
-    "Graph": "ir",
+    "FixedType": "arith.fixed",
+    "Graph": "graph.graph",
     "Nn2hlsError": "errors",
     "OverflowWarning": "errors",
     "convert": "design",
     "load": "frontends",
-    "scan": "scan_run",
-    "search": "search_run",
+    "scan": "scan.run",
+    "search": "search.run",
 }
 
 __all__ = [

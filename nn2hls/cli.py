@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Sequence
 from typing import IO, Any, NoReturn
 
-from nn2hls import __version__
+from nn2hls._version import __version__
 from nn2hls.commands import COMMANDS
 from nn2hls.commands.base import Result, UsageError
 from nn2hls.errors import Nn2hlsError, suggest

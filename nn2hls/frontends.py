@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nn2hls.errors import ModelError
+from nn2hls.graph.graph import Graph
 from nn2hls.guard import Guard
-from nn2hls.ir import Graph
 
 _KERAS, _ONNX, _PT2, _JSON = "Keras", "ONNX", "PyTorch", "Keras JSON"
 _SUFFIXES = {".keras": _KERAS, ".h5": _KERAS, ".hdf5": _KERAS, ".json": _JSON, ".onnx": _ONNX, ".pt2": _PT2}

@@ -22,15 +22,6 @@ def shared() -> Path:
     return path
 
 
-def require_tool(name: str, found: object, why: str = "is not installed") -> None:
-    """Skip the test when a tool is missing, or fail it where NN2HLS_REQUIRE_TOOLS says that the tool must be there."""
-    if found:
-        return
-    if name in os.environ.get("NN2HLS_REQUIRE_TOOLS", "").split(","):
-        pytest.fail(f"{name} {why}, and NN2HLS_REQUIRE_TOOLS asks for it")
-    pytest.skip(f"{name} {why}")
-
-
 # What the machine of .ci/run does not have: words of the reasons for which it may skip a test.
 _NOT_IN_CI = ("../shared", "bambu", "Bambu", "clang-16")
 

@@ -4,13 +4,11 @@ import json
 import shlex
 import sys
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 
 from nn2hls import extras
-
-ROOT = Path(__file__).parents[1]
+from tests.kit.paths import ROOT
 
 
 def test_in_a_checkout_it_is_the_checkout(monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from nn2hls import convert
 from nn2hls.errors import ModelError
 from nn2hls.frontends import load
-from nn2hls.ir import Graph
+from nn2hls.graph.graph import Graph
 
 RNG = np.random.default_rng(8)
 
@@ -80,7 +80,7 @@ def torch_module(torch):
 
 def onnx_model():
     """As a converter of Keras models writes it: MatMul and Add, silu in pieces, shapes as operands."""
-    from onnx_tools import helper, model
+    from tests.kit.onnx_tools import helper, model
 
     n = helper.make_node
     nodes = [
@@ -163,7 +163,7 @@ ACTIVATIONS = {  # Keras name, torch module, ONNX operator and attributes
 def test_activations_are_the_same_everywhere(name):
     keras, torch = pytest.importorskip("keras"), pytest.importorskip("torch")
     pytest.importorskip("onnx")
-    from onnx_tools import helper, model
+    from tests.kit.onnx_tools import helper, model
 
     module, args, operator, attrs = ACTIVATIONS[name]
     ends = {"low": np.float32(0), "high": np.float32(6)} if operator == "Clip" else {}

@@ -9,13 +9,14 @@ import zipfile
 import numpy as np
 import pytest
 
-import nn2hls.config
+import nn2hls.config.config
 from nn2hls import frontends
-from nn2hls.config_yaml import MAX_BYTES, from_mapping, read_yaml
-from nn2hls.data import load, load_inputs
+from nn2hls.config.yaml import MAX_BYTES, from_mapping, read_yaml
+from nn2hls.data.files import load, load_inputs
 from nn2hls.errors import ConfigError, DataError, LimitError, ModelError
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
 from nn2hls.guard import MAX_DEPTH, MAX_ITEMS, Guard
-from nn2hls.ir import Builder, Const
 from nn2hls.ops import Constant, Input, Relu
 
 GUARD = Guard(DataError, "The data", "Save it again.")
@@ -173,7 +174,7 @@ def test_npz(tmp_path):
 
 
 def test_an_npz_that_unpacks_to_too_much(tmp_path, monkeypatch):
-    monkeypatch.setattr("nn2hls.data_files.MAX_VALUES", 1000)
+    monkeypatch.setattr("nn2hls.data.formats.MAX_VALUES", 1000)
     half = npy(PLAIN.replace("(2, 2)", "(600,)"), bytes(4800))
     for members in ({"x.npy": bytes(1 << 20)}, {"x.npy": half, "y.npy": half}):
         (tmp_path / "x.npz").write_bytes(archive(zipfile.ZIP_DEFLATED, **members))
@@ -258,7 +259,7 @@ def test_yaml(tmp_path, text, words):
 def test_a_config_that_is_wrong_all_over_is_not_read_to_the_end():
     wrong = {f"k{k}": 1 for k in range(50_000)}
     with pytest.raises(ConfigError, match="100 errors, or more, in the config") as caught:
-        nn2hls.config.read_config({"HLSConfig": {"Model": {"Precision": wrong}}})
+        nn2hls.config.read.read_config({"HLSConfig": {"Model": {"Precision": wrong}}})
     assert str(caught.value).count("is not a known key") == 100
 
 
@@ -275,14 +276,14 @@ def test_a_graph_is_bounded_as_it_is_built(monkeypatch):
     builder = Builder()
     with pytest.raises(LimitError, match="x: 1073741824 values come out of this layer"):
         builder.add("x", Input((1 << 30,)))
-    monkeypatch.setattr("nn2hls.ir.MAX_TENSORS", 10)
+    monkeypatch.setattr("nn2hls.graph.graph.MAX_TENSORS", 10)
     builder = Builder()
     with pytest.raises(LimitError, match="12 values come out of the layers"):
         builder.add("z", Relu(), [builder.add("y", Input((6,)))])
-    monkeypatch.setattr("nn2hls.ir.MAX_VALUES", 5)
+    monkeypatch.setattr("nn2hls.graph.graph.MAX_VALUES", 5)
     with pytest.raises(LimitError, match="6 weights"):
         Builder().add("c", Constant(Const(np.zeros(6))))
-    monkeypatch.setattr("nn2hls.ir.MAX_LAYERS", 1)
+    monkeypatch.setattr("nn2hls.graph.graph.MAX_LAYERS", 1)
     builder = Builder()
     with pytest.raises(LimitError, match="2 layers"):
         builder.add("r", Relu(), [builder.add("x", Input((1,)))])

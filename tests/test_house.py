@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from tests.kit.paths import ROOT
+
 CORE = {"numpy", "yaml", "jinja2", "nn2hls"}  # what may be imported when a module is loaded, beside the standard library
 FRAMEWORKS = {"torch", "tensorflow", "keras", "onnx", "onnxscript", "h5py"}  # converters only, and inside functions
 
@@ -71,7 +72,7 @@ def imports(tree, *, loaded_only=False):
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, "relative import"
             yield node.module
-            # `from nn2hls import ops` names a module, `from nn2hls.ir import Graph` does not; both may be asked for.
+            # `from nn2hls import ops` names a module, `from nn2hls.graph.graph import Graph` does not; both may be asked for.
             if node.module == "nn2hls":
                 yield from (f"nn2hls.{alias.name}" for alias in node.names)
         elif not (loaded_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)):

@@ -2,15 +2,14 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nn2hls
 from nn2hls.ops import Dense
+from tests.kit.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 HERE = ROOT / "examples" / "jet_tagging"
 ENDINGS = (".keras", ".h5", ".onnx", ".pt2")
 CONFIGS = sorted((ROOT / "example-configs").glob("*.yml"))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.kit.paths import ROOT
+
 MAPPED = {
     "nn2hls": "nn2hls",
     "converters": "nn2hls/converters",

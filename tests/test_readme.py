@@ -1,12 +1,10 @@
 """What README.md shows is what the commands print today."""
 
-from pathlib import Path
-
 import pytest
 
 from nn2hls.cli import main
+from tests.kit.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 DATA = "examples/jet_tagging/jets_test"
 COMMANDS = {
     "convert": ["-o", "{out}"],

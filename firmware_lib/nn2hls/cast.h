@@ -1,4 +1,4 @@
-// The one cast that rounds and saturates, the mirror of nn2hls.fixed.cast in Python, and its typed faces.
+// The one cast that rounds and saturates, the mirror of nn2hls.arith.fixed.cast in Python, and its typed faces.
 //
 // Mantissas are ap_int or ap_uint; a value is mantissa / 2^fraction. Bit-true for every HLS tool, because nothing but raw
 // integers is rounded here: the ap_fixed conversions of the tools differ from each other.
@@ -10,7 +10,7 @@
 
 namespace nn2hls {
 
-// The numbers are those of nn2hls.fixed.Rounding and nn2hls.fixed.Overflow.
+// The numbers are those of nn2hls.arith.fixed.Rounding and nn2hls.arith.fixed.Overflow.
 enum rounding_mode {
     TRN = 0,          // toward minus infinity: the bits are dropped
     TRN_ZERO = 1,     // toward zero

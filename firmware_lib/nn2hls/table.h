@@ -6,7 +6,7 @@
 
 namespace nn2hls {
 
-// What the address is made of, and the exact part. The numbers are those of nn2hls.functions.Fold and Linear.
+// What the address is made of, and the exact part. The numbers are those of nn2hls.arith.functions.Fold and Linear.
 enum fold_kind { FOLD_NONE = 0, FOLD_ABS = 1, FOLD_NEG = 2 };
 enum linear_kind { LINEAR_NONE = 0, LINEAR_RELU = 1, LINEAR_MIN = 2, LINEAR_IDENTITY = 3 };
 

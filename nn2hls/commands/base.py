@@ -15,9 +15,9 @@ from nn2hls.errors import Nn2hlsError
 if TYPE_CHECKING:
     import numpy as np
 
-    from nn2hls.config import Config
-    from nn2hls.design import Design
-    from nn2hls.ir import Graph
+    from nn2hls.config.config import Config
+    from nn2hls.design.design import Design
+    from nn2hls.graph.graph import Graph
 
 CONFIG_SUFFIXES = (".yml", ".yaml")
 
@@ -152,7 +152,7 @@ def label_data(args: Namespace, outputs: Sequence[str]) -> Any:
     Raises:
         UsageError: There are more files than outputs, or one output has two.
     """
-    from nn2hls.data import load_labels
+    from nn2hls.data.files import load_labels
     from nn2hls.text import plural
 
     words = args.labels if isinstance(args.labels, list) else [args.labels] if args.labels else []
@@ -189,8 +189,9 @@ def read(args: Namespace, path: Path | None = None, leave_out: Sequence[str] = (
     Raises:
         ConfigError: What the config says, or an option, is wrong.
     """
-    from nn2hls.config import Config, read_config
-    from nn2hls.config_options import with_options
+    from nn2hls.config.config import Config
+    from nn2hls.config.options import with_options
+    from nn2hls.config.read import read_config
 
     path = path or args.config
     assert path is not None
@@ -221,7 +222,7 @@ def load_graph(config: Config) -> Graph:
     Raises:
         UsageError: The config names no model.
     """
-    from nn2hls.design import load_model
+    from nn2hls.design.design import load_model
 
     if config.model is None and config.live is None:
         fix = (
@@ -236,7 +237,7 @@ def load_graph(config: Config) -> Graph:
 
 def make_design(args: Namespace) -> Design:
     """The design of a command's CONFIG."""
-    from nn2hls.design import convert
+    from nn2hls.design.design import convert
 
     config = read(args)
     return convert(load_graph(config), config)
@@ -248,7 +249,7 @@ def input_data(args: Namespace, config: Config, graph: Graph) -> list[np.ndarray
     Raises:
         UsageError: There is neither.
     """
-    from nn2hls.data import load_inputs
+    from nn2hls.data.files import load_inputs
 
     paths = args.input or ([config.input_data] if config.input_data else [])
     if not paths:

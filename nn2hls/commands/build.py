@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nn2hls.commands.base import Command, Result, UsageError, config_arguments, make_design, read
 from nn2hls.text import one_line
-from nn2hls.tools.build import TOOLS, chosen_steps
+from nn2hls.tools.run import TOOLS, chosen_steps
 
 
 def _arguments(parser: ArgumentParser) -> None:

@@ -33,7 +33,7 @@ def _run(args: Namespace) -> Result:
     result = design.compare(data, labels, **by)
     if not args.plots:
         return Result(result.to_dict(), result.text(), design.notes)
-    from nn2hls.compare_plots import draw
+    from nn2hls.compare.plots import draw
 
     paths = draw(design, data, labels, args.plots, **by)
     wrote = "".join(f"wrote {path}\n" for path in paths)

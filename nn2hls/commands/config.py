@@ -21,8 +21,8 @@ from nn2hls.commands.base import (
 )
 
 if TYPE_CHECKING:
-    from nn2hls.config import Config
-    from nn2hls.ir import Graph
+    from nn2hls.config.config import Config
+    from nn2hls.graph.graph import Graph
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.config_write import to_yaml
+    from nn2hls.config.write import to_yaml
     from nn2hls.files import write_whole
 
     target = config_target(args)
@@ -93,9 +93,9 @@ def _finding(args: Namespace) -> bool:
 
 def _agree(args: Namespace, config: Config, graph: Graph) -> tuple[Config, str]:
     """The config with the TargetSQNR that reaches the goal on --input, else on the calibration data."""
-    from nn2hls.config_options import with_options
-    from nn2hls.data import load_inputs
-    from nn2hls.scan_agreement import find_target, parse_share
+    from nn2hls.config.options import with_options
+    from nn2hls.data.files import load_inputs
+    from nn2hls.scan.agreement import find_target, parse_share
 
     goal = args.target if args.target is not None else parse_share(args.target_agreement)
     if args.input or not config.calibration:
@@ -109,8 +109,8 @@ def _agree(args: Namespace, config: Config, graph: Graph) -> tuple[Config, str]:
 def _explain(config: Config, graph: Graph, layer: str, found: tuple[str, ...]) -> Result:
     """Where the types and settings of one layer, or of all, come from."""
     from nn2hls.commands.types import setting_rows, type_rows
-    from nn2hls.design import convert
-    from nn2hls.design_text import layer_rows, layer_table
+    from nn2hls.design.design import convert
+    from nn2hls.design.text import layer_rows, layer_table
     from nn2hls.errors import suggest
     from nn2hls.text import table
 

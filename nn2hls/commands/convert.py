@@ -16,9 +16,9 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls import savings
-    from nn2hls.design_text import layer_rows, layer_table
-    from nn2hls.estimate_fit import does_not_fit
+    from nn2hls.design.text import layer_rows, layer_table
+    from nn2hls.estimate.fit import does_not_fit
+    from nn2hls.size import savings
     from nn2hls.text import plural
 
     design = make_design(args)

@@ -109,7 +109,7 @@ def _program(name: str) -> Found:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls import __version__
+    from nn2hls._version import __version__
 
     found = [*find_packages(), *find_programs()]
     python = sys.version.split()[0]

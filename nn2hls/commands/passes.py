@@ -36,7 +36,7 @@ def _run(args: Namespace) -> Result:
 
 
 def _graph_after(args: Namespace, wanted: str) -> str:
-    from nn2hls.design import convert
+    from nn2hls.design.design import convert
 
     config = read(args)
     graph = load_graph(config)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from nn2hls.commands.base import Command, Result, UsageError, config_arguments, config_target, load_graph, read
 
 if TYPE_CHECKING:
-    from nn2hls.design import Design
-    from nn2hls.ir import Graph
-    from nn2hls.plan import Sizer
-    from nn2hls.solver import Limits, Solution
+    from nn2hls.design.design import Design
+    from nn2hls.graph.graph import Graph
+    from nn2hls.size.choices import Sizer
+    from nn2hls.size.solver import Limits, Solution
 
 _LIMITS = {
     "target_ii": ("ii", "CLOCKS", "clocks between two inputs, at most"),
@@ -37,8 +37,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.design import convert
-    from nn2hls.scan_run import parse_reuses
+    from nn2hls.design.design import convert
+    from nn2hls.scan.run import parse_reuses
 
     config = read(args)
     graph = load_graph(config)
@@ -65,7 +65,7 @@ def _list(sizer: Sizer, named: list[int], notes: tuple[str, ...]) -> Result:
 
 
 def _limits(args: Namespace, sizer: Sizer) -> Limits:
-    from nn2hls.solver import Limits
+    from nn2hls.size.solver import Limits
 
     part = {"dsp": sizer.part.dsp, "lut": sizer.part.lut, "ff": sizer.part.ff, "bram": sizer.part.bram18}
     found: dict[str, int] = {}
@@ -92,8 +92,8 @@ def _units(measure: str) -> str:
 
 
 def _solve(design: Design, graph: Graph, limits: Limits, named: list[int], target: Path | None) -> Result:
-    from nn2hls.solver import Solver
-    from nn2hls.solver_text import document, text
+    from nn2hls.size.solver import Solver
+    from nn2hls.size.text import document, text
 
     found = Solver(design.sizer, named).solve(limits)
     data: dict[str, Any] = {**document(found), "written": str(target) if target else None}
@@ -105,7 +105,7 @@ def _solve(design: Design, graph: Graph, limits: Limits, named: list[int], targe
 
 
 def _write(design: Design, graph: Graph, found: Solution, target: Path) -> None:
-    from nn2hls.config_write import to_yaml
+    from nn2hls.config.write import to_yaml
     from nn2hls.files import write_whole
 
     known = {n.name for n in graph}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nn2hls.commands.base import Command, Result, UsageError, config_arguments, load_graph, options_given, read
 
 if TYPE_CHECKING:
-    from nn2hls.report import Today
+    from nn2hls.report.project import Today
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -20,8 +20,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     from nn2hls.files import write_whole
-    from nn2hls.report import project_report
-    from nn2hls.report_text import report_markdown, report_text, summary
+    from nn2hls.report.project import project_report
+    from nn2hls.report.text import report_markdown, report_text, summary
 
     if args.output and args.output.suffix.lower() != ".md":
         raise UsageError("A report is written as .md.", where=str(args.output), fix="For JSON use --json and a redirection.")
@@ -45,9 +45,9 @@ def _run(args: Namespace) -> Result:
 
 def _today(args: Namespace) -> tuple[Path, Today, tuple[str, ...]]:
     """The folder of a config's project, what the config makes today, and its notes."""
-    from nn2hls.design import convert
-    from nn2hls.project import Manifest
-    from nn2hls.report import Today
+    from nn2hls.design.design import convert
+    from nn2hls.report.project import Today
+    from nn2hls.tools.folder import Manifest
 
     config = read(args)
     folder = Path(config.output_dir)

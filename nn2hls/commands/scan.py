@@ -42,7 +42,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.scan_run import scan
+    from nn2hls.scan.run import scan
 
     if not args.precision and not args.reuse:
         fix = "Give --precision 'ap_fixed<{8..18},6>', or --reuse 1..6, or both."
@@ -99,7 +99,7 @@ def _report(args: Namespace, result: Any, notes: tuple[str, ...]) -> Result:
         write_whole(args.output, content)
         text += f"wrote {args.output}\n"
     if args.plot:
-        from nn2hls.scan_plot import plot
+        from nn2hls.scan.plot import plot
 
         plot(result, args.plot)
         text += f"wrote {args.plot}\n"

@@ -44,7 +44,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     from nn2hls.files import write_whole
-    from nn2hls.search_run import search, written
+    from nn2hls.search.run import search, written
 
     target = config_target(args)
     if args.study and not args.storage:

@@ -6,9 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nn2hls.config import Config
-    from nn2hls.design import Design
-    from nn2hls.ir import Node
+    from nn2hls.config.config import Config
+    from nn2hls.design.design import Design
+    from nn2hls.graph.graph import Node
 
 Row = dict[str, Any]
 

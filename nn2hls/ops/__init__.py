@@ -1,14 +1,15 @@
 """The closed set of ops: one module per family, one line per op."""
 
-from nn2hls.functions import Function
+from nn2hls.arith.functions import Function
+from nn2hls.graph.leaves import Constant, Input
+from nn2hls.graph.op import Op
 from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
-from nn2hls.ops.base import Op
 from nn2hls.ops.dense import Dense, Strategy
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.scale import Scale
-from nn2hls.ops.shape import Concatenate, Constant, Input, Reshape, Transpose
+from nn2hls.ops.shape import Concatenate, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax
 from nn2hls.ops.table import Table
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType, Rounding, cast_to
+from nn2hls.arith.parallel import matmul
+from nn2hls.arith.ranges import FLOAT64_EXACT, INT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
 from nn2hls.errors import ModelError
-from nn2hls.fixed import FixedType, Rounding, cast_to
-from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Code, Hints, Kernel, Op, Watch
-from nn2hls.ops.dense_bounds import column_counts, product_bounds
-from nn2hls.ops.parts import operand_rms
-from nn2hls.parallel import matmul
-from nn2hls.ranges import FLOAT64_EXACT, INT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
-from nn2hls.schedule import Schedule
+from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.op import Hints, Kernel, Op, Watch
+from nn2hls.hardware.code import Code
+from nn2hls.hardware.schedule import Schedule
+from nn2hls.ops.exact import operand_rms
+from nn2hls.ops.products.bounds import column_counts, product_bounds
 
 _ROW = 4096  # elements of a row of biases
 _HALVES = {Rounding.TRN: 0.0, Rounding.RND: 0.5}  # what is added before the floor, in steps of the result
@@ -144,7 +145,7 @@ class Dense(Op):
         bound = max(self.exact_bound(x), x.bound)
         kind = carrier(bound) if bound <= FLOAT64_EXACT else None
         if kind is None:
-            from nn2hls.wide import matmul_exact
+            from nn2hls.arith.wide import matmul_exact
 
             return lambda ops, watch: matmul_exact(ops[0], weight, bias, x.bound, bound)
         w, b = weight.astype(kind), bias.astype(kind)
@@ -223,17 +224,17 @@ class Dense(Op):
         return int(np.count_nonzero(column_counts(self.weight) == 0)), int(np.count_nonzero(~read))
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        from nn2hls.ops.dense_plan import plan
+        from nn2hls.ops.products.parallel import plan
 
         return plan(self, xs[0]).schedule(result)
 
     def call(self, xs: Sequence[Range], result: FixedType) -> Code:
-        from nn2hls.ops.dense_code import dense_code
+        from nn2hls.ops.products.code import dense_code
 
         return dense_code(self, xs[0], result)
 
     def call_adders(self, xs: Sequence[Range], result: FixedType) -> Code:
-        from nn2hls.ops.dense_code import dense_adders
+        from nn2hls.ops.products.code import dense_adders
 
         return dense_adders(self, xs[0], result)
 

@@ -12,24 +12,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range, ints, round_constant, signed_width, width_of
 from nn2hls.errors import LimitError, ModelError
-from nn2hls.fixed import FixedType
-from nn2hls.ir import Shape
-from nn2hls.ops.base import Call, Hints, Kernel, Op
-from nn2hls.ops.parts import (
-    check_operands,
-    given_or_derived,
-    hull,
-    lift,
-    multiplier,
-    operand_rms,
-    pointwise_schedule,
-    scaled,
-    signed_width,
-    simple_call,
-)
-from nn2hls.ranges import Range, ints, round_constant, width_of
-from nn2hls.schedule import Kind, Operator, Schedule
+from nn2hls.graph.const import Shape
+from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.hardware.code import Call
+from nn2hls.hardware.schedule import Kind, Operator, Schedule
+from nn2hls.ops.calls import check_operands, simple_call
+from nn2hls.ops.cost import multiplier, pointwise_schedule
+from nn2hls.ops.exact import given_or_derived, hull, lift, operand_rms, scaled
 
 
 class Merge(enum.Enum):

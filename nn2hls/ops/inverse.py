@@ -9,16 +9,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nn2hls.fixed import FixedType, cast_to
-from nn2hls.functions import SPLITS, Function
-from nn2hls.functions_float import defined_float, evaluate_float, part_float
-from nn2hls.ir import Const
-from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
+from nn2hls.arith.fixed import FixedType, cast_to
+from nn2hls.arith.functions import SPLITS, Function
+from nn2hls.arith.functions_float import defined_float, evaluate_float, part_float
+from nn2hls.arith.ranges import Range, ints, signed_width
+from nn2hls.graph.const import Const
+from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
+from nn2hls.ops.calls import simple_call
+from nn2hls.ops.cost import pointwise_schedule
+from nn2hls.ops.exact import looked_up
 from nn2hls.ops.inverse_size import CORES, ROOTS, Sizes, log_of_exponents, segment_tables, sizes
-from nn2hls.ops.parts import looked_up, pointwise_schedule, signed_width, simple_call
 from nn2hls.ops.table_size import MISSED, above, likely_operands
-from nn2hls.ranges import Range, ints
-from nn2hls.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.text import at_most
 
 ODD = frozenset({Function.RECIPROCAL, Function.SOFTSIGN})  # f(-x) = -f(x): computed on |x|

@@ -15,13 +15,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from nn2hls.fixed import FixedType, Overflow, Rounding
-from nn2hls.functions import Function, entries
-from nn2hls.functions_float import defined_float, part_float
-from nn2hls.ops.base import Hints
-from nn2hls.ops.parts import SQRT12
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.functions import Function, entries
+from nn2hls.arith.functions_float import defined_float, part_float
+from nn2hls.arith.ranges import Range
+from nn2hls.graph.op import Hints
+from nn2hls.ops.exact import SQRT12
 from nn2hls.ops.table_size import likely_operands
-from nn2hls.ranges import Range
 
 MAX_SEGMENTS = 512
 PLAIN = 10  # bits: fewer values than 2**PLAIN have a table of as many words

@@ -9,53 +9,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range
 from nn2hls.errors import ModelError
-from nn2hls.fixed import FixedType
-from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Call, Kernel, Op, Rom
-from nn2hls.ops.parts import check_operands, lift, pointwise_schedule, scaled, signed_width, simple_call
-from nn2hls.ranges import Range, width_of
-from nn2hls.schedule import Schedule
-
-
-@dataclass(frozen=True, eq=False)
-class Input(Op):
-    """A value that enters the design, of shape ``size`` without batch axis; it is cast to its type on entry."""
-
-    size: Shape
-    arity: ClassVar[int | None] = 0
-
-    def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
-        if any(n < 1 for n in self.size):
-            raise ModelError(f"An input of shape {self.size} has no fixed size.", where=where)
-        return self.size
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        return Schedule(results=math.prod(self.size) * result.width)
-
-
-@dataclass(frozen=True, eq=False)
-class Constant(Op):
-    """A value that does not depend on the input: y = value, without batch axis."""
-
-    value: Const
-    arity: ClassVar[int | None] = 0
-    per_channel: ClassVar[tuple[str, ...]] = ("value",)
-
-    def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
-        return self.value.shape
-
-    def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
-        return []
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        return Schedule()
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        flat = self.value.array.reshape(-1)
-        low, high = int(flat.min(initial=0)), int(flat.max(initial=0))
-        members = {"n": flat.size, "width": signed_width(low, high)}
-        return Call("shape.h", "constant", members, {"value": Rom(flat, width_of(low, high), low < 0)})
+from nn2hls.graph.const import Shape
+from nn2hls.graph.op import Kernel, Op
+from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.schedule import Schedule
+from nn2hls.ops.calls import check_operands, simple_call
+from nn2hls.ops.cost import pointwise_schedule
+from nn2hls.ops.exact import lift, scaled
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,22 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
+from nn2hls.arith.ranges import Range, ints, signed_width
 from nn2hls.errors import LimitError, ModelError
-from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
-from nn2hls.ops.parts import cast_operators, lift, scaled, signed_width
-from nn2hls.ops.softmax_size import (
-    Plan,
-    exp_tables,
-    inverse_tables,
-    inverse_type,
-    log_of_powers,
-    plan,
-    slope_fraction,
-)
-from nn2hls.ranges import Range, ints
-from nn2hls.schedule import Kind, Memory, Operator, Schedule
+from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
+from nn2hls.ops.cost import cast_operators
+from nn2hls.ops.exact import lift, scaled
+from nn2hls.ops.softmax_size import Plan, exp_tables, inverse_tables, inverse_type, log_of_powers, plan, slope_fraction
 from nn2hls.text import at_most
 
 MAX_CLASSES = 1 << 16  # sums of as many exponentials keep within 53 bits

@@ -17,13 +17,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.functions import Function, entries
+from nn2hls.arith.ranges import Range
 from nn2hls.errors import TypeResolutionError
-from nn2hls.fixed import FixedType, Overflow, Rounding
-from nn2hls.functions import Function, entries
-from nn2hls.ops.base import Hints
-from nn2hls.ops.parts import SQRT12
+from nn2hls.graph.op import Hints
+from nn2hls.ops.exact import SQRT12
 from nn2hls.ops.table_size import asked_bits
-from nn2hls.ranges import Range
 
 MAX_FRACTION = 18  # of a derived result; beyond it the tables would grow without use
 MAX_ASKED_FRACTION = 32  # of the tables' entries

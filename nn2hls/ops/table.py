@@ -10,29 +10,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
+from nn2hls.arith.functions import SELU_SCALE, SPLITS, Fold, Function, Linear, Split, entries
+from nn2hls.arith.functions_float import evaluate_float
+from nn2hls.arith.ranges import Range, ints, round_constant, signed_width
 from nn2hls.errors import ModelError, TypeResolutionError
-from nn2hls.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.functions import SELU_SCALE, SPLITS, Fold, Function, Linear, Split, entries
-from nn2hls.functions_float import evaluate_float
-from nn2hls.ir import Const, Shape
-from nn2hls.ops.base import Call, Hints, Kernel, Op, Rom
+from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
+from nn2hls.ops.calls import simple_call
+from nn2hls.ops.cost import multiplier, pointwise_schedule
+from nn2hls.ops.exact import given_or_derived, hull, lift, looked_up, scaled
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.inverse_size import suits
-from nn2hls.ops.parts import (
-    given_or_derived,
-    hull,
-    lift,
-    looked_up,
-    multiplier,
-    pointwise_schedule,
-    scaled,
-    signed_width,
-    simple_call,
-)
 from nn2hls.ops.table_bound import Errors, saturates, table_errors, unsaturated
 from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, MISSED, choose_address, choose_entry, missed
-from nn2hls.ranges import Range, ints, round_constant
-from nn2hls.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.text import at_most
 
 MAX_ENTRY = 64  # bits of an entry: the constants of C++ have no more
@@ -44,10 +37,11 @@ NEAR = 2.0**-10
 class Table(Op):
     """y = cast(slope * linear(x) + table[a]) with a = cast(fold(x) to address_t).
 
-    The splits f(x) = slope * linear(x) + part(fold(x)) are listed in :mod:`nn2hls.functions`; ``slope`` is 1 except for SELU.
-    The mantissa a, as the bits of its two's complement, is the address; ``address_t`` rounds to nearest and saturates, so every
-    entry stands in the middle of the inputs it serves, and f(0) is as exact as the entries. An entry is part(a), rounded half
-    to even to ``table_t`` and saturated to it: exp, log and the like stop at the ends of that type. The sum is exact.
+    The splits f(x) = slope * linear(x) + part(fold(x)) are listed in :mod:`nn2hls.arith.functions`; ``slope`` is 1 except for
+    SELU. The mantissa a, as the bits of its two's complement, is the address; ``address_t`` rounds to nearest and saturates,
+    so every entry stands in the middle of the inputs it serves, and f(0) is as exact as the entries. An entry is part(a),
+    rounded half to even to ``table_t`` and saturated to it: exp, log and the like stop at the ends of that type. The sum is
+    exact.
 
     log, rsqrt (x <= 0) and reciprocal (x = 0) answer there with the value at half an address step; sqrt(x < 0) is 0.
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.fixed import FixedType, cast_to
-from nn2hls.functions import SPLITS, Function
-from nn2hls.functions_float import defined_float, part_float, turns
-from nn2hls.ranges import Range
+from nn2hls.arith.fixed import FixedType, cast_to
+from nn2hls.arith.functions import SPLITS, Function
+from nn2hls.arith.functions_float import defined_float, part_float, turns
+from nn2hls.arith.ranges import Range
 
 MOST_TURNS = 1 << 16
 # float64 is this wrong at most: of a value (exp of an operand that is rounded, up to 2**-43), and anywhere.

@@ -10,13 +10,13 @@ from statistics import NormalDist
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.functions import SPLITS, Function, Linear
+from nn2hls.arith.functions_float import defined_float, part_float
+from nn2hls.arith.ranges import Range, width_of
 from nn2hls.errors import TypeResolutionError
-from nn2hls.fixed import FixedType, Overflow, Rounding
-from nn2hls.functions import SPLITS, Function, Linear
-from nn2hls.functions_float import defined_float, part_float
-from nn2hls.ops.base import Hints
-from nn2hls.ops.parts import SQRT12, operand_rms
-from nn2hls.ranges import Range, width_of
+from nn2hls.graph.op import Hints
+from nn2hls.ops.exact import SQRT12, operand_rms
 
 MAX_ADDRESS = 12  # bits of a derived address
 MAX_ASKED = 20  # bits of an address the user asks for: a million entries

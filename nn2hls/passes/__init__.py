@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nn2hls.ir import Graph, verify
+from nn2hls.graph.graph import Graph
+from nn2hls.graph.verify import verify
 from nn2hls.passes.base import Context, Pass
 from nn2hls.passes.constants import propagate_constants
 from nn2hls.passes.fold_scale import fold_scale

@@ -4,52 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from nn2hls.fixed import FixedType
-from nn2hls.ir import Graph, Node
-
-
-class LayerSettings(Protocol):
-    """What passes read of a layer's settings; ``nn2hls.config`` provides it."""
-
-    @property
-    def precision(self) -> Mapping[str, FixedType]:
-        """Types the user named, by word."""
-
-    @property
-    def own(self) -> Mapping[str, str]:
-        """Words of types named for this layer alone, and where."""
-
-    @property
-    def own_type(self) -> bool:
-        """Whether the user gave this very layer a type."""
-
-    @property
-    def sources(self) -> Mapping[str, str]:
-        """Where each setting was made, by field or word."""
-
-    @property
-    def reuse(self) -> int:
-        """Reuse factor."""
-
-    @property
-    def strategy(self) -> str:
-        """``Latency`` or ``Resource``."""
-
-    @property
-    def table_size(self) -> int | None:
-        """Entries of each table; None: derived."""
-
-    @property
-    def max_width(self) -> int:
-        """No derived type is wider."""
-
-    @property
-    def target_sqnr(self) -> float:
-        """Signal to rounding noise that derived types keep, in dB."""
+from nn2hls.arith.fixed import FixedType
+from nn2hls.config.settings import LayerSettings
+from nn2hls.graph.graph import Graph, Node
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nn2hls.analysis import graph_ranges
-from nn2hls.fixed import FixedType
-from nn2hls.ir import Const, Graph, Node
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range, ints, width_of
+from nn2hls.graph.analysis import graph_ranges
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Graph, Node
 from nn2hls.ops import Dense
 from nn2hls.passes.base import Context
-from nn2hls.ranges import Range, ints, width_of
 
 
 def propagate_constants(graph: Graph, context: Context) -> Graph:

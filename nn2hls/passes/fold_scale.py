@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from nn2hls.ir import Const, Graph, Node, Shape
+from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.graph import Graph, Node
 from nn2hls.ops import Dense, Op, Scale
 from nn2hls.passes.base import Context
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from nn2hls.ir import Graph, Node
+from nn2hls.graph.graph import Graph, Node
 from nn2hls.ops import Clip, Concatenate, Constant, Elementwise, Merge, Reshape, Scale, Transpose
 from nn2hls.passes.base import Context
 
@@ -58,7 +58,7 @@ def fold_constants(graph: Graph, context: Context) -> Graph:
     for node in graph:
         operands = [done[i] for i in node.inputs]
         if operands and all(isinstance(o.op, Constant) for o in operands):
-            from nn2hls.ir import Const
+            from nn2hls.graph.const import Const
 
             values = [o.op.value.array[None] for o in operands if isinstance(o.op, Constant)]
             node = dataclasses.replace(node, op=Constant(Const(node.op.evaluate_float(*values)[0])), inputs=())

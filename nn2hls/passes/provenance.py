@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nn2hls import text
-from nn2hls.fixed import FixedType, Overflow
-from nn2hls.ir import Const, Node
-from nn2hls.ops.base import Op
-from nn2hls.passes.base import LayerSettings, Provenance
-from nn2hls.ranges import Range, round_constant
+from nn2hls.arith.fixed import FixedType, Overflow
+from nn2hls.arith.ranges import Range, round_constant
+from nn2hls.config.settings import LayerSettings
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Node
+from nn2hls.graph.op import Op
+from nn2hls.passes.base import Provenance
 
 # Words of the config that name a type field of an op, where they differ from the field's own name; the first that is set holds.
 _WORDS = {

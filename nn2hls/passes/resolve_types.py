@@ -7,17 +7,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
+from nn2hls.arith.ranges import Range, constant_type, ints, round_constant
+from nn2hls.config.settings import LayerSettings
 from nn2hls.errors import DataError, TypeResolutionError
-from nn2hls.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
-from nn2hls.ir import Const, Graph, Node
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.op import Hints
 from nn2hls.ops import Constant, Dense, Input, Strategy
-from nn2hls.ops.base import Hints
-from nn2hls.passes.base import Context, LayerSettings, Provenance
+from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, moved
 from nn2hls.passes.rounded import rounded
 from nn2hls.passes.signals import Signal, measure
 from nn2hls.passes.unused import Words, unused
-from nn2hls.ranges import Range, constant_type, ints, round_constant
 from nn2hls.text import plural
 
 DEFAULT_INPUT = FixedType(16, 6, True, Rounding.RND, Overflow.SAT)

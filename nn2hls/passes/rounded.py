@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nn2hls.fixed import FixedType
-from nn2hls.ir import Const, Node
+from nn2hls.arith.fixed import FixedType
+from nn2hls.config.settings import LayerSettings
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Node
 from nn2hls.ops import Dense
 from nn2hls.ops.dense import MAX_AUTO_ACCUMULATOR
-from nn2hls.passes.base import Context, LayerSettings
+from nn2hls.passes.base import Context
 
 _LISTED = 4  # values in a note
 _MATTERS = 0.01  # share of the sum of squares that is lost with small weights, or to rounding beyond the target

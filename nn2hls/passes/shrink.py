@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn2hls.analysis import graph_ranges, node_range
-from nn2hls.fixed import FixedType
-from nn2hls.ir import Const, Graph, Node, Spread
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range, ints, width_of
+from nn2hls.graph.analysis import graph_ranges, node_range
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Graph, Node, Spread
 from nn2hls.ops import Constant, Dense, Input
 from nn2hls.passes.base import Context
-from nn2hls.ranges import Range, ints, width_of
 
 Channels = dict[str, np.ndarray]  # by node, one entry per channel, which is an element of the last axis
 # Operands whose channels are channels of the result, each with an array (positions, channels) of where they stand there.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nn2hls.fixed import FixedType
-from nn2hls.ir import Node
+from nn2hls.arith.fixed import FixedType
+from nn2hls.config.settings import LayerSettings
+from nn2hls.graph.graph import Node
 from nn2hls.ops import Dense, Softmax, Table
-from nn2hls.passes.base import LayerSettings
 
 # Settings that only some ops have a use for, and these ops. ``weight`` and ``bias`` come with a bare type too.
 _TAKEN_BY = {"reuse": (Dense,), "strategy": (Dense,), "table_size": (Table, Softmax)}

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from nn2hls.schedule import Kind, Memory, Operator
+from nn2hls.hardware.schedule import Kind, Memory, Operator
 
 # LUTs of a fabric multiplier whose wider operand has that many bits (Vitis HLS 2024.1 reports, UltraScale+).
 FABRIC_MUL = {7: 33, 8: 40, 9: 49, 10: 62}

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nn2hls.errors import ToolError
-from nn2hls.project import Project, is_interrupted
 from nn2hls.targets.bambu import is_device_of
-from nn2hls.tools.build import CoreOrder, Order
 from nn2hls.tools.find import find, version
+from nn2hls.tools.folder import Project, is_interrupted
+from nn2hls.tools.order import CoreOrder, Order
 from nn2hls.tools.process import Ended, run_logged
 from nn2hls.tools.report import FOLDER as REPORTS
 from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
-from nn2hls.tools.rtl import Core
-from nn2hls.tools.rtl_check import Simulation, check
+from nn2hls.tools.rtl.check import Simulation, check
+from nn2hls.tools.rtl.core import Core
 
 FOLDER = "bambu"  # of the project: the Verilog, Bambu's own files and the logs
 LOG = f"{FOLDER}/bambu.log"
@@ -198,7 +198,7 @@ class _Run:
     def _yosys(self) -> None:
         if not self._is_there("yosys", "yosys"):
             return
-        from nn2hls.tools.yosys import synthesise
+        from nn2hls.tools.rtl.yosys import synthesise
 
         core = built_core(self.order.folder, self.order.name, self.core)
         try:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from nn2hls.errors import ToolError
-from nn2hls.project import Project, data_folder
+from nn2hls.tools.folder import Project, data_folder
 from nn2hls.tools.process import Ended
 from nn2hls.tools.waiting import waiting
 

@@ -95,7 +95,7 @@ class BuildReport:
         tool: ``csim``, ``bambu``, ``vitis`` or ``vivado``.
         version: What the tool says of itself.
         folder: The project.
-        digest: Of the generated sources that were built (:attr:`nn2hls.project.Project.digest`).
+        digest: Of the generated sources that were built (:attr:`nn2hls.tools.folder.Project.digest`).
         part, clock_ns: What it was built for; the clock period is the one that was asked for.
         steps: In the order they ran.
         total: The whole design, one entry per source.

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from nn2hls.errors import ToolError
-from nn2hls.project import data_folder
 from nn2hls.tools import gxx
-from nn2hls.tools.build import Order
+from nn2hls.tools.folder import data_folder
 from nn2hls.tools.gxx import find_compiler, native_flags, refusal, run_limited
+from nn2hls.tools.order import Order
 from nn2hls.tools.report import BuildReport, Check, Step
 from nn2hls.tools.waiting import waiting
 

@@ -2,7 +2,6 @@
 
 import sys
 from importlib import import_module
-from pathlib import Path
 
 SUBCOMMANDS = {"numbers": "tests.fuzz.numbers", "files": "tests.fuzz.files"}  # each has main(arguments) -> exit status
 
@@ -12,7 +11,6 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in SUBCOMMANDS:
         print(f"usage: python -m tests.fuzz {'|'.join(SUBCOMMANDS)} [--help]", file=sys.stderr)
         return 2
-    sys.path.insert(0, str(Path(__file__).parents[1]))  # tests import each other without the folder's name, as under pytest
     return import_module(SUBCOMMANDS[arguments[0]]).main(arguments[1:])
 
 

@@ -6,18 +6,19 @@ import warnings
 from fractions import Fraction
 
 import numpy as np
-from fuzz.drawing import Drawn, draw, draw_floats, draw_mantissas
-from networks import side_by_side
-from slow.fixed import cast_slow
-from slow.graph import exact_slow, fractions, graph_slow
 
-from nn2hls.analysis import demanded, graph_ranges
-from nn2hls.design import Design, convert
-from nn2hls.emit import Options, emit
+from nn2hls.arith.ranges import ints
+from nn2hls.design.design import Design, convert
+from nn2hls.emit.options import Options
+from nn2hls.emit.project import emit
 from nn2hls.errors import GraphError, Nn2hlsError, ToolError
+from nn2hls.graph.analysis import demanded, graph_ranges
 from nn2hls.ops import Constant, Function, Normalised, Softmax, Table
-from nn2hls.ranges import ints
 from nn2hls.tools.gxx import FLAGS, compile_project
+from tests.fuzz.drawing import Drawn, draw, draw_floats, draw_mantissas
+from tests.kit.networks import side_by_side
+from tests.slow.fixed import cast_slow
+from tests.slow.graph import exact_slow, fractions, graph_slow
 
 EVENTS = 3  # of floats, and as many of mantissas, on fractions
 COMPILED = 24  # more of mantissas, for emulator and C++ alone

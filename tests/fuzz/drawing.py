@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from networks import draw_type, hls_config
 
 from nn2hls import ops
-from nn2hls.fixed import FixedType
-from nn2hls.ir import Builder, Const, Graph
+from nn2hls.arith.fixed import FixedType
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Graph
+from tests.kit.networks import draw_type, hls_config
 
 SIZES = (8, 20, 36, 64, 128)  # bits of the widest types of a network
 MOST_ELEMENTS = 12  # of one value, and of a softmax row

@@ -15,12 +15,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from fuzz.sandbox import Sandbox
-from fuzz.seed_files import seeds
 
 import nn2hls
 from nn2hls.converters import keras, onnx, pytorch  # noqa: F401 -- imported before the workers are forked
-from nn2hls.data import load_inputs, load_labels
+from nn2hls.data.files import load_inputs, load_labels
+from tests.fuzz.sandbox import Sandbox
+from tests.fuzz.seed_files import seeds
 
 FAULTS = ("traceback", "hang", "memory", "escape", "crash")
 

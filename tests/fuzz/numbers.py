@@ -21,10 +21,10 @@ from collections import Counter
 from contextlib import contextmanager
 
 import numpy as np
-from fuzz.checks import Fault, check, compiled, emits, prepare
-from fuzz.drawing import draw
 
 from nn2hls.errors import ConversionWarning, GraphError, Nn2hlsError, OverflowWarning
+from tests.fuzz.checks import Fault, check, compiled, emits, prepare
+from tests.fuzz.drawing import draw
 
 BATCH = 40  # networks in one compilation
 CPU_LIMIT = 10.0  # seconds of this process for one network: beyond them it hangs

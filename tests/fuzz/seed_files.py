@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import h5py
 import numpy as np
-from fuzz import mutations as m
 from onnx import helper
-from onnx_tools import model as onnx_model
+
+from tests.fuzz import mutations as m
+from tests.kit.onnx_tools import model as onnx_model
 
 RNG = np.random.default_rng(7)
 TORCH = """

@@ -3,8 +3,9 @@
 from fractions import Fraction
 
 import numpy as np
-from slow.constants import nearest_even
-from slow.fixed import value_slow as value
+
+from tests.slow.constants import nearest_even
+from tests.slow.fixed import value_slow as value
 
 
 def relu(op, x):

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from slow.fixed import fold_slow, round_slow
+from tests.slow.fixed import fold_slow, round_slow
 
 
 def nearest_even(number, kind):

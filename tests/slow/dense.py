@@ -3,9 +3,9 @@
 from fractions import Fraction
 
 import numpy as np
-from slow.fixed import cast_slow, value_slow
 
-from nn2hls.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from tests.slow.fixed import cast_slow, value_slow
 
 
 def constant_slow(value: float, kind: FixedType) -> int:

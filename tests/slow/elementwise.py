@@ -5,8 +5,9 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
-from slow.constants import nearest_even
-from slow.fixed import value_slow as value
+
+from tests.slow.constants import nearest_even
+from tests.slow.fixed import value_slow as value
 
 
 def broadcast(array, shape):

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from math import ceil, floor
 
-from nn2hls.fixed import FixedType
+from nn2hls.arith.fixed import FixedType
 
 
 def round_slow(value: Fraction, rounding: str) -> int:

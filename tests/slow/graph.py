@@ -3,11 +3,11 @@
 from functools import lru_cache
 
 import numpy as np
-from slow import activation, elementwise, inverse, softmax, table
-from slow.dense import dense_slow
-from slow.fixed import cast_slow, value_slow
 
 from nn2hls import ops
+from tests.slow import activation, elementwise, inverse, softmax, table
+from tests.slow.dense import dense_slow
+from tests.slow.fixed import cast_slow, value_slow
 
 _SIMPLE = {
     ops.Normalised: lambda op, x, n: inverse.normalised(op, x),

@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import mpmath
 from mpmath import mpf
-from slow.fixed import fold_slow, round_slow
+
+from tests.slow.fixed import fold_slow, round_slow
 
 mpmath.mp.dps = 60
 CORES = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn2hls.csd import digit_count
+from nn2hls.arith.csd import digit_count
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from functools import lru_cache
 import mpmath
 import numpy as np
 from mpmath import mpf
-from slow.fixed import cast_slow, fold_slow
 
-from nn2hls.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from tests.slow.fixed import cast_slow, fold_slow
 
 mpmath.mp.dps = 60
 

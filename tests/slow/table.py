@@ -1,13 +1,13 @@
-"""Table ops from the docstrings, with mpmath at 60 digits: shares no code with nn2hls.functions."""
+"""Table ops from the docstrings, with mpmath at 60 digits: shares no code with nn2hls.arith.functions."""
 
 from fractions import Fraction
 
 import mpmath
 from mpmath import mpf
-from slow.constants import nearest_even
-from slow.fixed import cast_slow, fold_slow
 
-from nn2hls.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from tests.slow.constants import nearest_even
+from tests.slow.fixed import cast_slow, fold_slow
 
 mpmath.mp.dps = 60
 SELU_SCALE, SELU_ALPHA = mpf(1.0507009873554805), mpf(1.6732632423543773)

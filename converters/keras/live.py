@@ -1,0 +1,131 @@
+"""Live Keras models: config and weights by Keras' own methods, whatever its version and back end; Keras is not imported."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nn2hls.converters.keras.files import major
+from nn2hls.converters.keras.h5 import Arrays, Weights
+from nn2hls.converters.keras.model import foreign
+from nn2hls.errors import ModelError, UnsupportedError
+
+_ROOTS = ("keras", "tf_keras", "tensorflow")
+_FIX = "Build it from Keras' own layers and functions; code of your own is not read."
+
+
+@dataclass(frozen=True)
+class Live:
+    """Like ``keras_files.Saved``."""
+
+    config: dict[str, Any]
+    weights: Weights
+    version: int
+    where: str
+
+
+def _root(model: object) -> str:
+    """The package that the object's Keras class comes from."""
+    return next(r for cls in type(model).__mro__ if (r := cls.__module__.partition(".")[0]) in _ROOTS)
+
+
+def read(model: Any) -> Live:
+    """Config, weights and version of a Sequential or functional model.
+
+    Raises:
+        ModelError: It is a layer, a subclassed model, or was never built.
+    """
+    name = str(getattr(model, "name", type(model).__name__))
+    kinds = {cls.__name__ for cls in type(model).__mro__ if cls.__module__.partition(".")[0] in _ROOTS}
+    if not kinds & {"Sequential", "Functional"} or not hasattr(model, "layers"):
+        fix = "Rebuild it as a Sequential or functional model: keras.Model(inputs, outputs) with the same layers."
+        raise ModelError(f"A {type(model).__name__} does not say how its layers are wired.", where=name, fix=fix)
+    if not getattr(model, "built", False):
+        raise ModelError("The model has no weights yet.", where=name, fix="Call it once, or model.build((None, n_inputs)).")
+    kind = "Sequential" if "Sequential" in kinds else "Functional"
+    _check_call(model, name)
+    config = {"class_name": kind, "config": _plain(model.get_config())}
+    _mark(model, config["config"].get("layers"))
+    if kind == "Sequential" and getattr(model, "input_shape", None):
+        config["build_config"] = {"input_shape": _plain(model.input_shape)}
+    package = sys.modules[_root(model)]
+    version = str(getattr(package, "__version__", "") if package.__name__ != "tensorflow" else "2")
+    return Live(config, Weights(dict(_groups(model, "")), "live", version, name), major(version, name), name)
+
+
+def _is_own(thing: Any) -> bool:
+    """Whether a class or function is Keras' own: the one that its module holds under its name."""
+    name = str(getattr(thing, "__module__", ""))
+    return (
+        name.partition(".")[0] in _ROOTS and getattr(sys.modules.get(name), getattr(thing, "__qualname__", ""), None) is thing
+    )
+
+
+def _mark(model: Any, specs: Any) -> None:
+    """Write into the specs of a config which layers and activations are not Keras' own, whatever they are called."""
+    layers = {layer.name: layer for layer in model.layers}
+    for spec in specs if isinstance(specs, list) else ():
+        layer = layers.get(spec["config"].get("name"))
+        if layer is None:
+            continue
+        if _is_model(layer):
+            _check_call(layer, layer.name)
+            _mark(layer, spec["config"].get("layers"))
+        elif not _is_own(type(layer)) and not foreign(spec):
+            spec.update(module=None, registered_name=_place(type(layer)))
+        function = getattr(layer, "activation", None)
+        if function is not None and isinstance(spec["config"].get("activation"), str):
+            thing = function if isinstance(function, types.FunctionType) else type(function)
+            if not _is_own(thing):
+                spec["config"]["activation"] = {"class_name": "function", "config": _place(thing)}
+
+
+def _is_model(layer: Any) -> bool:
+    return hasattr(layer, "layers") and bool({"Sequential", "Functional"} & {c.__name__ for c in type(layer).__mro__})
+
+
+def _place(thing: Any) -> str:
+    return f"{thing.__module__}.{thing.__qualname__}"
+
+
+def _check_call(model: Any, path: str) -> None:
+    """Refuse a model that is called otherwise than its layers are wired."""
+    for method in ("call", "__call__"):
+        owner = next((c for c in type(model).__mro__ if method in vars(c)), None)
+        if owner is not None and not _is_own(owner):
+            what = f"Its class {_place(owner)} has a {method} of its own."
+            raise UnsupportedError(what, where=path, fix="Use keras.Model(inputs, outputs) with the same layers.")
+
+
+def _groups(model: Any, prefix: str) -> Iterator[tuple[str, Arrays]]:
+    for layer in model.layers:
+        path = f"{prefix}{layer.name}"
+        if _is_model(layer):
+            yield from _groups(layer, f"{path}/")
+            continue
+        function = getattr(layer, "activation", None)
+        if isinstance(function, types.FunctionType) and function.__name__ == "gelu" and ".ops." in function.__module__:
+            # Keras' config has the same word for keras.ops.gelu and keras.activations.gelu, and they differ.
+            fix = f"Use keras.activations.{function.__name__}, or keras.ops on the layer's output."
+            raise ModelError(f"Its activation is {_place(function)}.", where=path, fix=fix)
+        names = [str(w.name) for w in layer.weights]
+        yield path, [(n, np.asarray(a, dtype=np.float64)) for n, a in zip(names, layer.get_weights(), strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    """The config as JSON would hold it."""
+    return json.loads(json.dumps(value, default=_item))
+
+
+def _item(value: Any) -> Any:
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if hasattr(value, "as_list"):
+        return value.as_list()
+    return {"class_name": type(value).__name__, "config": {}}

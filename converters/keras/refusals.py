@@ -1,0 +1,58 @@
+"""Why a layer cannot be converted, and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nn2hls.converters.keras.model import Layer
+from nn2hls.errors import suggest
+from nn2hls.known_layers import KERAS, KERAS_COMING, QUANTISED_LAYERS, not_offered
+
+NOT_YET = KERAS_COMING
+QUANTISED = ("qkeras", "hgq", "hgq2")
+_FLOAT_MODEL = "convert the float model and give precisions in the config"
+_QUANTISED = f"quantised layers (QKeras, HGQ) are not offered yet; {_FLOAT_MODEL}"
+# Wrappers of TensorFlow Model Optimization.
+_WRAPPERS = {
+    "PruneLowMagnitude": "it is a wrapper for pruning; save tfmot.sparsity.keras.strip_pruning(model), which keeps the zeros",
+    "ClusterWeights": "it is a wrapper for clustering; save tfmot.clustering.keras.strip_clustering(model)",
+    **dict.fromkeys(
+        ("QuantizeAnnotate", "QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2"),
+        f"layers quantised by TensorFlow Model Optimization are not offered yet; {_FLOAT_MODEL}",
+    ),
+}
+
+
+def refusal(layer: Layer, known: Iterable[str]) -> str:
+    """The reason, for a layer whose class has no lowering or is not Keras' own; empty when there is none."""
+    known = set(known)
+    root = layer.module.partition(".")[0].lower()
+    if layer.kind == "Lambda":
+        return "it holds Python code, which is never run from a file; write it with layers or keras.ops, or leave it out"
+    if layer.kind in _WRAPPERS:
+        return _WRAPPERS[layer.kind]
+    if root in QUANTISED or layer.kind in QUANTISED_LAYERS:
+        return _QUANTISED
+    if layer.custom or root not in ("", "keras", "tf_keras", "tensorflow"):
+        name = layer.custom or f"{layer.module}.{layer.kind}"
+        return f"a class of your own ('{name}'), whose code is never run from a file; build it from Keras layers"
+    if layer.kind in known:
+        return _quantised_policy(layer)
+    if layer.is_operation and (layer.module or layer.kind not in KERAS):
+        if layer.module:  # Keras wrote it, so it is no misspelt one
+            return not_offered("keras.ops", layer.kind, "write it with other operations, or leave it out of the model")
+        return f"keras.ops has no operation {layer.kind} that is offered. {suggest(layer.kind, known)}".rstrip()
+    if layer.kind in KERAS or layer.module:
+        return not_offered("Keras", layer.kind, "build it from other layers, or leave it out of the model")
+    return f"{layer.kind} is not a layer that nn2hls knows. {suggest(layer.kind, known | KERAS)}".rstrip()
+
+
+def _quantised_policy(layer: Layer) -> str:
+    """Weights that ``model.quantize()`` made integers; the policy is a word, or a class with a mode in newer versions."""
+    policy = layer.value("dtype", default="")
+    inner = policy.get("config") if isinstance(policy, dict) else None
+    settings = inner if isinstance(inner, dict) else {}
+    mode = str(settings.get("mode") or settings.get("name") or (policy if isinstance(policy, str) else ""))
+    if not mode.startswith(("int", "float8", "gptq", "awq")) or layer.kind == "InputLayer":
+        return ""
+    return f"its weights are quantised ('{mode[:40]}'); convert the model as it was before quantize()"

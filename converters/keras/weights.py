@@ -1,0 +1,148 @@
+"""Which arrays each Keras layer owns, and how the three layouts of weights are dealt out to the layers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from nn2hls.converters.keras.h5 import Arrays, Weights
+from nn2hls.converters.keras.model import Layer, Model
+from nn2hls.errors import ModelError
+
+# Names of the trainable and of the other weights, in Keras' order.
+Names = tuple[list[str], list[str]]
+
+
+def _dense(layer: Layer) -> Names:
+    return ["kernel", *(["bias"] if layer.flag("use_bias", True) else [])], []
+
+
+def _batch_norm(layer: Layer) -> Names:
+    own = [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.flag(key, True)]
+    return own, ["moving_mean", "moving_variance"]
+
+
+def _normalization(layer: Layer) -> Names:
+    return [], [] if layer.value("mean") is not None else ["mean", "variance", "count"]
+
+
+WEIGHTS: dict[str, Callable[[Layer], Names]] = {
+    "Dense": _dense,
+    "BatchNormalization": _batch_norm,
+    "PReLU": lambda layer: (["alpha"], []),
+    "Normalization": _normalization,
+}
+
+
+def expected(layer: Layer) -> Names:
+    """Names of the arrays the layer owns; a frozen layer has no trainable ones."""
+    names = WEIGHTS[layer.kind](layer) if layer.kind in WEIGHTS and not layer.is_operation else ([], [])
+    return names if layer.flag("trainable", True) else ([], names[0] + names[1])
+
+
+def attach(model: Model, weights: Weights) -> None:
+    """Give every layer its arrays.
+
+    Raises:
+        ModelError: Arrays are missing, too many, or hold NaN or Inf; the message names the layer.
+    """
+    {"named": _attach_named, "numbered": _attach_numbered, "live": _attach_live}[weights.layout](model, weights)
+    for layer in model.leaves():
+        for name, array in layer.weights.items():
+            if not np.isfinite(array).all():
+                what = f"Its {name} holds {np.count_nonzero(~np.isfinite(array))} NaN or Inf values."
+                raise ModelError(what, where=layer.where, fix="Train the model again, or load an earlier checkpoint.")
+
+
+def _attach_live(model: Model, weights: Weights) -> None:
+    for layer in model.leaves():
+        _assign(layer, weights.groups.get(layer.where, ()), weights)
+
+
+def _attach_numbered(model: Model, weights: Weights) -> None:
+    top = "layers" if any(k.startswith("layers/") for k in weights.groups) else "_layer_checkpoint_dependencies"
+    _numbered(model, top, weights, {})
+
+
+def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) -> None:
+    """``layers/dense``, ``layers/dense_1`` ...: numbered by class, in the model's order; operations are not layers.
+
+    A layer that several models hold is stored where it is met first, which ``seen`` keeps.
+    """
+    count: Counter[str] = Counter()
+    for layer in model.layers:
+        if layer.is_operation:
+            continue
+        snake = snake_case(layer.kind)
+        key = f"{place}/{snake}_{count[snake]}" if count[snake] else f"{place}/{snake}"
+        count[snake] += 1
+        if layer.shared is not None:
+            key = seen.setdefault(layer.shared, key)
+        if isinstance(layer, Model):
+            _numbered(layer, f"{key}/{place.split('/')[0]}", weights, seen)
+            continue
+        names = [n for kind in expected(layer) for n in kind]
+        arrays = [(name, array) for name, (_, array) in zip(names, weights.groups.get(key, ()), strict=False)]
+        _assign(layer, arrays, weights, found=len(weights.groups.get(key, ())))
+
+
+def snake_case(name: str) -> str:
+    """Keras' own spelling of class names in files: ``PReLU`` is ``p_re_lu``."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _attach_named(model: Model, weights: Weights) -> None:
+    for layer in model.layers:
+        arrays = weights.groups.get(layer.name, ())
+        if isinstance(layer, Model):
+            _share_out(layer, arrays, weights)
+        else:
+            _assign(layer, arrays, weights)
+
+
+def _share_out(model: Model, arrays: Arrays, weights: Weights) -> None:
+    """The arrays of an inner model are one list: all trainable ones in the layers' order, then all others."""
+    leaves = list(model.leaves())
+    wanted = [(leaf, name) for part in (0, 1) for leaf in leaves for name in expected(leaf)[part]]
+    by_key = {(_parts(name)[0], _parts(name)[1]): array for name, array in arrays}
+    keys = {(leaf.name, name) for leaf, name in wanted}
+    found: dict[Layer, list[tuple[str, np.ndarray]]] = {leaf: [] for leaf in leaves}
+    if len(by_key) == len(arrays) and set(by_key) == keys and len(keys) == len(wanted):
+        for leaf, name in wanted:
+            found[leaf].append((name, by_key[leaf.name, name]))
+    elif [_parts(name)[1] for name, _ in arrays] == [name for _, name in wanted]:
+        for (leaf, name), (_, array) in zip(wanted, arrays, strict=True):
+            found[leaf].append((name, array))
+    else:
+        what = f"Its layers need {_listed(n for _, n in wanted)}; the weights hold {_listed(n for n, _ in arrays)}."
+        raise ModelError(what, where=f"{weights.where}: {model.where}", fix="Save the model as one .keras file.")
+    for leaf, own in found.items():
+        _assign(leaf, own, weights)
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Layer and weight in a name such as ``sub/dense/kernel:0``."""
+    parts = name.partition(":")[0].split("/")
+    return parts[-2] if len(parts) > 1 else "", parts[-1]
+
+
+def _assign(layer: Layer, arrays: Arrays, weights: Weights, found: int | None = None) -> None:
+    names = [n for kind in expected(layer) for n in kind]
+    layer.weights = {_parts(name)[1]: array for name, array in arrays}
+    found = len(arrays) if found is None else found
+    missing = [n for n in names if n not in layer.weights and n != "count"]  # older versions keep no count
+    if missing or found > len(names) or set(layer.weights) - set(names):
+        has = _listed(n for n, _ in arrays) if found == len(arrays) else f"{found} arrays"
+        what = f"A {layer.kind} has the weights {_listed(names)}; the file holds {has} for it."
+        fix = "Are the weights those of this model? Save both in one .keras file."
+        raise ModelError(what, where=f"{weights.where}: {layer.where}", fix=fix)
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return (", ".join(names[:12]) or "none") + more

@@ -1,0 +1,152 @@
+"""ONNX models to graphs: raw exporter files, opset 6 to the newest one of the installed onnx package."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nn2hls.converters.onnx.context import Context, Known, Live, RefusedError
+from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
+from nn2hls.converters.onnx.fold import fold, foldable, spent
+from nn2hls.converters.onnx.graph import FileGraph, read_graph
+from nn2hls.converters.onnx.ops import ARITHMETIC
+from nn2hls.converters.onnx.patterns import simplify
+from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_out
+from nn2hls.converters.onnx.unary import UNARY
+from nn2hls.errors import ModelError, UnsupportedError
+from nn2hls.graph.graph import Absent, Fate, Graph, Origin
+from nn2hls.ops import Input
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+HANDLERS = {**ARITHMETIC, **UNARY}
+
+
+def load_file(path: str | Path) -> Graph:
+    """The graph of an ``.onnx`` file; the first axis of each input is the batch.
+
+    Nothing in the file is run, and external data is read from the file's own folder only.
+
+    Raises:
+        ModelError: The file is damaged.
+        UnsupportedError: Lists every node that is not supported, with the reason.
+    """
+    path = Path(path)
+    return _convert(read_model(path), path.parent, str(path))
+
+
+def load_live(model: ModelProto | bytes) -> Graph:
+    """The graph of a model in memory, or of its bytes, without external data; errors as for :func:`load_file`."""
+    proto = parse_model(model, "ONNX model") if isinstance(model, bytes) else model
+    return _convert(proto, None, "ONNX model")
+
+
+def _convert(model: ModelProto, folder: Path | None, where: str) -> Graph:
+    graph = read_graph(model, folder, where)
+    known, problems, total = dict(graph.constants), dict[str, str](), 0
+    for node in graph.nodes:
+        if foldable(node) and all(i in known or not i for i in node.inputs):
+            try:
+                value = fold(node, [known[i] if i else None for i in node.inputs])
+                total = spent(total, value)
+                known[node.outputs[0]] = value
+            except ValueError as error:
+                problems[node.outputs[0]] = str(error)
+    simple = simplify(dataclasses.replace(graph, nodes=tuple(n for n in graph.nodes if not set(n.outputs) & set(known))), known)
+    lowered = _lower(simple, known, problems, where)
+    return dataclasses.replace(lowered, absent=(*lowered.absent, *_absent(graph, simple, known)))
+
+
+def _absent(graph: FileGraph, simple: FileGraph, known: Mapping[str, np.ndarray]) -> Iterator[Absent]:
+    """The nodes and constants of the file that were taken into others."""
+    yield from (Absent(name, Fate.CONSTANT) for name in graph.constants)
+    kept, makers = {n.name for n in simple.nodes}, {o: n.name for n in simple.nodes for o in n.outputs}
+    for node in graph.nodes:
+        result = node.outputs[0] if node.outputs else ""
+        if node.name in kept:
+            continue
+        if result in known:
+            yield Absent(node.name, Fate.CONSTANT)
+        else:
+            yield Absent(node.name, Fate.FOLDED if result in makers else Fate.UNUSED, makers.get(result, ""))
+
+
+def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, str], where: str) -> Graph:
+    context = Context(graph.batches, graph.opset)
+    for name, array in known.items():
+        context.values[name] = Known((array,) * len(graph.batches))
+    for name, shape in graph.inputs.items():
+        context.values[name] = Live(context.builder.add(name, Input(shape), (), Origin(name, "Input")), shape)
+    refused = list(_refusals(graph, context, problems))
+    if refused:
+        listed = "".join(f"\n  {line}" for line in refused)
+        what = f"{len(refused)} of its nodes cannot be converted:{listed}\n"
+        raise UnsupportedError(what, where=where, fix=way_out(graph))
+    return _pruned(context.builder.build(_output(name, context, where) for name in graph.outputs))
+
+
+def _output(name: str, context: Context, where: str) -> str:
+    value = context.values[name]
+    if isinstance(value, Known):
+        fix = "Remove it from the model."
+        raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix=fix)
+    if value.merged:
+        fix = "Give the output the batch as its first axis."
+        raise UnsupportedError(f"The first axis of output '{name}' is the batch mixed with others.", where=where, fix=fix)
+    return value.name
+
+
+def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> Iterator[str]:
+    """Lower every node, in order; yields a line for each that is refused, those that only depend on one excepted."""
+    computed = set(graph.inputs)
+    labels = makes_labels(graph)
+    read = {*graph.outputs, *(i for n in graph.nodes for i in n.inputs)}
+    for node in graph.nodes:
+        depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
+        computed.update(node.outputs if depends else ())
+        reason = node.trouble or problems.get(node.outputs[0], "")
+        if not reason and node.op not in HANDLERS and (depends or not foldable(node)):
+            reason = not_offered_node(node, labels)
+        if not reason and (further := [o for o in node.outputs[1:] if o and o in read]):
+            reason = f"its further result '{further[0]}' is read, and only the first is computed"
+        ready = all(i in context.values for i in node.inputs if i)
+        if not reason and ready:
+            try:
+                value = context.values[node.outputs[0]] = _value(node, context)
+                if isinstance(value, Live) and value in (context.values.get(i) for i in node.inputs):
+                    context.builder.dropped(node.name, value.name)
+            except (RefusedError, ValueError) as error:
+                reason = str(error)
+        if reason:
+            yield f"{node.name} ({node.kind or node.op}): {reason}"
+
+
+def _value(node: FileNode, context: Context) -> Known | Live:
+    operands = [context.values[i] if i else None for i in node.inputs]
+    if node.op in HANDLERS and any(isinstance(v, Live) for v in operands):
+        return HANDLERS[node.op](context, node)
+    if not foldable(node) or any(isinstance(v, Live) for v in operands):
+        raise RefusedError("this operator is only supported on constants")
+    known = [v.arrays if isinstance(v, Known) else (None,) * len(context.batches) for v in operands]
+    arrays = tuple(fold(node, [k[t] for k in known]) for t in range(len(context.batches)))
+    context.folded = spent(context.folded, *arrays)
+    return Known(arrays)
+
+
+def _pruned(graph: Graph) -> Graph:
+    """The graph without nodes that no output needs; inputs stay."""
+    wanted = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+    nodes = tuple(n for n in graph.nodes if n.name in wanted or isinstance(n.op, Input))
+    if len(nodes) == len(graph.nodes):
+        return graph
+    if not nodes:
+        raise ModelError("No output is computed from an input.")
+    return dataclasses.replace(graph, nodes=nodes)

@@ -1,0 +1,194 @@
+"""What the lowering of a PyTorch operator works with: values, the arguments of a call, the graph so far."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nn2hls.converters.pytorch.pt2_program import Call, Meta, Ref
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.graph import Graph, Origin
+from nn2hls.ops import Constant, Op
+
+
+class Refusal(Exception):  # noqa: N818  (it is collected, never shown as it is)
+    """Why a call is not supported, and the way out."""
+
+
+class Unknown(Refusal):
+    """A call reads what an unsupported call, already reported, would have computed."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value that depends on the input. The first torch axis is the batch times the first ``merged`` axes of the node."""
+
+    node: str
+    merged: int = 0
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """A size that is ``times`` as large as the batch."""
+
+    times: int = 1
+
+
+Value = Tensor | BatchSize | np.ndarray | int | float | None
+
+
+class Args:
+    """The arguments of one call, by the names in the operator's schema, values looked up."""
+
+    def __init__(self, call: Call, values: Mapping[str, Any]) -> None:
+        self._values = {k: _looked_up(v, values) for k, v in call.args.items()}
+
+    def __contains__(self, name: str) -> bool:
+        return self._values.get(name) is not None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Any argument; ``default`` where the file leaves it out."""
+        value = self._values.get(name)
+        return default if value is None else value
+
+    def tensor(self, name: str = "self") -> Tensor:
+        """An argument that depends on the network's input."""
+        value = self._values.get(name)
+        if not isinstance(value, Tensor):
+            raise Refusal(f"its operand '{name}' does not depend on the input")
+        return value
+
+    def const(self, name: str) -> np.ndarray | None:
+        """A parameter, buffer or number as an array; None where it is absent."""
+        value = self._values.get(name)
+        if value is None or isinstance(value, np.ndarray):
+            return value
+        if isinstance(value, (int, float)):
+            return np.asarray(value, np.float64)
+        raise Refusal(f"its operand '{name}' is computed from the input; a constant (parameter or buffer) is expected")
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        """A number."""
+        value = self.get(name, default)
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.item()
+        if not isinstance(value, (int, float)):
+            raise Refusal(f"its argument '{name}' is not a number")
+        return float(value)
+
+    def whole(self, name: str, default: int = 0) -> int:
+        """A whole number, mostly an axis."""
+        value = self.get(name, default)
+        if not isinstance(value, int):
+            raise Refusal(f"its argument '{name}' is not a whole number known before the design is built")
+        return value
+
+    def items(self, name: str, default: Sequence[Any] = ()) -> list[Any]:
+        """A list; a single value counts as a list of one."""
+        value = self.get(name, list(default))
+        return value if isinstance(value, list) else [value]
+
+    def tensors(self) -> list[Tensor]:
+        """All operands that depend on the input, those in lists included."""
+        flat = [x for v in self._values.values() for x in (v if isinstance(v, list) else [v])]
+        return [x for x in flat if isinstance(x, Tensor)]
+
+
+def _looked_up(value: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_looked_up(v, values) for v in value]
+    if not isinstance(value, Ref):
+        return value
+    if value.name not in values:
+        raise Refusal(f"it reads '{value.name}', a second result that is not offered")
+    if values[value.name] is None:
+        raise Unknown
+    return values[value.name]
+
+
+class Lowering:
+    """What the lowering of an operator works with: the graph so far, the batch, and the layer it is at."""
+
+    def __init__(self, batch: int | None) -> None:
+        self.builder = Builder()
+        self.batch = batch
+        self._call: Call | None = None
+        self._last: dict[tuple[str, str], str] = {}
+        self._groups: dict[str, tuple[str, str]] = {}
+        self.meta: Meta | None = None
+
+    def start(self, call: Call, meta: Meta | None) -> None:
+        """All nodes from now on come from ``call``, whose result is described by ``meta``."""
+        self._call, self.meta = call, meta
+
+    @property
+    def layer(self) -> str:
+        """The user's name for the current call: the module path, or the operator's name behind the path of its module."""
+        call = self._call
+        if call is None:
+            return ""
+        if call.module.is_layer:
+            return call.module.path
+        return f"{call.module.path}.{call.name}" if call.module.path else call.name
+
+    def emit(self, op: Op, operands: Sequence[Tensor], *, suffix: str = "") -> Tensor:
+        """Add a node; ``suffix`` marks one that is not yet the layer's result."""
+        call = self._call
+        assert call is not None
+        kind = call.module.kind if call.module.is_layer else call.function
+        name = f"{self.layer}_{suffix}" if suffix else self.layer
+        node = self.builder.add(name, op, [t.node for t in operands], Origin(self.layer, kind))
+        group = (call.module.key, self.layer)
+        self._groups[node], self._last[group] = group, node
+        return Tensor(node, operands[0].merged if operands else 0)
+
+    def constant(self, array: np.ndarray) -> Tensor:
+        """A constant as a node, of the array's shape without batch axis."""
+        return self.emit(Constant(Const(array)), [], suffix="constant")
+
+    def shape(self, tensor: Tensor) -> Shape:
+        """The node's shape, without batch axis."""
+        return self.builder.shape(tensor.node)
+
+    def rank(self, tensor: Tensor) -> int:
+        """The torch rank."""
+        return 1 + len(self.shape(tensor)) - tensor.merged
+
+    def axis(self, tensor: Tensor, dim: int) -> int:
+        """The node's axis for a torch dimension.
+
+        Raises:
+            Refusal: It is the batch axis.
+        """
+        rank = self.rank(tensor)
+        if not -rank <= dim < rank:
+            raise Refusal(f"its axis {dim} is not one of a tensor of rank {rank}")
+        if dim % rank == 0:
+            raise Refusal("it works along the first axis, the batch; each event must be computed for itself")
+        return dim % rank - 1 + tensor.merged
+
+    def without_batch(self, array: np.ndarray, rank: int) -> np.ndarray:
+        """A constant that meets a tensor of torch rank ``rank``, without its batch axis and leading ones
+        (the last axis stays, as it does in the other frontends)."""
+        if array.ndim > rank:
+            raise Refusal(f"its constant of shape {array.shape} has more axes than the tensor it meets")
+        if array.ndim == rank:
+            if array.shape[0] != 1 and not (array.shape[0] == self.batch and (array == array[:1]).all()):
+                raise Refusal(f"its constant of shape {array.shape} differs along the first axis, the batch")
+            array = array[0]
+        while array.ndim > 1 and array.shape[0] == 1:
+            array = array[0]
+        return array
+
+    def graph(self, outputs: Sequence[str]) -> Graph:
+        """The graph; only the last node of a layer is its result."""
+        graph = self.builder.build(outputs)
+        inner = {n for n, g in self._groups.items() if self._last[g] != n}
+        return graph.map(
+            lambda n: dataclasses.replace(n, origin=dataclasses.replace(n.origin, is_result=False)) if n.name in inner else n
+        )

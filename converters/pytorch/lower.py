@@ -1,0 +1,143 @@
+"""From an exported PyTorch program to a graph: one call after the other, all that is not supported reported together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nn2hls.converters.pytorch.context import Args, Lowering, Refusal, Tensor, Unknown, Value
+from nn2hls.converters.pytorch.fold import FOLD, fold
+from nn2hls.converters.pytorch.ops import LOWER
+from nn2hls.converters.pytorch.pt2_program import FLOATS, Call, Meta, Program
+from nn2hls.converters.pytorch.rewrite import with_activations, with_biases, without_in_place, without_unused
+from nn2hls.errors import ModelError, UnsupportedError
+from nn2hls.graph.const import Shape
+from nn2hls.graph.graph import Graph, Origin
+from nn2hls.known_layers import not_offered
+from nn2hls.ops import Input
+
+EXAMPLE = "Export it with an example batch: torch.export.export(model.eval(), (torch.zeros(1, 16),))."
+
+
+def lower(program: Program) -> Graph:
+    """The graph of a program.
+
+    Raises:
+        UnsupportedError: Lists every operator that is not supported, by layer.
+        ModelError: The program has no inputs or outputs that a design can have, or contradicts itself.
+    """
+    problems: dict[str, None] = {}
+    context = Lowering(_batch(program))
+
+    def report(call: Call, reason: str) -> None:
+        context.start(call, None)
+        operator = call.target if call.target.startswith(("torch.", "_operator.")) else f"aten.{call.target}"
+        problems[f"{context.layer} ({operator}): {reason}"] = None
+
+    program = without_unused(with_biases(with_activations(without_in_place(program, report))))
+    values: dict[str, Any] = dict(program.constants)
+    for name in program.inputs:
+        values[name] = Tensor(context.builder.add(name, Input(_sizes(program, name)), (), Origin(name, "Input")))
+    for call in program.calls:
+        try:
+            results = _results(context, program, call, values)
+        except Refusal as reason:
+            if not isinstance(reason, Unknown):
+                report(call, str(reason))
+            constant = not any(isinstance(values.get(r), Tensor) for r in call.refs())
+            results = [_stand_in(context, program, o, constant) for o in call.outputs]
+        values.update(zip(call.outputs, results, strict=False))  # a lowering may give only the first result
+    missing = [o for o in program.outputs if o not in values]
+    if missing or not program.outputs:
+        what = f"The output '{missing[0]}' is not computed." if missing else "The model has no output that is a tensor."
+        raise ModelError(what, fix="Export it again.")
+    outputs = [_output(context, o, values[o], problems) for o in program.outputs if values[o] is not None]
+    if problems:
+        what = f"{len(problems)} operators are not supported:" if len(problems) > 1 else "An operator is not supported:"
+        raise UnsupportedError("\n  ".join([what, *problems]))
+    return context.graph(outputs)
+
+
+def _results(context: Lowering, program: Program, call: Call, values: dict[str, Any]) -> list[Value]:
+    """What a call computes, its shape compared with the file's."""
+    meta = program.metas.get(call.outputs[0])
+    context.start(call, meta)
+    args = Args(call, values)
+    try:
+        if not args.tensors() and call.target in FOLD:
+            return [fold(context, call, args)]
+        if call.target not in LOWER:
+            raise Refusal(_not_offered(call.target))
+        result = LOWER[call.target](context, args)
+    except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
+        what = f"The operands of aten.{call.target} do not fit together ({error})."
+        raise ModelError(what, where=context.layer, fix="Export the model again.") from None
+    _check(context, call, result, meta)
+    if isinstance(result, Tensor) and result in args.tensors():
+        context.builder.dropped(context.layer, result.node)
+    return [result]
+
+
+def _not_offered(target: str) -> str:
+    """Why an operator is refused; names come from PyTorch, so that none is misspelt."""
+    if target.startswith("torch.ops."):
+        return "an operator of a library of its own is not offered; write it with PyTorch's"
+    return not_offered("aten", target.partition(".")[0], "write it with other operators, or leave it out of the module")
+
+
+def _batch(program: Program) -> int | None:
+    """The static batch of the inputs, None where it is symbolic."""
+    sizes = {}
+    for name in program.inputs:
+        meta = program.metas[name]
+        if meta.dtype not in FLOATS:
+            raise ModelError(f"The input holds {meta.dtype} values.", where=name, fix="Export it with floating-point inputs.")
+        if len(meta.sizes) < 2:
+            raise ModelError("The input has no batch axis: its first axis must be the batch.", where=name, fix=EXAMPLE)
+        if None in meta.sizes[1:]:
+            raise ModelError("The input has a symbolic size besides the batch.", where=name, fix="Export it with fixed sizes.")
+        sizes[name] = meta.sizes[0]
+    if len(set(sizes.values())) > 1:
+        what = ", ".join(f"{k}: {'any' if v is None else v}" for k, v in sizes.items())
+        raise ModelError(f"The inputs differ in their first axis, the batch ({what}).", fix=EXAMPLE)
+    if not sizes:
+        raise ModelError("The model has no input that is a tensor.")
+    return next(iter(sizes.values()))
+
+
+def _sizes(program: Program, name: str) -> Shape:
+    return tuple(int(n or 0) for n in program.metas[name].sizes[1:])
+
+
+def _stand_in(context: Lowering, program: Program, output: str, constant: bool) -> Value:
+    """Something of the right shape in place of an unsupported result, so that what follows is looked at as well; else None."""
+    meta = program.metas.get(output)
+    if constant or meta is None or not meta.sizes or meta.sizes[0] not in (None, context.batch) or not all(meta.sizes[1:]):
+        return None
+    return Tensor(context.builder.add(output, Input(_sizes(program, output))))
+
+
+def _output(context: Lowering, name: str, value: Value, problems: dict[str, None]) -> str:
+    if isinstance(value, np.ndarray):
+        context.start(Call("output", {}, (name,), name, "constant"), None)
+        return context.constant(value[0] if value.ndim and value.shape[0] in (1, context.batch) else value).node
+    if not isinstance(value, Tensor):
+        problems[f"{name}: it is an output and no tensor"] = None
+        return name
+    if value.merged:
+        problems[f"{name}: it is an output whose first axis is not the batch"] = None
+    return value.node
+
+
+def _check(context: Lowering, call: Call, value: Value, meta: Meta | None) -> None:
+    """The file states the shape of every value; another one here is a damaged file or a wrong lowering, never to pass on."""
+    if meta is None or not isinstance(value, Tensor):
+        return
+    shape = context.shape(value)
+    merged = math.prod(shape[: value.merged])
+    first = meta.sizes[0] if meta.sizes else 0
+    fits = first is None or context.batch is None or first == context.batch * merged
+    if not fits or meta.sizes[1:] != shape[value.merged :]:
+        raise ModelError(f"'{call.outputs[0]}' has the shape {meta.sizes} by the file, {('batch', *shape)} by its operators.")

@@ -1,0 +1,3 @@
+"""The version of nn2hls."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Numbers: fixed-point types and their one cast, ranges, wide integers, signed digits, functions."""

@@ -1,0 +1,199 @@
+"""Exact bounds of tensors of mantissas: the proof behind widths, data types and sound integer bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to, value_of
+
+FLOAT32_EXACT = 1 << 24
+FLOAT64_EXACT = 1 << 53
+INT64_EXACT = (1 << 63) - 1
+
+
+def ints(values: Any) -> np.ndarray:
+    """An object array of Python ints, so that nothing overflows."""
+    array = np.asarray(values)
+    if array.dtype == object:
+        return array
+    out = np.empty(array.shape, dtype=object)
+    out[...] = array.astype(np.int64).tolist() if array.ndim else int(array)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Range:
+    """``lo <= mantissa <= hi`` for each element; value = mantissa / 2**fraction.
+
+    Args:
+        lo, hi: Object arrays of Python ints that broadcast to the tensor's shape without batch axis.
+        fraction: Fraction bits of the mantissas; may be negative.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    fraction: int
+
+    @classmethod
+    def of_type(cls, kind: FixedType) -> Range:
+        """All that a type can hold."""
+        return cls(ints(kind.min_mantissa), ints(kind.max_mantissa), kind.fraction)
+
+    @classmethod
+    def of_mantissas(cls, mantissas: Any, fraction: int) -> Range:
+        """Constants: both ends are the value itself."""
+        array = ints(mantissas)
+        return cls(array, array, fraction)
+
+    @property
+    def low(self) -> int:
+        """The smallest mantissa of all elements."""
+        return int(self.lo.min()) if self.lo.size else 0
+
+    @property
+    def high(self) -> int:
+        """The largest mantissa of all elements."""
+        return int(self.hi.max()) if self.hi.size else 0
+
+    @property
+    def bound(self) -> int:
+        """The largest magnitude of a mantissa."""
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def real_low(self) -> float:
+        """The smallest value of all elements; infinite beyond float64."""
+        return value_of(self.low, self.fraction)
+
+    @property
+    def real_high(self) -> float:
+        """The largest value of all elements; infinite beyond float64."""
+        return value_of(self.high, self.fraction)
+
+    @property
+    def width(self) -> int:
+        """Bits of the narrowest integer that holds every mantissa, sign included if any is negative; at least 1."""
+        return width_of(self.low, self.high)
+
+    @property
+    def signed(self) -> bool:
+        """True when a mantissa can be negative."""
+        return self.low < 0
+
+    def bounds(self, channel: int) -> tuple[int, int]:
+        """The smallest and the largest mantissa of one element of the last axis, over all others."""
+        lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., channel] for a in (self.lo, self.hi))
+        return int(np.min(lo)), int(np.max(hi))
+
+    def broadcast(self, shape: Sequence[int]) -> Range:
+        """The same bounds, one pair per element of ``shape``."""
+        return Range(np.broadcast_to(self.lo, shape), np.broadcast_to(self.hi, shape), self.fraction)
+
+    def at(self, fraction: int) -> Range:
+        """The same values as mantissas with ``fraction`` fraction bits, not fewer than now."""
+        up = fraction - self.fraction
+        if up < 0:
+            raise ValueError(f"cannot drop {-up} fraction bits exactly")
+        return Range(self.lo << up, self.hi << up, fraction) if up else self
+
+    def rounded(self, target: FixedType) -> Range:
+        """The bounds once rounded to ``target``'s fraction bits by its mode, whether or not they fit it."""
+        lo, hi = (ints(cast_to(a, self.fraction, target, fits=True)) for a in (self.lo, self.hi))
+        return Range(lo, hi, target.fraction)
+
+    def cast(self, target: FixedType) -> Range:
+        """The bounds after a cast to ``target``. Casts are monotonic unless something wraps or goes to zero."""
+        rounded = self.rounded(target)
+        lo, hi = rounded.lo, rounded.hi
+        if target.overflow in (Overflow.WRAP, Overflow.SAT_ZERO):
+            out = (lo < target.min_mantissa) | (hi > target.max_mantissa)
+            if np.any(out):
+                full_lo, full_hi = target.min_mantissa, target.max_mantissa
+                lo, hi = np.where(out, full_lo, lo), np.where(out, full_hi, hi)
+        lo = ints(np.clip(lo, target.min_mantissa, target.max_mantissa))
+        hi = ints(np.clip(hi, target.min_mantissa, target.max_mantissa))
+        return Range(lo, hi, target.fraction)
+
+
+def width_of(low: int, high: int) -> int:
+    """Bits of the narrowest integer type that holds ``low`` to ``high``; two's complement when ``low`` is negative."""
+    if low < 0:
+        return max((-low - 1).bit_length(), high.bit_length() if high > 0 else 0) + 1
+    return max(1, high.bit_length())
+
+
+def round_constant(values: np.ndarray, kind: FixedType) -> np.ndarray:
+    """Mantissas of constants: half to even, saturated, whatever the modes of ``kind``; exact for any float64.
+
+    Returns:
+        int64, or object when the type is wider than 62 bits.
+    """
+    target = kind.with_modes(Rounding.RND_CONV, Overflow.SAT)
+    scaled = np.ldexp(np.asarray(values, dtype=np.float64), kind.fraction)
+    if kind.width <= 53:
+        return np.clip(np.rint(scaled), target.min_mantissa, target.max_mantissa).astype(np.int64)
+    exact = [min(max(_half_even(float(v), kind.fraction), target.min_mantissa), target.max_mantissa) for v in np.ravel(values)]
+    out = np.empty(len(exact), dtype=object)
+    out[:] = exact
+    return out.reshape(np.shape(values))
+
+
+def _half_even(value: float, fraction: int) -> int:
+    from fractions import Fraction
+
+    return round(Fraction(value) * Fraction(2) ** fraction)
+
+
+def carrier(bound: int) -> np.dtype[Any] | None:
+    """The fastest array type in which integers of this magnitude are exact; None beyond int64 (see ``nn2hls.arith.wide``)."""
+    if bound <= FLOAT32_EXACT:
+        return np.dtype(np.float32)
+    if bound <= FLOAT64_EXACT:
+        return np.dtype(np.float64)
+    return np.dtype(np.int64) if bound <= INT64_EXACT else None
+
+
+def exact_fraction(values: np.ndarray, most: int) -> int:
+    """The fewest fraction bits that hold all values exactly, or ``most`` when that many do not."""
+    scaled = np.ldexp(np.abs(np.asarray(values, dtype=np.float64)), most)
+    whole = np.rint(scaled)
+    if not np.array_equal(whole, scaled) or whole.max(initial=0) >= FLOAT64_EXACT:
+        return most
+    bits = int(np.bitwise_or.reduce(whole.astype(np.int64), axis=None)) if whole.size else 0
+    return most - ((bits & -bits).bit_length() - 1) if bits else 0
+
+
+def constant_type(values: np.ndarray, step: float, max_width: int) -> FixedType:
+    """The narrowest type for constants.
+
+    Args:
+        values: Finite float64 values.
+        step: The largest step that is precise enough.
+        max_width: No wider than this: the low bits go first.
+    """
+    import math
+
+    top = float(np.abs(values).max(initial=0.0))
+    signed = bool(np.any(np.asarray(values) < 0))
+    if top == 0.0:
+        return FixedType(1, 1, False)
+    integer = math.frexp(top)[1]
+    fraction = exact_fraction(values, math.ceil(-math.log2(max(step, 2.0**-1000))))
+    fraction = max(min(fraction, max_width - integer - signed), 1 - integer - signed)
+    for extra in (0, 1):  # rounding can carry the largest value into one more integer bit
+        fraction = min(fraction, max_width - integer - extra - signed)
+        kind = FixedType(max(1, integer + extra + fraction + signed), integer + extra + signed, signed)
+        worst = np.rint(np.ldexp(np.asarray(values), kind.fraction))
+        if worst.max(initial=0) <= kind.max_mantissa and worst.min(initial=0) >= kind.min_mantissa:
+            break
+    return kind
+
+
+def signed_width(*values: int) -> int:
+    """Bits of the narrowest two's complement integer that holds every value."""
+    low, high = min(-1, *values), max(0, *values)
+    return width_of(low, high)

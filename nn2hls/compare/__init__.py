@@ -1,0 +1,1 @@
+"""A design against its float network: answers, layers, who is to blame."""

@@ -1,0 +1,137 @@
+"""A comparison as tables for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from nn2hls import text
+from nn2hls.compare.judge import METRICS
+from nn2hls.compare.lines import proposals, yaml_key
+from nn2hls.compare.result import BLAME_FROM, Comparison, LayerComparison, Need, OutputComparison
+
+
+def comparison_text(result: Comparison) -> str:
+    """Outputs, layers, whom to blame and what to do."""
+    parts = [_output_text(o) for o in result.outputs]
+    if result.layers:
+        parts += [_layer_text(result.layers), _infinite_text(result.layers), _blame_text(result)]
+    return "\n".join(p for p in parts if p)
+
+
+def _db(value: float | None, max_error: float | None) -> str | None:
+    if value is None:
+        return "exact" if max_error == 0 else None
+    return f"{value:.1f} dB"
+
+
+def _output_text(o: OutputComparison) -> str:
+    rows: list[list[object]] = [
+        ["events", f"{o.events:,}"],
+        ["largest error", text.number(o.max_error)],
+        ["mean error", text.number(o.mean_error)],
+        ["SQNR", _db(o.sqnr, o.max_error)],
+        *_score_rows(o),
+    ]
+    if o.infinite:
+        rows.insert(1, ["left out: NaN or Inf in float", f"{o.infinite:,}"])
+    lines = text.table([f"output {o.name}".rstrip(), ""], rows) + f"judged as {o.judged}: {o.why}\n"
+    if not o.classes:
+        return lines
+    head = ["class", "events", "right, float", "right, fixed", "AUC, float", "AUC, fixed"]
+    scores = [
+        [
+            c.label,
+            c.events,
+            text.percent(c.recall_float),
+            text.percent(c.recall_fixed),
+            text.number(c.auc_float, 5),
+            text.number(c.auc_fixed, 5),
+        ]
+        for c in o.classes
+    ]
+    return lines + "\n" + text.table(head, scores)
+
+
+def _score_rows(o: OutputComparison) -> list[list[object]]:
+    """What classes or values come to, and the metric where it is none of these."""
+    shares = (("same answer", o.agreement), ("accuracy, float", o.accuracy_float), ("accuracy, fixed", o.accuracy_fixed))
+    rows: list[list[object]] = [[word, text.percent(share)] for word, share in shares if share is not None]
+    errors = [("MSE, float", o.mse_float), ("MSE" if o.mse_float is None else "MSE, fixed", o.mse)]
+    if o.mae_float is not None:  # else it is the mean error
+        errors += [("MAE, float", o.mae_float), ("MAE, fixed", o.mae)]
+    rows += [[word, text.number(value)] for word, value in errors if value is not None]
+    metric = METRICS.get(o.metric)
+    if metric is None or metric.name == "auc":
+        show = text.number if metric is None else metric.show
+        words = o.metric if metric is None else metric.words
+        rows += [[f"{words}, {kind}", show(v)] for kind, v in (("float", o.score_float), ("fixed", o.score_fixed))]
+    return rows
+
+
+def _layer_text(layers: Sequence[LayerComparison]) -> str:
+    rows = [
+        [
+            x.name,
+            None if x.low is None else f"{x.low:.3g}..{x.high:.3g}",
+            x.type,
+            f"{x.type_low:.3g}..{x.type_high:.3g}",
+            _overflow_text(x),
+            _db(x.sqnr, x.max_error),
+            _db(x.own_sqnr, None if x.low is None or x.max_error is None else 0),
+            None if x.drop is None else f"{x.drop:.1f} dB",
+            ", ".join(map(_need_text, x.needs)) or None,
+        ]
+        for x in layers
+    ]
+    return text.table(["layer", "float range", "type", "holds", "overflows", "SQNR", "own SQNR", "lost", "missing bits"], rows)
+
+
+def _infinite_text(layers: Sequence[LayerComparison]) -> str:
+    """Where float leaves its own range; what it gave there has no place in the other columns."""
+    return "".join(
+        f"{x.name}: {text.plural(x.infinite, 'value')} left out, float gives NaN or Inf.\n" for x in layers if x.infinite
+    )
+
+
+def _overflow_text(x: LayerComparison) -> str:
+    if not x.overflows:
+        return "none"
+    return f"{x.overflows:,} of {x.values:,} {'saturate' if x.saturates else 'wrap'}"
+
+
+def _need_text(need: Need) -> str:
+    counts = ((need.integer, "integer"), (need.fraction, "fraction"))
+    bits = " ".join(f"+{count} {word}" for count, word in counts if count)
+    return f"{need.word} {bits or 'too coarse'}"
+
+
+def _lost_text(result: Comparison) -> str:
+    if result.blame:
+        return f"Most is lost in {result.blame}: {result.layer(result.blame).drop:.1f} dB."
+    worst = max(result.layers, key=lambda x: x.drop or 0.0)
+    if (worst.drop or 0.0) < BLAME_FROM:
+        return "No layer loses as much as one bit (6 dB)."
+    return f"{worst.name} loses {worst.drop:.1f} dB, not by its own types: it amplifies the noise of its operands."
+
+
+def _blame_text(result: Comparison) -> str:
+    found = proposals(result.layers)
+    lines = [_lost_text(result)]
+    if not found:
+        lines.append("No type misses bits for its TargetSQNR.")
+        return "\n".join(lines) + "\n"
+    lines.append("What would mend it, under HLSConfig: LayerName:")
+    lines += [f"  {proposal.line(name)}" for name, proposal in found.items()]
+    return "\n".join([*lines, *_together_text(result)]) + "\n"
+
+
+def _together_text(result: Comparison) -> list[str]:
+    """What an output keeps once all lines are pasted."""
+    lines = []
+    for o, after in zip(result.outputs, result.mended, strict=False):
+        before, kept = (METRICS["sqnr"].show(math.inf if v is None else v) for v in (o.sqnr, after))
+        worse = after is not None and (o.sqnr is None or after < o.sqnr)
+        more = f", LESS than {before} now: types that follow these are worse; compare again with them" if worse else ""
+        lines.append(f"# With all of this {yaml_key(o.name)} keeps {kept}{more}.")
+    return lines

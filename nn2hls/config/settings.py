@@ -1,0 +1,35 @@
+"""What holds for one node of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nn2hls.arith.fixed import FixedType
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """What holds for one node of the graph.
+
+    Args:
+        precision: The types the user named, by word (``weight``, ``bias``, ``result``, ``accum`` ...); the rest is derived.
+        reuse: Reuse factor.
+        strategy: ``Latency`` or ``Resource``.
+        table_size: Entries of each table; None: derived.
+        max_width: No derived type is wider.
+        target_sqnr: Signal to rounding noise that derived types keep, in dB.
+        sources: Where each of these was set, by field or word; ``default`` when nowhere.
+        own: What LayerType or LayerName name for this layer word by word, and where; a bare type names no word.
+        own_type: True when LayerType or LayerName names a type of this layer: it is not folded into another one.
+    """
+
+    precision: Mapping[str, FixedType] = field(default_factory=dict)
+    reuse: int = 1
+    strategy: str = "Latency"
+    table_size: int | None = None
+    max_width: int = 24
+    target_sqnr: float = 60.0
+    sources: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    own_type: bool = False

@@ -1,0 +1,1 @@
+"""Arrays of events: files they come from, checks, test vectors."""

@@ -1,0 +1,74 @@
+"""What stands in a project's folder beside the sources, so that it explains, checks and makes itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from nn2hls._version import __version__
+from nn2hls.config.config import Config
+from nn2hls.config.write import to_dict
+from nn2hls.emit.tool import TOOLS
+from nn2hls.tools.folder import MANIFEST, Project, data_folder, render
+
+if TYPE_CHECKING:
+    from nn2hls.emit.options import Options
+
+CONFIG, STAND_INS = "config.yml", "csim/ap_types"
+_ORIGINS = ("model", "weights", "calibration", "input_data", "output_predictions")  # fields of Config that name files
+
+
+def with_about(project: Project, config: Config, options: Options, folder: Path) -> Project:
+    """The project with its README, Makefile, config and stand-ins, and with the origins of all that in its manifest.
+
+    Args:
+        project: As it is emitted.
+        config: What it was made with.
+        options: The same.
+        folder: Where it will stand, as the user names it.
+    """
+    tool = TOOLS[config.backend]
+    build = "sh build_bambu.sh" if config.backend == "Bambu" else f"{tool.command} -f build_prj.tcl"
+    context = {"name": project.name, "tool": tool, "version": __version__, "build": build}
+    headers = sorted((data_folder("firmware_lib") / "ap_types").glob("*.h"))
+    real = Path(os.path.realpath(folder))  # `..` leads from there, also where the folder is a link
+    origins = {name: _origin(path, real) for name in _ORIGINS if (path := getattr(config, name)) is not None}
+    manifest = json.loads(project.about[MANIFEST]) | {"version": __version__, "digest": project.digest, "origins": origins}
+    about = {
+        MANIFEST: json.dumps(manifest, indent=1) + "\n",
+        "README.md": render("README.md", **context),
+        "Makefile": render("Makefile", **context),
+        CONFIG: _config_text(dataclasses.replace(config, output_dir=folder), real),
+        **{f"{STAND_INS}/{h.name}": h.read_text(encoding="utf-8") for h in headers},
+    }
+    return dataclasses.replace(project, about={**project.about, **about})
+
+
+def _config_text(config: Config, folder: Path) -> str:
+    """The config as YAML that stands in ``folder``; paths start there, OutputDir where the user works."""
+    lines = ["# Every setting of this project. Paths start at this folder, OutputDir at the current directory."]
+    if config.model is None:
+        lines.append(
+            "# The model was no file: add KerasModel, PytorchModel or OnnxModel, or give it to nn2hls.convert with this."
+        )
+    data = to_dict(config, folder)
+    return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, width=120, allow_unicode=True)
+
+
+def _origin(path: Path, folder: Path) -> dict[str, Any]:
+    """A file's name, seen from the folder, and digest; no digest when it is gone."""
+    name = Path(os.path.relpath(path, folder)).as_posix()
+    state = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while part := file.read(1 << 20):
+                state.update(part)
+    except OSError:
+        return {"path": name, "sha256": None}
+    return {"path": name, "sha256": state.hexdigest()}

@@ -1,0 +1,60 @@
+"""Tries a new design on a few events: whether the types that were derived for it keep what they promise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nn2hls.compare.scores import sqnr
+from nn2hls.emulate.overflow import OverflowLog
+from nn2hls.emulate.quantise import quantise
+from nn2hls.graph.reference import run_float
+from nn2hls.passes.base import Context
+from nn2hls.passes.resolve_types import away_from_poles
+from nn2hls.passes.signals import seeded
+
+if TYPE_CHECKING:
+    from nn2hls.design.design import Design
+
+EVENTS = 256
+NUMBERS = 1 << 22  # of the widest value in all events: larger networks are tried on fewer
+ENOUGH = 40.0  # dB: more than this is told by `compare` alone
+MARGIN = 20.0  # dB: what the roundings of many layers may take from the target of each
+
+
+def missed(design: Design, context: Context) -> Iterator[str]:
+    """A line for each output that keeps too little of its signal, on calibration data or on seeded events.
+
+    A design with types of the user's own is left alone, but for those of inputs: these are taken as they are.
+    """
+    if any(r.level == "given" for node in design.graph if node.inputs for r in design.types.get(node.name, ())):
+        return
+    inputs = _inputs(design, context)
+    with np.errstate(all="ignore"):
+        floats = run_float(design.float_graph, inputs)
+        usual = run_float(away_from_poles(design.float_graph), inputs)
+        fixed, _ = design.run(inputs)
+    source = "the calibration data" if context.calibration is not None else "seeded inputs"
+    for node, name, values in zip(map(design.layer, design.graph.outputs), design.float_graph.outputs, fixed, strict=True):
+        target = context.settings(node).target_sqnr
+        known = np.isfinite(floats[name]) & (floats[name] == usual[name])  # where no function is undefined
+        kept = sqnr(floats[name][known], node.whole(values)[known]) if known.any() else None
+        if kept is not None and kept < min(ENOUGH, target - MARGIN) and math.isfinite(kept):
+            yield (
+                f"{name}: on {source} it keeps {kept:.0f} dB, where the types of each layer were derived for {target:g} dB. "
+                "`nn2hls compare` names the layer that loses it and the bits that mend it."
+            )
+
+
+def _inputs(design: Design, context: Context) -> list[np.ndarray]:
+    """A few events of each input, within its type and rounded to it, so that the other types are judged alone."""
+    arrays = context.calibration if context.calibration is not None else seeded(design.float_graph, context)
+    events = min(EVENTS, max(1, NUMBERS // max(math.prod(n.shape) for n in design.graph)))
+    kinds = design.graph.inputs
+    mantissas = (
+        quantise(np.asarray(a[:events], dtype=np.float64), n, OverflowLog()) for a, n in zip(arrays, kinds, strict=True)
+    )
+    return [np.asarray(m.astype(np.float64) * n.result_type.step) for m, n in zip(mantissas, kinds, strict=True)]

@@ -1,0 +1,478 @@
+"""A converted network: its two graphs, and everything that can be asked of them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import INT64_EXACT
+from nn2hls.config.config import Config
+from nn2hls.config.read import read_config
+from nn2hls.data.arrays import Data, check_finite, check_inputs
+from nn2hls.data.vectors import test_vectors
+from nn2hls.design.bench import Events, differences, events_of, mantissas_of
+from nn2hls.design.check import missed
+from nn2hls.design.notes import config_notes
+from nn2hls.design.text import layer_rows, layer_table
+from nn2hls.design.verdict import Verdict
+from nn2hls.emulate.emulator import Emulator
+from nn2hls.emulate.overflow import OverflowLog
+from nn2hls.errors import ConfigError, ConversionWarning, LimitError, OverflowWarning, ToolError
+from nn2hls.estimate.fit import FIX, beyond_lines, beyond_part, does_not_fit
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.reference import run_float
+from nn2hls.passes import run_passes
+from nn2hls.passes.base import Context, Provenance
+from nn2hls.passes.signals import measure
+from nn2hls.text import plural
+
+if TYPE_CHECKING:
+    from nn2hls.compare.judge import Own
+    from nn2hls.compare.result import Comparison
+    from nn2hls.emit.options import Options
+    from nn2hls.emit.ports import Interface
+    from nn2hls.estimate.result import Estimate
+    from nn2hls.size.choices import Sizer
+    from nn2hls.tools.folder import Project
+    from nn2hls.tools.gxx import CompiledDesign
+    from nn2hls.tools.order import CoreOrder
+    from nn2hls.tools.report import BuildReport
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Mantissas of shape (events, *shape), and the type that gives them their value; int64, Python integers beyond 63 bits."""
+
+    mantissas: np.ndarray
+    type: FixedType
+
+
+def convert(
+    model: Any,
+    config: Any = None,
+    calibration: Data | None = None,
+    after: Callable[[str, Graph], None] | None = None,
+    example: Any = None,
+) -> Design:
+    """Convert a network.
+
+    Args:
+        model: A file, a live Keras, PyTorch or ONNX object, or a Graph from :func:`nn2hls.load`; None: what the config names.
+        config: A YAML file, a Config, a whole config as a dict, or hls4ml's ``hls_config`` dict; None: all derived.
+        calibration: Data that may set types: one array (events, *shape) per input.
+        after: Called with the name of each pass and the graph it made.
+        example: An example input, or a tuple of them, when ``model`` is a PyTorch module; the first axis is the batch.
+
+    Raises:
+        Nn2hlsError: With the place, what is wrong and what to do.
+
+    Warns:
+        ConversionWarning: Once, with all that answers lose and what mends it (:attr:`Design.warnings`).
+    """
+    settings = read_config(config)
+    model = load_model(model, settings, example)
+    settings = settings.check(model)
+    if calibration is None and settings.calibration is not None:
+        from nn2hls.data.files import load_inputs
+
+        calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
+    data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
+    context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings)])
+    float_graph = run_passes(model, context, typed=False, after=after)
+    context.signals = measure(float_graph, context)
+    fixed_graph = run_passes(float_graph, context, typed=True, after=after)
+    design = Design(fixed_graph, float_graph, settings, types=context.types, signals=context.signals)
+    for line in missed(design, context):
+        context.warn(line)
+    if context.warnings:
+        warnings.warn("\n  ".join(context.warnings), ConversionWarning, stacklevel=2)
+    design.interface = _interface(settings, model, context.notes)
+    design.notes, design.warnings = tuple(context.notes), tuple(context.warnings)
+    return design
+
+
+def _interface(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
+    if config.interface != "hls4ml":
+        return None
+    from nn2hls.emit.ports import hls4ml_interface
+
+    found = hls4ml_interface(graph)
+    names = ", ".join(found.outputs)
+    notes.append(f"Interface: the outputs are called {names}, as hls4ml numbers the layers that nn2hls sees.")
+    return found
+
+
+def load_model(model: Any, config: Config, example: Any = None) -> Graph:
+    """The network: ``model``, or the one that the config names.
+
+    Raises:
+        ConfigError: Neither is there.
+        ModelError: It cannot be read.
+    """
+    if isinstance(model, Graph):
+        return model
+    from nn2hls.frontends import load
+
+    if model is None:
+        model = config.model or config.live
+    if model is None:
+        fix = f"{config.name_a_model} Or pass the model itself: convert(model, config)."
+        raise ConfigError(config.unread or "The config names no model.", where=str(config.path or ""), fix=fix)
+    weights = config.weights if isinstance(model, str | os.PathLike) else None
+    return load(model, weights=weights, example=example, input_shape=config.input_shape)
+
+
+@dataclass(repr=False)
+class Design:
+    """A network with its types.
+
+    Args:
+        graph: The fixed graph, which is the hardware.
+        float_graph: The user's network, which is the reference.
+        config: The settings it was converted with.
+        notes: What the conversion has to say.
+        types: For each node where its types come from, that of its result first.
+        signals: Float statistics of each node, by which types were derived.
+        warnings: Those of the notes that answers suffer from.
+        interface: hls4ml's ports, where the config asks for them.
+    """
+
+    graph: Graph
+    float_graph: Graph
+    config: Config
+    notes: tuple[str, ...] = ()
+    types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
+    signals: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    warnings: tuple[str, ...] = ()
+    interface: Interface | None = field(default=None, repr=False)
+    _compiled: CompiledDesign | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        config = self.config
+        size = plural(len(self.graph.nodes), "layer")
+        return f"<Design {config.project_name}: {size}, {config.part}, {config.clock_period:g} ns, {config.backend}>"
+
+    def __str__(self) -> str:
+        return layer_table(layer_rows(self)).rstrip()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: what is prepared from the graphs stays behind, and is prepared again when it is asked for."""
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"_compiled": None}
+
+    @cached_property
+    def emulator(self) -> Emulator:
+        """The fixed graph, prepared to run."""
+        return Emulator(self.graph)
+
+    # ---- emulation -------------------------------------------------------------------------------------------------------
+
+    def predict(self, x: Data) -> Any:
+        """Bit-accurate emulation: floats in, float64 (events, *shape) out; a list for several outputs.
+
+        Events run side by side in threads, one per core, or as many as OPENBLAS_NUM_THREADS, MKL_NUM_THREADS or
+        OMP_NUM_THREADS says. Several threads may call it at once.
+
+        Warns:
+            OverflowWarning: Once, naming the layers whose values left the range of their types, and the missing bits.
+        """
+        outputs, log = self.run(x)
+        self._warn(log)
+        return _one_or_list(outputs)
+
+    def run(self, x: Data) -> tuple[list[np.ndarray], OverflowLog]:
+        """Like :meth:`predict`, without a warning: all outputs, and the overflows."""
+        values, log = self._emulate(check_inputs(self.graph, x), self.graph.outputs, raw=False)
+        return [values[name] for name in self.graph.outputs], log
+
+    def predict_raw(self, x: Data) -> Any:
+        """The same as mantissas: :class:`Raw`, or a list of them for several outputs."""
+        values, log = self._emulate(check_inputs(self.graph, x), self.graph.outputs, raw=False, mantissas=True)
+        self._warn(log)
+        return _one_or_list([Raw(values[name], self.graph[name].result_type) for name in self.graph.outputs])
+
+    def predict_float(self, x: Data) -> Any:
+        """The float reference of the same network."""
+        values = run_float(self.float_graph, check_finite(self.graph, check_inputs(self.graph, x)))
+        return _one_or_list([values[name] for name in self.float_graph.outputs])
+
+    def trace(self, x: Data) -> dict[str, np.ndarray]:
+        """The output of each of the user's layers, fixed, as float64 (events, *shape); NAME_2 .. for further calls."""
+        keys = self._trace_nodes()
+        values, log = self._emulate(check_inputs(self.graph, x), list(keys.values()), raw=False)
+        self._warn(log)
+        return {key: self.graph[name].whole(values[name]) for key, name in keys.items()}
+
+    def trace_float(self, x: Data) -> dict[str, np.ndarray]:
+        """The same of the float reference, with the same keys."""
+        keys = self._trace_nodes()
+        values = run_float(self.float_graph, check_finite(self.graph, check_inputs(self.graph, x)), keys.values())
+        return {key: values[name] for key, name in keys.items()}
+
+    def _trace_nodes(self) -> dict[str, str]:
+        shown = [n for n in self.graph if n.origin.trace_key and n.name in self.float_graph.by_name]
+        layers = {n.origin.trace_key for n in shown}
+        keys: dict[str, str] = {}
+        last: dict[str, int] = {}  # the highest suffix of each name that was taken
+        for node in shown:
+            key, n = node.origin.trace_key, last.get(node.origin.trace_key, 1)
+            if n > 1:
+                key = f"{key}_{n}"
+            while key in keys or (n > 1 and key in layers):
+                n += 1
+                key = f"{node.origin.trace_key}_{n}"
+            keys[key], last[node.origin.trace_key] = node.name, n
+        return keys
+
+    def _emulate(
+        self, inputs: list[np.ndarray], names: Iterable[str], *, raw: bool, mantissas: bool = False
+    ) -> tuple[dict[str, np.ndarray], OverflowLog]:
+        events = len(inputs[0]) if inputs else 1
+        wanted = {n: self.graph[n] for n in names}
+        kinds = {n: (_integers(node.result_type) if mantissas else np.dtype(np.float64)) for n, node in wanted.items()}
+        values = {name: np.empty((events, *node.shape), dtype=kinds[name]) for name, node in wanted.items()}
+        steps = {name: node.result_type.step for name, node in wanted.items()}
+
+        def take(name: str, start: int, part: Any) -> None:
+            if name not in values:
+                return
+            place = values[name][start : start + len(part)]
+            if mantissas:
+                place[...] = part
+            else:
+                np.multiply(part.astype(np.float64, copy=False), steps[name], out=place)
+
+        return values, self.emulator.run(inputs, take, wanted, raw=raw)
+
+    def _warn(self, log: OverflowLog) -> None:
+        found = log.overflows()
+        if found:
+            lines = "\n".join(f"  {o}" for o in found)
+            warnings.warn(f"Values left the range of their types:\n{lines}", OverflowWarning, stacklevel=3)
+
+    def compare(self, x: Data, y: Any = None, *, metric: str | Own | None = None, threshold: float | None = None) -> Comparison:
+        """Fixed against float: per output errors, SQNR, and by what it is agreement, accuracy and AUC of classes or MSE and MAE
+        of values; per layer ranges, overflows, SQNR, who loses it, and the bits that would mend it.
+
+        Args:
+            x: One array (events, *shape) per input.
+            y: Labels of the first output: class numbers, one-hot, or values; for several outputs a list, or arrays by name.
+            metric: ``accuracy``, ``agreement``, ``auc``, ``mse``, ``mae``, ``sqnr``, or a function of (labels, answers) that is
+                better when larger; without, what the output is decides: a softmax or a sigmoid answers with classes.
+            threshold: Above it an output of a single value answers yes; without, one half.
+        """
+        from nn2hls.compare.layers import compare_design
+
+        return compare_design(self, check_inputs(self.graph, x, events=True), y, metric, threshold)
+
+    # ---- size ------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def sizer(self) -> Sizer:
+        """Sizes the design at any reuse factors, on the part and clock of the config."""
+        from nn2hls.size.choices import Sizer
+        from nn2hls.targets import find_part
+
+        config, ranges = self.config, self.emulator.ranges
+        part, tool = find_part(config.part), config.backend.lower()
+        return Sizer(self.graph, ranges, part, config.clock_period, tool, config.clock_uncertainty)
+
+    def estimate(self) -> Estimate:
+        """Resources, latency and interval on the part and clock of the config."""
+        return self.sizer.estimate()
+
+    # ---- C++ -------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def options(self) -> Options:
+        """What the project needs besides the graph."""
+        from nn2hls.emit.options import Options
+        from nn2hls.emit.tool import TOOLS
+
+        config = self.config
+        uncertainty = TOOLS[config.backend].uncertainty if config.clock_uncertainty is None else 100 * config.clock_uncertainty
+        options = Options(
+            config.project_name, config.part, config.clock_period, uncertainty, config.backend, interface=self.interface
+        )
+        if config.backend == "Bambu":
+            from nn2hls.targets.bambu import bambu_device
+
+            options = replace(options, device=bambu_device(config.part, config.bambu_device).name)
+        return options
+
+    @cached_property
+    def project(self) -> Project:
+        """The generated project, with test vectors and the emulator's answers to them."""
+        from nn2hls.emit.project import emit
+
+        events = events_of(self.config, self.graph, 100)
+        answers, _ = self._emulate(list(events.inputs), self.graph.outputs, raw=True, mantissas=True)
+        vectors = {n.name: x for n, x in zip(self.graph.inputs, events.inputs, strict=True)}
+        return emit(self.graph, self.options, {**answers, **vectors}, events.predictions)
+
+    def oversize(self) -> str:
+        """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
+        return beyond_part(self.estimate()) or beyond_lines(self.project.files)
+
+    def write(self, folder: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
+        """Write the project into ``folder`` or the config's OutputDir; the folder is returned.
+
+        What nn2hls did not write stays as it is, and an interrupted write is completed by the next.
+
+        Args:
+            folder: Where; without, the config's OutputDir.
+            force: Write it however large it is.
+
+        Raises:
+            LimitError: It takes more than twice what the part has, or more than 50,000 lines of C++; nothing is written.
+
+        Warns:
+            ConversionWarning: The part does not hold it.
+        """
+        if not force and (what := self.oversize()):
+            raise LimitError(what, fix=f"{FIX} Or force it: write(force=True).")
+        if not self.estimate().fits:
+            warnings.warn(does_not_fit(self.estimate()), ConversionWarning, stacklevel=2)
+        from nn2hls.design.about import with_about
+
+        place = Path(os.path.expanduser(folder if folder is not None else self.config.output_dir))
+        return with_about(self.project, self.config, self.options, place).write(place)
+
+    def compile(self, compiler: str | None = None) -> Design:
+        """Compile the generated C++ with g++ or clang++; returns the design."""
+        from nn2hls.tools.gxx import compile_project
+
+        self._compiled = compile_project(self.project, compiler)
+        return self
+
+    def csim(self, x: Data) -> Any:
+        """The compiled C++'s answers, as :meth:`predict` gives the emulator's."""
+        raws = self.csim_raw(x)
+        values = [r.mantissas * r.type.step for r in (raws if isinstance(raws, list) else [raws])]
+        return _one_or_list(values)
+
+    def csim_raw(self, x: Data) -> Any:
+        """The same as mantissas."""
+        return _one_or_list(self._csim(mantissas_of(self.graph, x, events=False)))
+
+    def _csim(self, mantissas: Sequence[np.ndarray]) -> list[Raw]:
+        if self._compiled is None:
+            self.compile()
+        assert self._compiled is not None
+        nodes = [self.graph[o] for o in self.graph.outputs]
+        flat = [m.reshape(len(m), int(np.prod(m.shape[1:]))).astype(np.int64) for m in mantissas]
+        results = self._compiled(flat, [int(np.prod(n.shape)) for n in nodes])
+        return [Raw(r.reshape(-1, *n.shape), n.result_type) for r, n in zip(results, nodes, strict=True)]
+
+    def build(
+        self,
+        tool: str = "csim",
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        steps: Sequence[str] = (),
+        timeout: float | None = None,
+        show: Callable[[str], None] | None = None,
+    ) -> BuildReport:
+        """Write the project, run a tool on it and keep its report there, in ``reports/<tool>.json``.
+
+        Args:
+            tool: ``csim``: compile the project's own test bench here and run it. ``vitis``, ``vivado``: AMD's tools.
+                ``bambu``: Bambu, then Verilator and yosys where they are. The project is written for the tool, whatever Backend
+                the config has.
+            folder: Where; without, the config's OutputDir.
+            steps: Of ``csim``, ``synth``, ``cosim``, ``export`` and ``vsynth``, or of ``hls``, ``simulate`` and ``yosys``;
+                without, the tool's usual ones.
+            timeout: Seconds after which a program of the tool is ended.
+            show: Called with each line that the tool prints.
+
+        Raises:
+            ToolError: The tool is missing, or a step needs another one.
+            ConfigError: Bambu has not characterised the part.
+        """
+        from nn2hls.estimate.figures import with_estimate
+        from nn2hls.tools.order import Order
+        from nn2hls.tools.run import chosen_steps, tool_named
+
+        design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
+        config, project = design.config, design.project
+        core = design.core_order(test_vectors(self.graph, 1000)) if tool == "bambu" else None
+        written = design.write(folder, force=True)
+        order = Order(
+            written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show, core
+        )
+        report = with_estimate(runner.run(order), design.estimate())
+        report.save(written)
+        return report
+
+    def for_tool(self, tool: str) -> Design:
+        """The design whose project ``tool`` reads: itself, or a copy with another Backend."""
+        from nn2hls.tools.run import tool_named
+
+        backend = tool_named(tool).backend
+        if backend in (None, self.config.backend):
+            return self
+        return replace(self, config=replace(self.config, backend=backend), _compiled=None)
+
+    def core_order(self, mantissas: Sequence[np.ndarray]) -> CoreOrder:
+        """The core that Bambu is to build, with mantissas (events, *shape) of each input to try it on."""
+        from nn2hls.emit.core import core_order
+
+        answers, _ = self._emulate(list(mantissas), self.graph.outputs, raw=True, mantissas=True)
+        return core_order(self.graph, self.options, mantissas, [answers[name] for name in self.graph.outputs])
+
+    def verify(self, x: Data | None = None, tool: str = "csim", folder: str | os.PathLike[str] | None = None) -> Verdict:
+        """Compare the emulator with another witness on every mantissa.
+
+        Args:
+            x: Data; without, InputData of the config, and without that 1,000 vectors: corners of the input types and seeded
+                uniform ones over their whole range.
+            tool: ``csim``: the compiled C++. ``bambu``: the RTL that ``build`` has made, under Verilator, events back to back.
+            folder: For ``bambu``: the built project; without, the config's OutputDir.
+
+        Raises:
+            ToolError: The tool is missing, or the folder holds no RTL of this design.
+        """
+        if tool not in ("csim", "bambu"):
+            raise ToolError(f"There is no witness '{tool}'.", fix="Use 'csim', the compiled C++, or 'bambu', the RTL.")
+        events = events_of(self.config, self.graph, 1000) if x is None else Events(mantissas_of(self.graph, x))
+        inputs = list(events.inputs)
+        if tool == "bambu":
+            return self._verify_rtl(inputs, folder)
+        emulated, log = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
+        compiled = self._csim(inputs)
+        wrong = {
+            name: int(np.count_nonzero(emulated[name] != raw.mantissas))
+            for name, raw in zip(self.graph.outputs, compiled, strict=True)
+        }
+        values = sum(raw.mantissas.size for raw in compiled)
+        floats = [raw.mantissas * raw.type.step for raw in compiled]
+        away = differences(self.graph.outputs, floats, events.predictions)
+        return Verdict(tool, len(inputs[0]), values, wrong, tuple(str(o) for o in log.overflows()), predictions=away)
+
+    def _verify_rtl(self, mantissas: Sequence[np.ndarray], folder: str | os.PathLike[str] | None) -> Verdict:
+        from nn2hls.tools.bambu import verify_core
+
+        design = self.for_tool("bambu")
+        order = design.core_order(mantissas)
+        found = verify_core(Path(folder or self.config.output_dir), design.project, order)
+        values = sum(a.size for a in order.answers)
+        return Verdict("bambu", found.check.events, values, found.mismatches, (), found.check.latency, found.check.interval)
+
+    def layer(self, name: str) -> Node:
+        """The node of this name in the fixed graph."""
+        return self.graph[name]
+
+
+def _integers(kind: FixedType) -> np.dtype[Any]:
+    return np.dtype(np.int64 if max(kind.max_mantissa, -kind.min_mantissa) <= INT64_EXACT else object)
+
+
+def _one_or_list(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values

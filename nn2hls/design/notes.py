@@ -1,0 +1,47 @@
+"""What a conversion has to say about the config it was given."""
+
+from __future__ import annotations
+
+from nn2hls.config.config import Config
+
+
+def config_notes(config: Config) -> list[str]:
+    """Notes on what the config means, and on what its tool makes no use of."""
+    return [*_auto_notes(config), *_part_notes(config)]
+
+
+def _auto_notes(config: Config) -> list[str]:
+    """What ``auto`` of results means in a file that hls4ml wrote."""
+    default = config.model_level.precision.get("result")
+    layers = (*config.layer_types.values(), *config.layer_names.values())
+    results = [level.precision["result"].value for level in layers if "result" in level.precision]
+    if default is None or not default.default or None not in results:
+        return []
+    return [
+        "Model: Precision: default: `auto` of inputs and weights means it, as in hls4ml. Results with `auto` keep TargetSQNR "
+        "within MaxWidth, where hls4ml takes as many bits as could be needed; raise these two under Model to have as many."
+    ]
+
+
+def _part_notes(config: Config) -> list[str]:
+    from nn2hls.targets import find_part
+
+    if config.backend == "Bambu":
+        return _bambu_notes(config)
+    if config.part.lower() != find_part(config.part).name:
+        return []
+    return [f"Part: {config.part} names no package; Vivado and Vitis want the whole name, like xcvu13p-flga2577-2-e."]
+
+
+def _bambu_notes(config: Config) -> list[str]:
+    """What Bambu, or the estimate for it, makes no use of."""
+    from nn2hls.targets.bambu import is_device_of, named_device
+
+    notes = []
+    if config.clock_uncertainty is not None:
+        notes.append("ClockUncertainty: Bambu has none; its delays hold what it keeps. Lower ClockPeriod for a reserve.")
+    if config.bambu_device and not is_device_of(named_device(config.bambu_device), config.part):
+        notes.append(f"BambuDevice: Bambu builds for {config.bambu_device}; the estimate stays that of {config.part}.")
+    if config.interface == "hls4ml":
+        notes.append("Interface: the core that Bambu builds has a port per element in either case.")
+    return notes

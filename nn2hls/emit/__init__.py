@@ -1,0 +1,1 @@
+"""Graph to project: C++, test bench, scripts."""

@@ -1,0 +1,290 @@
+"""Graph -> Project: the C++ of every layer, the top function, the test bench and the Tcl."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nn2hls.emit.core import bambu_arguments, core_tensors
+from nn2hls.emit.data import bench_files, heads
+from nn2hls.emit.layer import Layer, Value, layer
+from nn2hls.emit.names import RESULT, TYPE, identifiers
+from nn2hls.emit.options import Options, is_dataflow, output_ports
+from nn2hls.emit.room import MAX_WIDTH, check_room, check_size, room
+from nn2hls.emit.tool import TOOLS, lines
+from nn2hls.errors import LimitError
+from nn2hls.graph.analysis import graph_ranges
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.hardware.code import Pragma
+from nn2hls.ops import Input, Reshape
+from nn2hls.tools.folder import MANIFEST, Manifest, Project, data_folder, render
+
+MAX_PORT_WIDTH = 63  # bits of a port's mantissa, which test data holds as C++ long long
+
+
+MAX_ARRAY = 4096  # elements that the tools partition completely
+
+
+_FILES = {
+    "firmware/defines.h": "defines.h",
+    "firmware/{name}.h": "project.h",
+    "firmware/{name}.cpp": "project.cpp",
+    "{name}_test.cpp": "test.cpp",
+}
+
+
+_VENDOR_FILES = {
+    "{name}_bridge.cpp": "bridge.cpp",
+    "build_prj.tcl": "build_prj.tcl",
+    "vivado_synth.tcl": "vivado_synth.tcl",
+    "vivado_clock.xdc": "vivado_clock.xdc",
+}
+
+
+_BAMBU_FILES = {
+    "{name}_bridge.cpp": "bridge_core.cpp",
+    "firmware/{name}_core.cpp": "core.cpp",
+    "build_bambu.sh": "build_bambu.sh",
+}
+
+
+_BAMBU_TYPES = ("ap_fixed.h", "ap_int.h", "ap_narrow.h")  # ours: its own cast wrongly into unsigned types
+
+
+def emit(
+    graph: Graph,
+    options: Options,
+    vectors: Mapping[str, np.ndarray] | None = None,
+    predictions: Iterable[np.ndarray] = (),
+) -> Project:
+    """The project of a fixed graph.
+
+    Args:
+        graph: A fixed graph.
+        options: Names, part and clock.
+        vectors: Mantissas for the test bench, one array (events, *shape) per input and output name; none without.
+        predictions: What the model itself answers to them, one float array (events, *shape) per output, or none.
+
+    Raises:
+        LimitError: A layer exceeds what HLS tools take; the message names it and a setting that works.
+    """
+    emitter = _Emitter(graph, options)
+    project = emitter.project()
+    return replace(project, files={**project.files, **bench_files(emitter.graph, vectors or {}, predictions)})
+
+
+class _Emitter:
+    def __init__(self, graph: Graph, options: Options) -> None:
+        graph = graph.needed()
+        self.graph, self.options = graph, options
+        self.tool = TOOLS[options.backend]
+        self.interface = options.interface
+        self.ids = identifiers(graph, [options.name, *(self.interface.names if self.interface else ())])
+        self.ranges = graph_ranges(graph)
+        self.dataflow = is_dataflow(graph)
+        self.values = self._values()
+        ports = self.interface.outputs if self.interface else output_ports(graph)
+        self.ports = {port: self.values[o] for port, o in zip(ports, graph.outputs, strict=True)}
+        if self.interface:
+            self.interface.check(graph.inputs)
+        self.widest = max((n.result_type.width + 1 for n in graph), default=1)  # bits of the widest signed integer
+        self.layers = [self._layer(n) for n in graph if self._computes(n)]
+        if self.tool.own_adders:
+            check_size((x.text for x in self.layers), [(n.op.products(), getattr(n.op, "reuse", 1)) for n in graph])
+
+    def _values(self) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        for node in self.graph:
+            _check_limits(self.graph, node)
+            ident = self.ids[node.name]
+            if self._computes(node):
+                values[node.name] = Value(node, f"{ident}{RESULT}", f"{ident}{TYPE}")
+            elif isinstance(node.op, Input):
+                values[node.name] = Value(node, ident, f"{ident}{TYPE}")
+            else:  # a reshape is the same flat array
+                values[node.name] = values[node.inputs[0]]
+        return values
+
+    def _computes(self, node: Node) -> bool:
+        if isinstance(node.op, Input):
+            return False
+        return not (isinstance(node.op, Reshape) and node.type == self.graph.operands(node)[0].type)
+
+    def _layer(self, node: Node) -> Layer:
+        try:
+            operands = [self.ranges[i] for i in node.inputs]
+            call = node.op.call_adders if self.tool.own_adders else node.op.call
+            code = call(operands, node.result_type)
+            kinds = [n.result_type for n in self.graph.operands(node)]
+            if self.options.backend == "Bambu":
+                check_room(code, kinds, node.result_type)
+            self.widest = max(self.widest, room(code, kinds, node.result_type))
+        except LimitError as error:
+            raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
+        read = tuple(self.values[i] for i in node.inputs)
+        return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=self.dataflow)
+
+    def project(self) -> Project:
+        name = self.options.name
+        context: dict[str, Any] = {
+            "name": name,
+            "options": self.options,
+            "tool": self.tool,
+            "layers": self.layers,
+            "values": [v for n, v in self.values.items() if v.node.name == n],
+            "inputs": [self.values[n.name] for n in self.graph.inputs],
+            "outputs": self.ports,
+            "signature": self.signature(),
+            "helpers": lines(list(self._helpers()), 0, self.tool),
+            "top": lines(list(self._top()), 0, self.tool),
+            "dataflow": self.dataflow,
+            "native": self.widest <= MAX_WIDTH,
+            "heads": heads(self.graph),
+            "aliases": self._aliases(),
+            "bambu": " ".join(bambu_arguments(self.options)),
+            "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
+            "core_outputs": core_tensors(self.ports.values(), "y"),
+        }
+        files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in self.layers}
+        bambu = self.options.backend == "Bambu"
+        for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
+            files[path.format(name=name)] = render(template, **context)
+        for header in self._library():
+            files[f"firmware/nn2hls/{header}"] = (data_folder("firmware_lib") / "nn2hls" / header).read_text(encoding="utf-8")
+        if bambu:
+            types = data_folder("firmware_lib") / "ap_types"
+            files |= {f"firmware/ap_types/{h}": (types / h).read_text(encoding="utf-8") for h in _BAMBU_TYPES}
+        options = self.options
+        layers = {x.id: x.node.name for x in self.layers}
+        manifest = Manifest(name, options.backend, options.part, options.clock_period, layers)
+        return Project(name, files, {MANIFEST: manifest.text()})
+
+    def _readers(self) -> Counter[str]:
+        """How often each array is read, by layers and by output ports."""
+        read = [v.array for x in self.layers for v in x.operands] + [v.array for v in self.ports.values()]
+        return Counter(read)
+
+    def _copied(self) -> list[tuple[Value, int]]:
+        """Arrays with several readers, which dataflow does not allow, and how many copies they need."""
+        if not self.dataflow:
+            return []
+        readers = self._readers()
+        values = {v.array: v for v in self.values.values()}
+        return [(v, readers[a]) for a, v in values.items() if readers[a] > 1]
+
+    def _helpers(self) -> Iterator[str | Pragma]:
+        """Functions that copy an array for each of its readers, and that write a port."""
+        for value, count in self._copied():
+            targets = [f"y{k}" for k in range(count)]
+            yield from _loop(f"copy_{value.array}", value, targets)
+        for port, value in self.ports.items():
+            yield from _loop(f"write_{port}", value, ["y"])
+
+    def _aliases(self) -> dict[str, str]:
+        """hls4ml's names of the ports' types, and ours."""
+        if not self.interface:
+            return {}
+        inputs = [self.values[n.name].type for n in self.graph.inputs]
+        outputs = [v.type for v in self.ports.values()]
+        results = {"result_t": outputs[0]} if len(outputs) == 1 else {}
+        return dict(zip(self.interface.input_types, inputs, strict=True)) | results
+
+    def signature(self) -> str:
+        """The top function's declaration."""
+        parameters = [f"const {v.type} {v.array}[{v.size}]" for v in (self.values[n.name] for n in self.graph.inputs)]
+        parameters += [f"{v.type} {port}[{v.size}]" for port, v in self.ports.items()]
+        return f"void {self.options.name}({', '.join(parameters)})"
+
+    def _top(self) -> Iterator[str | Pragma]:
+        """The top function: every layer in order; what has several readers is copied as soon as it is there."""
+        copied = {value.array: (value, count) for value, count in self._copied()}
+        taken: Counter[str] = Counter()
+
+        def read(value: Value) -> str:
+            taken[value.array] += 1
+            return f"copy{taken[value.array]}_{value.array}" if value.array in copied else value.array
+
+        inputs = [self.values[n.name] for n in self.graph.inputs]
+        names = [v.array for v in inputs] + list(self.ports)
+        yield f"{self.signature()} {{"
+        yield from (Pragma("reshape" if self.interface else "partition", v.array) for v in inputs)
+        yield from (Pragma("partition", port) for port in self.ports)
+        yield from (Pragma("port", n) for n in names)
+        yield Pragma("dataflow") if self.dataflow else Pragma("pipeline", "1")
+        readers = self._readers()
+        for value in inputs:
+            if not readers[value.array]:
+                yield f"(void){value.array};  // no output depends on it"
+            yield from _copy(copied.get(value.array))
+        for x in self.layers:
+            yield from _declare(x.result, x.result.array)
+            yield f"{x.id}({', '.join([*map(read, x.operands), x.result.array])});"
+            yield from _copy(copied.get(x.result.array))
+        for port, value in self.ports.items():
+            yield f"write_{port}({read(value)}, {port});"
+        yield "}"
+
+    def _library(self) -> list[str]:
+        """Headers of firmware_lib that the layers include, and those that they include."""
+        folder = data_folder("firmware_lib") / "nn2hls"
+        wanted, found = (
+            [
+                "cast.h",
+                "common.h",
+                *(["adders.h"] if self.tool.own_adders else []),
+                *(h for x in self.layers for h in x.headers),
+            ],
+            set(),
+        )
+        while wanted:
+            header = wanted.pop()
+            if header not in found:
+                found.add(header)
+                text = (folder / header).read_text(encoding="utf-8")
+                wanted += [h for h in re.findall(r'^#include "([\w.]+)"', text, re.M) if (folder / h).is_file()]
+        return sorted(found)
+
+
+def _declare(value: Value, array: str) -> Iterator[str | Pragma]:
+    yield f"{value.type} {array}[{value.size}];"
+    yield Pragma("partition", array)
+
+
+def _copy(copied: tuple[Value, int] | None) -> Iterator[str | Pragma]:
+    if copied is not None:
+        value, count = copied
+        names = [f"copy{k}_{value.array}" for k in range(1, count + 1)]
+        for name in names:
+            yield from _declare(value, name)
+        yield f"copy_{value.array}({', '.join([value.array, *names])});"
+
+
+def _loop(function: str, value: Value, targets: list[str]) -> Iterator[str | Pragma]:
+    parameters = [f"const {value.type} x[{value.size}]", *(f"{value.type} {t}[{value.size}]" for t in targets)]
+    yield f"static void {function}({', '.join(parameters)}) {{"
+    yield "NN2HLS_UNROLL"
+    yield f"for (int i = 0; i < {value.size}; i++) {{"
+    yield Pragma("unroll")
+    yield from (f"{t}[i] = x[i];" for t in targets)
+    yield from ("}", "}", "")
+
+
+def _check_limits(graph: Graph, node: Node) -> None:
+    if (isinstance(node.op, Input) or node.name in graph.outputs) and node.result_type.width > MAX_PORT_WIDTH:
+        raise LimitError(
+            f"Its type {node.result_type} is wider than {MAX_PORT_WIDTH} bits, the widest port.",
+            where=node.name,
+            fix="Give it a narrower result type.",
+        )
+    size = int(np.prod(node.shape))
+    if size > MAX_ARRAY:
+        raise LimitError(
+            f"Its {size:,} values are more than the {MAX_ARRAY:,} that HLS tools keep in registers with io_parallel.",
+            where=node.name,
+            fix="Make the layer smaller; io_stream, which takes such layers, is not offered yet.",
+        )

@@ -1,0 +1,1 @@
+"""The fixed graph on integers, bit for bit as the hardware computes it."""

@@ -1,0 +1,1 @@
+"""How large and how fast a design will be, without a vendor tool."""

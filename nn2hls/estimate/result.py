@@ -1,0 +1,174 @@
+"""An estimate: figures of every layer and in total, and how far such figures were from real reports."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nn2hls.targets import Part
+
+RESOURCES = ("dsp", "lut", "ff", "bram", "uram")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Resources; BRAM in units of 18 Kbit."""
+
+    dsp: int = 0
+    lut: int = 0
+    ff: int = 0
+    bram: int = 0
+    uram: int = 0
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(*(getattr(self, r) + getattr(other, r) for r in RESOURCES))
+
+    def to_dict(self) -> dict[str, int]:
+        """Resource -> amount."""
+        return {r: getattr(self, r) for r in RESOURCES}
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """One layer.
+
+    Args:
+        name: The layer.
+        report: As an HLS report would count it.
+        synthesised: After logic synthesis.
+        latency_cycles: Clock edges between its last operand and its result.
+        ii: Clocks between two inputs.
+        products: Non-zero products.
+    """
+
+    name: str
+    report: Figures
+    synthesised: Figures
+    latency_cycles: int
+    ii: int
+    products: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        own = {"name": self.name, **self.report.to_dict(), "latency_cycles": self.latency_cycles, "ii": self.ii}
+        return {**own, "products": self.products, "synthesised": self.synthesised.to_dict()}
+
+
+@dataclass(frozen=True, repr=False)
+class Estimate:
+    """A design on a part at a clock.
+
+    Args:
+        part, clock_ns, tool: What it was estimated for.
+        layers: Every layer, in order.
+        report: Totals as an HLS report counts them.
+        synthesised: Totals after logic synthesis.
+        latency_cycles, ii: From input to output, and between two inputs, in clocks.
+    """
+
+    part: Part
+    clock_ns: float
+    tool: str
+    layers: tuple[LayerEstimate, ...]
+    report: Figures
+    synthesised: Figures
+    latency_cycles: int
+    ii: int
+
+    def __repr__(self) -> str:
+        needs = ", ".join(f"{r.upper()} {n:,}" for r, n in self.report.to_dict().items() if n)
+        speed = f"latency {self.latency_cycles}, II {self.ii}"
+        return f"<Estimate {self.part.name}, {self.clock_ns:g} ns, {self.tool}: {needs or 'wires alone'}; {speed}>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    @property
+    def fits(self) -> bool:
+        """Whether the part holds the design after logic synthesis."""
+        return all(share <= 1 for share in self.utilisation.values())
+
+    @property
+    def dsp(self) -> int:
+        """DSP slices."""
+        return self.report.dsp
+
+    @property
+    def lut(self) -> int:
+        """LUTs in the HLS report."""
+        return self.report.lut
+
+    @property
+    def ff(self) -> int:
+        """Flip-flops in the HLS report."""
+        return self.report.ff
+
+    @property
+    def bram(self) -> int:
+        """Block RAMs of 18 Kbit."""
+        return self.report.bram
+
+    @property
+    def uram(self) -> int:
+        """UltraRAMs: none, because they cannot hold constants."""
+        return self.report.uram
+
+    @property
+    def latency_ns(self) -> float:
+        """Latency in nanoseconds."""
+        return self.latency_cycles * self.clock_ns
+
+    @property
+    def utilisation(self) -> dict[str, float]:
+        """Share of the part that the design takes after logic synthesis; what it has none of: 0 or infinite."""
+        have, need = self.part.available, self.synthesised.to_dict()
+        return {r: need[r] / have[r] if have[r] else (float("inf") if need[r] else 0.0) for r in RESOURCES}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "part": self.part.name,
+            "family": self.part.family.name,
+            "speed_grade": self.part.grade,
+            "clock_ns": self.clock_ns,
+            "tool": self.tool,
+            **self.report.to_dict(),
+            "latency_cycles": self.latency_cycles,
+            "latency_ns": self.latency_ns,
+            "ii": self.ii,
+            "utilisation": self.utilisation,
+            "fits": self.fits,
+            "synthesised": self.synthesised.to_dict(),
+            "accuracy": accuracy(self),
+            "layers": [layer.to_dict() for layer in self.layers],
+        }
+
+    def text(self, plan: str = "") -> str:
+        """What ``nn2hls estimate`` prints; ``plan``: the command that picks reuse factors, for a design that does not fit."""
+        from nn2hls.estimate.fit import does_not_fit
+        from nn2hls.estimate.text import table
+
+        return table(self) + ("" if self.fits else f"\n\n{does_not_fit(self, plan)}")
+
+
+@functools.cache
+def bands() -> dict[str, Any]:
+    """``targets/accuracy.yml``: what validation found."""
+    text = (Path(__file__).parents[1] / "targets" / "accuracy.yml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
+
+
+def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
+    """Column -> resource -> how far such figures were from real reports; ``not validated`` where nothing is known."""
+    style = "parallel" if result.dsp else "multiplier_free"
+    if any(layer.ii > 1 for layer in result.layers):
+        style = "reused"
+    if result.tool == "bambu":
+        style = "bambu_reused" if style == "reused" else "bambu_parallel"
+    known = bands()["error"][style]
+    rows = (*RESOURCES, "latency")
+    return {column: {r: known[column].get(r, "not validated") for r in rows} for column in ("report", "synthesised")}

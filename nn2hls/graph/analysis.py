@@ -1,0 +1,41 @@
+"""What holds for every input: exact ranges of all values of a fixed graph, and which values anybody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nn2hls.arith.ranges import Range
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Constant, Input
+
+
+def graph_ranges(graph: Graph) -> Mapping[str, Range]:
+    """Sound bounds of each node's result, one pair per element of its shape."""
+    ranges: dict[str, Range] = {}
+    for node in graph:
+        ranges[node.name] = node_range(node, [ranges[i] for i in node.inputs])
+    return ranges
+
+
+def node_range(node: Node, xs: list[Range]) -> Range:
+    """Sound bounds of one node's result from those of its operands."""
+    kind = node.result_type
+    if isinstance(node.op, Input):
+        return Range.of_type(kind).broadcast(node.shape)
+    if isinstance(node.op, Constant):
+        return Range.of_mantissas(node.op.value.array, kind.fraction)
+    return node.op.exact(xs).cast(kind).broadcast(node.shape)
+
+
+def demanded(graph: Graph) -> dict[str, np.ndarray]:
+    """For each node which elements of its result some output depends on: boolean arrays of its shape."""
+    needed = {n.name: np.zeros(n.shape, dtype=bool) for n in graph}
+    for name in graph.outputs:
+        needed[name][...] = True
+    for node in reversed(graph.nodes):
+        shapes = [graph[i].shape for i in node.inputs]
+        for name, demand in zip(node.inputs, node.op.demand(needed[node.name], shapes), strict=True):
+            needed[name] |= demand
+    return needed

@@ -1,0 +1,186 @@
+"""What an op is: one frozen dataclass with all its facets side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range
+from nn2hls.errors import ModelError
+from nn2hls.graph.const import Const, Shape
+from nn2hls.hardware.code import Call, Code
+from nn2hls.hardware.schedule import Schedule
+
+# Sees the values before a cast inside an op: (what, values, fraction bits of the values, type they are cast to).
+Watch = Callable[[str, Any, int, FixedType], None]
+
+
+# Called with the operands (arrays with a leading batch axis) and a Watch; returns the exact result. All are mantissas, in
+# float32, float64, int64 or Wide.
+Kernel = Callable[..., Any]
+
+
+OpT = TypeVar("OpT", bound="Op")
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What ``resolve`` may use to derive types that the user left open.
+
+    Args:
+        given: Types the user named for this layer, by the word in the config: ``weight``, ``bias``, ``accum``, ``table``,
+            ``exp_table``, ``inv_table``, ``param`` ... An op takes the words it knows from ``used`` to report the rest.
+        table_size: Entries of each table, when the user named it.
+        max_width: No derived type is wider.
+        noise: The root mean square error, in the result's own units, that rounding the op's constants and tables may cause.
+        operand_rms: Root mean square of each operand's elements.
+        result: The result type when the user named it.
+        reuse, strategy: See Dense.
+    """
+
+    given: Mapping[str, FixedType] = field(default_factory=dict)
+    table_size: int | None = None
+    max_width: int = 24
+    noise: float = 2.0**-12
+    operand_rms: tuple[float, ...] = ()
+    result: FixedType | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """Base of all ops. A subclass's docstring is its equation, with the order of sums and the places of casts.
+
+    FixedType fields are None until ``resolve`` fills them; Const fields hold float64 values before and mantissas after.
+    """
+
+    arity: ClassVar[int | None] = 1  # number of operands; None: any number from one
+    overwrites: ClassVar[bool] = False  # its kernel takes a third argument, the array for the result, which may be its operand
+    pointwise: ClassVar[bool] = False  # each element of the result depends on the operands' elements at its place alone
+    moves: ClassVar[bool] = False  # each element of the result is an element of an operand, whatever the values are
+    unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
+    per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
+
+    def infer(self, shapes: Sequence[Shape], where: str) -> Shape:
+        """The result's shape from the operands' shapes, both without batch axis.
+
+        Raises:
+            ModelError: The op does not accept such operands; ``where`` names the layer.
+        """
+        if self.arity is not None and len(shapes) != self.arity:
+            raise ModelError(f"{type(self).__name__} takes {self.arity} operands, not {len(shapes)}.", where=where)
+        if not shapes and self.arity is None:
+            raise ModelError(f"{type(self).__name__} takes at least one operand.", where=where)
+        for name, number in self._numbers():
+            if np.isnan(number) or (np.isinf(number) and name not in self.unlimited):
+                raise ModelError(f"Its {name} is {number}, and has to be a finite number.", where=where)
+        return self.shape(shapes, where)
+
+    def _numbers(self) -> Iterator[tuple[str, float]]:
+        """Name and value of the float fields, and of a value of each Const of floats that is not finite, if it has one."""
+        for field_ in dataclasses.fields(self):
+            value = getattr(self, field_.name)
+            if isinstance(value, float):
+                yield field_.name, value
+            elif isinstance(value, Const) and value.array.dtype.kind == "f" and not np.isfinite(value.array).all():
+                yield field_.name, float(value.array[~np.isfinite(value.array)][0])
+
+    def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
+        """Like :meth:`infer`, after the number of operands was checked; the default keeps the shape."""
+        return shapes[0]
+
+    def evaluate_float(self, *xs: Any) -> Any:
+        """The reference: float64 arrays with a leading batch axis in, one out."""
+        raise NotImplementedError
+
+    def measured(self) -> Op:
+        """An op whose float values say how large those of this one usually are; the op itself where all operands are usual."""
+        return self
+
+    def resolve(self, xs: Sequence[Range], hints: Hints) -> Op:
+        """The op with every FixedType field set and every Const as mantissas; the default has none of either."""
+        return self
+
+    def exact(self, xs: Sequence[Range]) -> Range:
+        """Sound bounds of the exact result, before the one cast to the result type; its ``fraction`` is the exact result's."""
+        raise NotImplementedError
+
+    def kernel(self, xs: Sequence[Range]) -> Kernel:
+        """The integer semantics, prepared once for operands within ``xs``: the emulator.
+
+        The kernel returns mantissas with ``exact(xs).fraction`` fraction bits. It must not change its operands.
+        """
+        raise NotImplementedError
+
+    def rounding_kernel(self, xs: Sequence[Range], result: FixedType) -> Kernel | None:
+        """A kernel of results that are rounded to ``result``'s fraction bits by its mode, not yet brought into its range.
+
+        None, the default: :meth:`kernel` and the cast do as well.
+        """
+        return None
+
+    def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
+        """Which elements of each operand, of ``shapes``, the elements ``needed`` of the result depend on; boolean arrays."""
+        if not self.pointwise:
+            return [np.full(s, bool(needed.any())) for s in shapes]
+        return [_unbroadcast(needed, s) for s in shapes]
+
+    def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
+        """Where the operands' channels, the elements of their last axis, stand in the result.
+
+        Returns:
+            For each operand an array (positions, channels) of channels of the result, or None when all of its channels are read
+            for any channel of the result. None in place of the list: the op takes and gives all channels, always.
+        """
+        if not self.pointwise:
+            return None
+        full = np.broadcast_shapes(*shapes)
+        return [np.arange(full[-1])[None] if s and s[-1] == full[-1] else None for s in shapes]
+
+    def take(self, kept: np.ndarray) -> Op:
+        """The op for operands of which only the channels remain that end in the channels ``kept`` of the result."""
+        constants = {name: getattr(self, name).array for name in self.per_channel}
+        return self.replace(**{k: Const(a[..., kept]) for k, a in constants.items() if a.ndim and a.shape[-1] > 1})
+
+    def products(self, *, zeros: bool = False) -> int:
+        """Non-zero products that a reuse factor shares out among multipliers, with ``zeros`` all of them; 0 without any.
+
+        An op that answers more has a field ``reuse``.
+        """
+        return 0
+
+    def idle(self) -> tuple[int, int]:
+        """Outputs that need no product, and inputs that none reads, of an op with :meth:`products`."""
+        return 0, 0
+
+    def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        """What the user should know of the resolved op for operands within ``xs``: its errors, targets that it misses."""
+        return []
+
+    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
+        """Hardware of the layer, the cast to ``result`` included."""
+        raise NotImplementedError
+
+    def call(self, xs: Sequence[Range], result: FixedType) -> Call | Code:
+        """The generated C++ of the layer, the cast to ``result`` included."""
+        raise NotImplementedError
+
+    def call_adders(self, xs: Sequence[Range], result: FixedType) -> Call | Code:
+        """The same for a tool that builds additions as they are written and products with constants digit by digit (Bambu)."""
+        return self.call(xs, result)
+
+    def replace(self: OpT, **changes: Any) -> OpT:
+        """A copy with other fields."""
+        return dataclasses.replace(self, **changes)
+
+
+def _unbroadcast(needed: np.ndarray, shape: Shape) -> np.ndarray:
+    extra = needed.ndim - len(shape)
+    kept = np.asarray(np.any(needed, axis=tuple(range(extra))))
+    stretched = tuple(k for k, n in enumerate(shape) if n == 1)
+    return np.broadcast_to(np.any(kept, axis=stretched, keepdims=True), shape)

@@ -1,0 +1,1 @@
+"""What hardware is made of, before any tool: code, constants, operators and their schedule."""

@@ -1,0 +1,84 @@
+"""Exact bounds of the product of a range with a constant matrix, in BLAS where that is proved exact; remembered per matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from nn2hls.arith.ranges import Range, ints
+from nn2hls.graph.const import Const
+
+_MANTISSA = 53  # bits of float64
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of x @ weight, as mantissas of the product's fraction; object arrays with one value per output and position.
+
+    Args:
+        lo, hi: The whole sum.
+        least, most: The sum of any of the products, none included.
+        size: The sum of their magnitudes.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+    size: np.ndarray
+
+
+def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember the answers for a constant and a range as long as both live; neither ever changes."""
+    memory: WeakKeyDictionary[Const, WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
+
+    @wraps(function)
+    def remembered(weight: Const, *more: Any) -> Any:
+        of_weight = memory.setdefault(weight, WeakKeyDictionary())
+        key = more[0] if more else remembered
+        if key not in of_weight:
+            of_weight[key] = function(weight, *more)
+        return of_weight[key]
+
+    return remembered
+
+
+@_remembered
+def product_bounds(weight: Const, x: Range) -> Bounds:
+    """Bounds of x @ weight for a matrix of mantissas (n_in, n_out)."""
+    n_in = weight.shape[0]
+    lo, hi = (np.broadcast_to(a, (*np.shape(a)[:-1], n_in)) for a in (x.lo, x.hi))
+    rows = np.stack(np.broadcast_arrays(lo, hi, np.minimum(lo, 0), np.maximum(hi, 0)))
+    flat = rows.reshape(-1, n_in)
+    up, down = (
+        _matmul(flat, part).reshape(*rows.shape[:-1], weight.shape[1])
+        for part in (np.maximum(weight.array, 0), np.minimum(weight.array, 0))
+    )
+    size = np.maximum(np.abs(lo), np.abs(hi))
+    total = _matmul(size.reshape(-1, n_in), np.abs(weight.array)).reshape(*size.shape[:-1], weight.shape[1])
+    return Bounds(up[0] + down[1], up[1] + down[0], up[2] + down[3], up[3] + down[2], total)
+
+
+@_remembered
+def column_counts(weight: Const) -> np.ndarray:
+    """Non-zero weights of each output."""
+    return np.asarray(np.count_nonzero(weight.array, axis=0))
+
+
+def _matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Exact a @ b of integers as an object array: limbs of ``a`` as narrow as float64 BLAS needs, else Python integers."""
+    top = int(np.abs(b).max(initial=0))
+    limb = _MANTISSA - top.bit_length() - b.shape[0].bit_length()
+    if limb < 1 or b.dtype == object:
+        return ints(np.dot(ints(a), ints(b)))
+    matrix, total, shift = b.astype(np.float64), ints(np.zeros((a.shape[0], b.shape[1]))), 0
+    while a.size and max(abs(int(a.min())), abs(int(a.max()))) >> limb:
+        low = (a & ((1 << limb) - 1)).astype(np.float64)
+        total = total + (ints(low @ matrix) << shift)
+        a, shift = a >> limb, shift + limb
+    return ints(total + (ints(a.astype(np.float64) @ matrix) << shift))

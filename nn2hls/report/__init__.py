@@ -1,0 +1,1 @@
+"""What every tool made of a project, side by side with the estimate."""

@@ -1,0 +1,1 @@
+"""Precision and reuse against accuracy and resources, point by point."""

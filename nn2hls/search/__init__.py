@@ -1,0 +1,1 @@
+"""Types and reuse factors of every layer for accuracy, size and latency."""

@@ -1,0 +1,221 @@
+"""What each layer can be: its reuse factors, with the interval, latency and resources that each one gives.
+
+Every figure comes from the op's own schedule and from the part's costs, as those of ``nn2hls estimate`` do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nn2hls.arith.ranges import Range
+from nn2hls.errors import LimitError
+from nn2hls.estimate.estimate import estimate
+from nn2hls.estimate.result import Estimate, LayerEstimate
+from nn2hls.estimate.timing import UNCERTAINTY, budget, place
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.hardware.schedule import Kind, Schedule
+from nn2hls.ops import Constant, Input
+from nn2hls.targets import Part
+from nn2hls.text import table
+
+MEASURES = ("ii", "latency", "dsp", "lut", "ff", "bram")
+PER_OCTAVE = 4  # reuse factors tried between one and its double
+
+
+@dataclass(frozen=True, repr=False)
+class Choice:
+    """One layer at one reuse factor.
+
+    Args:
+        reuse: The reuse factor.
+        layer: Its figures, as if it stood alone behind a register.
+        latency: Clock edges until its result stands in a register: in a chain it adds no more than these.
+        multipliers: Products that exist at the same time, DSP or not.
+        rom_bits: Bits of its weight memories.
+    """
+
+    reuse: int
+    layer: LayerEstimate
+    latency: int
+    multipliers: int
+    rom_bits: int
+
+    def __repr__(self) -> str:
+        return f"Choice(reuse={self.reuse}, {', '.join(f'{m}={v}' for m, v in self.measures().items())})"
+
+    @property
+    def ii(self) -> int:
+        """Clocks between two inputs."""
+        return self.layer.ii
+
+    def measures(self) -> dict[str, int]:
+        """What limits are set on: MEASURES -> amount, resources after logic synthesis."""
+        return {"ii": self.ii, "latency": self.latency, **{r: getattr(self.layer.synthesised, r) for r in MEASURES[2:]}}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        own = {"reuse": self.reuse, "multipliers": self.multipliers, "rom_bits": self.rom_bits}
+        return {
+            **own,
+            "latency_cycles": self.layer.latency_cycles,
+            **{k: v for k, v in self.measures().items() if k != "latency"},
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class LayerChoices:
+    """One layer with its choices, fastest first.
+
+    Args:
+        name: The layer.
+        reuse: What the config says.
+        products, weights: Non-zero products of one position, and of the full matrix.
+        choices: Those that no other one beats in everything, and those asked for by name.
+        refused: Reuse factors asked for that cannot be built, and why.
+    """
+
+    name: str
+    reuse: int
+    products: int
+    weights: int
+    choices: tuple[Choice, ...]
+    refused: Mapping[int, str]
+
+    def __repr__(self) -> str:
+        return f"LayerChoices({self.name!r}, reuse {', '.join(str(c.reuse) for c in self.choices)})"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        own = {"name": self.name, "reuse": self.reuse, "products": self.products, "weights": self.weights}
+        refused = [{"reuse": r, "why": why} for r, why in self.refused.items()]
+        return {**own, "choices": [c.to_dict() for c in self.choices], "refused": refused}
+
+    def text(self) -> str:
+        """For people."""
+        head = ["reuse", "II", "latency", "multipliers", "DSP", "LUT", "FF", "BRAM", "ROM bits", ""]
+        rows = []
+        for c in self.choices:
+            m = c.measures()
+            figures = [c.reuse, c.ii, c.layer.latency_cycles, c.multipliers, *(m[r] for r in MEASURES[2:]), c.rom_bits]
+            rows.append([*(f"{f:,}" for f in figures), "config" if c.reuse == self.reuse else ""])
+        refused = "".join(f"  reuse {r}: {why}\n" for r, why in self.refused.items())
+        kept = f"{self.products:,} non-zero products of {self.weights:,}"
+        body = table(head, rows) if rows else ""
+        return f"{self.name}: {kept}\n" + "".join(f"  {line}\n" for line in body.splitlines()) + refused
+
+
+class Sizer:
+    """Sizes a fixed graph on a part at a clock, at any reuse factors; schedules are made once.
+
+    Args:
+        graph: A fixed graph.
+        ranges: Bounds of every node, from :func:`nn2hls.graph.analysis.graph_ranges`.
+        part, clock_ns, tool, uncertainty: As for :func:`nn2hls.estimate.estimate.estimate`.
+    """
+
+    def __init__(
+        self, graph: Graph, ranges: Mapping[str, Range], part: Part, clock_ns: float, tool: str, uncertainty: float | None
+    ) -> None:
+        self.graph, self.ranges = graph, ranges
+        self.part, self.clock_ns, self.tool, self.uncertainty = part, clock_ns, tool, uncertainty
+        self.nodes = {n.name: n for n in graph if not isinstance(n.op, Input | Constant)}
+        self.reusable = {name: n.op.products() for name, n in self.nodes.items() if n.op.products() > 0}
+        self.inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in graph if isinstance(n.op, Input)}
+        self._schedules: dict[tuple[str, int], Schedule] = {}
+
+    def now(self, name: str) -> int:
+        """The reuse factor that the config gives a layer."""
+        return int(getattr(self.nodes[name].op, "reuse", 1))
+
+    def schedule(self, name: str, reuse: int | None = None) -> Schedule:
+        """The schedule of a layer.
+
+        Raises:
+            LimitError: It cannot be built so; the message names the layer and a setting that works.
+        """
+        node, reuse = self.nodes[name], reuse or self.now(name)
+        if (name, reuse) not in self._schedules:
+            op = node.op if reuse == self.now(name) else node.op.replace(reuse=reuse)
+            try:
+                found = op.schedule([self.ranges[i] for i in node.inputs], node.result_type)
+            except LimitError as error:
+                raise LimitError(error.what, where=node.origin.layer or name, fix=error.fix) from error
+            self._schedules[name, reuse] = found
+        return self._schedules[name, reuse]
+
+    def estimate(self, reuses: Mapping[str, int] | None = None) -> Estimate:
+        """The whole design; layers that ``reuses`` does not name stay as the config says.
+
+        Raises:
+            LimitError: As :meth:`schedule`.
+        """
+        reuses = reuses or {}
+        layers = [(name, self.schedule(name, reuses.get(name))) for name in self.nodes]
+        operands = {name: n.inputs for name, n in self.nodes.items()}
+        return estimate(layers, self.part, self.clock_ns, self.tool, operands, self.inputs, self.uncertainty)
+
+    def choice(self, name: str, reuse: int | None = None) -> Choice:
+        """A layer at a reuse factor, alone.
+
+        Raises:
+            LimitError: As :meth:`schedule`.
+        """
+        schedule = self.schedule(name, reuse)
+        node = self.nodes[name]
+        alone, reads = [(name, schedule)], {name: node.inputs}
+        bits = {i: self._bits(self.graph[i]) for i in node.inputs}
+        found = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty)
+        latency = found.latency_cycles
+        if self.tool in UNCERTAINTY:  # a vendor's tool starts the next layer in the same clock; alone, a register ends it
+            end = place(alone, reads, self.part, budget(self.clock_ns, self.tool, self.uncertainty))[name].end
+            latency = end.cycle + (end.ns > 0)
+        return Choice(
+            reuse or self.now(name),
+            found.layers[0],
+            latency,
+            sum(o.count for o in schedule.operators if o.kind in (Kind.MUL, Kind.MUL_CONST)),
+            sum(m.words * m.width * m.copies for m in schedule.memories),
+        )
+
+    def _bits(self, node: Node) -> int:
+        return node.result_type.width * int(np.prod(node.shape))
+
+    def choices(self, name: str, named: Iterable[int] = (), per_octave: int = PER_OCTAVE) -> LayerChoices:
+        """What a layer can be: the reuse factors ``named``, and of the others those that no other one beats."""
+        products, asked = self.reusable[name], {*named}
+        found, refused = [], {}
+        for reuse in sorted({*reuse_factors(products, per_octave), self.now(name), *asked}):
+            try:
+                found.append(self.choice(name, reuse))
+            except LimitError as error:
+                if reuse in asked or reuse == self.now(name):
+                    refused[reuse] = str(error)
+        kept = tuple(c for c in found if c.reuse in asked or c.reuse == self.now(name) or not _beaten(c, found))
+        weights = self.nodes[name].op.products(zeros=True)
+        return LayerChoices(name, self.now(name), products, weights, kept, refused)
+
+
+def reuse_factors(products: int, per_octave: int = PER_OCTAVE) -> list[int]:
+    """Useful reuse factors: each the smallest one with its number of multipliers, about so many between one and its double."""
+    found, reuse = set(), 1
+    while reuse < products:
+        found.add(math.ceil(products / math.ceil(products / reuse)))
+        reuse = max(reuse + 1, round(reuse * 2 ** (1 / per_octave)))
+    return sorted(found | {products}) if products else []
+
+
+def _beaten(one: Choice, others: list[Choice]) -> bool:
+    """Whether another choice is at least as good in everything; of equal ones the fastest stays."""
+    mine = [*one.measures().values(), one.reuse]
+    return any(
+        other is not one and all(a <= b for a, b in zip([*other.measures().values(), other.reuse], mine, strict=True))
+        for other in others
+    )

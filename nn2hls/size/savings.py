@@ -1,0 +1,106 @@
+"""What pruning and constant weights saved before any synthesis, read from the schedules that C++ and estimate follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.size.choices import Sizer
+from nn2hls.text import table
+
+
+@dataclass(frozen=True)
+class Saving:
+    """One layer, all its positions.
+
+    Args:
+        layer: Its name.
+        reuse: Its reuse factor.
+        products: Of the user's full matrix.
+        nonzero: Of the weights that are not zero.
+        multipliers: What is left at the same time: without reuse the distinct products of an input with a constant of three
+            or more signed digits, with reuse R the non-zero products of one position by R.
+        rom_bits: Packed words of weight, input index and segment.
+        neurons: Of the user's outputs those that need no product: constant, read by nobody, or a copy of another.
+        inputs: Of the user's operand elements those that no product reads.
+    """
+
+    layer: str
+    reuse: int
+    products: int
+    nonzero: int
+    multipliers: int
+    rom_bits: int
+    neurons: int
+    inputs: int
+
+
+def savings(sizer: Sizer, network: Graph) -> tuple[Saving, ...]:
+    """Every layer with weights, against the same layer of the user's network (the float graph).
+
+    Raises:
+        LimitError: A layer cannot be built with its settings.
+    """
+    found = []
+    for name, node in sizer.nodes.items():
+        full = network[name].op.products(zeros=True)
+        if not full:
+            continue
+        choice = sizer.choice(name)
+        each = max(1, node.op.products())
+        positions = choice.layer.products // each or 1
+        (gone_in, gone_out), idle = _removed(network, sizer.graph, node), node.op.idle()
+        found.append(
+            Saving(
+                name,
+                choice.reuse,
+                full * positions,
+                choice.layer.products,
+                choice.multipliers if choice.layer.products else 0,
+                choice.rom_bits,
+                gone_out + idle[0],
+                gone_in + idle[1],
+            )
+        )
+    return tuple(found)
+
+
+def _removed(network: Graph, graph: Graph, node: Node) -> tuple[int, int]:
+    """Operand elements and outputs of a position that the fixed graph does not have any more."""
+    before, after = network[node.name], node
+    operands = [g[n.inputs[0]].shape[-1] for g, n in ((network, before), (graph, after))]
+    return operands[0] - operands[1], before.shape[-1] - after.shape[-1]
+
+
+def document(found: Sequence[Saving]) -> dict[str, Any]:
+    """Plain data: the layers and their totals."""
+    return {"layers": [asdict(s) for s in found], "total": _total(found)}
+
+
+def _total(found: Sequence[Saving]) -> dict[str, int]:
+    return {
+        k: sum(getattr(s, k) for s in found) for k in ("products", "nonzero", "multipliers", "rom_bits", "neurons", "inputs")
+    }
+
+
+def text(found: Sequence[Saving]) -> str:
+    """For people; empty when no layer has weights."""
+    if not found:
+        return ""
+    head = ["layer", "products", "non-zero", "reuse", "multipliers", "ROM bits", "idle neurons", "idle inputs"]
+    total = _total(found)
+    rows = [(s.layer, str(s.reuse), asdict(s)) for s in found] + [("total", "", total)]
+    cells = [
+        [
+            n,
+            f"{v['products']:,}",
+            f"{v['nonzero']:,}",
+            r,
+            *(f"{v[k]:,}" for k in ("multipliers", "rom_bits", "neurons", "inputs")),
+        ]
+        for n, r, v in rows
+    ]
+    zeros = 100 * (1 - total["nonzero"] / max(1, total["products"]))
+    return table(head, cells) + f"{zeros:.1f}% of the products are with zero and cost nothing\n"

@@ -1,0 +1,1 @@
+"""Vitis HLS, Vivado HLS and Vivado: how they are run, and what is read of their reports."""

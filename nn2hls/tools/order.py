@@ -1,0 +1,61 @@
+"""What a tool is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nn2hls.targets.bambu import BambuDevice
+    from nn2hls.tools.rtl.core import Tensors
+
+
+@dataclass(frozen=True, eq=False)
+class CoreOrder:
+    """A core to be built behind scalar ports.
+
+    Args:
+        inputs, outputs: Its tensors.
+        pipelined: Whether it must take an event every clock; else it takes one at a time.
+        device: What it is built for.
+        arguments: Of the tool.
+        stimulus, answers: Mantissas (events, elements) of each input and, from the emulator, of each output.
+    """
+
+    inputs: Tensors
+    outputs: Tensors
+    pipelined: bool
+    device: BambuDevice
+    arguments: tuple[str, ...]
+    stimulus: tuple[np.ndarray, ...]
+    answers: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to run.
+
+    Args:
+        folder: The written project.
+        name: Its name.
+        digest: Of its sources.
+        part, clock_ns: What it is for.
+        steps: In the order of the tool; empty: the tool's own choice.
+        timeout: Seconds for each program that is started; None: no limit of the user's.
+        show: Called with each line that the tool prints.
+        core: For Bambu.
+    """
+
+    folder: Path
+    name: str
+    digest: str
+    part: str
+    clock_ns: float
+    steps: tuple[str, ...] = ()
+    timeout: float | None = None
+    show: Callable[[str], None] | None = None
+    core: CoreOrder | None = None

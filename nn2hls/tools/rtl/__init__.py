@@ -1,0 +1,1 @@
+"""Verilog: cores behind scalar ports, simulation against the emulator, counts by yosys."""

@@ -1,0 +1,93 @@
+"""The tools that ``build`` can run on a written project, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nn2hls.errors import ToolError, suggest
+
+if TYPE_CHECKING:
+    from nn2hls.tools.report import BuildReport
+from nn2hls.tools.order import Order
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool of the table.
+
+    Args:
+        run: Runs it; raises ToolError when it is not there.
+        backend: The Backend whose project it reads; None: every one.
+        steps: What it can do, in order.
+        usual: What it does when nobody says.
+    """
+
+    run: Callable[[Order], BuildReport]
+    backend: str | None
+    steps: tuple[str, ...]
+    usual: tuple[str, ...]
+
+
+def _csim(order: Order) -> BuildReport:
+    from nn2hls.tools.testbench import run_test_bench
+
+    return run_test_bench(order)
+
+
+def _vitis(order: Order) -> BuildReport:
+    from nn2hls.tools.amd.run import run_vendor
+
+    return run_vendor(order, "vitis")
+
+
+def _vivado(order: Order) -> BuildReport:
+    from nn2hls.tools.amd.run import run_vendor
+
+    return run_vendor(order, "vivado")
+
+
+def _bambu(order: Order) -> BuildReport:
+    from nn2hls.tools.bambu import run_bambu
+
+    return run_bambu(order)
+
+
+_BAMBU = ("hls", "simulate", "yosys")
+
+
+_AMD = ("csim", "synth", "cosim", "export", "vsynth")
+
+
+TOOLS: Mapping[str, Tool] = {
+    "csim": Tool(_csim, None, ("csim",), ("csim",)),
+    "vitis": Tool(_vitis, "Vitis", _AMD, _AMD[:2]),
+    "bambu": Tool(_bambu, "Bambu", _BAMBU, _BAMBU),
+    "vivado": Tool(_vivado, "Vivado", _AMD, _AMD[:2]),
+}
+
+
+def tool_named(name: str) -> Tool:
+    """The tool of this name.
+
+    Raises:
+        ToolError: There is none.
+    """
+    if name not in TOOLS:
+        raise ToolError(f"There is no tool '{name}'.", fix=suggest(name, TOOLS) or f"Known are {', '.join(TOOLS)}.")
+    return TOOLS[name]
+
+
+def chosen_steps(name: str, words: Sequence[str]) -> tuple[str, ...]:
+    """The steps that these words name, in the tool's order; its usual ones without a word.
+
+    Raises:
+        ToolError: A word is none of its steps.
+    """
+    known = tool_named(name).steps
+    wrong = next((w for w in words if w not in known), None)
+    if wrong is not None:
+        fix = suggest(wrong, known) or f"Its steps are {', '.join(known)}."
+        raise ToolError(f"'{wrong}' is no step of {name}.", where="--steps", fix=fix)
+    return tuple(step for step in known if step in words) or tool_named(name).usual

@@ -1,0 +1,113 @@
+"""AMD's own ap_types as judge: generated code and casts compiled with them give the emulator's mantissas.
+
+The headers are in the public wheel of hls4ml, which pip fetches into pytest's cache; nothing of it is part of this repository.
+"""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from nn2hls.data.vectors import test_vectors as draw_vectors
+from nn2hls.design.design import convert
+from nn2hls.emit.options import Options
+from nn2hls.emit.project import emit
+from nn2hls.errors import Nn2hlsError
+from nn2hls.tools.gxx import CompiledDesign
+from tests.fuzz import checks
+from tests.kit import cpp_cases
+from tests.kit.networks import hls_config, mlp, side_by_side
+from tests.kit.tools import require_tool
+
+WHEEL = "hls4ml==1.3.0 --hash=sha256:01bf1de2cd9bca56699b9fe3385cb1735026b022f9580fe1d73faf192dfb90f2"
+INSIDE = "hls4ml/templates/vivado/ap_types/"
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def amd(request):
+    """The folder of AMD's headers."""
+    folder = request.config.cache.mkdir("amd-ap-types")
+    if not (folder / INSIDE).is_dir():
+        (folder / "requirements.txt").write_text(WHEEL)
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps", "--require-hashes"]
+        command += ["--only-binary=:all:", "-r", str(folder / "requirements.txt"), "-d", str(folder)]
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        why = fetched.stderr.strip().splitlines()[-1:]
+        require_tool("amd_types", not fetched.returncode, f"cannot be fetched by pip: {why}")
+        (wheel,) = folder.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder, [name for name in archive.namelist() if name.startswith(INSIDE)])
+    require_tool("g++", shutil.which("g++"))
+    return folder / INSIDE
+
+
+def compiled(project, amd, folder):
+    """The project's own files with AMD's headers, as compile_project does it with the stand-ins."""
+    project._fill(folder)
+    sources = f"{project.name}_bridge.cpp", f"firmware/{project.name}.cpp"
+    (folder / "unity.cpp").write_text("".join(f'#include "{s}"\n' for s in sources))
+    command = ["g++", "-std=c++14", "-O0", "-fPIC", "-shared", "-w", f"-I{amd}", f"-I{folder}", str(folder / "unity.cpp")]
+    done = subprocess.run([*command, "-o", str(folder / "design.so")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:4000]
+    return CompiledDesign(folder / "design.so")
+
+
+def agree(designs, amd, folder):
+    """Every output of all designs, side by side in one project, on corners and random mantissas."""
+    graph = side_by_side([d.graph for d in designs])
+    inputs = draw_vectors(graph, 200)
+    run = compiled(emit(graph, Options()), amd, folder)
+    found = run([x.reshape(200, -1) for x in inputs], [int(np.prod(graph[o].shape)) for o in graph.outputs])
+    fed = iter(inputs)
+    results = iter(found)
+    for design in designs:
+        own = [next(fed) for _ in design.graph.inputs]
+        values, _ = design._emulate(own, design.graph.outputs, raw=True, mantissas=True)
+        for name in design.graph.outputs:
+            np.testing.assert_array_equal(next(results), values[name].reshape(200, -1), err_msg=str(design.graph))
+
+
+def test_dense_layers(amd, tmp_path):
+    graph = mlp(np.random.default_rng(0), (12, 10, 6, 4), density=0.6)
+    settings = [
+        {},
+        {"fc0": {"ReuseFactor": 4}, "fc1": {"ReuseFactor": 7, "Strategy": "Resource"}},
+        {"fc0": {"Precision": {"accum": "ap_fixed<14,6,AP_RND_CONV,AP_SAT_SYM>"}}},
+        {"fc1": {"Precision": {"result": "ap_fixed<9,3,AP_RND_INF,AP_SAT_ZERO>", "weight": "ap_fixed<40,8>"}}},
+    ]
+    agree([convert(graph, hls_config({"Precision": "ap_fixed<16,6,AP_RND,AP_SAT>"}, **s)) for s in settings], amd, tmp_path)
+
+
+@pytest.mark.parametrize(("seed", "networks", "widest"), [(2028, 12, 60), (2042, 5, 100)])
+def test_random_networks(seed, networks, widest, amd, tmp_path):
+    """Of those that the fuzzer draws: the first use almost every op, the others wide types."""
+    designs = []
+    for index in range(10 * networks):
+        try:
+            case = checks.prepare(seed, index)
+            emit(case.design.graph, Options())
+        except Nn2hlsError:
+            continue
+        designs.append(case.design)
+        if len(designs) == networks:
+            break
+    assert max(n.result_type.width for d in designs for n in d.graph) >= widest
+    agree(designs, amd, tmp_path)
+
+
+def test_every_small_cast(amd, tmp_path):
+    found = cpp_cases.small_casts_of("g++", "c++14", tmp_path, types=amd)
+    np.testing.assert_array_equal(found, cpp_cases.small_casts())
+
+
+@pytest.mark.parametrize("cases", [cpp_cases.cast_cases, cpp_cases.arithmetic_cases])
+def test_typed_casts_and_arithmetic_of_any_width(cases, amd, tmp_path):
+    """The stand-ins offer what AMD's types do, and no other results."""
+    text, expected = cpp_cases.program("amd", cases, 40, 12)
+    (tmp_path / "typed.cpp").write_text(text)
+    assert cpp_cases.build_and_run("g++", "c++14", tmp_path / "typed.cpp", tmp_path, types=amd).split("\n")[:-1] == expected

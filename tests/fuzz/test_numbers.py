@@ -1,0 +1,88 @@
+"""A short run of the numbers fuzzer, with the same networks every time; `make fuzz` runs it for an hour."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from nn2hls.emulate.emulator import Emulator
+from nn2hls.ops import Dense
+from tests.fuzz import checks, numbers
+from tests.fuzz.drawing import draw
+from tests.kit.paths import ROOT
+
+
+@pytest.mark.long
+def test_random_networks_agree():
+    found = numbers.run(seed=2028, networks=60, batch=30)
+    assert found.faults == []
+    assert found.counts["compiled"] >= 45
+
+
+def test_the_same_seed_draws_the_same_network():
+    first, again, other = (str(draw(np.random.default_rng([5, k]))) for k in (1, 1, 2))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("what", ["emulator", "shrink", "bound", "crash"])
+def test_a_fault_is_found(monkeypatch, what):
+    """A wrong sum, a channel too few, a bound too small, an exception that no user should see."""
+    if what == "emulator":
+        kernel = Dense.kernel
+        monkeypatch.setattr(Dense, "kernel", lambda self, xs: lambda *a: _plus_one(kernel(self, xs)(*a)))
+    elif what == "shrink":
+        monkeypatch.setattr(sys.modules["nn2hls.passes.shrink"], "_summed", _forgets_one)
+    elif what == "bound":
+        monkeypatch.setattr("nn2hls.ops.Table.bound", lambda self, xs: 0.0)
+    else:
+        monkeypatch.setattr(Emulator, "run", lambda *a, **k: 1 // 0)
+    monkeypatch.setattr(numbers, "compiled", lambda cases: None)
+    assert numbers.run(seed=2028, networks=60).faults
+
+
+def _plus_one(sums):
+    return sums + 1 if isinstance(sums, np.ndarray) else sums
+
+
+def _forgets_one(op, same, rows=None):
+    """As shrink adds the weights of equal inputs, without the last input."""
+    out = np.zeros((rows or len(same), op.weight.shape[1]), dtype=op.weight.array.dtype)
+    kept = same[:-1] >= 0
+    np.add.at(out, same[:-1][kept], op.weight.array[:-1][kept])
+    return out
+
+
+def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
+    compile_project = checks.compile_project
+
+    def wrong(project, **more):
+        cast = project.files["firmware/nn2hls/cast.h"].replace(
+            "ap_int<T>(one << below) : zero", "ap_int<T>(one << down) : zero"
+        )
+        files = project.files | {"firmware/nn2hls/cast.h": cast}
+        return compile_project(dataclasses.replace(project, files=files), **more)
+
+    monkeypatch.setattr(checks, "compile_project", wrong)
+    (case, what), *_ = numbers.run(seed=2028, networks=3, batch=1).faults
+    assert case.startswith("2028:")
+    assert "C++" in what
+
+
+def test_hypothesis_draws_new_examples_only_when_it_is_asked_to():
+    open_seeds = os.environ.get("NN2HLS_HYPOTHESIS") == "fuzz"
+    assert settings.default.derandomize is not open_seeds
+    assert settings.default.deadline is None
+
+
+def test_the_command_line(tmp_path):
+    command = [sys.executable, "-m", "tests.fuzz"]
+    run = subprocess.run([*command, "numbers", "--only", "2028:3"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 networks in" in run.stdout
+    run = subprocess.run([*command, "letters"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "numbers" in run.stderr

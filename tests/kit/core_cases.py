@@ -1,0 +1,88 @@
+"""Cases of every op for the C++ that Bambu builds, drawn from a seed."""
+
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.functions import Function
+from nn2hls.emit.options import Options
+from nn2hls.emit.room import check_room
+from nn2hls.errors import LimitError
+from nn2hls.graph.const import Const
+from nn2hls.graph.op import Hints
+from nn2hls.ops import Concatenate, Dense, Elementwise, Merge, Reshape, Scale, Softmax, Table, Transpose
+from tests.kit.witness import Case, random_type
+from tests.ops.test_activation import OPS
+from tests.ops.test_elementwise import SHAPES
+
+BAMBU = Options(backend="Bambu")
+NOISE = Hints(noise=2.0**-7, operand_rms=(1.0,))
+
+
+def activations(rng, width):
+    for op, _ in OPS.values():
+        yield Case(op, [random_type(rng, width)], [(1, 3)], random_type(rng, width), NOISE)
+
+
+def merges(rng, width):
+    for merge in Merge:
+        shapes = list(SHAPES[rng.integers(len(SHAPES))])
+        shapes += shapes[:1] * (merge is not Merge.SUB and int(rng.integers(2)))
+        yield Case(Elementwise(merge), [random_type(rng, width) for _ in shapes], shapes, random_type(rng, width), NOISE)
+    scale = Scale(Const(rng.normal(size=(3, 1))), Const(rng.normal(size=(2,))))
+    yield Case(scale, [random_type(rng, width)], [(3, 2)], random_type(rng, width), NOISE)
+
+
+def moves(rng, width):
+    kinds = [random_type(rng, width) for _ in range(3)]
+    yield Case(Concatenate(0), kinds, [(1, 2), (3, 2), (2, 2)], random_type(rng, width))
+    yield Case(Transpose((1, 0)), [random_type(rng, width)], [(2, 3)], random_type(rng, width))
+    yield Case(Reshape((3, 2)), [random_type(rng, width)], [(2, 3)], random_type(rng, width))
+
+
+def tables(rng, width):
+    for function in Function:
+        hints = Hints(table_size=[None, 32][rng.integers(2)], noise=2.0**-5, operand_rms=(1.0,))
+        operand = random_type(rng, (min(width[0], 20), min(width[1], 30)))
+        yield Case(Table(function, 0.7), [operand], [(1, 2)], random_type(rng, width), hints)
+
+
+def softmaxes(rng, width):
+    for log in (False, True):
+        for shape, axis in [((5,), 0), ((2, 3), 1), ((4, 2), 0), ((1,), 0)]:
+            result = random_type(rng, width)
+            yield Case(
+                Softmax(axis, log), [random_type(rng, (max(2, width[0]), width[1]))], [shape], result, Hints(result=result)
+            )
+
+
+def denses(rng, width):
+    """Parallel and reused, with and without leading axes, and narrowed accumulators."""
+    for k in range(10):
+        n_in, n_out = (int(n) for n in rng.integers(1, 8, 2))
+        weight = rng.normal(size=(n_in, n_out)) * (rng.random((n_in, n_out)) < 0.8) * 2.0 ** int(rng.integers(-2, 3))
+        lead = ((), (), (2,), (2, 2))[rng.integers(4)]
+        narrow = {"accum": random_type(rng, width)} if k == 1 else {}
+        given = {w: random_type(rng, (2, min(width[1], 18))) for w in ("weight", "bias") if rng.integers(2)}
+        settings = {"reuse": (1, 1, 2, 3, 5, 50)[rng.integers(6)]} if not narrow else {}
+        op = Dense(Const(weight), Const(rng.normal(size=n_out)), **settings)
+        hints = Hints(given={**given, **narrow}, noise=2.0**-7, operand_rms=(1.0,))
+        yield Case(op, [random_type(rng, width)], [(*lead, n_in)], random_type(rng, width), hints)
+
+
+EVERY = (activations, merges, moves, tables, softmaxes, denses)
+
+
+def every_mode(width=9):
+    """The cast at a result in each rounding and overflow mode, from signed and unsigned operands."""
+    for rounding in Rounding:
+        for overflow in Overflow:
+            for signed in (False, True):
+                kind, result = FixedType(width, 4, not signed), FixedType(width - 3, 3, signed, rounding, overflow)
+                yield Case(Reshape((2,)), [kind], [(2,)], result)
+
+
+def accepted(case):
+    """Whether it is built; the others are refused by their width."""
+    try:
+        check_room(case.op.call_adders(case.xs, case.result), case.kinds, case.result)
+    except LimitError:
+        return False
+    return True

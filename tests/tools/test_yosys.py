@@ -1,0 +1,137 @@
+"""Yosys on designs whose cells are known."""
+
+import random
+import shutil
+
+import pytest
+
+from nn2hls.errors import ToolError
+from nn2hls.tools.report import Resources
+from nn2hls.tools.rtl.yosys import command_for, count_cells, synthesise
+from tests.kit.tools import require_tool
+
+# An 8 bit register, an 18 x 18 bit product, a ROM of 1,024 x 18 bits, a 2,048 x 18 one, a RAM of 32 x 6, 32 registers in a row.
+DESIGNS = {
+    "register": ("input c, input [7:0] x, output reg [7:0] y", "always @(posedge c) y <= x;"),
+    "product": ("input c, input signed [17:0] a, b, output reg signed [35:0] y", "always @(posedge c) y <= a * b;"),
+    "rom": (
+        "input c, input [9:0] a, output reg [17:0] y",
+        'reg [17:0] m[0:1023]; initial $readmemb("rom.mem", m, 0, 1023); always @(posedge c) y <= m[a];',
+    ),
+    "rom2": (
+        "input c, input [10:0] a, output reg [17:0] y",
+        'reg [17:0] m[0:2047]; initial $readmemb("rom2.mem", m, 0, 2047); always @(posedge c) y <= m[a];',
+    ),
+    "ram": (
+        "input c, w, input [4:0] a, input [5:0] x, output [5:0] y",
+        "reg [5:0] m[0:31]; always @(posedge c) if (w) m[a] <= x; assign y = m[a];",
+    ),
+    "delay": ("input c, x, output y", "reg [31:0] s; always @(posedge c) s <= {s, x}; assign y = s[31];"),
+    "parity": ("input [5:0] x, output y", "assign y = ^x;"),
+}
+
+
+@pytest.fixture
+def yosys():
+    require_tool("yosys", shutil.which("yosys"))
+
+
+def design(folder, name):
+    ports, body = DESIGNS[name]
+    rng = random.Random(1)
+    for words in (1024, 2048):
+        memory = "\n".join(f"{rng.getrandbits(18):018b}" for _ in range(words))
+        (folder / ("rom.mem" if words == 1024 else "rom2.mem")).write_text(memory)
+    (folder / f"{name}.v").write_text(f"module {name}({ports}); {body} endmodule\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("register", Resources(0, 0, 8, 0, 0)),
+        ("product", Resources(1, 0, 0, 0, 0)),
+        ("rom", Resources(0, 0, 0, 1, 0)),
+        ("rom2", Resources(0, 0, 0, 2, 0)),
+        ("ram", Resources(0, 4, 0, 0, 0)),
+        ("delay", Resources(0, 1, 0, 0, 0)),
+        ("parity", Resources(0, 1, 0, 0, 0)),
+    ],
+)
+def test_known_designs_on_7_series(yosys, tmp_path, name, expected):
+    found = synthesise(design(tmp_path, name), name, "xc7vx690t-3ffg1930")
+    assert found.figures.resources == expected
+    assert found.figures.source == "synthesis"
+    assert found.figures.tool.endswith(" synth_xilinx -family xc7")
+    assert found.figures.tool.startswith("yosys 0.")
+    assert not found.unknown
+    assert found.run.log.name == "yosys.log"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("register", Resources(0, 0, 8, 0, 0)), ("rom", Resources(0, 0, 0, 1, 0)), ("product", Resources(1, 0, 36, 0, 0))],
+)
+def test_known_designs_on_ecp5(yosys, tmp_path, name, expected):
+    found = synthesise(design(tmp_path, name), name, "LFE5U85F8BG756C")
+    assert found.figures.resources == expected
+    assert found.figures.tool.endswith(" synth_ecp5")
+
+
+def test_cells_beside_and_unknown_ones_are_listed():
+    cells = {"LUT6": 7, "INV": 1, "RAMB36E2": 2, "RAMB18E1": 1, "CARRY8": 3, "CCU2C": 2, "MYSTERY": 4, "FDSE": 9, "URAM288": 1}
+    found, beside, unknown = count_cells(cells)
+    assert found == Resources(dsp=0, lut=12, ff=9, bram=5, uram=1)
+    assert beside == {"CARRY8": 3}
+    assert unknown == {"MYSTERY": 4}
+
+
+def test_a_black_box_is_no_silent_zero(yosys, tmp_path):
+    text = "(* blackbox *) module box(input x, output y); endmodule\nmodule top(input x, output y); box b(x, y); endmodule"
+    (tmp_path / "top.v").write_text(text)
+    found = synthesise(tmp_path, "top", "xcku115")
+    assert found.unknown == {"box": 1}
+    assert found.note == "NOT COUNTED: 1 box"
+
+
+@pytest.mark.parametrize(
+    ("part", "command"),
+    [
+        ("xc7z020-1clg484", "xc7"),
+        ("XC7A35T", "xc7"),
+        ("xcku115-flvb2104-2-i", "xcu"),
+        ("xcvu095", "xcu"),
+        ("xcku5p", "xcup"),
+        ("xcvu13p-flga2577-2-e", "xcup"),
+        ("xcvu37p", "xcup"),
+        ("xczu9eg", "xcup"),
+        ("xczu48dr", "xcup"),
+        ("xcau25p", "xcup"),
+        ("xcu280-2Lfsvh2892", "xcup"),
+        ("xcu55c", "xcup"),
+        ("xck26", "xcup"),
+        ("LFE5UM85F8BG756C", "synth_ecp5"),
+    ],
+)
+def test_the_command_for_a_part(part, command):
+    assert command_for(part).split(" -flatten")[0].split()[-1] == command
+
+
+@pytest.mark.parametrize("part", ["xcvc1902", "EP2C70F896C6", "", "nx1h35S"])
+def test_parts_that_yosys_does_not_know(part):
+    with pytest.raises(ToolError, match=f"Yosys cannot synthesise for the part '{part}'"):
+        command_for(part)
+
+
+def test_failures_are_said(yosys, tmp_path):
+    design(tmp_path, "rom")
+    with pytest.raises(ToolError, match="'a;b' cannot be given to yosys"):
+        synthesise(tmp_path, "a;b", "xc7z020")
+    with pytest.raises(ToolError, match=r"took longer than 0.01 s and was ended"):
+        synthesise(tmp_path, "rom", "xc7z020", seconds=0.01)
+    (tmp_path / "rom.mem").unlink()
+    with pytest.raises(ToolError, match=r"(?s)Yosys refuses the Verilog.*rom.mem"):
+        synthesise(tmp_path, "rom", "xc7z020")
+    (tmp_path / "bad.v").write_text("module bad(; endmodule")
+    with pytest.raises(ToolError, match=r"(?s)bad.v: Yosys refuses the Verilog:.*syntax error"):
+        synthesise(tmp_path, "bad", "xc7z020")
