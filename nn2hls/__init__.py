@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nn2hls._version import __version__
@@ -23,12 +25,12 @@ if not os.path.isdir(os.path.join(os.path.dirname(__file__), "converters")):
 # Loaded when they are first used: `import nn2hls` alone stays instant.
 _LAZY = {
     "ConversionWarning": "errors",
-    "Design": "design",
+    "Design": "design.design",
     "FixedType": "arith.fixed",
     "Graph": "graph.graph",
     "Nn2hlsError": "errors",
     "OverflowWarning": "errors",
-    "convert": "design",
+    "convert": "design.design",
     "load": "frontends",
     "scan": "scan.run",
     "search": "search.run",
@@ -47,6 +49,17 @@ __all__ = [
     "scan",
     "search",
 ]
+
+
+class _Package(ModuleType):
+    """The package as a module that keeps its public names: importing the room ``scan`` does not hide the function ``scan``."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _LAZY and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -26,7 +26,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.tools.build_text import build_text
+    from nn2hls.tools.report import build_text
 
     if args.timeout is not None and not 0 < args.timeout < float("inf"):
         raise UsageError("This must be a number of seconds above 0.", where="--timeout")

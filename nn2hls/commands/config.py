@@ -19,6 +19,7 @@ from nn2hls.commands.base import (
     metric_arguments,
     read,
 )
+from nn2hls.config.check import bind
 
 if TYPE_CHECKING:
     from nn2hls.config.config import Config
@@ -62,7 +63,7 @@ def _run(args: Namespace) -> Result:
         found = (said,)
     if args.explain is not None:
         return _explain(config, graph, args.explain, found)
-    text = to_yaml(config.check(graph), graph, (target.parent if target else Path()).absolute())
+    text = to_yaml(bind(config, graph), graph, (target.parent if target else Path()).absolute())
     document = {"config": text, "written": str(target) if target else None, "layers": [n.name for n in graph]}
     notes = (*config.notes, *found)
     if target is None:

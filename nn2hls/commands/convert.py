@@ -17,7 +17,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     from nn2hls.design.text import layer_rows, layer_table
-    from nn2hls.estimate.fit import does_not_fit
+    from nn2hls.estimate.result import does_not_fit
     from nn2hls.size import savings
     from nn2hls.text import plural
 

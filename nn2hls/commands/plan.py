@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from nn2hls.design.design import Design
     from nn2hls.graph.graph import Graph
     from nn2hls.size.choices import Sizer
-    from nn2hls.size.solver import Limits, Solution
+    from nn2hls.size.solution import Solution
+    from nn2hls.size.solver import Limits
 
 _LIMITS = {
     "target_ii": ("ii", "CLOCKS", "clocks between two inputs, at most"),
@@ -92,8 +93,8 @@ def _units(measure: str) -> str:
 
 
 def _solve(design: Design, graph: Graph, limits: Limits, named: list[int], target: Path | None) -> Result:
+    from nn2hls.size.solution import document, text
     from nn2hls.size.solver import Solver
-    from nn2hls.size.text import document, text
 
     found = Solver(design.sizer, named).solve(limits)
     data: dict[str, Any] = {**document(found), "written": str(target) if target else None}

@@ -6,16 +6,18 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nn2hls.arith.fixed import MAX_WIDTH
 from nn2hls.arith.fixed import Overflow as Mode
+from nn2hls.compare.comparison import Comparison
+from nn2hls.compare.converted import Converted
 from nn2hls.compare.judge import Judge, Own, metric_named
 from nn2hls.compare.lines import proposals, together
 from nn2hls.compare.own import Finding, Layer, examine, missing_integer, narrowed, type_of_cast, widened
-from nn2hls.compare.result import BLAME_FROM, Comparison, LayerComparison, Need, compare_output, labels_of
+from nn2hls.compare.result import BLAME_FROM, LayerComparison, Need, compare_output, labels_of
 from nn2hls.compare.scores import Power
 from nn2hls.config.settings import LayerSettings
 from nn2hls.emulate.overflow import Overflow, OverflowLog
@@ -23,9 +25,6 @@ from nn2hls.graph.analysis import demanded
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.reference import run_float
 from nn2hls.ops import Constant, Input
-
-if TYPE_CHECKING:
-    from nn2hls.design.design import Design
 
 SAMPLE = 4096  # events that are run at a time; the first of them judge each layer alone
 
@@ -84,7 +83,7 @@ def judges(
 
 
 def compare_design(
-    design: Design,
+    design: Converted,
     inputs: Sequence[np.ndarray],
     labels: Any = None,
     metric: str | Own | None = None,
@@ -120,7 +119,7 @@ def _own_noise(x: LayerComparison) -> bool:
 class _Run:
     """Both graphs, run side by side on parts of the events, so that memory does not grow with them."""
 
-    def __init__(self, design: Design, inputs: Sequence[np.ndarray]) -> None:
+    def __init__(self, design: Converted, inputs: Sequence[np.ndarray]) -> None:
         self.log = OverflowLog()
         known = design.float_graph.by_name
         self.nodes = [n for n in design.graph if n.name in known]
@@ -141,7 +140,7 @@ class _Run:
         self.fixed_outputs = {name: np.concatenate(parts) for name, parts in fixed.items()}
         self.float_outputs = {name: np.concatenate(parts) for name, parts in floats.items()}
 
-    def _part(self, design: Design, part: Sequence[np.ndarray]) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+    def _part(self, design: Converted, part: Sequence[np.ndarray]) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
         reference = run_float(design.float_graph, part, [n.name for n in design.float_graph])
         wanted = {*design.graph.outputs, *(n.name for n in self.nodes)}
         values = {n: np.empty((len(part[0]) if part else 1, *design.graph[n].shape)) for n in wanted}
@@ -165,7 +164,7 @@ class _Run:
 class _Judge:
     """Turns what a run gathered into findings, in the order of the graph."""
 
-    def __init__(self, design: Design, run: _Run) -> None:
+    def __init__(self, design: Converted, run: _Run) -> None:
         self.design, self.run = design, run
         self.found = {o.layer: o for o in run.log.overflows()}
         self.sqnr = {name: s.signal.over(s.noise) for name, s in run.sums.items()}

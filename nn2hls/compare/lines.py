@@ -6,12 +6,13 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import yaml
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.compare.converted import Converted
 from nn2hls.compare.result import LayerComparison, Need
 from nn2hls.compare.scores import sqnr
 from nn2hls.emulate.emulator import Emulator
@@ -19,9 +20,6 @@ from nn2hls.errors import Nn2hlsError
 from nn2hls.graph.graph import Node
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context
-
-if TYPE_CHECKING:
-    from nn2hls.design.design import Design
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def yaml_key(name: str) -> str:
 
 
 def together(
-    design: Design, found: Mapping[str, Proposal], inputs: Sequence[np.ndarray], floats: Sequence[np.ndarray]
+    design: Converted, found: Mapping[str, Proposal], inputs: Sequence[np.ndarray], floats: Sequence[np.ndarray]
 ) -> tuple[float | None, ...] | None:
     """The SQNR of each output, once all that is proposed is set; None when there is no such design.
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.compare.converted import Converted
 from nn2hls.compare.judge import Judge, Own
 from nn2hls.compare.layers import judges
 from nn2hls.compare.scores import roc
@@ -20,9 +21,6 @@ from nn2hls.files import write_whole
 from nn2hls.graph.const import Const
 from nn2hls.graph.reference import run_float
 from nn2hls.text import drawn
-
-if TYPE_CHECKING:
-    from nn2hls.design.design import Design
 
 SAMPLE = 4096  # events behind the ranges and the points of the scatter
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -59,7 +57,7 @@ class Answers:
 
 
 def draw(
-    design: Design,
+    design: Converted,
     x: Sequence[np.ndarray],
     y: Any,
     folder: Path,
@@ -115,7 +113,7 @@ def span(name: str, values: np.ndarray, kind: FixedType) -> Span:
     return Span(name, found, -kind.fraction, kind.integer - kind.signed)
 
 
-def constant_spans(design: Design) -> list[Span]:
+def constant_spans(design: Converted) -> list[Span]:
     """Weights, biases and other constants of each layer against their types."""
     spans = []
     for node in design.graph:
@@ -126,7 +124,7 @@ def constant_spans(design: Design) -> list[Span]:
     return spans
 
 
-def value_spans(design: Design, x: Sequence[np.ndarray]) -> list[Span]:
+def value_spans(design: Converted, x: Sequence[np.ndarray]) -> list[Span]:
     """Values of each layer in float against the types of the design."""
     known = design.float_graph.by_name
     nodes = [n for n in design.graph if n.name in known]
@@ -134,7 +132,7 @@ def value_spans(design: Design, x: Sequence[np.ndarray]) -> list[Span]:
     return [span(n.name, values[n.name], n.result_type) for n in nodes]
 
 
-def _ranges(design: Design, x: Sequence[np.ndarray]) -> Any:
+def _ranges(design: Converted, x: Sequence[np.ndarray]) -> Any:
     panels = {"constants": constant_spans(design), "values": value_spans(design, x)}
     panels = {title: spans for title, spans in panels.items() if spans}
     figure = _figure(7 * len(panels), 1.5 + 0.35 * max(map(len, panels.values())))

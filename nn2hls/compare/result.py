@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls import text
-from nn2hls.compare.judge import METRICS, Judge
+from nn2hls.compare.judge import Judge
 from nn2hls.compare.scores import auc, sqnr
 from nn2hls.errors import DataError, suggest
 
@@ -139,46 +139,6 @@ class LayerComparison:
     infinite: int = 0
     folded: str = ""
     raised: float | None = None
-
-
-@dataclass(frozen=True, repr=False)
-class Comparison:
-    """All outputs and all layers.
-
-    Args:
-        outputs: In the order of the design.
-        layers: Nodes in the order of the design.
-        blame: The layer that loses most from operands to result, the first of equals; None when none loses 6 dB, which is one
-            bit, by its own types.
-        mended: SQNR of each output on up to 4,096 events once all that the layers need is set together; empty when nothing is
-            needed, or no such design can be made.
-    """
-
-    outputs: tuple[OutputComparison, ...]
-    layers: tuple[LayerComparison, ...] = ()
-    blame: str | None = None
-    mended: tuple[float | None, ...] = ()
-
-    def __repr__(self) -> str:
-        shown = [f"{o.name}: {METRICS['sqnr'].show(math.inf if o.sqnr is None else o.sqnr)}" for o in self.outputs]
-        return f"Comparison({', '.join(shown)}, {text.plural(len(self.layers), 'layer')}, blame={self.blame!r})"
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def layer(self, name: str) -> LayerComparison:
-        """The layer of this name."""
-        return next(x for x in self.layers if x.name == name)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return {name: text.finite(value) for name, value in dataclasses.asdict(self).items()}
-
-    def text(self) -> str:
-        """For people."""
-        from nn2hls.compare.text import comparison_text
-
-        return comparison_text(self)
 
 
 def labels_of(y: Any, outputs: Sequence[str]) -> list[Any]:

@@ -17,7 +17,14 @@ _LISTED = 40  # names in a message
 
 
 def bind(config: Config, graph: Graph) -> Config:
-    """See :meth:`nn2hls.config.config.Config.check`."""
+    """Compare the names and types of layers in a config with a loaded graph.
+
+    Returns:
+        The config with ``NAME_input`` and ``NAME_linear`` standing under the node they mean.
+
+    Raises:
+        ConfigError: LayerName or LayerType names something that is not in the graph; all of them are listed.
+    """
     problems, names = Problems(), _Names(graph)
     levels: dict[str, Level] = {}
     for name, level in config.layer_names.items():

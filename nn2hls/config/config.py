@@ -16,7 +16,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.config.items import Level, Setting
 from nn2hls.config.keys import BARE_WORDS
 from nn2hls.config.settings import LayerSettings
-from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.graph import Node
 
 # Classes of hls4ml that are ours under another name.
 _TYPE_OF_OP = {
@@ -142,19 +142,6 @@ class Config:
         for word in _types(kind, op_name, inline):
             if word.lower() in self.layer_types:
                 yield self.layer_types[word.lower()]
-
-    def check(self, graph: Graph) -> Config:
-        """Compare the names and types of layers with a loaded graph.
-
-        Returns:
-            The config with ``NAME_input`` and ``NAME_linear`` standing under the node they mean.
-
-        Raises:
-            ConfigError: LayerName or LayerType names something that is not in the graph; all of them are listed.
-        """
-        from nn2hls.config.check import bind
-
-        return bind(self, graph)
 
     def uniform(self, precision: FixedType | None = None, reuse: int | None = None) -> Config:
         """A copy with one type or one reuse factor everywhere, in place of what layers have of their own."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nn2hls.compare.converted import Converted
 from nn2hls.compare.scores import sqnr
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.emulate.quantise import quantise
@@ -16,16 +16,13 @@ from nn2hls.passes.base import Context
 from nn2hls.passes.resolve_types import away_from_poles
 from nn2hls.passes.signals import seeded
 
-if TYPE_CHECKING:
-    from nn2hls.design.design import Design
-
 EVENTS = 256
 NUMBERS = 1 << 22  # of the widest value in all events: larger networks are tried on fewer
 ENOUGH = 40.0  # dB: more than this is told by `compare` alone
 MARGIN = 20.0  # dB: what the roundings of many layers may take from the target of each
 
 
-def missed(design: Design, context: Context) -> Iterator[str]:
+def missed(design: Converted, context: Context) -> Iterator[str]:
     """A line for each output that keeps too little of its signal, on calibration data or on seeded events.
 
     A design with types of the user's own is left alone, but for those of inputs: these are taken as they are.
@@ -49,7 +46,7 @@ def missed(design: Design, context: Context) -> Iterator[str]:
             )
 
 
-def _inputs(design: Design, context: Context) -> list[np.ndarray]:
+def _inputs(design: Converted, context: Context) -> list[np.ndarray]:
     """A few events of each input, within its type and rounded to it, so that the other types are judged alone."""
     arrays = context.calibration if context.calibration is not None else seeded(design.float_graph, context)
     events = min(EVENTS, max(1, NUMBERS // max(math.prod(n.shape) for n in design.graph)))

@@ -14,6 +14,7 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import INT64_EXACT
+from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.read import read_config
 from nn2hls.data.arrays import Data, check_finite, check_inputs
@@ -26,7 +27,7 @@ from nn2hls.design.verdict import Verdict
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.errors import ConfigError, ConversionWarning, LimitError, OverflowWarning, ToolError
-from nn2hls.estimate.fit import FIX, beyond_lines, beyond_part, does_not_fit
+from nn2hls.estimate.result import FIX, beyond_lines, beyond_part, does_not_fit
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.reference import run_float
 from nn2hls.passes import run_passes
@@ -35,8 +36,8 @@ from nn2hls.passes.signals import measure
 from nn2hls.text import plural
 
 if TYPE_CHECKING:
+    from nn2hls.compare.comparison import Comparison
     from nn2hls.compare.judge import Own
-    from nn2hls.compare.result import Comparison
     from nn2hls.emit.options import Options
     from nn2hls.emit.ports import Interface
     from nn2hls.estimate.result import Estimate
@@ -79,7 +80,7 @@ def convert(
     """
     settings = read_config(config)
     model = load_model(model, settings, example)
-    settings = settings.check(model)
+    settings = bind(settings, model)
     if calibration is None and settings.calibration is not None:
         from nn2hls.data.files import load_inputs
 

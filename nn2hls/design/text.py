@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from nn2hls.compare.converted import Converted
 from nn2hls.text import table
-
-if TYPE_CHECKING:
-    from nn2hls.design.design import Design
 
 Row = dict[str, Any]
 
 
-def layer_rows(design: Design) -> list[Row]:
+def layer_rows(design: Converted) -> list[Row]:
     """A row per layer: name, op, shape, type, level and why."""
     rows = []
     for node in design.graph:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,10 +150,7 @@ class Estimate:
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints; ``plan``: the command that picks reuse factors, for a design that does not fit."""
-        from nn2hls.estimate.fit import does_not_fit
-        from nn2hls.estimate.text import table
-
-        return table(self) + ("" if self.fits else f"\n\n{does_not_fit(self, plan)}")
+        return estimate_table(self) + ("" if self.fits else f"\n\n{does_not_fit(self, plan)}")
 
 
 @functools.cache
@@ -172,3 +170,94 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     known = bands()["error"][style]
     rows = (*RESOURCES, "latency")
     return {column: {r: known[column].get(r, "not validated") for r in rows} for column in ("report", "synthesised")}
+
+
+NAMES = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM18", "uram": "URAM"}
+
+
+def estimate_table(result: Estimate) -> str:
+    """Per layer that costs or takes something, then totals with their error bands: as the HLS tool and as synthesis counts."""
+    return "\n".join([*_head(result), "", *_layers(result), "", *_totals(result)])
+
+
+def _head(result: Estimate) -> list[str]:
+    part = result.part
+    latency = f"{result.latency_cycles} clocks = {result.latency_ns:g} ns"
+    return [
+        f"{part.name} (speed grade -{part.grade}, {part.family.title}), {result.clock_ns:g} ns, {result.tool}",
+        f"latency {latency} ({accuracy(result)['report']['latency']}), initiation interval {result.ii}",
+    ]
+
+
+def _layers(result: Estimate) -> list[str]:
+    head = ("layer", "products", *(NAMES[r] for r in RESOURCES), "clocks", "II")
+    rows = [
+        (x.name, f"{x.products:,}", *(f"{v:,}" for v in x.report.to_dict().values()), str(x.latency_cycles), str(x.ii))
+        for x in result.layers
+        if x.latency_cycles or x.products or any(x.report.to_dict().values())
+    ]
+    counted = "after yosys" if result.tool == "bambu" else "as an HLS report counts"
+    return [f"per layer, {counted}:", *_align([head, *rows])]
+
+
+def _totals(result: Estimate) -> list[str]:
+    bands, used, have = accuracy(result), result.utilisation, result.part.available
+    columns = [("after yosys", result.synthesised, bands["synthesised"])]
+    if result.tool != "bambu":
+        columns = [
+            ("HLS report", result.report, bands["report"]),
+            ("after synthesis", result.synthesised, bands["synthesised"]),
+        ]
+    rows = [("", *(cell for name, *_ in columns for cell in (name, "error")), "of the part")]
+    for r in RESOURCES:
+        share = f"{used[r]:.1%} of {have[r]:,}" if have[r] else "the part has none"
+        rows.append((NAMES[r], *(cell for _, f, band in columns for cell in (f"{getattr(f, r):,}", band[r])), share))
+    return _align(rows)
+
+
+def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns as wide as their widest cell: words to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    right = [all(row[i][:1].isdigit() for row in rows[1:]) and i > 0 for i in range(len(widths))]
+    lines = ("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)) for row in rows)
+    return [line.rstrip() for line in lines]
+
+
+MOST_OF_PART = 2.0  # times what the part has: beyond it no tool will make it fit
+MOST_LINES = 50_000  # of C++: beyond them HLS tools take days, if they end
+FIX = "`nn2hls plan CONFIG --fit` picks reuse factors that fit the part, if any do."
+_CPP = (".cpp", ".h", ".hpp")
+
+
+def shortages(result: Estimate) -> str:
+    """What a part has too little of, and how much of it the design needs; empty when the part holds it."""
+    need, have = result.synthesised.to_dict(), result.part.available
+    short = [(NAMES[r], need[r], have[r], share) for r, share in result.utilisation.items() if share > 1]
+    return ", ".join(f"{name} {share:.0%} ({n:,} of {m:,})" if m else f"{name} {n:,} of none" for name, n, m, share in short)
+
+
+def does_not_fit(result: Estimate, plan: str = "") -> str:
+    """Two sentences for people; empty when the part holds the design.
+
+    Args:
+        result: The estimate.
+        plan: The command that picks reuse factors; without, its general form.
+    """
+    short = shortages(result)
+    fix = f"{plan} picks reuse factors that fit, if any do." if plan else FIX
+    return f"DOES NOT FIT {result.part.name}: {short}. {fix}" if short else ""
+
+
+def beyond_part(result: Estimate) -> str:
+    """What a design needs of a part that has not even half of it; empty when there is nothing."""
+    if max(result.utilisation.values()) <= MOST_OF_PART:
+        return ""
+    return f"DOES NOT FIT {result.part.name}: {shortages(result)}. More than twice a part is not written unasked."
+
+
+def beyond_lines(files: Mapping[str, str]) -> str:
+    """How long the C++ of a project is when it is too long; else empty."""
+    lines = sum(text.count("\n") for path, text in files.items() if path.endswith(_CPP))
+    return (
+        f"The C++ has {lines:,} lines, more than {MOST_LINES:,}, which HLS tools take days for." if lines > MOST_LINES else ""
+    )

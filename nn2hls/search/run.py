@@ -19,6 +19,7 @@ import yaml
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.compare.judge import Own
+from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.read import read_config
 from nn2hls.config.write import to_yaml
@@ -256,7 +257,7 @@ def _hold(network: Network, config: Config) -> Held:
     Raises:
         ConfigError: The text means another design: a defect of nn2hls.
     """
-    again = read_config(yaml.safe_load(to_yaml(config, network.graph, Path.cwd()))).check(network.graph)
+    again = bind(read_config(yaml.safe_load(to_yaml(config, network.graph, Path.cwd()))), network.graph)
     if config_digest(again, network.graph) != config_digest(config, network.graph):
         raise ConfigError("The written config does not read back as the design that was chosen.")
     found = _measured(network, again)

@@ -16,13 +16,12 @@ import numpy as np
 from nn2hls.errors import LimitError
 from nn2hls.estimate.result import Estimate
 from nn2hls.size.choices import MEASURES, Choice, Sizer
+from nn2hls.size.solution import NAMES, RESOURCES, Solution, Step, measures
 
 SEARCH_PER_OCTAVE = 12  # reuse factors tried between one and its double
 MAX_STATES = 3_000  # partial solutions looked at per layer; of more, those that need alike shares of the limits are one
 ROUNDS = 8  # times that the difference between sum and whole is given back
-RESOURCES = MEASURES[2:]
 FASTEST, SMALLEST = "fastest", "smallest"
-NAMES = {"ii": "II", "latency": "latency", "dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM"}
 
 
 @dataclass(frozen=True)
@@ -39,49 +38,6 @@ class Limits:
     def given(self) -> dict[str, int]:
         """Measure -> limit, of those that are set."""
         return {m: getattr(self, m) for m in MEASURES if getattr(self, m) is not None}
-
-
-@dataclass(frozen=True)
-class Step:
-    """The design with one layer's reuse factor changed, as differences from the solution."""
-
-    layer: str
-    reuse: int
-    other: int
-    change: Mapping[str, int]
-    within: bool
-
-
-@dataclass(frozen=True, repr=False)
-class Solution:
-    """The reuse factors, the estimate of the whole, what binds, and what one step more would change.
-
-    Args:
-        reuses: Reuse factor of every layer that has one.
-        estimate: The whole design with them.
-        limits: What was asked for, the part's own resources included.
-        asked: The measures the user set a limit on.
-        fastest: True when the fastest design was looked for, False when the smallest.
-        binding: Measure -> figures of the design without that limit, where it would be better.
-        steps: One step in each direction of each layer.
-    """
-
-    reuses: Mapping[str, int]
-    estimate: Estimate
-    limits: Mapping[str, int]
-    asked: tuple[str, ...]
-    fastest: bool
-    binding: Mapping[str, Mapping[str, int]]
-    steps: tuple[Step, ...]
-
-    def __repr__(self) -> str:
-        figures = ", ".join(f"{m}={v}" for m, v in measures(self.estimate).items())
-        return f"Solution({'fastest' if self.fastest else 'smallest'}, {figures})"
-
-    def __str__(self) -> str:
-        from nn2hls.size.text import text
-
-        return text(self)
 
 
 class Solver:
@@ -341,12 +297,6 @@ def _front(costs: np.ndarray, sums: np.ndarray, room: np.ndarray) -> np.ndarray:
             front[size], size = sums[place], size + 1
             kept.append(place)
     return np.array(kept, dtype=np.int64)
-
-
-def measures(found: Estimate) -> dict[str, int]:
-    """What limits are set on, of a whole design."""
-    resources = {r: getattr(found.synthesised, r) for r in RESOURCES}
-    return {"ii": found.ii, "latency": found.latency_cycles, **resources}
 
 
 def _meets(amounts: Mapping[str, int], bounds: Mapping[str, int]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nn2hls.errors import ToolError
 from nn2hls.files import write_whole
+from nn2hls.text import number, plural, table
 from nn2hls.tools.record import read_json, record
 
 FOLDER = "reports"  # of the project: one <tool>.json per tool
@@ -122,8 +123,6 @@ class BuildReport:
         return f"<BuildReport {self.tool}: {steps or 'nothing run'}; {self.folder}>"
 
     def __str__(self) -> str:
-        from nn2hls.tools.build_text import build_text
-
         return build_text(self).rstrip()
 
     @property
@@ -165,3 +164,35 @@ class BuildReport:
         path = folder / FOLDER / f"{self.tool}.json"
         write_whole(path, json.dumps(self.to_dict(), indent=1) + "\n")
         return path
+
+
+_VERDICTS = {True: "ok", False: "FAILED", None: "-"}
+
+
+def build_text(report: BuildReport) -> str:
+    """Steps, verifications and figures of the whole design."""
+    return "\n".join([*_parts(report), f"wrote {report.folder}/"]) + "\n"
+
+
+def _parts(report: BuildReport) -> Iterator[str]:
+    yield f"{report.tool} {report.version}".rstrip() + f", {report.part}, {report.clock_ns:g} ns\n"
+    yield table(["step", "", "seconds", "note"], map(_step, report.steps))
+    yield from (f"{c.witness}: {_verdict(c)}" for c in report.checks)
+    if report.total:
+        head = ["", "by", *(r.upper() for r in RESOURCES), "latency", "II", "clock ns"]
+        yield "\n" + table(head, map(_figures, report.total))
+
+
+def _step(step: Step) -> list[str]:
+    return [step.name, _VERDICTS[step.ok], "" if step.ok is None else f"{step.seconds:.1f}", step.note]
+
+
+def _verdict(check: Check) -> str:
+    verdict = f"{check.differ:,} DIFFERENT from the emulator" if check.differ else "all as the emulator"
+    clocks = [f"{word} {n} clocks" for word, n in (("latency", check.latency), ("II", check.interval)) if n is not None]
+    return ", ".join([plural(check.events, "event"), verdict, *clocks])
+
+
+def _figures(figures: Figures) -> list[object]:
+    counts = [getattr(figures.resources, name) for name in RESOURCES]
+    return [figures.source, figures.tool, *counts, figures.latency, figures.interval, number(figures.clock_ns)]

@@ -17,6 +17,7 @@ from nn2hls._version import __version__
 from nn2hls.arith.fixed import FixedType
 from nn2hls.compare.judge import Judge, Own
 from nn2hls.compare.scores import areas, sqnr
+from nn2hls.config.check import bind
 from nn2hls.config.config import Config, Level, Setting
 from nn2hls.config.keys import BARE_WORDS
 from nn2hls.config.read import read_config
@@ -78,7 +79,7 @@ class Network:
         """
         settings = read_config(config)
         graph = load_model(model, settings)
-        settings = settings.check(graph)
+        settings = bind(settings, graph)
         inputs = check_inputs(graph, x)
         calibration = None
         if settings.calibration is not None:

@@ -15,8 +15,8 @@ from nn2hls.commands import COMMANDS
 from nn2hls.config.read import read_config
 from nn2hls.config.write import to_yaml
 from nn2hls.design.design import Verdict
-from nn2hls.tools.build_text import build_text
 from nn2hls.tools.order import Order
+from nn2hls.tools.report import build_text
 from nn2hls.tools.testbench import run_test_bench
 
 N_IN, HIDDEN, N_OUT = 4, 6, 3

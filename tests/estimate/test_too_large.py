@@ -13,7 +13,7 @@ from nn2hls.design.design import convert
 from nn2hls.design.verdict import Verdict
 from nn2hls.errors import ConversionWarning, LimitError
 from nn2hls.estimate.estimate import estimate
-from nn2hls.estimate.fit import beyond_lines, beyond_part, does_not_fit
+from nn2hls.estimate.result import beyond_lines, beyond_part, does_not_fit
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.targets import find_part
 from nn2hls.tools.report import BuildReport, Step
@@ -99,7 +99,7 @@ def test_python_refuses_the_same_and_warns_of_what_is_nearly_right(tmp_path):
 
 
 def test_too_many_lines_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("nn2hls.estimate.fit.MOST_LINES", 10)
+    monkeypatch.setattr("nn2hls.estimate.result.MOST_LINES", 10)
     with pytest.raises(LimitError, match=r"The C\+\+ has .* lines"):
         convert(mlp(np.random.default_rng(0), (4, 3))).write(tmp_path / "p")
     assert not (tmp_path / "p").exists()

@@ -13,7 +13,8 @@ import nn2hls
 from nn2hls.cli import main
 from nn2hls.config.read import read_config
 from nn2hls.errors import LimitError
-from nn2hls.size.solver import RESOURCES, Limits, Solver, _shortest, measures
+from nn2hls.size.solution import measures
+from nn2hls.size.solver import RESOURCES, Limits, Solver, _shortest
 from tests.kit.networks import hls_config, mlp
 
 TAGGER = "example-configs/jet_tagger_reuse4.yml"

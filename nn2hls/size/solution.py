@@ -1,12 +1,64 @@
-"""A solution for people and for ``--json``."""
+"""Reuse factors that were found, for people and for ``--json``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from nn2hls.estimate.result import Estimate
 from nn2hls.size.choices import MEASURES
-from nn2hls.size.solver import NAMES, Solution, measures
 from nn2hls.text import table
+
+RESOURCES = MEASURES[2:]
+NAMES = {"ii": "II", "latency": "latency", "dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """The design with one layer's reuse factor changed, as differences from the solution."""
+
+    layer: str
+    reuse: int
+    other: int
+    change: Mapping[str, int]
+    within: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Solution:
+    """The reuse factors, the estimate of the whole, what binds, and what one step more would change.
+
+    Args:
+        reuses: Reuse factor of every layer that has one.
+        estimate: The whole design with them.
+        limits: What was asked for, the part's own resources included.
+        asked: The measures the user set a limit on.
+        fastest: True when the fastest design was looked for, False when the smallest.
+        binding: Measure -> figures of the design without that limit, where it would be better.
+        steps: One step in each direction of each layer.
+    """
+
+    reuses: Mapping[str, int]
+    estimate: Estimate
+    limits: Mapping[str, int]
+    asked: tuple[str, ...]
+    fastest: bool
+    binding: Mapping[str, Mapping[str, int]]
+    steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{m}={v}" for m, v in measures(self.estimate).items())
+        return f"Solution({'fastest' if self.fastest else 'smallest'}, {figures})"
+
+    def __str__(self) -> str:
+        return text(self)
+
+
+def measures(found: Estimate) -> dict[str, int]:
+    """What limits are set on, of a whole design."""
+    resources = {r: getattr(found.synthesised, r) for r in RESOURCES}
+    return {"ii": found.ii, "latency": found.latency_cycles, **resources}
 
 
 def document(found: Solution) -> dict[str, Any]:

@@ -1,14 +1,55 @@
-"""A comparison as tables for people."""
+"""A comparison of all outputs and layers, and what it says to people."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from nn2hls import text
 from nn2hls.compare.judge import METRICS
 from nn2hls.compare.lines import proposals, yaml_key
-from nn2hls.compare.result import BLAME_FROM, Comparison, LayerComparison, Need, OutputComparison
+from nn2hls.compare.result import BLAME_FROM, LayerComparison, Need, OutputComparison
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """All outputs and all layers.
+
+    Args:
+        outputs: In the order of the design.
+        layers: Nodes in the order of the design.
+        blame: The layer that loses most from operands to result, the first of equals; None when none loses 6 dB, which is one
+            bit, by its own types.
+        mended: SQNR of each output on up to 4,096 events once all that the layers need is set together; empty when nothing is
+            needed, or no such design can be made.
+    """
+
+    outputs: tuple[OutputComparison, ...]
+    layers: tuple[LayerComparison, ...] = ()
+    blame: str | None = None
+    mended: tuple[float | None, ...] = ()
+
+    def __repr__(self) -> str:
+        shown = [f"{o.name}: {METRICS['sqnr'].show(math.inf if o.sqnr is None else o.sqnr)}" for o in self.outputs]
+        return f"Comparison({', '.join(shown)}, {text.plural(len(self.layers), 'layer')}, blame={self.blame!r})"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def layer(self, name: str) -> LayerComparison:
+        """The layer of this name."""
+        return next(x for x in self.layers if x.name == name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {name: text.finite(value) for name, value in dataclasses.asdict(self).items()}
+
+    def text(self) -> str:
+        """For people."""
+        return comparison_text(self)
 
 
 def comparison_text(result: Comparison) -> str:
