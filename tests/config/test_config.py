@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.config import docs as config_docs
+from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.keys import ALL_KEYS, Place, Status
 from nn2hls.config.read import read_config
@@ -238,7 +239,7 @@ def test_names_are_checked_against_the_graph_all_at_once(tmp_path):
     path = tmp_path / "c.yml"
     path.write_text("LayerName:\n  fc3: {ReuseFactor: 2}\nLayerType:\n  Conv9: {}\n  Linaer: {}\n")
     with pytest.raises(ConfigError) as error:
-        read_config(path).check(graph())
+        bind(read_config(path), graph())
     lines = str(error.value).splitlines()
     assert lines[1].startswith(f"  {path}:2: There is no layer 'fc3'")
     assert "Did you mean 'fc1'?" in lines[1] or "Did you mean 'fc2'?" in lines[1]
@@ -250,16 +251,16 @@ def test_names_are_checked_against_the_graph_all_at_once(tmp_path):
 
 def test_the_input_of_a_layer_is_the_input_of_the_design():
     names = {"fc1_input": {"Precision": {"result": "int5"}}, "fc2_linear": {"Precision": "int6"}, "fc2": {"ReuseFactor": 3}}
-    config = read_config({"LayerName": names}).check(graph())
+    config = bind(read_config({"LayerName": names}), graph())
     assert config.settings_of(graph()["in"]).precision == {"result": T("int5")}
     fc2 = config.settings_of(graph()["fc2"])
     assert (fc2.reuse, fc2.precision["result"]) == (3, T("int6"))
     with pytest.raises(ConfigError, match="no layer 'fc2_input'"):
-        read_config({"LayerName": {"fc2_input": {}}}).check(graph())
+        bind(read_config({"LayerName": {"fc2_input": {}}}), graph())
     with pytest.raises(ConfigError, match="not an input of the design"):
-        read_config({"LayerName": {"fc2": {"Precision": {"input": "int6"}}}}).check(graph())
+        bind(read_config({"LayerName": {"fc2": {"Precision": {"input": "int6"}}}}), graph())
     with pytest.raises(ConfigError, match="Two names address 'fc2'"):
-        read_config({"LayerName": {"fc2_linear": {"ReuseFactor": 2}, "fc2": {"ReuseFactor": 3}}}).check(graph())
+        bind(read_config({"LayerName": {"fc2_linear": {"ReuseFactor": 2}, "fc2": {"ReuseFactor": 3}}}), graph())
 
 
 def test_uniform_replaces_what_layers_have_of_their_own():

@@ -14,6 +14,7 @@ import yaml
 
 import nn2hls
 from nn2hls.arith.fixed import FixedType
+from nn2hls.config.check import bind
 from nn2hls.config.read import read_config
 from nn2hls.errors import ConfigError
 from tests.kit.paths import ROOT
@@ -231,10 +232,10 @@ def test_a_type_of_layers_that_the_model_has_not():
     pytest.importorskip("onnx")
     graph = nn2hls.load(read_config(WRITTEN / "onnx-net-name.yml").live)
     words = ["Conv2D", "merge", "Linear"]
-    config = read_config({"LayerType": {key: {"ReuseFactor": 2} for key in words}}).check(graph)
+    config = bind(read_config({"LayerType": {key: {"ReuseFactor": 2} for key in words}}), graph)
     assert [n.split(": ", 1)[1] for n in config.notes] == [f"{w}: The model has no layer of this type." for w in words]
     with pytest.raises(ConfigError, match="Did you mean 'MatMul'"):
-        read_config({"LayerType": {"MatMull": {}}}).check(graph)
+        bind(read_config({"LayerType": {"MatMull": {}}}), graph)
 
 
 def test_a_config_with_its_model_inside_writes_back():
@@ -243,7 +244,7 @@ def test_a_config_with_its_model_inside_writes_back():
 
     config = read_config(WRITTEN / "onnx-net-name.yml")
     graph = nn2hls.load(config.live)
-    text = to_yaml(config.check(graph), graph, Path())
+    text = to_yaml(bind(config, graph), graph, Path())
     again = read_config(yaml.safe_load(text))
     assert again.live == config.live
     assert to_yaml(again, graph, Path()) == text
