@@ -89,7 +89,7 @@ _IN_PLACE: dict[str, tuple[str, type, str]] = {
     "weights": ("FILE", Path, "weights of a Keras architecture in .json"),
     "precision": ("TYPE", str, "type of inputs, weights, biases and results, such as 'ap_fixed<16,6>'"),
     "reuse": ("N", str, "reuse factor of all layers without their own"),
-    "strategy": ("WORD", str, "Latency or Resource"),
+    "strategy": ("WORD", str, "Latency, Resource or DistributedArithmetic"),
     "part": ("PART", str, "the device"),
     "bambu-device": ("DEVICE", str, "what Bambu builds for in place of the device, by Bambu's name"),
     "clock": ("NS", str, "clock period"),

@@ -11,8 +11,8 @@ from nn2hls.commands.base import Command, Result, config_arguments, input_argume
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser)
     input_arguments(parser)
-    words = "csim: the C++, compiled here (default); bambu: the RTL that `build --tool bambu` has made, under Verilator"
-    parser.add_argument("--tool", choices=("csim", "bambu"), default="csim", help=words)
+    words = "csim: the C++, compiled here (default); rtl: our Verilog; bambu: the RTL that `build --tool bambu` has made"
+    parser.add_argument("--tool", choices=("csim", "rtl", "bambu"), default="csim", help=words)
     words = "folder of the built project, for bambu (default: OutputDir of CONFIG)"
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help=words)
 

@@ -122,7 +122,14 @@ TOP_KEYS = (
         "io_type",
         values="io_parallel",
     ),
-    Key("Backend", Place.TOP, "The HLS tool the project is for.", v.backend, "backend", values="Vivado, Vitis, Bambu"),
+    Key(
+        "Backend",
+        Place.TOP,
+        "The HLS tool the project is for, or Verilog, which nn2hls writes by itself.",
+        v.backend,
+        "backend",
+        values="Vivado, Vitis, Bambu, Verilog",
+    ),
     Key(
         "Interface",
         Place.TOP,
@@ -192,10 +199,10 @@ LEVEL_KEYS = (
     Key(
         "Strategy",
         Place.LEVEL,
-        "Latency: parallel. Resource: shared multipliers, weights in memory.",
+        "Latency: parallel. Resource: shared multipliers, weights in memory. DistributedArithmetic: shared additions.",
         v.strategy,
         "strategy",
-        values="Latency, Resource",
+        values="Latency, Resource, DistributedArithmetic",
     ),
     Key(
         "TableSize",

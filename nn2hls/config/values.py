@@ -212,10 +212,10 @@ def choice(values: Mapping[str, Any], refused: Mapping[str, str], kind: str, lis
 
 _OTHER_BACKENDS = ("VitisUnified", "Quartus", "oneAPI", "Catapult", "Libero", "SymbolicExpression", "XLS")
 backend = choice(
-    {"Vivado": "Vivado", "Vitis": "Vitis", "Bambu": "Bambu"},
+    {"Vivado": "Vivado", "Vitis": "Vitis", "Bambu": "Bambu", "Verilog": "Verilog"},
     {
         "VivadoAccelerator": "Use Vivado and connect the exported IP core in a block design.",
-        **dict.fromkeys(_OTHER_BACKENDS, "Use Vitis, Vivado or Bambu."),
+        **dict.fromkeys(_OTHER_BACKENDS, "Use Vitis, Vivado, Bambu or Verilog."),
     },
     "Backend",
 )
@@ -232,7 +232,6 @@ io_type = choice(
     "IOType",
 )
 
-_ADDERS = "It comes later; use Latency, where a weight of one or two CSD digits costs no multiplier already."
 _SPARSE = Noted("Resource", "Resource is meant: zero weights cost nothing at any reuse factor.")
 _ARGMAX = "Take the softmax off the model, and the largest of its inputs outside."
 _SOFTMAX = "It was a word for softmax: there is one, the stable one. It has no effect."
@@ -240,15 +239,13 @@ strategy = choice(
     {
         "Latency": "Latency",
         "Resource": "Resource",
+        **dict.fromkeys(("DistributedArithmetic", "distributed_arithmetic", "da"), "DistributedArithmetic"),
         **dict.fromkeys(("ResourceUnrolled", "resource_unrolled", "unrolled", "compressed"), _SPARSE),
         **dict.fromkeys(("stable", "legacy"), Noted(None, _SOFTMAX)),
     },
-    {
-        **dict.fromkeys(("DistributedArithmetic", "distributed_arithmetic", "da"), _ADDERS),
-        "argmax": _ARGMAX,
-    },
+    {"argmax": _ARGMAX},
     "Strategy",
-    listed=("Latency", "Resource"),
+    listed=("Latency", "Resource", "DistributedArithmetic"),
 )
 
 softmax_implementation = choice({"stable": None, "latency": None, "legacy": None}, {"argmax": _ARGMAX}, "Implementation")

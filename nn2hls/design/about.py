@@ -33,21 +33,31 @@ def with_about(project: Project, config: Config, options: Options, folder: Path)
         options: The same.
         folder: Where it will stand, as the user names it.
     """
-    tool = TOOLS[config.backend]
-    build = "sh build_bambu.sh" if config.backend == "Bambu" else f"{tool.command} -f build_prj.tcl"
-    context = {"name": project.name, "tool": tool, "version": __version__, "build": build}
-    headers = sorted((data_folder("firmware_lib") / "ap_types").glob("*.h"))
     real = Path(os.path.realpath(folder))  # `..` leads from there, also where the folder is a link
     origins = {name: _origin(path, real) for name in _ORIGINS if (path := getattr(config, name)) is not None}
     manifest = json.loads(project.about[MANIFEST]) | {"version": __version__, "digest": project.digest, "origins": origins}
     about = {
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
-        "README.md": render("README.md", **context),
-        "Makefile": render("Makefile", **context),
         CONFIG: _config_text(dataclasses.replace(config, output_dir=folder), real),
-        **{f"{STAND_INS}/{h.name}": h.read_text(encoding="utf-8") for h in headers},
+        **(_verilog(project.name) if config.backend == "Verilog" else _cpp(project.name, config.backend)),
     }
     return dataclasses.replace(project, about={**project.about, **about})
+
+
+def _verilog(name: str) -> dict[str, str]:
+    return {path: render(f"rtl/{path}", name=name, version=__version__) for path in ("README.md", "Makefile")}
+
+
+def _cpp(name: str, backend: str) -> dict[str, str]:
+    tool = TOOLS[backend]
+    build = "sh build_bambu.sh" if backend == "Bambu" else f"{tool.command} -f build_prj.tcl"
+    context = {"name": name, "tool": tool, "version": __version__, "build": build}
+    headers = sorted((data_folder("firmware_lib") / "ap_types").glob("*.h"))
+    return {
+        "README.md": render("README.md", **context),
+        "Makefile": render("Makefile", **context),
+        **{f"{STAND_INS}/{h.name}": h.read_text(encoding="utf-8") for h in headers},
+    }
 
 
 def _config_text(config: Config, folder: Path) -> str:

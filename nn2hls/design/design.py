@@ -44,8 +44,12 @@ if TYPE_CHECKING:
     from nn2hls.size.choices import Sizer
     from nn2hls.tools.folder import Project
     from nn2hls.tools.gxx import CompiledDesign
-    from nn2hls.tools.order import CoreOrder
+    from nn2hls.tools.order import CoreOrder, RtlOrder
     from nn2hls.tools.report import BuildReport
+
+
+WITNESSES = ("csim", "rtl", "bambu")
+RTL_EVENTS = 1000  # of the bench of a project in Verilog
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ def convert(
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
     design = Design(fixed_graph, float_graph, settings, types=context.types, signals=context.signals)
+    check_backend(design)
     for line in missed(design, context):
         context.warn(line)
     if context.warnings:
@@ -298,7 +303,8 @@ class Design:
         from nn2hls.emit.tool import TOOLS
 
         config = self.config
-        uncertainty = TOOLS[config.backend].uncertainty if config.clock_uncertainty is None else 100 * config.clock_uncertainty
+        own = TOOLS[config.backend].uncertainty if config.backend in TOOLS else 0.0
+        uncertainty = own if config.clock_uncertainty is None else 100 * config.clock_uncertainty
         options = Options(
             config.project_name, config.part, config.clock_period, uncertainty, config.backend, interface=self.interface
         )
@@ -311,12 +317,33 @@ class Design:
     @cached_property
     def project(self) -> Project:
         """The generated project, with test vectors and the emulator's answers to them."""
+        if self.config.backend == "Verilog":
+            return self._rtl[0]
         from nn2hls.emit.project import emit
 
         events = events_of(self.config, self.graph, 100)
-        answers, _ = self._emulate(list(events.inputs), self.graph.outputs, raw=True, mantissas=True)
-        vectors = {n.name: x for n, x in zip(self.graph.inputs, events.inputs, strict=True)}
-        return emit(self.graph, self.options, {**answers, **vectors}, events.predictions)
+        return emit(self.graph, self.options, self._vectors(events.inputs), events.predictions)
+
+    def _vectors(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Mantissas of the inputs and the emulator's of the outputs, by name."""
+        answers, _ = self._emulate(list(inputs), self.graph.outputs, raw=True, mantissas=True)
+        return {**answers, **{n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}}
+
+    @cached_property
+    def _rtl(self) -> tuple[Project, RtlOrder]:
+        """The project in Verilog, and what its bench is to find."""
+        return self._rtl_of(events_of(self.config, self.graph, RTL_EVENTS).inputs)
+
+    def _rtl_of(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
+        from nn2hls.emit.rtl_project import emit_rtl
+        from nn2hls.targets import find_part
+        from nn2hls.tools.order import RtlOrder
+
+        config, part = self.config, find_part(self.config.part)
+        period = config.clock_period * (1 - (config.clock_uncertainty or 0.0))
+        project, made = emit_rtl(self.graph, self.options, part.bit_delay, period, self._vectors(mantissas))
+        placed = made.pipeline
+        return project, RtlOrder(len(mantissas[0]), placed.latency, placed.interval, placed.registers)
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
@@ -350,7 +377,7 @@ class Design:
         """Compile the generated C++ with g++ or clang++; returns the design."""
         from nn2hls.tools.gxx import compile_project
 
-        self._compiled = compile_project(self.project, compiler)
+        self._compiled = compile_project(self.for_cpp().project, compiler)
         return self
 
     def csim(self, x: Data) -> Any:
@@ -385,11 +412,11 @@ class Design:
 
         Args:
             tool: ``csim``: compile the project's own test bench here and run it. ``vitis``, ``vivado``: AMD's tools.
-                ``bambu``: Bambu, then Verilator and yosys where they are. The project is written for the tool, whatever Backend
-                the config has.
+                ``bambu``: Bambu, then Verilator and yosys where they are. ``rtl``: our Verilog, in Verilator and Icarus, and
+                yosys. The project is written for the tool, whatever Backend the config has.
             folder: Where; without, the config's OutputDir.
-            steps: Of ``csim``, ``synth``, ``cosim``, ``export`` and ``vsynth``, or of ``hls``, ``simulate`` and ``yosys``;
-                without, the tool's usual ones.
+            steps: Of ``csim``, ``synth``, ``cosim``, ``export`` and ``vsynth``, of ``hls``, ``simulate`` and ``yosys``, or of
+                ``verilog``, ``simulate`` and ``yosys``; without, the tool's usual ones.
             timeout: Seconds after which a program of the tool is ended.
             show: Called with each line that the tool prints.
 
@@ -404,9 +431,10 @@ class Design:
         design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
         config, project = design.config, design.project
         core = design.core_order(test_vectors(self.graph, 1000)) if tool == "bambu" else None
+        rtl = design._rtl[1] if tool == "rtl" else None
         written = design.write(folder, force=True)
         order = Order(
-            written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show, core
+            written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show, core, rtl
         )
         report = with_estimate(runner.run(order), design.estimate())
         report.save(written)
@@ -417,9 +445,19 @@ class Design:
         from nn2hls.tools.run import tool_named
 
         backend = tool_named(tool).backend
-        if backend in (None, self.config.backend):
+        if backend is None:
+            return self.for_cpp()
+        if backend == self.config.backend:
             return self
-        return replace(self, config=replace(self.config, backend=backend), _compiled=None)
+        design = replace(self, config=replace(self.config, backend=backend), _compiled=None)
+        check_backend(design)
+        return design
+
+    def for_cpp(self) -> Design:
+        """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""
+        if self.config.backend != "Verilog":
+            return self
+        return replace(self, config=replace(self.config, backend="Vitis"), _compiled=None)
 
     def core_order(self, mantissas: Sequence[np.ndarray]) -> CoreOrder:
         """The core that Bambu is to build, with mantissas (events, *shape) of each input to try it on."""
@@ -434,18 +472,22 @@ class Design:
         Args:
             x: Data; without, InputData of the config, and without that 1,000 vectors: corners of the input types and seeded
                 uniform ones over their whole range.
-            tool: ``csim``: the compiled C++. ``bambu``: the RTL that ``build`` has made, under Verilator, events back to back.
+            tool: ``csim``: the compiled C++. ``rtl``: our Verilog, and ``bambu``: the RTL that ``build`` has made, both under
+                Verilator, events back to back.
             folder: For ``bambu``: the built project; without, the config's OutputDir.
 
         Raises:
             ToolError: The tool is missing, or the folder holds no RTL of this design.
         """
-        if tool not in ("csim", "bambu"):
-            raise ToolError(f"There is no witness '{tool}'.", fix="Use 'csim', the compiled C++, or 'bambu', the RTL.")
+        if tool not in WITNESSES:
+            what = "Use 'csim', the compiled C++, 'rtl', our Verilog, or 'bambu', the RTL that Bambu made."
+            raise ToolError(f"There is no witness '{tool}'.", fix=what)
         events = events_of(self.config, self.graph, 1000) if x is None else Events(mantissas_of(self.graph, x))
         inputs = list(events.inputs)
         if tool == "bambu":
-            return self._verify_rtl(inputs, folder)
+            return self._verify_core(inputs, folder)
+        if tool == "rtl":
+            return self._verify_rtl(inputs)
         emulated, log = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
         compiled = self._csim(inputs)
         wrong = {
@@ -457,7 +499,21 @@ class Design:
         away = differences(self.graph.outputs, floats, events.predictions)
         return Verdict(tool, len(inputs[0]), values, wrong, tuple(str(o) for o in log.overflows()), predictions=away)
 
-    def _verify_rtl(self, mantissas: Sequence[np.ndarray], folder: str | os.PathLike[str] | None) -> Verdict:
+    def _verify_rtl(self, mantissas: Sequence[np.ndarray]) -> Verdict:
+        """Our Verilog, written and simulated in a folder of its own."""
+        from tempfile import TemporaryDirectory
+
+        from nn2hls.tools.rtl.run import SECONDS, simulate_rtl
+
+        project, order = self.for_tool("rtl")._rtl_of(mantissas)
+        with TemporaryDirectory() as folder:
+            project.write(Path(folder) / "project")
+            measured = simulate_rtl(Path(folder) / "project", project.name, order.events, SECONDS).check
+        values = sum(int(np.prod(self.graph[o].shape)) for o in self.graph.outputs) * measured.events
+        wrong = {"events": measured.differ}
+        return Verdict("rtl", measured.events, values, wrong, (), measured.latency, measured.interval)
+
+    def _verify_core(self, mantissas: Sequence[np.ndarray], folder: str | os.PathLike[str] | None) -> Verdict:
         from nn2hls.tools.bambu import verify_core
 
         design = self.for_tool("bambu")
@@ -469,6 +525,26 @@ class Design:
     def layer(self, name: str) -> Node:
         """The node of this name in the fixed graph."""
         return self.graph[name]
+
+
+def check_backend(design: Design) -> None:
+    """Refuses what the back end does not carry out.
+
+    Raises:
+        ConfigError: With the layer and the way out.
+    """
+    if design.config.backend == "Verilog":
+        if design.config.interface == "hls4ml":
+            fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
+            raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)
+        return
+    for node in design.graph:
+        if getattr(getattr(node.op, "strategy", None), "value", "") == "DistributedArithmetic":
+            raise ConfigError(
+                f"Strategy DistributedArithmetic is for Backend Verilog, not {design.config.backend}.",
+                where=node.origin.layer or node.name,
+                fix="Set Backend: Verilog, or Strategy: Latency, where HLS tools share what they share by themselves.",
+            )
 
 
 def _integers(kind: FixedType) -> np.dtype[Any]:

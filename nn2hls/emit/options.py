@@ -15,7 +15,7 @@ class Options:
     Args:
         name: Project and top function, a C identifier.
         part, clock_period, clock_uncertainty: For the Tcl; the uncertainty in percent of the period.
-        backend: ``Vivado``, ``Vitis`` or ``Bambu``.
+        backend: ``Vivado``, ``Vitis``, ``Bambu`` or ``Verilog``.
         device: For Bambu, by its own name.
         interface: hls4ml's ports; None: ours.
     """

@@ -167,7 +167,9 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
         style = "reused"
     if result.tool == "bambu":
         style = "bambu_reused" if style == "reused" else "bambu_parallel"
-    known = bands()["error"][style]
+    if result.tool == "verilog":
+        style = "verilog_reused" if style == "reused" else "verilog_parallel"
+    known = bands()["error"].get(style, {"report": {}, "synthesised": {}})
     rows = (*RESOURCES, "latency")
     return {column: {r: known[column].get(r, "not validated") for r in rows} for column in ("report", "synthesised")}
 

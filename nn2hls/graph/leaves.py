@@ -15,6 +15,7 @@ from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Op
 from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Schedule
 
 
@@ -50,6 +51,9 @@ class Constant(Op):
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         return Schedule()
+
+    def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
+        return np.array([net.const(int(v)) for v in self.value.array.reshape(-1)]).reshape(self.value.shape)
 
     def call(self, xs: Sequence[Range], result: FixedType) -> Call:
         flat = self.value.array.reshape(-1)

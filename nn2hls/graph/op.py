@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range
+from nn2hls.arith.ranges import Range, ints
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
+from nn2hls.hardware.casts import cast
 from nn2hls.hardware.code import Call, Code
+from nn2hls.hardware.loop import Hardware
+from nn2hls.hardware.net import Net
+from nn2hls.hardware.parts import Part, assemble, elements, whole
 from nn2hls.hardware.schedule import Schedule
 
 # Sees the values before a cast inside an op: (what, values, fraction bits of the values, type they are cast to).
@@ -161,6 +166,51 @@ class Op:
     def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
         """What the user should know of the resolved op for operands within ``xs``: its errors, targets that it misses."""
         return []
+
+    # ---- hardware --------------------------------------------------------------------------------------------------------
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        """Of a pointwise op one element: (the wire of the exact result, its fraction bits) from the wires of the operands.
+
+        ``xs`` and the constants in ``per_channel`` have one element.
+        """
+        raise NotImplementedError
+
+    def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
+        """The op's hardware: the wires of the result, cast to ``result``, from those of the operands.
+
+        Args:
+            net: Where cells are added.
+            words: For each operand an array of wires, of its shape.
+            xs: Their bounds.
+            result: The result's type.
+        """
+        wire, fraction = self.element(net, [int(w.item()) for w in words], xs)
+        return np.array([cast(net, wire, fraction, result)])
+
+    def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
+        """The layer in parts that are computed alike: elements of a pointwise op, else the whole."""
+        if not self.pointwise:
+            yield whole(self, xs, shape)
+            return
+        constants = [getattr(self, name).array for name in self.per_channel]
+        for values, bounds, reads, writes in elements(xs, shape, constants):
+            one = {name: Const(ints([v])) for name, v in zip(self.per_channel, values, strict=True)}
+            yield Part(self.replace(**one), bounds, reads, writes)
+
+    def hardware(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Hardware:
+        """The layer's hardware, the cast to ``result`` included; ``most_digits``: see Net."""
+        shape = self.infer([x.lo.shape for x in xs], where="")
+        operands = [x.lo.size for x in xs]
+        return assemble(self.parts(xs, shape), operands, math.prod(shape), result, self.equation(), most_digits)
+
+    def work(self, xs: Sequence[Range]) -> int:
+        """Non-zero products, for reports."""
+        return 0
+
+    def equation(self) -> str:
+        """What the op computes, in a line."""
+        return (type(self).__doc__ or "").split("\n")[0]
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         """Hardware of the layer, the cast to ``result`` included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.code import Call
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.ops.calls import constant_rom, simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
@@ -46,6 +47,9 @@ class Relu(Op):
             return np.clip(ops[0], 0, top, out=out) if floats else np.maximum(ops[0], 0, out=out)
 
         return run
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        return net.clip(wires[0], 0, None), xs[0].fraction
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         select = (Operator(Kind.SELECT, (xs[0].width, 2)),) if xs[0].signed else ()
@@ -110,6 +114,12 @@ class LeakyRelu(Op):
 
         return run
 
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        (a,), (up, slope), exact = wires, self._factors(), self.exact(xs)
+        negative = net.less(a, net.const(0))
+        wire = net.select(negative, net.scale(a, int(slope.item())), net.shift(a, up), exact.low, exact.high)
+        return wire, exact.fraction
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         (x,) = xs
         product = multiplier(x.width, self._factors()[1])
@@ -169,6 +179,10 @@ class Clip(Op):
         bound = max(x.bound << up, abs(low or 0), abs(high or 0))
         return lambda ops, watch: _clip(scaled(lift(ops[0], bound), up), low, high)
 
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        fraction, low, high = self._ends(xs[0])
+        return net.clip(net.shift(wires[0], fraction - xs[0].fraction), low, high), fraction
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         fraction, low, high = self._ends(xs[0])
         width = xs[0].at(fraction).width
@@ -219,6 +233,13 @@ class Simple(enum.Enum):
     SIGN = "sign"
 
 
+# Of a net: sign is 0 < x minus x < 0.
+_SIMPLE: dict[Simple, Callable[[Net, int], int]] = {
+    Simple.ABS: lambda net, a: net.absolute(a),
+    Simple.NEG: lambda net, a: net.negate(a),
+    Simple.SQUARE: lambda net, a: net.mul(a, a),
+    Simple.SIGN: lambda net, a: net.sub(net.less(net.const(0), a), net.less(a, net.const(0))),
+}
 _FLOAT = {Simple.ABS: np.abs, Simple.NEG: np.negative, Simple.SQUARE: np.square, Simple.SIGN: np.sign}
 
 
@@ -241,6 +262,9 @@ class Unary(Op):
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         bound = max(self.exact(xs).bound, xs[0].bound)
         return lambda ops, watch: _simple(self.simple, lift(ops[0], bound))
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        return _SIMPLE[self.simple](net, wires[0]), self.exact(xs).fraction
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         w = xs[0].width
@@ -319,6 +343,12 @@ class Threshold(Op):
             return np.where(values > theta, values, np.asarray(value, values.dtype))
 
         return run
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        fraction, theta, value = self._constants(xs[0])
+        exact, a = self.exact(xs), net.shift(wires[0], fraction - xs[0].fraction)
+        passes = net.less(net.const(theta), a)
+        return net.select(passes, a, net.const(value), exact.low, exact.high), fraction
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         w = xs[0].at(self._constants(xs[0])[0]).width

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,14 @@ from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op, Watch
 from nn2hls.hardware.code import Code
+from nn2hls.hardware.loop import Hardware
+from nn2hls.hardware.net import Net
+from nn2hls.hardware.parts import Part, slices
 from nn2hls.hardware.schedule import Schedule
 from nn2hls.ops.exact import operand_rms
 from nn2hls.ops.products.bounds import column_counts, product_bounds
+from nn2hls.ops.products.distributed import distributed_terms
+from nn2hls.ops.products.straight import ordered, product_terms, sums
 
 _ROW = 4096  # elements of a row of biases
 _HALVES = {Rounding.TRN: 0.0, Rounding.RND: 0.5}  # what is added before the floor, in steps of the result
@@ -31,6 +36,7 @@ class Strategy(enum.Enum):
 
     LATENCY = "Latency"
     RESOURCE = "Resource"
+    DISTRIBUTED = "DistributedArithmetic"
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,6 +228,30 @@ class Dense(Op):
     def idle(self) -> tuple[int, int]:
         read = np.any(self.weight.array != 0, axis=1)
         return int(np.count_nonzero(column_counts(self.weight) == 0)), int(np.count_nonzero(~read))
+
+    def work(self, xs: Sequence[Range]) -> int:
+        return self.products() * math.prod(xs[0].lo.shape[:-1])
+
+    def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
+        yield slices(self, xs[0], shape, len(shape) - 1)
+
+    def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
+        (x,), (wires,) = xs, words
+        weight, bias, fraction = self.aligned(x)
+        if self.narrowed(x):
+            assert self.accum_t is not None
+            return np.array(list(ordered(net, wires, weight, bias, fraction, self.accum_t, result)))
+        expand = distributed_terms if self.strategy is Strategy.DISTRIBUTED else product_terms
+        return np.array(list(sums(net, wires.tolist(), weight, bias, fraction, result, expand)))
+
+    def hardware(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Hardware:
+        if self.reuse == 1 or not self.products():  # nothing but biases needs no multiplier to take turns on
+            return super().hardware(xs, result, most_digits)
+        from nn2hls.ops.products.reused import ReusedPlan
+
+        layout = ReusedPlan(self, xs[0], math.prod(xs[0].lo.shape[:-1]))
+        layout.check("")
+        return layout.hardware(result)
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         from nn2hls.ops.products.parallel import plan

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from nn2hls.errors import LimitError, ModelError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.code import Call
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.ops.calls import check_operands, simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
@@ -43,6 +44,8 @@ _BINARY = {
     Merge.MAX: np.maximum,
     Merge.MIN: np.minimum,
 }
+
+_JOINED = {Merge.MUL: Net.mul, Merge.MAX: Net.maximum, Merge.MIN: Net.minimum}
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +127,16 @@ class Elementwise(Op):
             return total if factor == 1 else total * factor
 
         return run
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        ups, fraction = self._ups(xs)
+        ready = [net.shift(a, up) for a, up in zip(wires, ups, strict=True)]
+        if self.merge is Merge.SUB:
+            return net.sub(*ready), fraction
+        if self.merge in _JOINED:
+            return net.tree(partial(_JOINED[self.merge], net), ready), fraction
+        total = net.total([(a, False) for a in ready])
+        return net.scale(total, self._factor(len(xs))[0]), fraction
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         exact = self.exact(xs)

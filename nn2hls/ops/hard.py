@@ -13,6 +13,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, ints, round_constant, signed_width
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.code import Call
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.ops.calls import simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
@@ -51,6 +52,10 @@ class _Hard(Op):
         slope = int(round_constant(np.array(self.slope), self.slope_t)) << (fraction - x.fraction - self.slope_t.fraction)
         offset = int(round_constant(np.array(self.offset), self.offset_t)) << (fraction - self.offset_t.fraction)
         return fraction, slope, offset
+
+    def _clamped_line(self, net: Net, a: int, x: Range) -> int:
+        fraction, slope, offset = self._line(x)
+        return net.clip(net.add(net.scale(a, slope), net.const(offset)), 0, 1 << fraction)
 
     def _line_bound(self, x: Range) -> int:
         fraction, slope, offset = self._line(x)
@@ -110,6 +115,9 @@ class HardSigmoid(_Hard):
 
         return run
 
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        return self._clamped_line(net, wires[0], xs[0]), self._line(xs[0])[0]
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         return pointwise_schedule(xs[0].lo.size, self._line_operators(xs[0]), self.exact(xs), result)
 
@@ -151,6 +159,11 @@ class HardSwish(_Hard):
             return np.multiply(line, values, out=line)
 
         return run
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        exact = self.exact(xs)
+        product = net.mul(wires[0], self._clamped_line(net, wires[0], xs[0]))
+        return net.narrowed(product, exact.low, exact.high), exact.fraction
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         (x,) = xs

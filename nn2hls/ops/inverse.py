@@ -9,13 +9,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nn2hls.arith.fixed import FixedType, cast_to
+from nn2hls.arith.fixed import FixedType, Rounding, cast_to
 from nn2hls.arith.functions import SPLITS, Function
 from nn2hls.arith.functions_float import defined_float, evaluate_float, part_float
 from nn2hls.arith.ranges import Range, ints, signed_width
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.hardware.casts import cast, rounded
 from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.ops.calls import simple_call
 from nn2hls.ops.cost import pointwise_schedule
@@ -265,6 +267,66 @@ class Normalised(Op):
         return [f"its tables of {words} words miss TargetSQNR by {decibels:.0f} dB on likely inputs; there are no larger ones."]
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        (m,), (x,), exact = wires, xs, self._unlimited.exact(xs)
+        y = self._unsigned_value(net, self._argument_wire(net, m, x))
+        if self.function is Function.SQRT:
+            y = net.select(net.less(net.const(0), m), y, net.const(0))
+        if self.function is Function.SOFTSIGN:
+            y = net.sub(net.const(_one(self.sizes)), y)
+        if self.function in ODD:
+            y = net.select(net.less(m, net.const(0)), net.negate(y), y)
+        y, clip = net.narrowed(y, exact.low, exact.high), self.sizes.clip
+        return (y if clip is None else cast(net, y, clip.fraction, clip)), self.sizes.share
+
+    def _argument_wire(self, net: Net, m: int, x: Range) -> int:
+        a = net.absolute(m) if self.function in ODD else m
+        if self.function is Function.SOFTSIGN:
+            a = net.add(net.shift(a, self.sizes.fraction - x.fraction), net.const(1 << self.sizes.fraction))
+        return net.clip(a, 1, None)
+
+    def _unsigned_value(self, net: Net, a: int) -> int:
+        """Steps 2 to 4 without signs: the leading one is brought to the top by powers of two, each with a wire that says so."""
+        z, core = self.sizes, self.core
+        steps = max(1, (z.width - 1).bit_length())
+        top = 1 << steps  # bits in which the leading one ends at the highest, so that its place is the shift's complement
+        moved = []
+        for k in reversed(range(steps)):
+            small = net.less(a, net.const(1 << (top - (1 << k))))
+            a = net.select(small, net.shift(a, 1 << k), a)
+            moved.append((k, small))
+        a = net.narrowed(a, 1 << (top - 1), (1 << top) - 1)
+        s = net.narrowed(net.shift(a, z.kept - top), 1 << (z.kept - 1), (1 << z.kept) - 1)
+        index = net.wrap(net.shift(s, -z.below), z.segments, signed=False)
+        odd = net.sub(net.const(1), moved[-1][1])  # the lowest bit of the leading one's place
+        if core in ROOTS:
+            parity = moved[-1][1] if z.fraction % 2 else odd
+            index = net.add(index, net.shift(parity, z.segments))
+        off = net.sub(net.wrap(s, z.below, signed=False), net.const(1 << (z.below - 1)))
+        change = net.shift(net.mul(net.lookup(index, self.slope.array.tolist()), off), -z.below)
+        entry = net.lookup(index, self.inverse.array.tolist())
+        t = net.add(entry, change) if core in (Function.LOG, Function.SQRT) else net.sub(entry, change)
+        if core is Function.LOG:
+            place = net.total([(net.shift(net.sub(net.const(1), small), k), False) for k, small in moved])
+            power = net.lookup(net.narrowed(place, 0, z.width - 1), self.power.array.tolist())
+            return net.add(t, power)
+        return rounded(net, self._scaled(net, t, moved), self._drop, Rounding.RND)
+
+    def _scaled(self, net: Net, t: int, moved: Sequence[tuple[int, int]]) -> int:
+        """The entry shifted up as the exponent says, by the wires that moved the leading one."""
+        z, core = self.sizes, self.core
+        parity, steps = z.fraction % 2, len(moved)
+        least = 0
+        for k, small in moved:
+            by = 1 << k if core is Function.RECIPROCAL else 1 << (k - 1) if k else parity
+            given = net.sub(net.const(1), small) if core is Function.SQRT else small  # of others, larger arguments less
+            t = net.select(given, net.shift(t, by), t) if by else t
+        if core is Function.RECIPROCAL:
+            least = z.most_up(core) - ((1 << steps) - 1)
+        elif core is Function.RSQRT:
+            least = z.most_up(core) - ((1 << (steps - 1)) - 1) - parity
+        return net.shift(t, least)
 
     def _roms(self, n: int) -> dict[str, Rom]:
         tables = {"inverse": self.inverse, "slope": self.slope, "power": self.power}

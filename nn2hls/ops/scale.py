@@ -15,6 +15,7 @@ from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.code import Call
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.ops.calls import constant_rom, simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
@@ -93,6 +94,10 @@ class Scale(Op):
             return product
 
         return run
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        fraction, scale, bias = self._aligned(xs[0])
+        return net.add(net.scale(wires[0], int(scale.item())), net.const(int(bias.item()))), fraction
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         (x,) = xs

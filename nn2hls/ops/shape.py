@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,6 +15,8 @@ from nn2hls.errors import ModelError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.net import Net
+from nn2hls.hardware.parts import Part, elements
 from nn2hls.hardware.schedule import Schedule
 from nn2hls.ops.calls import check_operands, simple_call
 from nn2hls.ops.cost import pointwise_schedule
@@ -22,7 +24,39 @@ from nn2hls.ops.exact import lift, scaled
 
 
 @dataclass(frozen=True, eq=False)
-class Reshape(Op):
+class _Moves(Op):
+    """The elements of the operands in other places, each cast to the result type."""
+
+    def moved(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """The arrays, of the operands' shapes without batch axis, as one of the result's shape."""
+        raise NotImplementedError
+
+    def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
+        source = self.moved([np.full(x.lo.shape, k) for k, x in enumerate(xs)]).reshape(-1)
+        number = self.moved([np.arange(x.lo.size).reshape(x.lo.shape) for x in xs]).reshape(-1)
+        starts = np.cumsum([0, *(x.lo.size for x in xs)])
+        for k, x in enumerate(xs):
+            taken = np.flatnonzero(source == k)
+            flat = Range(x.lo.reshape(-1)[number[taken]], x.hi.reshape(-1)[number[taken]], x.fraction)
+            for _, bounds, (reads,), writes in elements([flat], taken.shape, ()):
+                yield Part(_ONE, bounds, (number[taken][reads] + starts[k],), taken[writes])
+
+
+@dataclass(frozen=True, eq=False)
+class _Cast(Op):
+    """y = cast(x)."""
+
+    pointwise: ClassVar[bool] = True
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        return wires[0], xs[0].fraction
+
+
+_ONE = _Cast()
+
+
+@dataclass(frozen=True, eq=False)
+class Reshape(_Moves):
     """The same values in another shape ``size`` (without batch axis), in row-major order. Flatten is a Reshape to one axis."""
 
     size: Shape
@@ -35,6 +69,9 @@ class Reshape(Op):
 
     def evaluate_float(self, x: Any) -> Any:
         return x.reshape(x.shape[0], *self.size)
+
+    def moved(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return arrays[0].reshape(self.size)
 
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
@@ -63,7 +100,7 @@ class Reshape(Op):
 
 
 @dataclass(frozen=True, eq=False)
-class Concatenate(Op):
+class Concatenate(_Moves):
     """The operands one after the other along ``axis`` (without batch axis, not negative), each cast to the result type."""
 
     axis: int = 0
@@ -81,6 +118,9 @@ class Concatenate(Op):
 
     def evaluate_float(self, *xs: Any) -> Any:
         return np.concatenate(xs, axis=self.axis + 1)
+
+    def moved(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate(arrays, axis=self.axis)
 
     def _aligned(self, xs: Sequence[Range]) -> list[Range]:
         fraction = max(x.fraction for x in xs)
@@ -129,7 +169,7 @@ class Concatenate(Op):
 
 
 @dataclass(frozen=True, eq=False)
-class Transpose(Op):
+class Transpose(_Moves):
     """Axes in another order: result axis k is operand axis ``axes[k]`` (without batch axis)."""
 
     axes: tuple[int, ...]
@@ -142,6 +182,9 @@ class Transpose(Op):
 
     def evaluate_float(self, x: Any) -> Any:
         return x.transpose(0, *(k + 1 for k in self.axes))
+
+    def moved(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return arrays[0].transpose(self.axes)
 
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,10 @@ from nn2hls.arith.ranges import Range, ints, signed_width
 from nn2hls.errors import LimitError, ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.hardware.casts import cast, rounded
 from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.net import Net
+from nn2hls.hardware.parts import Part, slices
 from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.ops.cost import cast_operators
 from nn2hls.ops.exact import lift, scaled
@@ -307,6 +310,80 @@ class Softmax(Op):
         return worst + steps * p.inverse_t.step
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
+
+    def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
+        yield slices(self.replace(axis=0), xs[0], shape, self.axis)
+
+    def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
+        (x,), (wires,) = xs, words
+        p, n = self.plan(), len(wires)
+        largest = net.tree(net.maximum, wires.tolist())
+        distances = [net.narrowed(net.sub(largest, a), 0, max(0, x.high - x.low)) for a in wires.tolist()]
+        e = [self._exponential(net, d, x) for d in distances]
+        total = net.narrowed(net.total([(a, False) for a in e]), 1 << p.exp_t.fraction, n << p.exp_t.fraction)
+        s, shifts = self._normalise(net, total, n)
+        if self.log:
+            ys = self._log_shares(net, distances, s, shifts, x)
+            return np.array([cast(net, y, self.exact(xs).fraction, result) for y in ys])
+        return np.array([cast(net, y, p.fraction, result) for y in self._shares(net, e, s, shifts)])
+
+    def _exponential(self, net: Net, d: int, x: Range) -> int:
+        """exp(-d) by the tables."""
+        high, low, *_ = self.words()
+        a = cast(net, d, x.fraction, self.plan().distance_t)
+        coarse = net.lookup(net.shift(a, -self.low_bits), high.tolist())
+        fine = net.lookup(net.wrap(a, self.low_bits, signed=False), low.tolist()) if self.low_bits else net.const(1)
+        product = net.shift(net.mul(coarse, fine), -self.drop)
+        return net.narrowed(product, 0, 1 << self.plan().exp_t.fraction)
+
+    def _normalise(self, net: Net, total: int, n: int) -> tuple[int, list[tuple[int, int]]]:
+        """(the sum shifted up until its leading one stands at its place, (bits, whether so many were shifted) step by step)."""
+        most = n.bit_length() - 1
+        top = self.plan().exp_t.fraction + most + 1  # bits of the shifted sum
+        shifts: list[tuple[int, int]] = []
+        for k in reversed(range(most.bit_length())):
+            by = 1 << k
+            small = net.less(total, net.const(1 << (top - by)))
+            up, kept = net.shift(total, by), net.cells[total]
+            low = min(max(kept.lo, 1 << (top - by)), kept.lo << by)
+            total = net.select(small, up, total, low, max(kept.hi, min(kept.hi << by, (1 << top) - 1)))
+            shifts.append((by, small))
+        return net.narrowed(total, 1 << (top - 1), (1 << top) - 1), shifts
+
+    def _segment(self, net: Net, s: int, n: int) -> tuple[int, int]:
+        """(entry of the table ``inverse``, what the slope adds to it) for a shifted sum."""
+        p = self.plan()
+        *_, inverse, slope, _ = self.words()
+        bits = p.exp_t.fraction + n.bit_length() - 1
+        j = net.wrap(net.shift(s, p.segments - bits), p.segments, signed=False)
+        entry = net.lookup(j, inverse.tolist())
+        if not self.tangent:
+            return entry, net.const(0)
+        off = net.sub(net.wrap(s, bits - p.segments, signed=False), net.const(1 << (bits - p.segments) >> 1))
+        drop = slope_fraction(p) + bits - p.inverse_t.fraction
+        return entry, net.shift(net.mul(net.lookup(j, slope.tolist()), off), -drop)
+
+    def _shares(self, net: Net, e: Sequence[int], s: int, shifts: Sequence[tuple[int, int]]) -> Iterator[int]:
+        p, n = self.plan(), len(e)
+        entry, change = self._segment(net, s, n)
+        r = net.sub(entry, change)
+        for by, shifted in shifts:
+            r = net.select(shifted, net.shift(r, by), r)
+        drop = p.exp_t.fraction + p.inverse_t.fraction + n.bit_length() - 1 - p.fraction
+        for a in e:
+            share = rounded(net, net.mul(a, r), drop, Rounding.RND)
+            yield net.narrowed(net.minimum(share, net.const(self.top)), 0, self.top)
+
+    def _log_shares(self, net: Net, d: Sequence[int], s: int, shifts: Sequence[tuple[int, int]], x: Range) -> Iterator[int]:
+        p, n, exact = self.plan(), len(d), self.exact([x])
+        entry, change = self._segment(net, s, n)
+        up = net.total([(net.shift(shifted, by.bit_length() - 1), False) for by, shifted in shifts])
+        power = net.lookup(net.narrowed(up, 0, n.bit_length() - 1), self.words()[4][::-1].tolist())
+        total = net.clip(net.total([(entry, False), (change, False), (power, False)]), 0, None)
+        total = net.shift(total, exact.fraction - p.inverse_t.fraction)
+        for a in d:
+            y = net.total([(net.shift(a, exact.fraction - x.fraction), True), (total, True)])
+            yield net.narrowed(y, exact.low, 0)
 
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         (x,) = xs

@@ -17,7 +17,9 @@ from nn2hls.arith.ranges import Range, ints, round_constant, signed_width
 from nn2hls.errors import ModelError, TypeResolutionError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.hardware.casts import cast
 from nn2hls.hardware.code import Call, Rom
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.ops.calls import simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
@@ -218,6 +220,14 @@ class Table(Op):
         _, table_t, _, words = self._types()
         return Rom(words, table_t.width, table_t.signed, lookups)
 
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        (a,), (x,) = wires, xs
+        address_t, _, _, words = self._types()
+        fraction, slope, up = self._sum(x)
+        address = net.wrap(cast(net, _FOLDED[self.split.fold](net, a), x.fraction, address_t), address_t.width, signed=False)
+        entry = net.shift(net.lookup(address, [int(w) for w in words]), up)
+        return net.add(entry, net.scale(_LINE[self.split.linear](net, a), slope)), fraction
+
     def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
         (x,) = xs
         address_t, table_t, _, words = self._types()
@@ -301,6 +311,19 @@ def _check(x: Range, table_t: FixedType, slope_t: FixedType) -> None:
         reach = x.bound.bit_length() - x.fraction
         what = f"A function by table takes operands of up to {MAX_REACH} integer bits, not {reach}."
         raise TypeResolutionError(what, fix="Give its input fewer integer bits.")
+
+
+_FOLDED: dict[Fold, Callable[[Net, int], int]] = {
+    Fold.NONE: lambda net, a: a,
+    Fold.ABS: Net.absolute,
+    Fold.NEG: lambda net, a: net.negate(net.clip(a, None, 0)),
+}
+_LINE: dict[Linear, Callable[[Net, int], int]] = {
+    Linear.NONE: lambda net, a: net.const(0),
+    Linear.RELU: lambda net, a: net.clip(a, 0, None),
+    Linear.MIN: lambda net, a: net.clip(a, None, 0),
+    Linear.IDENTITY: lambda net, a: a,
+}
 
 
 def _zeros(value: int) -> int:

@@ -17,7 +17,11 @@ from nn2hls.errors import LimitError
 from nn2hls.estimate.estimate import estimate
 from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.timing import UNCERTAINTY, budget, place
+from nn2hls.estimate.verilog import estimate_verilog
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.hardware.loop import Hardware
+from nn2hls.hardware.net import most_digits
+from nn2hls.hardware.pipeline import pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
 from nn2hls.ops import Constant, Input
 from nn2hls.targets import Part
@@ -130,6 +134,7 @@ class Sizer:
         self.reusable = {name: n.op.products() for name, n in self.nodes.items() if n.op.products() > 0}
         self.inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in graph if isinstance(n.op, Input)}
         self._schedules: dict[tuple[str, int], Schedule] = {}
+        self._built: dict[tuple[str, int], Hardware] = {}
 
     def now(self, name: str) -> int:
         """The reuse factor that the config gives a layer."""
@@ -158,9 +163,33 @@ class Sizer:
             LimitError: As :meth:`schedule`.
         """
         reuses = reuses or {}
+        if self.tool == "verilog":
+            return self._verilog(reuses)
         layers = [(name, self.schedule(name, reuses.get(name))) for name in self.nodes]
         operands = {name: n.inputs for name, n in self.nodes.items()}
         return estimate(layers, self.part, self.clock_ns, self.tool, operands, self.inputs, self.uncertainty)
+
+    def _verilog(self, reuses: Mapping[str, int], names: Iterable[str] | None = None) -> Estimate:
+        """Our own Verilog, of the whole design or of some layers alone."""
+        kept = list(names if names is not None else self.nodes)
+        layers = [(name, self._hardware(name, reuses.get(name)), self.nodes[name].inputs) for name in kept]
+        made = {name for name, _, _ in layers}
+        read = {i: self.graph[i] for _, _, inputs in layers for i in inputs if i not in made}
+        inputs = {i: (int(np.prod(n.shape)), self._bits(n)) for i, n in read.items()}
+        bits = {name: self._bits(self.nodes[name]) for name in made}
+        outputs = [o for o in self.graph.outputs if o in made] if names is None else kept
+        period = self.clock_ns * (1 - (self.uncertainty or 0.0))
+        placed = pipeline(layers, inputs, bits, outputs, self.part.bit_delay, period)
+        work = {n: self.nodes[n].op.work([self.ranges[i] for i in self.nodes[n].inputs]) for n in made}
+        return estimate_verilog(placed, work, self.part, self.clock_ns)
+
+    def _hardware(self, name: str, reuse: int | None) -> Hardware:
+        node, reuse = self.nodes[name], reuse or self.now(name)
+        if (name, reuse) not in self._built:
+            op = node.op if reuse == self.now(name) else node.op.replace(reuse=reuse)
+            xs = [self.ranges[i] for i in node.inputs]
+            self._built[name, reuse] = op.hardware(xs, node.result_type, most_digits(self.tool))
+        return self._built[name, reuse]
 
     def choice(self, name: str, reuse: int | None = None) -> Choice:
         """A layer at a reuse factor, alone.
@@ -172,7 +201,10 @@ class Sizer:
         node = self.nodes[name]
         alone, reads = [(name, schedule)], {name: node.inputs}
         bits = {i: self._bits(self.graph[i]) for i in node.inputs}
-        found = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty)
+        if self.tool == "verilog":
+            found = self._verilog({name: reuse or self.now(name)}, [name])
+        else:
+            found = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty)
         latency = found.latency_cycles
         if self.tool in UNCERTAINTY:  # a vendor's tool starts the next layer in the same clock; alone, a register ends it
             end = place(alone, reads, self.part, budget(self.clock_ns, self.tool, self.uncertainty))[name].end

@@ -19,6 +19,7 @@ FABRIC_MUL = {7: 33, 8: 40, 9: 49, 10: 62}
 BRAM18_TWO_PORTS = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18))
 BRAM18_ONE_PORT = (*BRAM18_TWO_PORTS, (512, 36))
 LUT_ROM_WORDS = 64  # one LUT6 holds 64 words of one bit
+LUT_INPUTS = 6
 MUX_INPUTS = 4  # one LUT6 selects one of four
 
 
@@ -70,6 +71,16 @@ class Family:
     def delay(self, op: Operator) -> float:
         """Nanoseconds from operand to result at the reference speed grade; of a table in block RAM from clock to output."""
         return _DELAY[op.kind](self, op.widths)
+
+    def bit_delay(self, op: Operator) -> tuple[float, float]:
+        """The same in two parts: from an operand's bit to that bit of the result, and of the carry to the top bit."""
+        line = {Kind.ADD: "adder", Kind.NEGATE: "adder", Kind.ROUND: "adder", Kind.COMPARE: "compare"}.get(op.kind)
+        if line is None:
+            return self.delay(op), 0.0
+        if op.kind is Kind.COMPARE and op.widths[0] <= LUT_INPUTS:
+            return float(self.ns["level"]), 0.0
+        base, per_bit = self.ns[line]
+        return float(base), float(per_bit * op.widths[-1])
 
     def memory(self, memory: Memory) -> Cost:
         """BRAM_18K or LUTs of all copies of a ROM."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from nn2hls.errors import ConfigError, suggest
+from nn2hls.hardware.schedule import Operator
 from nn2hls.targets.family import Family, family
 
 DATA = Path(__file__).parent
@@ -49,6 +50,11 @@ class Part:
     def available(self) -> dict[str, int]:
         """Resources by the names that Estimate uses."""
         return {"dsp": self.dsp, "lut": self.lut, "ff": self.ff, "bram": self.bram18, "uram": self.uram}
+
+    def bit_delay(self, op: Operator) -> tuple[float, float]:
+        """Nanoseconds of an operator: from an operand's bit to that bit of the result, and of its carry to the top bit."""
+        fixed, carry = self.family.bit_delay(op)
+        return fixed * self.speed, carry * self.speed
 
     @property
     def speed(self) -> float:

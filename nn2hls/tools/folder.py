@@ -28,7 +28,7 @@ class Manifest:
 
     Args:
         name: Of the project and its top function.
-        backend: ``Vivado``, ``Vitis`` or ``Bambu``.
+        backend: ``Vivado``, ``Vitis``, ``Bambu`` or ``Verilog``.
         part, clock_ns: What it is for.
         layers: The layer's name by the name of its C++ function.
     """

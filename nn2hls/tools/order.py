@@ -36,6 +36,22 @@ class CoreOrder:
 
 
 @dataclass(frozen=True)
+class RtlOrder:
+    """A design in Verilog to be checked.
+
+    Args:
+        events: Of the project's bench.
+        latency, interval: What it was built for, in clocks.
+        registers: Its flip-flops.
+    """
+
+    events: int
+    latency: int
+    interval: int
+    registers: int
+
+
+@dataclass(frozen=True)
 class Order:
     """What to run.
 
@@ -48,6 +64,7 @@ class Order:
         timeout: Seconds for each program that is started; None: no limit of the user's.
         show: Called with each line that the tool prints.
         core: For Bambu.
+        rtl: For Verilog of our own.
     """
 
     folder: Path
@@ -59,3 +76,4 @@ class Order:
     timeout: float | None = None
     show: Callable[[str], None] | None = None
     core: CoreOrder | None = None
+    rtl: RtlOrder | None = None

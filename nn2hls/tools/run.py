@@ -54,6 +54,13 @@ def _bambu(order: Order) -> BuildReport:
     return run_bambu(order)
 
 
+def _rtl(order: Order) -> BuildReport:
+    from nn2hls.tools.rtl.run import run_rtl
+
+    return run_rtl(order)
+
+
+_RTL = ("verilog", "simulate", "yosys")
 _BAMBU = ("hls", "simulate", "yosys")
 
 
@@ -64,6 +71,7 @@ TOOLS: Mapping[str, Tool] = {
     "csim": Tool(_csim, None, ("csim",), ("csim",)),
     "vitis": Tool(_vitis, "Vitis", _AMD, _AMD[:2]),
     "bambu": Tool(_bambu, "Bambu", _BAMBU, _BAMBU),
+    "rtl": Tool(_rtl, "Verilog", _RTL, _RTL),
     "vivado": Tool(_vivado, "Vivado", _AMD, _AMD[:2]),
 }
 

@@ -7,7 +7,7 @@ from nn2hls.emit.room import check_room
 from nn2hls.errors import LimitError
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints
-from nn2hls.ops import Concatenate, Dense, Elementwise, Merge, Reshape, Scale, Softmax, Table, Transpose
+from nn2hls.ops import Concatenate, Dense, Elementwise, Merge, Normalised, Reshape, Scale, Softmax, Table, Transpose
 from tests.kit.witness import Case, random_type
 from tests.ops.test_activation import OPS
 from tests.ops.test_elementwise import SHAPES
@@ -67,7 +67,16 @@ def denses(rng, width):
         yield Case(op, [random_type(rng, width)], [(*lead, n_in)], random_type(rng, width), hints)
 
 
-EVERY = (activations, merges, moves, tables, softmaxes, denses)
+def normalised(rng, width):
+    """Functions whose tables hold one octave, of operands wide enough for it."""
+    for function in (Function.LOG, Function.SQRT, Function.RSQRT, Function.RECIPROCAL):
+        hints = Hints(noise=2.0**-9, operand_rms=(1.0,))
+        case = Case(Table(function), [FixedType(20, 9, False)], [(2,)], random_type(rng, (4, 20)), hints)
+        assert isinstance(case.op, Normalised)
+        yield case
+
+
+EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
 
 
 def every_mode(width=9):

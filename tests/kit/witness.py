@@ -164,3 +164,13 @@ def compiled_equals_emulated(cases, seed=0, events=40, options=None, compiler=No
     for k, (case, xs, found) in enumerate(zip(cases, inputs, results, strict=True)):
         want = case.emulate(xs, ports=True).reshape(events, -1)
         assert np.array_equal(found, want), (k, case.op, case.kinds, case.result)
+
+
+def hardware_equals_emulated(cases, seed=0, events=40):
+    """Run the hardware of every case, its products as additions and as HLS tools want them, against the emulator."""
+    rng = np.random.default_rng(seed)
+    for case in cases:
+        x = case.draw(rng, events)
+        want = case.emulate(x).reshape(events, -1).tolist()
+        for digits in (None, 2):
+            assert case.op.hardware(case.xs, case.result, digits).run(x).tolist() == want, (case.op, case.kinds, case.result)

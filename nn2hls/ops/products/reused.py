@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,9 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, ints
 from nn2hls.errors import LimitError
+from nn2hls.hardware.casts import cast, cast_raised, raised
+from nn2hls.hardware.loop import Hardware, Loop
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.ops.cost import cast_operators
 from nn2hls.ops.dense import Dense, Strategy
@@ -226,6 +230,57 @@ class ReusedPlan:
     def wiring_is_whole(self) -> bool:
         """True when every multiplier chooses among all inputs."""
         return self.choices == self.op.weight.shape[0]
+
+    def hardware(self, result: FixedType) -> Hardware:
+        """For each position in turn a loop of products that adds up segments, and one that joins them to the results."""
+        n_in, n_out = self.op.weight.shape
+        operands = n_in * self.positions
+        first = operands + n_out  # the number of the first segment, in the first turn
+        segment, bounds = self._segments
+        weights = self.weight.T
+        product = Net()
+        x = product.input(0, self.x.low, max(self.x.high, self.x.low + 1))  # a range of one value would be a constant
+        w = product.input(1, min(0, int(weights.min())), max(1, int(weights.max())))
+        product.outputs = [product.mul(x, w)]
+        reads = np.stack([self.slots.input.T, np.full_like(self.slots.input.T, -1)], axis=-1)
+        sums = {first + k: ends for k, ends in enumerate(bounds)}
+        step = Loop(product, reads, segment.T[..., None] + first, 1, {1: weights}, sums, self.block_rom)
+        joined = Net()
+        words = [joined.input(k, lo, hi) for k, (lo, hi) in enumerate(bounds)]
+        joined.outputs = list(self._joined(joined, words, segment, result))
+        join = Loop(joined, (np.arange(len(bounds)) + first)[None, None], (np.arange(n_out) + operands)[None, None])
+        equation, turns = self.op.equation(), self.positions
+        return Hardware((step, join), (operands,), n_out * turns, len(bounds), equation, turns)
+
+    @cached_property
+    def _segments(self) -> tuple[np.ndarray, list[tuple[int, int]]]:
+        """(number of the segment that each multiplier adds to in each step, bounds of every segment's running sum)."""
+        slots = self.slots
+        per_multiplier = slots.segment.max(axis=1) + 1
+        segment = slots.segment + (np.cumsum(per_multiplier) - per_multiplier)[:, None]
+        n_in = self.op.weight.shape[0]
+        ends = [np.array([e.bounds(i)[k] for i in range(n_in)], dtype=object) for e in (self.x,) for k in (0, 1)]
+        weight = ints(slots.weight)
+        products = [weight * end[slots.input] for end in ends]
+        low, high = np.minimum(*products), np.maximum(*products)
+        # A running sum stays between the sum of the products that can be negative and that of those that can be positive.
+        bounds = np.zeros((2, int(per_multiplier.sum())), dtype=object)
+        np.add.at(bounds[0], segment, np.minimum(low, 0))
+        np.add.at(bounds[1], segment, np.maximum(high, 0))
+        return segment, [(int(lo), int(hi)) for lo, hi in bounds.T]
+
+    def _joined(self, net: Net, words: Sequence[int], segment: np.ndarray, result: FixedType) -> Iterator[int]:
+        """Each output: its segments and its bias, cast."""
+        fraction, weight_t = self.op.fraction(self.x), self.op.weight_t
+        assert weight_t is not None
+        up = fraction - self.x.fraction - weight_t.fraction
+        first = segment[:, 0]
+        for parts, bias in zip(self.parts, self.bias, strict=True):
+            terms = [(net.shift(words[int(first[m]) + s], up), False) for m, s in parts]
+            constant = int(bias) + (raised(fraction, result) or 0)
+            total = net.total([*terms, *([(net.const(constant), False)] if constant else [])])
+            exact = raised(fraction, result) is None
+            yield cast(net, total, fraction, result) if exact else cast_raised(net, total, fraction, result)
 
     def schedule(self, result: FixedType) -> Schedule:
         """Operators of one step, of the sums after it, and the packed ROM."""

@@ -1,0 +1,250 @@
+"""A fixed graph as Verilog: every layer a module, the top one pipeline with a valid bit, all outputs in the same clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nn2hls.arith.ranges import width_of
+from nn2hls.emit.names import identifiers
+from nn2hls.emit.options import output_ports
+from nn2hls.emit.verilog import Wire, module
+from nn2hls.emit.verilog_steps import steps_module
+from nn2hls.graph.analysis import graph_ranges
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Input
+from nn2hls.hardware.loop import Hardware, Loop
+from nn2hls.hardware.pipeline import Layer, Pipeline, pipeline
+from nn2hls.hardware.stages import Delay
+from nn2hls.tools.rtl.core import RESERVED
+
+FEW = 3  # lanes that are written out instead of generated
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design in Verilog.
+
+    Args:
+        name: Of the top module.
+        text: The Verilog.
+        pipeline: How it was cut into clocks.
+    """
+
+    name: str
+    text: str
+    pipeline: Pipeline
+
+
+def layers(graph: Graph) -> list[tuple[str, Hardware, tuple[str, ...]]]:
+    """(name, hardware, operands) of every layer of a fixed graph that no output can do without."""
+    ranges = graph_ranges(graph)
+    return [
+        (n.name, n.op.hardware([ranges[i] for i in n.inputs], n.result_type), n.inputs)
+        for n in graph
+        if not isinstance(n.op, Input)
+    ]
+
+
+def bits(node: Node) -> int:
+    """Of a node's value."""
+    return math.prod(node.shape) * node.result_type.width
+
+
+def place(graph: Graph, delay: Delay, period: float) -> Pipeline:
+    """The layers of a graph in time."""
+    inputs = {n.name: (math.prod(n.shape), bits(n)) for n in graph.inputs}
+    return pipeline(layers(graph), inputs, {n.name: bits(n) for n in graph}, graph.outputs, delay, period)
+
+
+def rtl(graph: Graph, name: str, delay: Delay, period: float) -> Design:
+    """The Verilog of a fixed graph.
+
+    Args:
+        graph: With types.
+        name: Of the top module.
+        delay: Of an operator, in nanoseconds.
+        period: Nanoseconds that operators may fill between two registers.
+    """
+    graph = graph.needed()
+    placed = place(graph, delay, period)
+    return Design(name, _Top(graph, name, placed).text(), placed)
+
+
+def input_ports(graph: Graph, name: str) -> list[str]:
+    """The top module's ports of the inputs, in order."""
+    ids = _identifiers(graph, name)
+    return [ids[n.name] for n in graph.inputs]
+
+
+def _identifiers(graph: Graph, name: str) -> Mapping[str, str]:
+    return identifiers(graph, [name, *RESERVED, *output_ports(graph)])
+
+
+class _Top:
+    def __init__(self, graph: Graph, name: str, placed: Pipeline) -> None:
+        self.graph, self.name, self.placed = graph, name, placed
+        self.ids = _identifiers(graph, name)
+        self.wires = {n.name: Wire(n.result_type.width, n.result_type.signed) for n in graph}
+
+    def text(self) -> str:
+        head = [f"// {self.name}: all in this file, plain Verilog-2001.", "`timescale 1ns / 1ps", "`default_nettype none", ""]
+        modules = [text for layer in self.placed.layers for text in self._modules(layer)]
+        return "\n".join([*head, *modules, *self._top(), "`default_nettype wire", ""])
+
+    # ---- modules of the layers -------------------------------------------------------------------------------------------
+
+    def _module_name(self, layer: Layer, part: str) -> str:
+        return f"{self.name}__{self.ids[layer.name]}{part}"
+
+    def _modules(self, layer: Layer) -> Iterator[str]:
+        yield f"// {self.ids[layer.name]}: {layer.hardware.equation}"
+        sums: dict[int, Wire] = {}
+        if layer.steps is not None:
+            operand = self.wires[layer.operands[0]]
+            yield steps_module(self._module_name(layer, "__steps"), layer.steps, operand)
+            sums = {e: Wire(width_of(*b), b[0] < 0) for e, b in layer.steps.sums.items()}
+        result = self.wires[layer.name]
+        for k, (loop, stages) in enumerate(zip(layer.straight, layer.stages, strict=True)):
+            inputs = [self._wire(layer, int(loop.reads[0, 0, i]), sums) for i in range(loop.reads.shape[2])]
+            yield module(self._module_name(layer, f"__{k}"), stages, inputs, [result] * loop.writes.shape[2])
+
+    def _wire(self, layer: Layer, element: int, sums: dict[int, Wire]) -> Wire:
+        if element in sums:
+            return sums[element]
+        return self.wires[layer.operands[_operand(layer.hardware, element)[0]]]
+
+    # ---- the top ---------------------------------------------------------------------------------------------------------
+
+    def _top(self) -> Iterator[str]:
+        placed, interval = self.placed, self.placed.interval
+        ports = ["input wire clock", "input wire reset", "input wire valid_in", "output wire ready_in"]
+        ports += [f"input wire {self._vector(n)}{self.ids[n.name]}" for n in self.graph.inputs]
+        outputs = list(zip(output_ports(self.graph), self.graph.outputs, strict=True))
+        ports += [f"output wire {self._vector(self.graph[o])}{port}" for port, o in outputs]
+        ports += ["output wire valid_out"]
+        every = "every clock" if interval == 1 else f"every {interval} clocks, when ready_in is high"
+        yield f"// Takes an event {every}; its outputs stand together, with valid_out, {placed.latency} clocks later."
+        yield "// Elements of a tensor stand side by side, element 0 in the low bits. reset is synchronous, active high."
+        yield f"module {self.name} ("
+        yield ",\n".join(f"    {p}" for p in ports)
+        yield ");"
+        yield "    genvar k;"
+        yield from self._control()
+        for node in self.graph.inputs:
+            yield f"    wire {self._vector(node)}{self._at(node.name, placed.stage[node.name])} = {self.ids[node.name]};"
+            yield from self._waiting(node)
+        for layer in placed.layers:
+            yield from self._layer(layer)
+            yield from self._waiting(self.graph[layer.name])
+        for port, output in outputs:
+            yield f"    assign {port} = {self._at(output, placed.latency)};"
+        yield "endmodule"
+
+    def _vector(self, node: Node) -> str:
+        return f"[{bits(node) - 1}:0] "
+
+    def _at(self, name: str, stage: int) -> str:
+        """A tensor in a stage."""
+        waited = stage - self.placed.stage[name]
+        return f"{self.ids[name]}_out" + (f"__{waited}" if waited else "")
+
+    def _control(self) -> Iterator[str]:
+        latency, interval = self.placed.latency, self.placed.interval
+        yield f"    wire [{latency}:0] valid;  // by stage"
+        yield "    assign valid[0] = valid_in && ready_in;"
+        if latency:
+            yield f"    reg [{latency}:1] passed;"
+            yield f"    always @(posedge clock) passed <= reset ? {latency}'d0 : valid[{latency - 1}:0];"
+            yield f"    assign valid[{latency}:1] = passed;"
+        yield f"    assign valid_out = valid[{latency}];"
+        if interval == 1:
+            yield "    assign ready_in = 1'b1;"
+            return
+        count = (interval - 1).bit_length()
+        yield f"    reg [{count - 1}:0] rest;  // clocks until the next event may come"
+        yield f"    assign ready_in = rest == {count}'d0;"
+        yield f"    always @(posedge clock) rest <= reset ? {count}'d0 : valid[0] ? {count}'d{interval - 1} :"
+        yield f"        ready_in ? {count}'d0 : rest - {count}'d1;"
+
+    def _waiting(self, node: Node) -> Iterator[str]:
+        stage = self.placed.stage[node.name]
+        for k in range(self.placed.waits.get(node.name, 0)):
+            after = self._at(node.name, stage + k + 1)
+            yield f"    reg {self._vector(node)}{after};"
+            yield f"    always @(posedge clock) {after} <= {self._at(node.name, stage + k)};"
+
+    def _layer(self, layer: Layer) -> Iterator[str]:
+        node = self.graph[layer.name]
+        yield f"    wire {self._vector(node)}{self._at(node.name, self.placed.stage[node.name])};"
+        if layer.steps is not None:
+            yield from self._steps(layer)
+        for k, (loop, stages) in enumerate(zip(layer.straight, layer.stages, strict=True)):
+            clocked = bool(stages.kept)
+            used = [stages.net.cells[w].k for w in stages.net.inputs()]
+            name = self._module_name(layer, f"__{k}")
+            yield from self._instances(layer, loop, name, used, clocked)
+
+    def _steps(self, layer: Layer) -> Iterator[str]:
+        assert layer.steps is not None
+        ident = self.ids[layer.name]
+        connected = [".clock(clock)", ".reset(reset)", f".start(valid[{layer.start}])"]
+        connected += [f".h{k}({self._element(layer, e)})" for k, e in enumerate(layer.steps.held)]
+        for k, bounds in enumerate(layer.steps.sums.values()):
+            signed = "signed " if bounds[0] < 0 else ""
+            yield f"    wire {signed}[{width_of(*bounds) - 1}:0] {ident}__s{k};"
+            connected.append(f".s{k}({ident}__s{k})")
+        yield f"    {self._module_name(layer, '__steps')} {ident}__steps ("
+        yield ",\n".join(f"        {c}" for c in connected)
+        yield "    );"
+
+    def _instances(self, layer: Layer, loop: Loop, name: str, used: Sequence[int], clocked: bool) -> Iterator[str]:
+        """The lanes of a loop: generated where their elements lie evenly, else one by one."""
+        ports = [f"x{k}" for k in used] + [f"y{j}" for j in range(loop.writes.shape[2])]
+        columns = np.concatenate([loop.reads[0][:, used], loop.writes[0]], axis=1)
+        clock = [".clock(clock)"] if clocked else []
+        steps = np.diff(columns, axis=0)
+        if loop.lanes > FEW and layer.steps is None and np.all(steps == steps[0]):
+            both = zip(ports, columns[0].tolist(), steps[0].tolist(), strict=True)
+            connected = [f".{port}({self._generated(layer, first, step)})" for port, first, step in both]
+            yield "    generate"
+            yield f"        for (k = 0; k < {loop.lanes}; k = k + 1) begin : lanes_{name}"
+            yield f"            {name} lane ({', '.join(clock + connected)});"
+            yield "        end"
+            yield "    endgenerate"
+            return
+        for lane, row in enumerate(columns.tolist()):
+            connected = [f".{port}({self._element(layer, element)})" for port, element in zip(ports, row, strict=True)]
+            yield f"    {name} lane{lane}_{name} ({', '.join(clock + connected)});"
+
+    def _place(self, layer: Layer, element: int) -> tuple[str, int, int]:
+        """(vector, width of an element, number of the element in it)."""
+        hardware = layer.hardware
+        if element >= hardware.first_result:
+            vector = self._at(layer.name, self.placed.stage[layer.name])
+            return vector, self.wires[layer.name].width, element - hardware.first_result
+        k, number = _operand(hardware, element)
+        return self._at(layer.operands[k], layer.start), self.wires[layer.operands[k]].width, number
+
+    def _element(self, layer: Layer, element: int) -> str:
+        if layer.steps is not None and element in layer.steps.sums:
+            return f"{self.ids[layer.name]}__s{list(layer.steps.sums).index(element)}"
+        vector, width, number = self._place(layer, element)
+        return f"{vector}[{(number + 1) * width - 1}:{number * width}]"
+
+    def _generated(self, layer: Layer, first: int, step: int) -> str:
+        """Element first + k * step of lane k."""
+        vector, width, number = self._place(layer, first)
+        return f"{vector}[{number * width} + k * {step * width} +: {width}]"
+
+
+def _operand(hardware: Hardware, element: int) -> tuple[int, int]:
+    """(number of the operand, number of the element in it)."""
+    for k, size in enumerate(hardware.operands):
+        if element < size:
+            return k, element
+        element -= size
+    raise IndexError(element)

@@ -1,0 +1,106 @@
+"""Graph -> Project in Verilog: the design, a bench that checks itself, and the events it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType
+from nn2hls.emit.options import Options, output_ports
+from nn2hls.emit.rtl import Design, input_ports, rtl
+from nn2hls.errors import LimitError
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.hardware.stages import Delay, slowest
+from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
+
+FOLDER = "rtl"
+SETTLE = 64  # clocks that the bench goes on after the last answer
+PATIENCE = 100_000  # clocks without an event or an answer after which it gives up
+
+
+def emit_rtl(
+    graph: Graph, options: Options, delay: Delay, period: float, vectors: Mapping[str, np.ndarray]
+) -> tuple[Project, Design]:
+    """The project of a fixed graph, and how it was cut into clocks.
+
+    Args:
+        graph: A fixed graph.
+        options: Names, part and clock.
+        delay: Of an operator, in nanoseconds.
+        period: Nanoseconds that operators may fill between two registers.
+        vectors: Mantissas for the bench, one array (events, *shape) per input and output name.
+
+    Raises:
+        LimitError: No pipeline reaches the clock; the slowest operator is named, and the period that works.
+    """
+    graph = graph.needed()
+    design = rtl(graph, options.name, delay, period)
+    _check_clock(design, delay, period, options.clock_period)
+    name = options.name
+    inputs = _ports(input_ports(graph, name), graph.inputs)
+    outputs = _ports(output_ports(graph), [graph[o] for o in graph.outputs])
+    bench = render(
+        "rtl/bench.v",
+        name=name,
+        events=len(next(iter(vectors.values()))),
+        inputs=inputs,
+        outputs=outputs,
+        input_bits=sum(width for _, _, width in inputs),
+        output_bits=sum(width for _, _, width in outputs),
+        patience=PATIENCE,
+        tail=SETTLE,
+    )
+    manifest = Manifest(name, options.backend, options.part, options.clock_period, {})
+    stimulus, answers = vector_files(graph, vectors)
+    files = {
+        f"{FOLDER}/{name}.v": design.text,
+        f"{FOLDER}/{name}_bench.v": bench,
+        f"{FOLDER}/stimulus.hex": stimulus,
+        f"{FOLDER}/answers.hex": answers,
+    }
+    return Project(name, files, {MANIFEST: manifest.text()}), design
+
+
+def vector_files(graph: Graph, vectors: Mapping[str, np.ndarray]) -> tuple[str, str]:
+    """What the bench reads: the bits of all inputs and of all outputs of each event, in hexadecimal."""
+    outputs = [graph[o] for o in graph.outputs]
+    return tuple(  # type: ignore[return-value]
+        _packed([vectors[n.name] for n in nodes], [n.result_type for n in nodes]) for nodes in (graph.inputs, outputs)
+    )
+
+
+def _packed(arrays: Sequence[np.ndarray], kinds: Sequence[FixedType]) -> str:
+    rows = []
+    for event in range(len(arrays[0])):
+        word = low = 0
+        for array, kind in zip(arrays, kinds, strict=True):
+            for mantissa in array[event].reshape(-1).tolist():
+                word |= (int(mantissa) & ((1 << kind.width) - 1)) << low
+                low += kind.width
+        rows.append(f"{word:x}")
+    return "\n".join(rows) + "\n"
+
+
+def _ports(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int, int]]:
+    """(name, lowest bit, bits) of each port in the bench's vector."""
+    found, low = [], 0
+    for name, node in zip(names, nodes, strict=True):
+        width = math.prod(node.shape) * node.result_type.width
+        found.append((name, low, width))
+        low += width
+    return found
+
+
+def _check_clock(design: Design, delay: Delay, period: float, clock: float) -> None:
+    for layer in design.pipeline.layers:
+        for loop in layer.hardware.loops:
+            needed, operator = slowest(loop.body, delay)
+            if operator is not None and needed > period:
+                what = f"{operator.kind.value.replace('_', ' ')} of {' x '.join(map(str, operator.widths))} bits"
+                raise LimitError(
+                    f"A {what} takes {needed:.2f} ns, and the clock leaves {period:.2f} ns.",
+                    where=layer.name,
+                    fix=f"Set ClockPeriod: {math.ceil(10 * clock * needed / period) / 10:g}, or give the layer narrower types.",
+                )

@@ -1,0 +1,131 @@
+"""The estimate of our own Verilog: clocks and flip-flops are those of the RTL, LUTs are counted cell by cell.
+
+What a cell takes in LUTs after logic synthesis is its size in bits, as ``terms`` counts them, times a coefficient of
+``targets/verilog_costs.yml``, which ``benchmarks/verilog_calibration.py`` fits to designs of our own after yosys.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
+from nn2hls.hardware.net import Cell, Code, Net
+from nn2hls.hardware.operators import compared_bits
+from nn2hls.hardware.pipeline import Layer, Pipeline
+from nn2hls.targets import Part
+
+LUT_WORDS = 64  # of one bit in a LUT6
+DSP_BITS = 18  # of both factors together, from which yosys takes a DSP slice
+
+
+def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part, clock_ns: float) -> Estimate:
+    """The estimate of a placed design.
+
+    Args:
+        pipeline: The layers in time.
+        products: Non-zero products of each layer.
+        part, clock_ns: What it is for.
+    """
+    layers = tuple(_layer(layer, pipeline, products.get(layer.name, 0), part) for layer in pipeline.layers)
+    total = sum((x.report for x in layers), Figures())
+    own = sum(x.report.ff for x in layers)
+    total += Figures(ff=pipeline.registers - own)  # inputs that wait, and the control
+    return Estimate(part, clock_ns, "verilog", layers, total, total, pipeline.latency, pipeline.interval)
+
+
+def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part) -> LayerEstimate:
+    found: Counter[str] = Counter()
+    for loop in layer.hardware.unrolled().loops:
+        for term, amount in (terms(loop.body) if not loop.ii else Counter()).items():
+            found[term] += amount * loop.lanes
+        for dsp in dsps(loop.body, part):
+            found["dsp"] += dsp * loop.lanes
+    if layer.steps is not None:
+        found.update(step_terms(layer))
+    by = coefficients()
+    lut = sum(amount * by.get(term, 0.0) for term, amount in found.items())
+    registers = layer.registers + pipeline.waiting(layer.name)
+    figures = Figures(found["dsp"], round(lut), registers)
+    return LayerEstimate(layer.name, figures, figures, layer.latency, layer.interval, products)
+
+
+def terms(net: Net) -> Counter[str]:
+    """Bits of the cells of a straight line, by what they are."""
+    found: Counter[str] = Counter()
+    for wire in net.alive():
+        cell = net.cells[wire]
+        size = _SIZES.get(cell.code)
+        if size is not None:
+            term, amount = size(cell, [net.cells[a] for a in cell.args], net)
+            found[term] += amount
+    return found
+
+
+def _sum(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
+    """Below the lowest bit that both operands have, a sum is one of them."""
+    return "adder_bit", max(1, cell.width - max(x.zeros for x in a))
+
+
+def _compare(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
+    """Against zero it is the sign; against a power of two the bits above decide."""
+    constant = any(x.code is Code.CONST for x in a)
+    return "limit_bit" if constant else "compare_bit", compared_bits(a)
+
+
+def _lookup(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
+    words = len(net.tables[cell.k])
+    return "table_lut", -(-words // LUT_WORDS) * cell.width
+
+
+def _product(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
+    x, y = (c.width for c in a)
+    return "product_bit", x * y if x + y < DSP_BITS else 0
+
+
+_SIZES = {
+    Code.ADD: _sum,
+    Code.SUB: _sum,
+    Code.LESS: _compare,
+    Code.SELECT: lambda cell, a, net: ("select_bit", cell.width),
+    Code.LOOKUP: _lookup,
+    Code.MUL: _product,
+}
+
+
+def dsps(net: Net, part: Part) -> list[int]:
+    """DSP slices of each product that takes any."""
+    found = []
+    for cell in (net.cells[w] for w in net.alive()):
+        if cell.code is Code.MUL:
+            a, b = (net.cells[x].width + (not net.cells[x].signed) for x in cell.args)
+            if a + b >= DSP_BITS:
+                wide, narrow = part.family.ports
+                found.append(min(-(-p // wide) * -(-q // narrow) for p, q in ((a, b), (b, a))))
+    return found
+
+
+def step_terms(layer: Layer) -> Counter[str]:
+    """Bits of the multiplexers, words and sums of a reused layer."""
+    steps = layer.steps
+    assert steps is not None
+    found: Counter[str] = Counter()
+    for lane in steps.lanes:
+        word = steps.weight.width + (len(lane.choices) - 1).bit_length() + lane.segment_bits + 1
+        found["word_lut"] += -(-steps.count // LUT_WORDS) * word
+        found["choice_bit"] += steps.x.width * (len(lane.choices) - 1)
+    found["sum_bit"] += sum(max(-lo, hi).bit_length() + 1 for lo, hi in steps.sums.values())
+    return found
+
+
+@functools.cache
+def coefficients() -> dict[str, float]:
+    """Those of ``targets/verilog_costs.yml``."""
+    text = (Path(__file__).parents[1] / "targets" / "verilog_costs.yml").read_text(encoding="utf-8")
+    data: dict[str, Any] = yaml.safe_load(text)
+    return {term: float(value) for term, value in data["coefficients"].items()}

@@ -1,0 +1,126 @@
+"""A layer in parts that are computed alike: what lets one body serve thousands of elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range, ints
+from nn2hls.hardware.loop import Hardware, Loop
+from nn2hls.hardware.net import Net
+
+
+class Builds(Protocol):
+    """An op that states its hardware."""
+
+    def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
+        """The wires of the result from those of the operands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Lanes of a layer that one body computes.
+
+    Args:
+        op: What computes a lane.
+        xs: Bounds of a lane's operands, over all lanes.
+        reads: For each operand of the body (lanes, *shape): numbers of elements, those of all operands counted through.
+        writes: (lanes, *shape): the numbers of the result's elements.
+    """
+
+    op: Builds
+    xs: tuple[Range, ...]
+    reads: tuple[np.ndarray, ...]
+    writes: np.ndarray
+
+
+def whole(op: Builds, xs: Sequence[Range], shape: Sequence[int]) -> Part:
+    """The layer as one lane."""
+    return Part(op, tuple(xs), tuple(n[None] for n in _operands(xs)), _numbers(shape)[None])
+
+
+def slices(op: Builds, x: Range, shape: Sequence[int], axis: int) -> Part:
+    """A lane for each slice along ``axis`` of the operand and the result, which may differ in length there."""
+    lo, hi = (np.moveaxis(a, axis, -1).reshape(-1, a.shape[axis]) for a in (x.lo, x.hi))
+    both = Range(ints(lo.min(axis=0)), ints(hi.max(axis=0)), x.fraction)
+    reads, writes = (np.moveaxis(_numbers(s), axis, -1).reshape(-1, s[axis]) for s in (x.lo.shape, tuple(shape)))
+    return Part(op, (both,), (reads,), writes)
+
+
+def elements(xs: Sequence[Range], shape: Sequence[int], constants: Sequence[np.ndarray]) -> Iterable[tuple[Any, ...]]:
+    """The elements of a pointwise layer, those with the same constants and signs together.
+
+    Yields:
+        (the value of each constant, bounds of each operand with one element, numbers of the operands' elements as arrays
+        (lanes, 1), numbers of the result's elements likewise).
+    """
+    size = math.prod(shape)
+    columns = [np.broadcast_to(a, shape).reshape(-1).tolist() for x in xs for a in (x.lo, x.hi)]
+    columns += [np.broadcast_to(c, shape).reshape(-1).tolist() for c in constants]
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    rows = list(zip(*columns, strict=True)) if columns else [()] * size
+    ends = 2 * len(xs)
+    for number, row in enumerate(rows):
+        signs = tuple(_signs(*row[k : k + 2]) for k in range(0, ends, 2))
+        groups.setdefault((*signs, *row[ends:]), []).append(number)
+    operands = [np.broadcast_to(n, shape).reshape(-1) for n in _operands(xs)]
+    for key, numbers in groups.items():
+        low, high = ([f(rows[n][c] for n in numbers) for c in range(e, ends, 2)] for e, f in ((0, min), (1, max)))
+        bounds = tuple(Range(ints([lo]), ints([hi]), x.fraction) for lo, hi, x in zip(low, high, xs, strict=True))
+        yield key[len(xs) :], bounds, tuple(o[numbers][:, None] for o in operands), np.array(numbers)[:, None]
+
+
+def _signs(lo: int, hi: int) -> tuple[bool, bool] | int:
+    """Which signs an element can have, and zero counts as both; a constant is itself."""
+    return lo if lo == hi else (lo < 0, hi > 0)
+
+
+def assemble(
+    parts: Iterable[Part],
+    operands: Sequence[int],
+    results: int,
+    result: FixedType,
+    equation: str,
+    most_digits: int | None,
+) -> Hardware:
+    """The hardware of a layer, side by side: a loop for each part.
+
+    Args:
+        parts: Of the layer.
+        operands, results: Elements of each operand and of the result.
+        result: The result's type.
+        equation, most_digits: See Hardware and Net.
+    """
+    first_result, loops = sum(operands), []
+    for part in parts:
+        net = Net(most_digits)
+        words, reads = [], []
+        for x, numbers in zip(part.xs, part.reads, strict=True):
+            words.append(_inputs(net, x, numbers.shape[1:], sum(r.shape[1] for r in reads)))
+            reads.append(numbers.reshape(len(numbers), -1))
+        net.outputs = [int(w) for w in np.ravel(part.op.build(net, words, part.xs, result))]
+        lanes = len(part.writes)
+        read = np.concatenate(reads, axis=1) if reads else np.empty((lanes, 0), dtype=np.int64)
+        loops.append(Loop(net, read[None], (part.writes.reshape(lanes, -1) + first_result)[None]))
+    return Hardware(tuple(loops), tuple(operands), results, equation=equation)
+
+
+def _inputs(net: Net, x: Range, shape: Sequence[int], first: int) -> np.ndarray:
+    lo, hi = (np.broadcast_to(a, shape).reshape(-1).tolist() for a in (x.lo, x.hi))
+    wires = [net.input(first + k, low, high) for k, (low, high) in enumerate(zip(lo, hi, strict=True))]
+    return np.array(wires, dtype=np.int64).reshape(shape)
+
+
+def _operands(xs: Sequence[Range]) -> list[np.ndarray]:
+    """The numbers of the operands' elements, counted through."""
+    starts = np.cumsum([0, *(x.lo.size for x in xs)])
+    return [_numbers(x.lo.shape) + start for x, start in zip(xs, starts, strict=False)]
+
+
+def _numbers(shape: Sequence[int]) -> np.ndarray:
+    return np.arange(math.prod(shape)).reshape(tuple(shape))

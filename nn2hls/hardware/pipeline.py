@@ -1,0 +1,173 @@
+"""Layers one after the other in time: the stage in which each value of a design is there, and what waits for what.
+
+A layer starts in the stage of its latest operand; earlier ones wait in registers. Nothing forces a register between layers: a
+value may be ready anywhere within its stage, and the layer that reads it goes on from there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from nn2hls.hardware.loop import Hardware, Loop
+from nn2hls.hardware.stages import START, Delay, Moment, Stages, place
+from nn2hls.hardware.steps import Steps, reused
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer in time.
+
+    Args:
+        name: Of the layer.
+        hardware: What it is made of.
+        operands: The layers or inputs that it reads.
+        start: The stage in which its operands are there.
+        steps: What it does step by step, before its straight lines; None without reuse.
+        stages: Of each straight-line loop, all with the same latency.
+    """
+
+    name: str
+    hardware: Hardware
+    operands: tuple[str, ...]
+    start: int
+    steps: Steps | None
+    stages: tuple[Stages, ...]
+
+    @property
+    def straight(self) -> tuple[Loop, ...]:
+        """Its straight-line loops."""
+        return tuple(loop for loop in self.hardware.loops if not loop.ii)
+
+    @property
+    def latency(self) -> int:
+        """Clock edges between its operands and its result."""
+        own = max((s.latency for s in self.stages), default=0)
+        return own if self.steps is None else self.steps.latency + own
+
+    @property
+    def interval(self) -> int:
+        """Clocks between two events."""
+        return 1 if self.steps is None else self.steps.count
+
+    @cached_property
+    def registers(self) -> int:
+        """Flip-flops inside the layer."""
+        own = sum(s.registers * loop.lanes for s, loop in zip(self.stages, self.straight, strict=True))
+        return own if self.steps is None else own + self.steps.registers
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """A design in time.
+
+    Args:
+        layers: In order.
+        stage: In which each input (0) and each layer's result is there.
+        bits: Of each input and each layer's result.
+        latency: The last stage, in which all outputs stand together.
+        outputs: The names that leave the design.
+    """
+
+    layers: tuple[Layer, ...]
+    stage: Mapping[str, int]
+    bits: Mapping[str, int]
+    latency: int
+    outputs: tuple[str, ...]
+
+    @property
+    def interval(self) -> int:
+        """Clocks between two events."""
+        return max((layer.interval for layer in self.layers), default=1)
+
+    @cached_property
+    def waits(self) -> Mapping[str, int]:
+        """For how many stages each input and each result must be kept for those that read it later; none: left out."""
+        last = dict.fromkeys(self.outputs, self.latency)
+        for layer in self.layers:
+            for operand in layer.operands:
+                last[operand] = max(last.get(operand, 0), layer.start)
+        found = {name: until - self.stage[name] for name, until in last.items()}
+        return {name: n for name, n in found.items() if n > 0}
+
+    @cached_property
+    def registers(self) -> int:
+        """Flip-flops of the whole design, those of its control among them."""
+        control = self.latency + ((self.interval - 1).bit_length() if self.interval > 1 else 0)
+        return control + sum(x.registers for x in self.layers) + sum(self.waiting(n) for n in self.waits)
+
+    def waiting(self, name: str) -> int:
+        """Flip-flops in which a value waits."""
+        return self.waits.get(name, 0) * self.bits[name]
+
+
+def pipeline(
+    layers: Iterable[tuple[str, Hardware, Sequence[str]]],
+    inputs: Mapping[str, tuple[int, int]],
+    bits: Mapping[str, int],
+    outputs: Sequence[str],
+    delay: Delay,
+    period: float,
+) -> Pipeline:
+    """Place every layer.
+
+    Args:
+        layers: (name, hardware, names of the operands) in topological order.
+        inputs: (elements, bits) of each input.
+        bits: Of each layer's result.
+        outputs: The names that leave the design.
+        delay: Of an operator, in nanoseconds.
+        period: Nanoseconds that a stage may fill.
+    """
+    stage = dict.fromkeys(inputs, 0)
+    ready = {name: [START] * elements for name, (elements, _) in inputs.items()}
+    done = []
+    for name, hardware, operands in layers:
+        start = max((stage[o] for o in operands), default=0)
+        arrivals = [moment if stage[o] == start else START for o in operands for moment in ready[o]]
+        layer, ready[name] = _place(name, hardware, tuple(operands), start, arrivals, delay, period)
+        stage[name] = start + layer.latency
+        done.append(layer)
+    latency = max((stage[o] for o in outputs), default=0)
+    widths = dict(bits) | {name: size for name, (_, size) in inputs.items()}
+    return Pipeline(tuple(done), stage, widths, latency, tuple(outputs))
+
+
+def _place(
+    name: str,
+    hardware: Hardware,
+    operands: tuple[str, ...],
+    start: int,
+    arrivals: Sequence[Moment],
+    delay: Delay,
+    period: float,
+) -> tuple[Layer, list[Moment]]:
+    """The layer, and when in its last stage each element of its result is ready."""
+    hardware = hardware.unrolled()
+    times = [*arrivals, *[START] * (hardware.elements - len(arrivals))]
+    steps = None
+    for loop in hardware.loops:
+        if loop.ii:
+            steps = reused(loop)
+    straight = [loop for loop in hardware.loops if not loop.ii]
+    stages = [place(loop.body, delay, period, _arrivals(loop, times)) for loop in straight]
+    latency = max((s.latency for s in stages), default=0)
+    stages = [s.until(latency) for s in stages]
+    for loop, placed in zip(straight, stages, strict=True):
+        moments = placed.arrivals()
+        for row in loop.writes[0].tolist():
+            for element, moment in zip(row, moments, strict=True):
+                times[element] = moment
+    layer = Layer(name, hardware, operands, start, steps, tuple(stages))
+    return layer, times[hardware.first_result : hardware.first_result + hardware.results]
+
+
+def _arrivals(loop: Loop, times: Sequence[Moment]) -> dict[int, Moment]:
+    """When the last of all lanes has each input."""
+    found = {}
+    for k, column in enumerate(loop.reads[0].T.tolist()):
+        moments = [times[element] for element in column if element >= 0]
+        found[k] = functools.reduce(Moment.latest, moments, START)
+    return found

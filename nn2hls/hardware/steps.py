@@ -1,0 +1,114 @@
+"""A layer that shares its multipliers among steps: operands held, a product in each step, sums that are kept.
+
+Each lane goes through three stages: it chooses its operand and its constant, multiplies them, and adds the product to one of
+its sums. The first product of a sum replaces what was there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nn2hls.arith.ranges import width_of
+from nn2hls.hardware.loop import Loop
+from nn2hls.hardware.net import Cell, Code
+
+STAGES = 3  # choose, multiply, add
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One multiplier.
+
+    Args:
+        choices: The elements that it ever reads, in ascending order.
+        index: For each step which of the choices it reads.
+        constant: Its factor in each step.
+        sums: The elements that it adds up, in ascending order.
+        segment: For each step which of the sums it adds to.
+        first: For each step whether it is the first of its sum.
+    """
+
+    choices: tuple[int, ...]
+    index: tuple[int, ...]
+    constant: tuple[int, ...]
+    sums: tuple[int, ...]
+    segment: tuple[int, ...]
+    first: tuple[bool, ...]
+
+    @property
+    def segment_bits(self) -> int:
+        """Bits of a sum's number."""
+        return max(1, (len(self.sums) - 1).bit_length())
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """The steps of one layer.
+
+    Args:
+        count: How many.
+        lanes: The multipliers.
+        x, weight, product: Cells with the ranges of both factors and of their product.
+        held: Elements whose values are held while the steps run.
+        sums: Bounds of each sum, by its element.
+    """
+
+    count: int
+    lanes: tuple[Lane, ...]
+    x: Cell
+    weight: Cell
+    product: Cell
+    held: tuple[int, ...]
+    sums: dict[int, tuple[int, int]]
+
+    @property
+    def latency(self) -> int:
+        """Clock edges from the operands to the finished sums."""
+        return 1 + self.count + STAGES - 1
+
+    @property
+    def counter_bits(self) -> int:
+        """Bits of the number of a step."""
+        return max(1, (self.count - 1).bit_length())
+
+    @cached_property
+    def registers(self) -> int:
+        """Flip-flops: what is held, the counter, a bit that says whether each stage is busy, those of the lanes, the sums."""
+        control = self.counter_bits + STAGES
+        lanes = sum(self.x.width + self.weight.width + self.product.width + 2 * (1 + lane.segment_bits) for lane in self.lanes)
+        return len(self.held) * self.x.width + control + lanes + sum(width_of(*b) for b in self.sums.values())
+
+
+def reused(loop: Loop) -> Steps:
+    """The steps of a loop whose body is the product of an operand with a constant."""
+    body = loop.body
+    x, weight = (next(c for c in body.cells if c.code is Code.INPUT and c.k == k) for k in (0, 1))
+    product = body.cells[body.outputs[0]]
+    lanes = tuple(
+        _lane(loop.reads[:, m, 0].tolist(), loop.constants[1][:, m].tolist(), loop.writes[:, m, 0].tolist())
+        for m in range(loop.lanes)
+    )
+    held = sorted({element for lane in lanes for element in lane.choices})
+    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums))
+
+
+def _lane(reads: Sequence[int], constants: Sequence[int], writes: Sequence[int]) -> Lane:
+    choices, index = np.unique(reads, return_inverse=True)
+    sums, segment = np.unique(writes, return_inverse=True)
+    seen: set[int] = set()
+    first = []
+    for element in writes:
+        first.append(element not in seen)
+        seen.add(element)
+    return Lane(
+        tuple(choices.tolist()),
+        tuple(index.tolist()),
+        tuple(constants),
+        tuple(sums.tolist()),
+        tuple(segment.tolist()),
+        tuple(first),
+    )

@@ -1,0 +1,191 @@
+"""Verilog without an HLS tool: the bench of a project in two simulators, and what yosys makes of the design."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nn2hls.errors import ToolError
+from nn2hls.tools.find import find, version
+from nn2hls.tools.order import Order, RtlOrder
+from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
+from nn2hls.tools.rtl.yosys import synthesise
+from nn2hls.tools.step import run_step
+
+FOLDER = "rtl"  # of the project
+SECONDS = 3600.0  # for each program, when nobody says
+STEPS = ("verilog", "simulate", "yosys")
+FEW = 100  # events of the second simulator, which interprets the Verilog
+_OPTIMISE = "VM_PARALLEL_BUILDS=0 OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"  # compiling takes longer than running
+_SAID = re.compile(r"^(\d+) events, (\d+) answers, (\d+) differ, latency (\d+) to (\d+), interval (\d+) to (\d+)$", re.M)
+_FIRST = re.compile(r"^event \d+: .*$", re.M)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a simulator says.
+
+    Args:
+        check: Events compared, those with any wrong bit, latency and interval.
+        first: The first difference; empty when there is none.
+        command: What was run.
+        log: In the project's folder.
+        seconds: For compiling and running.
+    """
+
+    check: Check
+    first: str
+    command: str
+    log: str
+    seconds: float
+
+
+def run_rtl(order: Order) -> BuildReport:
+    """Run the steps of an order: ``verilog`` says what was written, ``simulate`` checks it bit for bit, ``yosys`` counts it.
+
+    A step whose program is missing is not run, and the report says so.
+    """
+    assert order.rtl is not None
+    return _Run(order, order.rtl).report()
+
+
+def simulate_rtl(folder: Path, name: str, events: int, seconds: float, simulator: str = "verilator") -> Simulation:
+    """Run a project's bench.
+
+    Args:
+        folder: The project.
+        name: Its name.
+        events: How many of those in ``rtl/stimulus.hex``.
+        seconds: For compiling, and again for running.
+        simulator: ``verilator`` or ``iverilog``.
+
+    Raises:
+        ToolError: The simulator is missing, refuses the Verilog, or takes too long.
+    """
+    build = folder / FOLDER / f"{simulator}_build"
+    shutil.rmtree(build, ignore_errors=True)
+    build.mkdir()
+    command, program = _COMPILE[simulator](name, build.name, events)
+    made = run_step([find(simulator), *command], folder / FOLDER, folder / FOLDER / f"{simulator}.log", seconds)
+    if made.status:
+        raise ToolError(f"{simulator} refuses the Verilog:\n{made.tail}", where=str(folder / FOLDER / f"{name}.v"))
+    log = folder / FOLDER / f"{simulator}_run.log"
+    run = run_step(program, folder / FOLDER, log, seconds)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    said = _SAID.search(text)
+    if run.status or said is None:
+        raise ToolError(f"The simulation ended without a word about its events:\n{run.tail}", where=str(log))
+    shutil.rmtree(build, ignore_errors=True)
+    count, answers, differ, _, latency, _, interval = map(int, said.groups())
+    wrong = differ + abs(count - answers)
+    first = _FIRST.search(text)
+    shown = first.group(0) if first else ("" if count == answers else f"{answers} answers to {count} events")
+    check = Check("rtl", count, wrong, latency, interval or None)
+    return Simulation(check, shown, made.command, f"{FOLDER}/{log.name}", made.seconds + run.seconds)
+
+
+def _verilator(name: str, build: str, events: int) -> tuple[list[str], list[str | Path]]:
+    flags = ["--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--x-assign", "unique", "--x-initial", "unique"]
+    flags += [f"-GEVENTS={events}", "--top-module", f"{name}_bench", "--Mdir", build, "-o", "bench", "-MAKEFLAGS", _OPTIMISE]
+    return [*flags, f"{name}.v", f"{name}_bench.v"], [f"./{build}/bench"]
+
+
+def _icarus(name: str, build: str, events: int) -> tuple[list[str], list[str | Path]]:
+    flags = ["-g2001", f"-P{name}_bench.EVENTS={events}", "-s", f"{name}_bench", "-o", f"{build}/bench"]
+    return [*flags, f"{name}.v", f"{name}_bench.v"], ["vvp", "-n", f"{build}/bench"]
+
+
+_COMPILE: dict[str, Callable[[str, str, int], tuple[list[str], list[str | Path]]]] = {
+    "verilator": _verilator,
+    "iverilog": _icarus,
+}
+
+
+@dataclass
+class _Run:
+    order: Order
+    rtl: RtlOrder
+    steps: list[Step] = field(default_factory=list)
+    total: list[Figures] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """For each program."""
+        return self.order.timeout or SECONDS
+
+    def report(self) -> BuildReport:
+        """Run what was asked for, up to the first step that fails."""
+        actions = {"verilog": self._verilog, "simulate": self._simulate, "yosys": self._yosys}
+        for name in STEPS:
+            if name not in self.order.steps:
+                continue
+            if any(s.ok is False for s in self.steps):
+                self.steps.append(Step(name, None, note="not reached"))
+            else:
+                actions[name]()
+        order = self.order
+        return BuildReport(
+            "rtl",
+            str(order.folder),
+            order.digest,
+            ", ".join(self.versions),
+            order.part,
+            order.clock_ns,
+            tuple(self.steps),
+            tuple(self.total),
+            checks=tuple(self.checks),
+        )
+
+    def _verilog(self) -> None:
+        rtl = self.rtl
+        note = f"{rtl.latency} clocks, an event every {'clock' if rtl.interval == 1 else f'{rtl.interval} clocks'}"
+        self.steps.append(Step("verilog", True, note=note))
+        resources = Resources(ff=rtl.registers)
+        self.total.append(Figures("hls", "nn2hls", resources, rtl.latency, rtl.interval, self.order.clock_ns))
+
+    def _simulate(self) -> None:
+        for simulator, events in (("verilator", self.rtl.events), ("iverilog", min(FEW, self.rtl.events))):
+            try:
+                program = find(simulator)
+            except ToolError as error:
+                self.steps.append(Step("simulate", None, note=str(error)))
+                continue
+            try:
+                found = simulate_rtl(self.order.folder, self.order.name, events, self.seconds, simulator)
+            except ToolError as error:
+                self.steps.append(Step("simulate", False, note=str(error)))
+                return
+            self.versions.append(f"{simulator} {version(program)}")
+            self.checks.append(found.check)
+            ok, note = self._judged(found)
+            self.steps.append(Step("simulate", ok, found.seconds, found.command, found.log, f"{simulator}: {note}"))
+
+    def _judged(self, found: Simulation) -> tuple[bool, str]:
+        check = found.check
+        if check.differ:
+            return False, found.first
+        if check.latency != self.rtl.latency or check.interval not in (self.rtl.interval, None):
+            meant = f"{self.rtl.latency} clocks and an event every {self.rtl.interval}"
+            return False, f"{check.latency} clocks and an event every {check.interval}, not {meant}"
+        return True, f"{check.events:,} events equal, {check.latency} clocks"
+
+    def _yosys(self) -> None:
+        try:
+            find("yosys")
+        except ToolError as error:
+            self.steps.append(Step("yosys", None, note=str(error)))
+            return
+        try:
+            done = synthesise(self.order.folder / FOLDER, self.order.name, self.order.part, seconds=self.seconds)
+        except ToolError as error:
+            self.steps.append(Step("yosys", False, note=str(error)))
+            return
+        run = done.run
+        note = f"not counted: {done.unknown}" if done.unknown else ""
+        self.steps.append(Step("yosys", True, run.seconds, run.command, f"{FOLDER}/{run.log.name}", note))
+        self.total.append(done.figures)

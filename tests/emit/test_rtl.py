@@ -1,0 +1,181 @@
+"""Our own Verilog in two simulators: every op, networks, reuse, several ports; latency and interval as planned."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from nn2hls.arith.fixed import FixedType
+from nn2hls.design.design import convert
+from nn2hls.errors import LimitError
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Graph
+from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Softmax
+from nn2hls.tools.rtl.run import simulate_rtl
+from tests.kit.core_cases import EVERY, every_mode
+from tests.kit.networks import mlp
+from tests.kit.rtl import rtl_project
+from tests.kit.tools import require_tool
+
+SIMULATORS = ("iverilog", "verilator")
+PART = "xc7vx690tffg1930-3"
+
+
+def verilog(graph, model=None, layers=None, **more):
+    levels = {"Model": model or {}, "LayerName": layers or {}}
+    return convert(graph, {"Backend": "Verilog", "Part": PART, **more, "HLSConfig": levels})
+
+
+def simulate(project, folder, events, simulator="iverilog"):
+    require_tool(simulator, shutil.which(simulator))
+    project.write(folder / "p")
+    return simulate_rtl(folder / "p", project.name, events, 600, simulator)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("seed", "width", "period"), [(0, (1, 16), 12.0), (1, (3, 40), 40.0), (2, (1, 20), 1000.0)])
+def test_every_op(seed, width, period, tmp_path):
+    """All in one design: outputs wait for the slowest, and each is right."""
+    rng = np.random.default_rng(seed)
+    cases = [c for make in EVERY for c in make(rng, width) if getattr(c.op, "reuse", 1) == 1]
+    cases = cases if seed else [*cases, *every_mode()]
+    project, order = rtl_project(cases, rng, 60, period)
+    found = simulate(project, tmp_path, 60)
+    assert (found.check.differ, found.first) == (0, "")
+    assert (found.check.latency, found.check.interval) == (order.latency, 1)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("reuse", [1, 3])
+def test_a_network(simulator, reuse, tmp_path):
+    graph = mlp(np.random.default_rng(0), (8, 12, 4), density=0.5)
+    design = verilog(graph, {"Precision": "ap_fixed<12,5>", "ReuseFactor": reuse})
+    project, order = design._rtl
+    found = simulate(project, tmp_path, 200, simulator)
+    assert (found.check.events, found.check.differ, found.first) == (200, 0, "")
+    assert (found.check.latency, found.check.interval) == (order.latency, order.interval) == (order.latency, reuse)
+
+
+@pytest.mark.parametrize("reuse", [2, 5, 7, 48, 1000])
+def test_any_reuse_factor_has_its_interval(reuse, tmp_path):
+    graph = mlp(np.random.default_rng(1), (6, 8, 3), density=0.6)
+    design = verilog(graph, {"Precision": "ap_fixed<10,4>", "ReuseFactor": reuse})
+    project, order = design._rtl
+    found = simulate(project, tmp_path, 60)
+    assert (found.check.differ, found.check.interval) == (0, order.interval)
+    assert order.interval <= reuse
+
+
+def two_in_two_out(rng):
+    """Two inputs of several axes, one read late; two outputs, one of them read by the other; a layer with leading axes."""
+    b = Builder()
+    x, z = b.add("x", Input((2, 3))), b.add("z", Input((2, 4)))
+    h = b.add("output", Dense(Const(rng.normal(size=(3, 4))), Const(rng.normal(size=4))), [x])  # a word of Verilog
+    r = b.add("module", Relu(), [h])
+    s = b.add("s", Elementwise(Merge.ADD), [r, z])
+    p = b.add("p", Softmax(1), [s])
+    c = b.add("c", Concatenate(1), [r, z])
+    d = b.add("d", Dense(Const(rng.normal(size=(8, 2))), Const(rng.normal(size=2))), [c])
+    return b.build([p, d])
+
+
+@pytest.mark.parametrize("reuse", [1, 4])
+def test_several_inputs_outputs_and_leading_axes(reuse, tmp_path):
+    design = verilog(two_in_two_out(np.random.default_rng(2)), {"Precision": "ap_fixed<12,5>", "ReuseFactor": reuse})
+    project, order = design._rtl
+    found = simulate(project, tmp_path, 100)
+    assert (found.check.differ, found.first) == (0, "")
+    assert (found.check.latency, found.check.interval) == (order.latency, order.interval)
+
+
+@pytest.mark.parametrize("arguments", ["+gaps=60 +seed=5", "+restart=20 +seed=3", "+gaps=30 +restart=9"])
+@pytest.mark.parametrize("reuse", [1, 4])
+def test_gaps_and_a_reset_on_the_way(arguments, reuse, tmp_path):
+    require_tool("iverilog", shutil.which("iverilog"))
+    design = verilog(mlp(np.random.default_rng(3), (4, 6, 2)), {"Precision": "ap_fixed<9,4>", "ReuseFactor": reuse})
+    folder = design._rtl[0].write(tmp_path / "p") / "rtl"
+    command = ["iverilog", "-g2001", "-Wall", "-Wno-timescale", "-o", "bench", "myproject.v", "myproject_bench.v"]
+    built = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert (built.returncode, [line for line in built.stderr.splitlines() if "myproject.v" in line]) == (0, [])
+    run = subprocess.run(["vvp", "-n", "bench", *arguments.split()], cwd=folder, capture_output=True, text=True)
+    assert run.stdout.splitlines()[-1] == "PASS", run.stdout
+
+
+def test_a_wrong_word_is_seen(tmp_path):
+    design = verilog(mlp(np.random.default_rng(3), (4, 6, 2)), {"Precision": "ap_fixed<9,4>"})
+    project, _ = design._rtl
+    text = project.files["rtl/myproject.v"]
+    changed = re.sub(r"^(    wire .* = .*) \+ ", r"\1 - ", text, count=1, flags=re.M)
+    assert changed != text
+    project.files["rtl/myproject.v"] = changed
+    assert simulate(project, tmp_path, 100).check.differ > 0
+
+
+def test_the_estimate_is_what_was_built():
+    for reuse in (1, 3):
+        design = verilog(two_in_two_out(np.random.default_rng(4)), {"Precision": "ap_fixed<12,5>", "ReuseFactor": reuse})
+        project, order = design._rtl
+        found = design.estimate()
+        assert (found.latency_cycles, found.ii, found.ff) == (order.latency, order.interval, order.registers)
+        assert registers_in(project.files["rtl/myproject.v"], design.graph) == order.registers
+
+
+def registers_in(text: str, graph: Graph) -> int:
+    """Bits of all regs that a clock edge writes, times how often their module stands in the top one."""
+    modules = re.findall(r"^module (\w+) .*?^endmodule", text, re.M | re.S)
+    bodies = dict(zip(modules, re.findall(r"^module \w+ .*?^endmodule", text, re.M | re.S), strict=True))
+
+    def own(body):
+        declared = {}
+        for span, names in re.findall(r"\breg (?:signed )?(?:\[(\d+:\d+)\] )?([\w, ]+?)(?=;|,\n|\n)", body):
+            high, low = map(int, span.split(":")) if span else (0, 0)
+            declared |= dict.fromkeys((n.strip() for n in names.split(",")), high - low + 1)
+        clocked = set()
+        blocks = re.findall(r"always @\(posedge clock\)[^;]*?\bbegin\b(.*?)^    end\b", body, re.M | re.S)
+        blocks += re.findall(r"always @\(posedge clock\) (?!begin|if)(.*?;)", body, re.S)
+        for block in blocks:
+            clocked |= {n.strip() for group in re.findall(r"\{([\w, ]+)\} <=", block) for n in group.split(",")}
+            clocked |= set(re.findall(r"(\w+) <=", block))
+        return sum(declared[n] for n in clocked)
+
+    top = bodies[modules[-1]]
+    total = own(top)
+    for name in modules[:-1]:
+        for lanes in re.findall(rf"k < (\d+); k = k \+ 1\) begin : lanes_{name}\b", top):
+            total += int(lanes) * own(bodies[name])
+        total += len(re.findall(rf"^    {name} \w+ \(", top, re.M)) * own(bodies[name])
+    return total
+
+
+def test_a_clock_that_no_cell_meets_is_refused_with_one_that_works():
+    design = verilog(mlp(np.random.default_rng(0), (4, 4, 2)), {"Precision": "ap_fixed<16,6>"}, ClockPeriod=0.5)
+    with pytest.raises(
+        LimitError, match=r"takes \d\.\d\d ns, and the clock leaves 0\.50 ns.*ClockPeriod: (\d+\.?\d*)"
+    ) as error:
+        design.project  # noqa: B018
+    works = float(str(error.value).split("ClockPeriod: ")[1].split(",")[0])
+    verilog(mlp(np.random.default_rng(0), (4, 4, 2)), {"Precision": "ap_fixed<16,6>"}, ClockPeriod=works).project  # noqa: B018
+
+
+def test_strategies_give_the_same_answers(tmp_path):
+    graph = mlp(np.random.default_rng(5), (12, 16, 5), density=0.6)
+    found = {}
+    for strategy in ("Latency", "DistributedArithmetic"):
+        design = verilog(graph, {"Precision": "ap_fixed<14,5>", "Strategy": strategy})
+        assert simulate(design._rtl[0], tmp_path / strategy, 100).check.differ == 0
+        found[strategy] = design.estimate().lut
+    assert found["DistributedArithmetic"] < 0.9 * found["Latency"]
+
+
+def test_types_of_ports(tmp_path):
+    kinds = {"x": FixedType(1, 1, False), "z": FixedType(63, 20)}
+    b = Builder()
+    for name in kinds:
+        b.add(name, Input((3,)))
+    b.add("y", Elementwise(Merge.ADD), ["x", "z"])
+    layers = {n: {"Precision": str(k)} for n, k in kinds.items()} | {"y": {"Precision": "ap_fixed<63,22,AP_RND,AP_SAT>"}}
+    project, _ = verilog(b.build(["y", "x"]), layers=layers)._rtl
+    assert simulate(project, tmp_path, 100).check.differ == 0

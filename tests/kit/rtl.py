@@ -1,0 +1,22 @@
+"""Cases of ops as one design in Verilog."""
+
+from nn2hls.emit.options import Options
+from nn2hls.emit.rtl_project import emit_rtl
+from nn2hls.graph.graph import Graph
+from nn2hls.targets import find_part
+from nn2hls.tools.order import RtlOrder
+
+PART = find_part("xc7vx690tffg1930-3")
+
+
+def rtl_project(cases, rng, events, period):
+    """(project, what its bench is to find) of all cases side by side, with drawn events and the emulator's answers."""
+    nodes = [n for k, case in enumerate(cases) for n in case.nodes(f"c{k}_", ports=True)]
+    graph = Graph(tuple(nodes), tuple(f"c{k}_op" for k in range(len(cases))))
+    vectors = {}
+    for k, case in enumerate(cases):
+        x = case.draw(rng, events, ports=True)
+        vectors |= {f"c{k}_in{n}": values for n, values in enumerate(x)} | {f"c{k}_op": case.emulate(x, ports=True)}
+    project, design = emit_rtl(graph, Options(backend="Verilog", clock_period=period), PART.bit_delay, period, vectors)
+    placed = design.pipeline
+    return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
