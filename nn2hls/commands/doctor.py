@@ -38,6 +38,7 @@ PACKAGES = (
     _Package("matplotlib", "scan --plot, compare --plots", "plot"),
     _Package("joblib", "scan and search on all cores", "scan"),
     _Package("optuna", "search", "search"),
+    _Package("alkaid", "Strategy DistributedArithmetic with fewer additions", "da"),
     _Package("distributed", "scan and search on a Dask cluster", "cluster"),
 )
 

@@ -7,7 +7,7 @@ from nn2hls.config.config import Config
 
 def config_notes(config: Config) -> list[str]:
     """Notes on what the config means, and on what its tool makes no use of."""
-    return [*_auto_notes(config), *_part_notes(config)]
+    return [*_auto_notes(config), *_part_notes(config), *_solver_notes(config)]
 
 
 def _auto_notes(config: Config) -> list[str]:
@@ -28,9 +28,25 @@ def _part_notes(config: Config) -> list[str]:
 
     if config.backend == "Bambu":
         return _bambu_notes(config)
+    if config.backend == "Verilog":
+        return []
     if config.part.lower() != find_part(config.part).name:
         return []
     return [f"Part: {config.part} names no package; Vivado and Vitis want the whole name, like xcvu13p-flga2577-2-e."]
+
+
+def _solver_notes(config: Config) -> list[str]:
+    """What DistributedArithmetic is without the library that shares most."""
+    from nn2hls.extras import missing
+    from nn2hls.ops.products.distributed import has_solver
+
+    levels = (config.model_level, *config.layer_types.values(), *config.layer_names.values())
+    asked = any("strategy" in x.settings and x.settings["strategy"].value == "DistributedArithmetic" for x in levels)
+    if not asked or has_solver():
+        return []
+    return [
+        f"Strategy: alkaid, which finds what sums have in common best, is missing; our own takes its place. {missing('da')}"
+    ]
 
 
 def _bambu_notes(config: Config) -> list[str]:

@@ -59,10 +59,13 @@ _LIST = (
         needs="clang-16",
     ),
     Program("clang-16", "build --tool bambu: the compiler that Bambu calls", _debian("clang-16")),
-    Program("verilator", "build and verify --tool rtl or bambu: the RTL against the emulator", _debian("verilator")),
+    Program("verilator", "build and verify, --tool rtl and --tool bambu: the RTL against the emulator", _debian("verilator")),
     Program("iverilog", "build --tool rtl, the step simulate: Icarus, a second simulator", _debian("iverilog"), "-V"),
     Program(
-        "yosys", "build --tool rtl or bambu, the step yosys: LUT, FF, DSP and BRAM after synthesis", _debian("yosys"), "-V"
+        "yosys",
+        "build --tool rtl and --tool bambu, the step yosys: LUT, FF, DSP and BRAM after synthesis",
+        _debian("yosys"),
+        "-V",
     ),
 )
 PROGRAMS = {p.name: p for p in _LIST}

@@ -23,6 +23,7 @@ SAYS = {
     "bambu": ("Copyright (C) 2004-2024 Politecnico 1.0\nVersion: PandA 2024.10 - Revision 683d87153 - Date 2026", "2024.10"),
     "clang-16": ("clang version 16.0.6", "16.0.6"),
     "verilator": ("Verilator 5.006 2023-01-22 rev (Debian 5.006-3)", "5.006"),
+    "iverilog": ("Icarus Verilog version 11.0 (stable) ()\n\nCopyright 1998-2020 Stephen Williams", "11.0"),
     "yosys": ("Yosys 0.23 (git sha1 7ce5011c24b)", "0.23"),
 }
 
@@ -90,7 +91,7 @@ def test_doctor_says_what_each_missing_program_adds(bin_folder, capsys):
         (row,) = (line for line in out.splitlines() if line.split()[0:1] == [name])
         assert re.search(rf" missing +{re.escape(program.adds)} ", row)
         assert row.endswith(program.get)
-        assert any(f"--tool {t}" in program.adds for t in ("csim", "vitis", "vivado", "bambu"))
+        assert any(f"--tool {t}" in program.adds for t in ("csim", "rtl", "vitis", "vivado", "bambu"))
         with pytest.raises(ToolError) as error:
             find(name)
         assert program.adds in str(error.value)

@@ -63,7 +63,7 @@ BOTH = {
     "ReuseFactor": [(4, H), ("4", H), (" 4 ", H), (4.0, H), ("four", R), (0, R), (4.5, R), (True, R)],
     "Strategy": [
         ("Latency", H), ("latency", H), ("Resource", H), ("ResourceUnrolled", H), ("resource_unrolled", H), ("Unrolled", H),
-        ("distributed_arithmetic", R), ("da", R), ("Stable", N), ("argmax", R), ("Banana", R),
+        ("distributed_arithmetic", H), ("da", H), ("Stable", N), ("argmax", R), ("Banana", R),
     ],
     "BramFactor": [(1000000000, N), (0, N), ("100", N)],
     "Compression": [(True, N)],

@@ -9,7 +9,7 @@ import pytest
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.design.design import convert
-from nn2hls.errors import LimitError
+from nn2hls.errors import ConfigError, LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
@@ -168,6 +168,41 @@ def test_strategies_give_the_same_answers(tmp_path):
         assert simulate(design._rtl[0], tmp_path / strategy, 100).check.differ == 0
         found[strategy] = design.estimate().lut
     assert found["DistributedArithmetic"] < 0.9 * found["Latency"]
+
+
+@pytest.mark.parametrize(("config", "words"), [
+    ({"Backend": "Vitis", "HLSConfig": {"Model": {"Strategy": "da"}}}, "fc0.*for Backend Verilog, not Vitis.*Strategy: Latency"),
+    ({"Backend": "Verilog", "Interface": "hls4ml"}, "Interface hls4ml is for C"),
+])  # fmt: skip
+def test_what_a_back_end_does_not_carry_out_is_refused(config, words):
+    graph = mlp(np.random.default_rng(5), (4, 3, 2))
+    with pytest.raises(ConfigError, match=words):
+        convert(graph, config)
+
+
+def test_another_tool_refuses_the_strategy_too():
+    design = verilog(mlp(np.random.default_rng(5), (4, 3, 2)), {"Strategy": "DistributedArithmetic"})
+    with pytest.raises(ConfigError, match="not Vitis"):
+        design.for_tool("vitis")
+    assert design.verify(tool="csim").equal
+
+
+def test_without_the_solver_a_note_says_so(monkeypatch):
+    from nn2hls.ops.products import distributed
+
+    graph = mlp(np.random.default_rng(5), (6, 5, 2))
+    monkeypatch.setattr(distributed, "has_solver", lambda: False)
+    design = verilog(graph, {"Strategy": "DistributedArithmetic"})
+    assert any("alkaid" in n and "[da]" in n for n in design.notes)
+    assert design.verify(tool="rtl").equal
+
+
+def test_a_written_project_simulates_itself(tmp_path):
+    require_tool("iverilog", shutil.which("iverilog"))
+    folder = verilog(mlp(np.random.default_rng(5), (4, 3, 2))).write(tmp_path / "p")
+    assert {"README.md", "Makefile", "config.yml", "nn2hls.json", "rtl"} <= {p.name for p in folder.iterdir()}
+    run = subprocess.run(["make", "simulate"], cwd=folder, capture_output=True, text=True)
+    assert run.stdout.splitlines()[-1] == "PASS", run
 
 
 def test_types_of_ports(tmp_path):

@@ -7,7 +7,6 @@ taken cell by cell, so that numbers, widths and costs are those of our own net.
 from __future__ import annotations
 
 import importlib.util
-import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -20,7 +19,7 @@ from nn2hls.ops.products.shared import shared_terms
 from nn2hls.ops.products.straight import Terms, constant_terms
 
 MOST_DIGITS = 6_000  # of one call of the solver, which takes a few seconds for so many
-SECONDS = 20.0  # for one layer; what is left then gets our own sharing
+MOST_SOLVED = 40_000  # of a layer, some twenty seconds; what is left gets our own sharing
 DEPTH = 0  # additions that may stand on the longest way beyond the fewest: more share a little better, and take clocks
 EXACT = 1 << 24  # the solver holds weights and bounds in float32
 
@@ -36,12 +35,15 @@ def distributed_terms(net: Net, words: Sequence[int], weight: np.ndarray, consta
         return shared_terms(net, words, weight, constants)
     from alkaid.cmvm import cmvm_solve
 
-    end = time.monotonic() + SECONDS
     found: Terms = []
+    solved = 0
     for columns in _blocks(weight):
         block, own = weight[:, columns], constants[columns]
-        late = time.monotonic() > end
-        found += shared_terms(net, words, block, own) if late else _solved(net, words, block, own, cmvm_solve)
+        solved += int(digit_count(block).sum())
+        if solved > MOST_SOLVED:
+            found += shared_terms(net, words, block, own)
+        else:
+            found += _solved(net, words, block, own, cmvm_solve)
     return found
 
 
