@@ -16,6 +16,7 @@ from nn2hls.config.config import Config
 from nn2hls.config.write import to_dict
 from nn2hls.emit.tool import TOOLS
 from nn2hls.tools.folder import MANIFEST, Project, data_folder, render
+from nn2hls.tools.gxx import native_flags
 
 if TYPE_CHECKING:
     from nn2hls.emit.options import Options
@@ -35,7 +36,8 @@ def with_about(project: Project, config: Config, options: Options, folder: Path)
     """
     tool = TOOLS[config.backend]
     build = "sh build_bambu.sh" if config.backend == "Bambu" else f"{tool.command} -f build_prj.tcl"
-    context = {"name": project.name, "tool": tool, "version": __version__, "build": build}
+    flags = native_flags(project.files[f"{project.name}_bridge.cpp"])
+    context = {"name": project.name, "tool": tool, "version": __version__, "build": build, "flags": flags}
     headers = sorted((data_folder("firmware_lib") / "ap_types").glob("*.h"))
     real = Path(os.path.realpath(folder))  # `..` leads from there, also where the folder is a link
     origins = {name: _origin(path, real) for name in _ORIGINS if (path := getattr(config, name)) is not None}
