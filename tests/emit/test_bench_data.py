@@ -163,6 +163,15 @@ def test_values_go_through_every_mode_as_in_predict(tmp_path, mode, kind):
         assert [[int(w) for w in row] for row in got] == raw.mantissas.tolist()
 
 
+def test_a_port_that_is_wider_than_what_reads_it_decides_the_integers_of_the_bench(tmp_path):
+    b = Builder()
+    graph = b.build([b.add("y", Relu(), [b.add("x", Input((3,)))])])
+    design = convert(graph, hls_config(x={"Precision": "ap_fixed<63,9>"}, y={"Precision": "ap_fixed<60,6>"}))
+    folder = compiled(design, tmp_path / "p", flags=native_flags(design.project.files["myproject_bridge.cpp"]))
+    ended = subprocess.run(["./bench"], cwd=folder, check=True, capture_output=True, text=True)
+    assert ended.stdout == "100 events, 0 differ from the emulator\n"
+
+
 # ---- InputData and OutputPredictions ---------------------------------------------------------------------------------------
 
 
