@@ -16,6 +16,7 @@ from nn2hls.config.config import Config
 from nn2hls.config.write import to_dict
 from nn2hls.emit.tool import TOOLS
 from nn2hls.tools.folder import MANIFEST, Project, data_folder, render
+from nn2hls.tools.gxx import native_flags
 
 if TYPE_CHECKING:
     from nn2hls.emit.options import Options
@@ -39,7 +40,7 @@ def with_about(project: Project, config: Config, options: Options, folder: Path)
     about = {
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
         CONFIG: _config_text(dataclasses.replace(config, output_dir=folder), real),
-        **(_verilog(project.name) if config.backend == "Verilog" else _cpp(project.name, config.backend)),
+        **(_verilog(project.name) if config.backend == "Verilog" else _cpp(project, config.backend)),
     }
     return dataclasses.replace(project, about={**project.about, **about})
 
@@ -48,10 +49,11 @@ def _verilog(name: str) -> dict[str, str]:
     return {path: render(f"rtl/{path}", name=name, version=__version__) for path in ("README.md", "Makefile")}
 
 
-def _cpp(name: str, backend: str) -> dict[str, str]:
+def _cpp(project: Project, backend: str) -> dict[str, str]:
     tool = TOOLS[backend]
     build = "sh build_bambu.sh" if backend == "Bambu" else f"{tool.command} -f build_prj.tcl"
-    context = {"name": name, "tool": tool, "version": __version__, "build": build}
+    flags = native_flags(project.files[f"{project.name}_bridge.cpp"])
+    context = {"name": project.name, "tool": tool, "version": __version__, "build": build, "flags": flags}
     headers = sorted((data_folder("firmware_lib") / "ap_types").glob("*.h"))
     return {
         "README.md": render("README.md", **context),

@@ -92,7 +92,7 @@ class _Emitter:
         self.ports = {port: self.values[o] for port, o in zip(ports, graph.outputs, strict=True)}
         if self.interface:
             self.interface.check(graph.inputs)
-        self.widest = max((n.result_type.width + 1 for n in graph), default=1)  # bits of the widest signed integer
+        self.widest = max((n.result_type.width + 2 for n in graph), default=1)  # bits of the widest integer, or cast to it
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
         if self.tool.own_adders:
             check_size((x.text for x in self.layers), [(n.op.products(), getattr(n.op, "reuse", 1)) for n in graph])

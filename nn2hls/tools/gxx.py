@@ -77,10 +77,9 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def native_flags(bridge: Path) -> list[str]:
-    """What the bridge of a design defines for itself, as flags for its other sources; nothing without a bridge."""
-    text = bridge.read_text(encoding="utf-8") if bridge.is_file() else ""
-    return [f"-D{NATIVE}"] if f"#define {NATIVE}" in text else []
+def native_flags(bridge: str) -> list[str]:
+    """What the text of a design's bridge defines for itself, as flags for the design's other sources."""
+    return [f"-D{NATIVE}"] if f"#define {NATIVE}" in bridge else []
 
 
 def refusal(program: str, run: subprocess.CompletedProcess[str], where: str) -> ToolError:

@@ -30,7 +30,8 @@ def run_test_bench(order: Order) -> BuildReport:
     with tempfile.TemporaryDirectory(prefix="nn2hls-") as scratch:
         program = Path(scratch) / "test_bench"
         sources = [f"{order.name}_test.cpp", f"firmware/{order.name}.cpp"]
-        flags = [*FLAGS, *native_flags(folder / f"{order.name}_bridge.cpp")]
+        bridge = folder / f"{order.name}_bridge.cpp"
+        flags = [*FLAGS, *native_flags(bridge.read_text(encoding="utf-8") if bridge.is_file() else "")]
         command = [compiler, *flags, "-I", str(stand_ins), "-I.", *sources, "-o", str(program)]
         with waiting(f"compiling {order.name} with {Path(compiler).name}"):
             made = run_limited(command, order.folder, str(order.folder), order.timeout)

@@ -179,7 +179,7 @@ class Network:
             ConfigError: ``keep`` names no layer of the network.
         """
         named = {name: Level("--keep", name) for name in keep}
-        kept = dataclasses.replace(Config(), layer_names=named).check(self.graph).layer_names
+        kept = bind(dataclasses.replace(Config(), layer_names=named), self.graph).layer_names
         changed = self.config.uniform(kind, reuse)
         levels = dict(changed.layer_names)
         for node in self.graph:

@@ -48,7 +48,7 @@ def amd(request):
 
 def compiled(project, amd, folder):
     """The project's own files with AMD's headers, as compile_project does it with the stand-ins."""
-    project._fill(folder)
+    project.fill(folder)
     sources = f"{project.name}_bridge.cpp", f"firmware/{project.name}.cpp"
     (folder / "unity.cpp").write_text("".join(f'#include "{s}"\n' for s in sources))
     command = ["g++", "-std=c++14", "-O0", "-fPIC", "-shared", "-w", f"-I{amd}", f"-I{folder}", str(folder / "unity.cpp")]

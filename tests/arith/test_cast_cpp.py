@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from tests.kit import cpp_cases
+from tests.kit.cpp_cases import COMPILERS
 from tests.kit.tools import require_tool
-
-COMPILERS = [("g++", "g++", "c++11"), ("clang", "clang++", "c++17")]
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from tests.arith.test_cast_cpp import COMPILERS, build_and_run, cast_bytes
-from tests.kit.cpp_cases import ap_type, draw_mantissa, int_type, wrap
+from tests.kit.cpp_cases import (
+    COMPILERS,
+    ap_type,
+    build_and_run,
+    draw_mantissa,
+    int_type,
+    small_casts,
+    small_casts_of,
+    wrap,
+)
 from tests.kit.tools import require_tool
 from tests.slow.fixed import cast_slow
 
@@ -108,6 +116,6 @@ def test_every_operator_and_cast(tool, compiler, standard, flags, tmp_path):
 
 
 @pytest.mark.parametrize("flags", [BAMBU, NATIVE], ids=["bambu", "native"])
-def test_every_small_cast_agrees_with_python(flags, tmp_path, python_bytes):
+def test_every_small_cast_agrees_with_python(flags, tmp_path):
     require_tool("g++", shutil.which("g++"))
-    np.testing.assert_array_equal(cast_bytes("g++", "c++14", tmp_path, flags=flags), python_bytes)
+    np.testing.assert_array_equal(small_casts_of("g++", "c++14", tmp_path, flags=flags), small_casts())

@@ -19,14 +19,25 @@ from nn2hls.errors import DataError, OverflowWarning
 from nn2hls.graph.builder import Builder
 from nn2hls.ops import Input, Relu
 from nn2hls.tools.folder import data_folder
-from nn2hls.tools.gxx import find_compiler
+from nn2hls.tools.gxx import find_compiler, native_flags
 from tests.kit.networks import hls_config, mlp
 
 
-def compiled(design, folder, name="myproject"):
+def compiled(design, folder, name="myproject", flags=()):
     design.write(folder)
     stand_ins = data_folder("firmware_lib") / "ap_types"
-    command = [find_compiler(), "-std=c++11", "-I", str(stand_ins), "-I", ".", "-Wno-unknown-pragmas", "-Wall", "-Werror"]
+    command = [
+        find_compiler(),
+        "-std=c++11",
+        *flags,
+        "-I",
+        str(stand_ins),
+        "-I",
+        ".",
+        "-Wno-unknown-pragmas",
+        "-Wall",
+        "-Werror",
+    ]
     subprocess.run([*command, f"{name}_test.cpp", f"firmware/{name}.cpp", "-o", "bench"], cwd=folder, check=True)
     return folder
 
@@ -128,22 +139,37 @@ def test_values_are_read_as_values_and_never_as_mantissas(written, bench):
 
 
 @pytest.mark.parametrize("mode", ["AP_TRN,AP_WRAP", "AP_RND,AP_SAT", "AP_RND_ZERO,AP_SAT_SYM", "AP_TRN_ZERO,AP_SAT_ZERO"])
-@pytest.mark.parametrize("kind", ["ap_fixed<16,6,{}>", "ap_ufixed<9,12,{}>", "ap_fixed<60,-4,{}>"])
+@pytest.mark.parametrize(
+    "kind", ["ap_fixed<16,6,{}>", "ap_ufixed<9,12,{}>", "ap_fixed<60,-4,{}>", "ap_fixed<62,9,{}>", "ap_fixed<63,9,{}>"]
+)
 def test_values_go_through_every_mode_as_in_predict(tmp_path, mode, kind):
+    """On native integers too, where the design is compiled with them."""
     b = Builder()
     graph = b.build([b.add("out_of", Relu(), [b.add("x", Input((3,)))])])
     design = convert(graph, {"Model": {"Precision": kind.format(mode)}})
-    folder = compiled(design, tmp_path / "p")
+    native = native_flags(design.project.files["myproject_bridge.cpp"])
+    assert bool(native) == ("<63," not in kind)
     rng = np.random.default_rng(1)
     x = rng.normal(size=(150, 3)) * np.exp(rng.normal(size=(150, 3)) * 12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OverflowWarning)
         raw = design.predict_raw(x)
-    np.savetxt(folder / "tb_data" / "tb_input_features.dat", x, fmt="%.17g")
-    np.savetxt(folder / "tb_data" / "tb_output_predictions.dat", np.zeros_like(x))
-    subprocess.run(["./bench"], cwd=folder, check=True, capture_output=True)
-    got = [line.split() for line in (folder / "tb_data" / "csim_results.log").read_text().splitlines()[1:]]
-    assert [[int(w) for w in row] for row in got] == raw.mantissas.tolist()
+    for flags in {(), tuple(native)}:
+        folder = compiled(design, tmp_path / "p", flags=flags)
+        np.savetxt(folder / "tb_data" / "tb_input_features.dat", x, fmt="%.17g")
+        np.savetxt(folder / "tb_data" / "tb_output_predictions.dat", np.zeros_like(x))
+        subprocess.run(["./bench"], cwd=folder, check=True, capture_output=True)
+        got = [line.split() for line in (folder / "tb_data" / "csim_results.log").read_text().splitlines()[1:]]
+        assert [[int(w) for w in row] for row in got] == raw.mantissas.tolist()
+
+
+def test_a_port_that_is_wider_than_what_reads_it_decides_the_integers_of_the_bench(tmp_path):
+    b = Builder()
+    graph = b.build([b.add("y", Relu(), [b.add("x", Input((3,)))])])
+    design = convert(graph, hls_config(x={"Precision": "ap_fixed<63,9>"}, y={"Precision": "ap_fixed<60,6>"}))
+    folder = compiled(design, tmp_path / "p", flags=native_flags(design.project.files["myproject_bridge.cpp"]))
+    ended = subprocess.run(["./bench"], cwd=folder, check=True, capture_output=True, text=True)
+    assert ended.stdout == "100 events, 0 differ from the emulator\n"
 
 
 # ---- InputData and OutputPredictions ---------------------------------------------------------------------------------------

@@ -171,7 +171,7 @@ def test_strategies_give_the_same_answers(tmp_path):
 
 
 @pytest.mark.parametrize(("config", "words"), [
-    ({"Backend": "Vitis", "HLSConfig": {"Model": {"Strategy": "da"}}}, "fc0.*for Backend Verilog, not Vitis.*Strategy: Latency"),
+    ({"Backend": "Vitis", "HLSConfig": {"Model": {"Strategy": "da"}}}, "fc0.*Verilog, not Vitis.*Strategy: Latency"),
     ({"Backend": "Verilog", "Interface": "hls4ml"}, "Interface hls4ml is for C"),
 ])  # fmt: skip
 def test_what_a_back_end_does_not_carry_out_is_refused(config, words):

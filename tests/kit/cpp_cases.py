@@ -17,6 +17,7 @@ SOURCES = ROOT / "tests" / "cpp"
 FIRMWARE = ROOT / "firmware_lib"
 # A vendor's own ap_int.h can take the place of the stand-ins: NN2HLS_AP_TYPES=/tools/Vitis_HLS/2023.2/include.
 AP_TYPES = Path(os.environ["NN2HLS_AP_TYPES"]) if "NN2HLS_AP_TYPES" in os.environ else None
+COMPILERS = [("g++", "g++", "c++11"), ("clang", "clang++", "c++17")]
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
 OPERANDS = np.arange(-128, 128)
 
@@ -143,9 +144,9 @@ def small_casts():
     return np.array(rows)
 
 
-def small_casts_of(compiler, standard, folder, **more):
+def small_casts_of(compiler, standard, folder, *, flags=("-O1",), **more):
     """The same by C++."""
-    build_and_run(compiler, standard, SOURCES / "cast_all.cpp", folder, flags=["-O1"], arguments=[folder / "out"], **more)
+    build_and_run(compiler, standard, SOURCES / "cast_all.cpp", folder, flags=flags, arguments=[folder / "out"], **more)
     return np.fromfile(folder / "out", dtype=np.uint8).reshape(-1, len(OPERANDS))
 
 
