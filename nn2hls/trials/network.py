@@ -18,7 +18,8 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.compare.judge import Judge, Own
 from nn2hls.compare.scores import areas, sqnr
 from nn2hls.config.check import bind
-from nn2hls.config.config import Config, Level, Setting
+from nn2hls.config.config import Config
+from nn2hls.config.items import Level, Setting
 from nn2hls.config.keys import BARE_WORDS
 from nn2hls.config.read import read_config
 from nn2hls.data.arrays import check_inputs
@@ -179,7 +180,7 @@ class Network:
             ConfigError: ``keep`` names no layer of the network.
         """
         named = {name: Level("--keep", name) for name in keep}
-        kept = dataclasses.replace(Config(), layer_names=named).check(self.graph).layer_names
+        kept = bind(dataclasses.replace(Config(), layer_names=named), self.graph).layer_names
         changed = self.config.uniform(kind, reuse)
         levels = dict(changed.layer_names)
         for node in self.graph:
