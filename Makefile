@@ -7,7 +7,7 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 FUZZ_SECONDS ?= 3600
 FUZZ_SEED ?= $(shell date +%Y%m%d)
-CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.cpp' 2>/dev/null)
+CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.h' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz lint types format bench docs clean

@@ -35,7 +35,7 @@ FIGURES = ("lut", "ff", "dsp", "bram", "latency", "ii")
 STRUCTURES = {"parallel": lambda s: s.reuse == 1, "reused": lambda s: s.reuse > 1}
 _HEAD = """\
 # What Bambu and yosys make of one operator, fitted by least squares on the designs of benchmarks/bambu_designs.py that are not
-# held out. Written by `python -m benchmarks.bambu_calibration fit`; the terms are those of nn2hls/estimate_bambu.py, and
+# held out. Written by `python -m benchmarks.bambu_calibration fit`; the terms are those of nn2hls/estimate/bambu.py, and
 # docs/estimation.md has their meaning and the errors.
 """
 
@@ -314,7 +314,7 @@ def main() -> None:
         record(Path(given[1]))
     elif given == ["fit"]:
         text = yaml.safe_dump(fit(), sort_keys=False, default_flow_style=None)
-        (Path(estimate_bambu.__file__).parent / "targets" / "bambu_costs.yml").write_text(_HEAD + text, encoding="utf-8")
+        (Path(estimate_bambu.__file__).parents[1] / "targets" / "bambu_costs.yml").write_text(_HEAD + text, encoding="utf-8")
     elif given == ["page"]:
         before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n```\n{quoted()}\n```\n{END}{rest.split(END)[1]}", encoding="utf-8")

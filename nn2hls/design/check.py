@@ -13,8 +13,7 @@ from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.emulate.quantise import quantise
 from nn2hls.graph.reference import run_float
 from nn2hls.passes.base import Context
-from nn2hls.passes.resolve_types import away_from_poles
-from nn2hls.passes.signals import seeded
+from nn2hls.passes.signals import away_from_poles, seeded
 
 EVENTS = 256
 NUMBERS = 1 << 22  # of the widest value in all events: larger networks are tried on fewer
@@ -35,7 +34,8 @@ def missed(design: Converted, context: Context) -> Iterator[str]:
         usual = run_float(away_from_poles(design.float_graph), inputs)
         fixed, _ = design.run(inputs)
     source = "the calibration data" if context.calibration is not None else "seeded inputs"
-    for node, name, values in zip(map(design.layer, design.graph.outputs), design.float_graph.outputs, fixed, strict=True):
+    outputs = [design.graph[name] for name in design.graph.outputs]
+    for node, name, values in zip(outputs, design.float_graph.outputs, fixed, strict=True):
         target = context.settings(node).target_sqnr
         known = np.isfinite(floats[name]) & (floats[name] == usual[name])  # where no function is undefined
         kept = sqnr(floats[name][known], node.whole(values)[known]) if known.any() else None

@@ -55,6 +55,7 @@ class Normalised(Op):
     slope: Const
     power: Const
     pointwise: ClassVar[bool] = True
+    per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the tables
 
     @classmethod
     def of(cls, function: Function, x: Range, hints: Hints) -> Normalised:

@@ -29,7 +29,7 @@ BIASED = 2  # bits: fewer than three are not worth a rounding
 
 def resolve_types(graph: Graph, context: Context) -> Graph:
     """Resolve types in topological order by the rules of docs/precision.md."""
-    signals = measure(away_from_poles(graph), context) if context.signals is None else context.signals
+    signals = measure(graph, context) if context.signals is None else context.signals
     done: dict[str, Node] = {}
     ranges: dict[str, Range] = {}
     for node in graph:
@@ -47,11 +47,6 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
         done[node.name], ranges[node.name] = typed, values
     _tell_guesses(context)
     return Graph(tuple(done.values()), graph.outputs)
-
-
-def away_from_poles(graph: Graph) -> Graph:
-    """The graph with ops in whose values an operand outside a function's domain does not count as a pole."""
-    return Graph(tuple(dataclasses.replace(n, op=n.op.measured()) for n in graph), graph.outputs)
 
 
 def _resolve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,11 @@ class Signal:
 
 
 def measure(graph: Graph, context: Context) -> Mapping[str, Signal]:
-    """Statistics of every value on the calibration data, or on seeded events without any; memory does not grow with events."""
+    """Statistics of every value on the calibration data, or on seeded events without any; memory does not grow with events.
+
+    An operand for which a function is undefined counts as one for which it is: its pole says nothing of the values to come.
+    """
+    graph = away_from_poles(graph)
     if context.calibration is not None:
         inputs = [np.asarray(x, dtype=np.float64) for x in context.calibration]
     else:
@@ -66,6 +71,11 @@ def _known(node: Node, signal: Signal, context: Context) -> Signal:
         f"{node.name}: float64 does not hold the squares of its values, so nothing is known of their size; name its type."
     )
     return Signal(0.0, 0.0, 0.0, 0.0)
+
+
+def away_from_poles(graph: Graph) -> Graph:
+    """The graph with ops in whose values an operand outside a function's domain does not count as a pole."""
+    return Graph(tuple(dataclasses.replace(n, op=n.op.measured()) for n in graph), graph.outputs)
 
 
 def seeded(graph: Graph, context: Context) -> list[np.ndarray]:
