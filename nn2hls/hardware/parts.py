@@ -99,7 +99,8 @@ def assemble(
     first_result, loops = sum(operands), []
     for part in parts:
         net = Net(most_digits)
-        words, reads = [], []
+        words: list[np.ndarray] = []
+        reads: list[np.ndarray] = []
         for x, numbers in zip(part.xs, part.reads, strict=True):
             words.append(_inputs(net, x, numbers.shape[1:], sum(r.shape[1] for r in reads)))
             reads.append(numbers.reshape(len(numbers), -1))

@@ -240,9 +240,9 @@ class Dense(Op):
         weight, bias, fraction = self.aligned(x)
         if self.narrowed(x):
             assert self.accum_t is not None
-            return np.array(list(ordered(net, wires, weight, bias, fraction, self.accum_t, result)))
+            return np.array(list(ordered(net, wires.tolist(), weight, bias, fraction, self.accum_t, result)))
         expand = distributed_terms if self.strategy is Strategy.DISTRIBUTED else product_terms
-        return np.array(list(sums(net, wires.tolist(), weight, bias, fraction, result, expand)))
+        return np.array(list(sums(net, wires.tolist(), weight, bias.tolist(), fraction, result, expand)))
 
     def hardware(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Hardware:
         if self.reuse == 1 or not self.products():  # nothing but biases needs no multiplier to take turns on

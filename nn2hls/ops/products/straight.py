@@ -59,9 +59,9 @@ def product_terms(net: Net, words: Sequence[int], weight: np.ndarray, constants:
     for i, w, j in products:
         form = digits(w)
         if len(form) > 1 and (wanted[i, w] > 1 or net.most_digits is not None):
-            terms[j].append((net.scale(int(words[i]), w), False))
+            terms[j].append((net.scale(words[i], w), False))
         else:
-            terms[j] += [(net.shift(int(words[i]), exponent), sign < 0) for sign, exponent in form]
+            terms[j] += [(net.shift(words[i], exponent), sign < 0) for sign, exponent in form]
     return terms
 
 
@@ -83,7 +83,7 @@ def ordered(
     grid = max(fraction, accum.fraction)
     for column, constant in zip(weight.T, bias, strict=True):
         total = net.const(int(cast_to(int(constant), fraction, accum)))
-        for i in np.flatnonzero(column):
-            product = net.shift(net.scale(int(words[i]), int(column[i])), grid - fraction)
+        for i in np.flatnonzero(column).tolist():
+            product = net.shift(net.scale(words[i], int(column[i])), grid - fraction)
             total = cast(net, net.add(net.shift(total, grid - accum.fraction), product), grid, accum)
         yield cast(net, total, accum.fraction, result)
