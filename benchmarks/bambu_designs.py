@@ -68,14 +68,22 @@ class Spec:
                 name = builder.add(f"fc{k}_relu", Relu(), [name])
         return builder.build([name])
 
-    @cached_property
-    def design(self) -> Design:
-        """The network with its types."""
-        types = {
+    @property
+    def precision(self) -> dict[str, str]:
+        """The types of every layer."""
+        return {
             "default": f"ap_fixed<{self.data},{INTEGER_BITS['data']}{self.cast}>",
             "weight": f"ap_fixed<{self.weight},{INTEGER_BITS['weight']}>",
         }
-        model = {"Precision": types, "ReuseFactor": self.reuse, "Strategy": "Latency" if self.reuse == 1 else "Resource"}
+
+    @cached_property
+    def design(self) -> Design:
+        """The network with its types."""
+        model = {
+            "Precision": self.precision,
+            "ReuseFactor": self.reuse,
+            "Strategy": "Latency" if self.reuse == 1 else "Resource",
+        }
         top = {"Part": PART, "ClockPeriod": CLOCK_NS, "Backend": "Bambu", "ProjectName": "calibration"}
         return nn2hls.convert(self.graph, {**top, "HLSConfig": {"Model": model}})
 

@@ -12,6 +12,7 @@ import yaml
 
 from nn2hls.targets import Part
 
+OPEN_TOOLS = ("bambu", "verilog")  # yosys counts what they make: there is no HLS report
 RESOURCES = ("dsp", "lut", "ff", "bram", "uram")
 
 
@@ -165,11 +166,9 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     style = "parallel" if result.dsp else "multiplier_free"
     if any(layer.ii > 1 for layer in result.layers):
         style = "reused"
-    if result.tool == "bambu":
-        style = "bambu_reused" if style == "reused" else "bambu_parallel"
-    if result.tool == "verilog":
-        style = "verilog_reused" if style == "reused" else "verilog_parallel"
-    known = bands()["error"].get(style, {"report": {}, "synthesised": {}})
+    if result.tool in OPEN_TOOLS:
+        style = f"{result.tool}_{'reused' if style == 'reused' else 'parallel'}"
+    known = bands()["error"][style]
     rows = (*RESOURCES, "latency")
     return {column: {r: known[column].get(r, "not validated") for r in rows} for column in ("report", "synthesised")}
 
@@ -198,14 +197,14 @@ def _layers(result: Estimate) -> list[str]:
         for x in result.layers
         if x.latency_cycles or x.products or any(x.report.to_dict().values())
     ]
-    counted = "after yosys" if result.tool == "bambu" else "as an HLS report counts"
+    counted = "after yosys" if result.tool in OPEN_TOOLS else "as an HLS report counts"
     return [f"per layer, {counted}:", *_align([head, *rows])]
 
 
 def _totals(result: Estimate) -> list[str]:
     bands, used, have = accuracy(result), result.utilisation, result.part.available
     columns = [("after yosys", result.synthesised, bands["synthesised"])]
-    if result.tool != "bambu":
+    if result.tool not in OPEN_TOOLS:
         columns = [
             ("HLS report", result.report, bands["report"]),
             ("after synthesis", result.synthesised, bands["synthesised"]),

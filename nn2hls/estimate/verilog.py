@@ -18,6 +18,7 @@ from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.hardware.net import Cell, Code, Net
 from nn2hls.hardware.operators import compared_bits
 from nn2hls.hardware.pipeline import Layer, Pipeline
+from nn2hls.hardware.steps import Lane, Steps
 from nn2hls.targets import Part
 
 LUT_WORDS = 64  # of one bit in a LUT6
@@ -40,31 +41,49 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
 
 
 def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part) -> LayerEstimate:
-    found: Counter[str] = Counter()
-    for loop in layer.hardware.unrolled().loops:
-        for term, amount in (terms(loop.body) if not loop.ii else Counter()).items():
-            found[term] += amount * loop.lanes
-        for dsp in dsps(loop.body, part):
-            found["dsp"] += dsp * loop.lanes
-    if layer.steps is not None:
-        found.update(step_terms(layer))
-    by = coefficients()
+    found, by = layer_terms(layer, part), coefficients()
     lut = sum(amount * by.get(term, 0.0) for term, amount in found.items())
     registers = layer.registers + pipeline.waiting(layer.name)
     figures = Figures(found["dsp"], round(lut), registers)
     return LayerEstimate(layer.name, figures, figures, layer.latency, layer.interval, products)
 
 
+def layer_terms(layer: Layer, part: Part) -> Counter[str]:
+    """What of a layer costs LUTs, by term, and its DSP slices."""
+    found: Counter[str] = Counter()
+    for loop in layer.hardware.unrolled().loops:
+        for term, amount in terms(loop.body).items():
+            found[term] += amount * loop.lanes
+        for dsp in dsps(loop.body, part):
+            found["dsp"] += dsp * loop.lanes
+    if layer.steps is not None:
+        found.update(step_terms(layer))
+    return found
+
+
 def terms(net: Net) -> Counter[str]:
     """Bits of the cells of a straight line, by what they are."""
     found: Counter[str] = Counter()
+    inner = _inner_sums(net)
     for wire in net.alive():
         cell = net.cells[wire]
         size = _SIZES.get(cell.code)
         if size is not None:
             term, amount = size(cell, [net.cells[a] for a in cell.args], net)
-            found[term] += amount
+            found["inner_bit" if wire in inner else term] += amount
     return found
+
+
+def _inner_sums(net: Net) -> set[int]:
+    """Sums that only one other sum reads: yosys makes one sum of several operands of them, of carry-save adders."""
+    sums = {Code.ADD, Code.SUB}
+    readers: dict[int, list[Code | None]] = {}
+    for wire in net.alive():
+        for argument in net.cells[wire].args:
+            readers.setdefault(argument, []).append(net.cells[wire].code)
+    for wire in net.outputs:
+        readers.setdefault(wire, []).append(None)
+    return {w for w, codes in readers.items() if net.cells[w].code in sums and len(codes) == 1 and codes[0] in sums}
 
 
 def _sum(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
@@ -116,11 +135,23 @@ def step_terms(layer: Layer) -> Counter[str]:
     assert steps is not None
     found: Counter[str] = Counter()
     for lane in steps.lanes:
-        word = steps.weight.width + (len(lane.choices) - 1).bit_length() + lane.segment_bits + 1
-        found["word_lut"] += -(-steps.count // LUT_WORDS) * word
+        found["word_lut"] += -(-steps.count // LUT_WORDS) * _word_bits(lane, steps)
         found["choice_bit"] += steps.x.width * (len(lane.choices) - 1)
     found["sum_bit"] += sum(max(-lo, hi).bit_length() + 1 for lo, hi in steps.sums.values())
     return found
+
+
+def products_and_words(layer: Layer) -> tuple[int, int]:
+    """Multipliers that exist at the same time, and bits of the ROMs of packed words."""
+    loops = layer.hardware.loops
+    products = sum(x.lanes * sum(x.body.cells[w].code is Code.MUL for w in x.body.alive()) for x in loops)
+    steps = layer.steps
+    return products, sum(steps.count * _word_bits(lane, steps) for lane in steps.lanes) if steps else 0
+
+
+def _word_bits(lane: Lane, steps: Steps) -> int:
+    """Weight, input, sum, and whether it is the sum's first product."""
+    return steps.weight.width + (len(lane.choices) - 1).bit_length() + lane.segment_bits + 1
 
 
 @functools.cache

@@ -17,11 +17,11 @@ from nn2hls.errors import LimitError
 from nn2hls.estimate.estimate import estimate
 from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.timing import UNCERTAINTY, budget, place
-from nn2hls.estimate.verilog import estimate_verilog
+from nn2hls.estimate.verilog import estimate_verilog, products_and_words
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
-from nn2hls.hardware.pipeline import pipeline
+from nn2hls.hardware.pipeline import Pipeline, pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
 from nn2hls.ops import Constant, Input
 from nn2hls.targets import Part
@@ -171,17 +171,22 @@ class Sizer:
 
     def _verilog(self, reuses: Mapping[str, int], names: Iterable[str] | None = None) -> Estimate:
         """Our own Verilog, of the whole design or of some layers alone."""
+        placed = self.placed(reuses, names)
+        ops = [self.nodes[layer.name] for layer in placed.layers]
+        work = {n.name: n.op.work([self.ranges[i] for i in n.inputs]) for n in ops}
+        return estimate_verilog(placed, work, self.part, self.clock_ns)
+
+    def placed(self, reuses: Mapping[str, int] | None = None, names: Iterable[str] | None = None) -> Pipeline:
+        """The pipeline of our own Verilog, of the whole design or of some layers alone."""
         kept = list(names if names is not None else self.nodes)
-        layers = [(name, self._hardware(name, reuses.get(name)), self.nodes[name].inputs) for name in kept]
+        layers = [(name, self._hardware(name, (reuses or {}).get(name)), self.nodes[name].inputs) for name in kept]
         made = {name for name, _, _ in layers}
         read = {i: self.graph[i] for _, _, inputs in layers for i in inputs if i not in made}
         inputs = {i: (int(np.prod(n.shape)), self._bits(n)) for i, n in read.items()}
         bits = {name: self._bits(self.nodes[name]) for name in made}
         outputs = [o for o in self.graph.outputs if o in made] if names is None else kept
         period = self.clock_ns * (1 - (self.uncertainty or 0.0))
-        placed = pipeline(layers, inputs, bits, outputs, self.part.bit_delay, period)
-        work = {n: self.nodes[n].op.work([self.ranges[i] for i in self.nodes[n].inputs]) for n in made}
-        return estimate_verilog(placed, work, self.part, self.clock_ns)
+        return pipeline(layers, inputs, bits, outputs, self.part.bit_delay, period)
 
     def _hardware(self, name: str, reuse: int | None) -> Hardware:
         node, reuse = self.nodes[name], reuse or self.now(name)
@@ -197,14 +202,13 @@ class Sizer:
         Raises:
             LimitError: As :meth:`schedule`.
         """
+        if self.tool == "verilog":
+            return self._verilog_choice(name, reuse or self.now(name))
         schedule = self.schedule(name, reuse)
         node = self.nodes[name]
         alone, reads = [(name, schedule)], {name: node.inputs}
         bits = {i: self._bits(self.graph[i]) for i in node.inputs}
-        if self.tool == "verilog":
-            found = self._verilog({name: reuse or self.now(name)}, [name])
-        else:
-            found = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty)
+        found = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty)
         latency = found.latency_cycles
         if self.tool in UNCERTAINTY:  # a vendor's tool starts the next layer in the same clock; alone, a register ends it
             end = place(alone, reads, self.part, budget(self.clock_ns, self.tool, self.uncertainty))[name].end
@@ -216,6 +220,11 @@ class Sizer:
             sum(o.count for o in schedule.operators if o.kind in (Kind.MUL, Kind.MUL_CONST)),
             sum(m.words * m.width * m.copies for m in schedule.memories),
         )
+
+    def _verilog_choice(self, name: str, reuse: int) -> Choice:
+        (layer,) = self.placed({name: reuse}, [name]).layers
+        found = self._verilog({name: reuse}, [name])
+        return Choice(reuse, found.layers[0], found.latency_cycles, *products_and_words(layer))
 
     def _bits(self, node: Node) -> int:
         return node.result_type.width * int(np.prod(node.shape))
