@@ -6,8 +6,8 @@ import dataclasses
 import re
 from collections.abc import Iterable
 
-from nn2hls.config.config import Config, Level, types_of
-from nn2hls.config.items import Problems
+from nn2hls.config.config import Config, types_of
+from nn2hls.config.items import Level, Problems
 from nn2hls.errors import ConfigError, suggest
 from nn2hls.graph.graph import Absent, Fate, Graph
 from nn2hls.known_layers import is_layer_type

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.config.config import Config, Level
+from nn2hls.config.config import Config
+from nn2hls.config.items import Level
 from nn2hls.config.keys import LEVEL_KEYS
 from nn2hls.graph.graph import Graph
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from nn2hls.config.config import Config, Level, Setting
+from nn2hls.config.config import Config
+from nn2hls.config.items import Level, Setting
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.reference import run_float
 from nn2hls.ops import Constant, Dense, Input, Relu, Reshape, Transpose

@@ -18,7 +18,8 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.compare.judge import Judge, Own
 from nn2hls.compare.scores import areas, sqnr
 from nn2hls.config.check import bind
-from nn2hls.config.config import Config, Level, Setting
+from nn2hls.config.config import Config
+from nn2hls.config.items import Level, Setting
 from nn2hls.config.keys import BARE_WORDS
 from nn2hls.config.read import read_config
 from nn2hls.data.arrays import check_inputs
