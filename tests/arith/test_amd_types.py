@@ -83,20 +83,21 @@ def test_dense_layers(amd, tmp_path):
     agree([convert(graph, hls_config({"Precision": "ap_fixed<16,6,AP_RND,AP_SAT>"}, **s)) for s in settings], amd, tmp_path)
 
 
-@pytest.mark.parametrize(("seed", "networks", "widest"), [(2028, 12, 60), (2042, 5, 100)])
+@pytest.mark.parametrize(("seed", "networks", "widest"), [(2028, 12, 1), (2042, 1, 70)])
 def test_random_networks(seed, networks, widest, amd, tmp_path):
-    """Of those that the fuzzer draws: the first use almost every op, the others wide types."""
+    """Of those that the fuzzer draws: the first use almost every op, the others have types of at least so many bits."""
     designs = []
-    for index in range(10 * networks):
+    for index in range(400):
         try:
             case = checks.prepare(seed, index)
             emit(case.design.graph, Options())
         except Nn2hlsError:
             continue
-        designs.append(case.design)
+        if max(n.result_type.width for n in case.design.graph) >= widest:
+            designs.append(case.design)
         if len(designs) == networks:
             break
-    assert max(n.result_type.width for d in designs for n in d.graph) >= widest
+    assert len(designs) == networks
     agree(designs, amd, tmp_path)
 
 
