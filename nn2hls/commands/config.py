@@ -19,7 +19,6 @@ from nn2hls.commands.base import (
     metric_arguments,
     read,
 )
-from nn2hls.config.check import bind
 
 if TYPE_CHECKING:
     from nn2hls.config.config import Config
@@ -48,6 +47,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
+    from nn2hls.config.check import bind
     from nn2hls.config.write import to_yaml
     from nn2hls.files import write_whole
 
