@@ -131,7 +131,7 @@ def test_constants_that_are_computed_without_end(tmp_path, monkeypatch):
     made = onnx_model([*nodes, helper.make_node("Add", ["x", "k20"], ["y"])], {"x": ["N", 90]}, {"k0": np.ones(90, "f4")})
     with pytest.raises(UnsupportedError, match="computed up to here hold more than 1000 values"):
         load_onnx(tmp_path, made)
-    monkeypatch.setattr("nn2hls.converters.onnx.fold.FOLD_LIMIT", 1800)
+    monkeypatch.setattr(sys.modules["nn2hls.converters.onnx.fold"], "FOLD_LIMIT", 1800)
     assert load_onnx(tmp_path, made)
 
 
