@@ -276,14 +276,14 @@ def test_a_graph_is_bounded_as_it_is_built(monkeypatch):
     builder = Builder()
     with pytest.raises(LimitError, match="x: 1073741824 values come out of this layer"):
         builder.add("x", Input((1 << 30,)))
-    monkeypatch.setattr("nn2hls.graph.graph.MAX_TENSORS", 10)
+    monkeypatch.setattr("nn2hls.graph.builder.MAX_TENSORS", 10)
     builder = Builder()
     with pytest.raises(LimitError, match="12 values come out of the layers"):
         builder.add("z", Relu(), [builder.add("y", Input((6,)))])
-    monkeypatch.setattr("nn2hls.graph.graph.MAX_VALUES", 5)
+    monkeypatch.setattr("nn2hls.graph.builder.MAX_VALUES", 5)
     with pytest.raises(LimitError, match="6 weights"):
         Builder().add("c", Constant(Const(np.zeros(6))))
-    monkeypatch.setattr("nn2hls.graph.graph.MAX_LAYERS", 1)
+    monkeypatch.setattr("nn2hls.graph.builder.MAX_LAYERS", 1)
     builder = Builder()
     with pytest.raises(LimitError, match="2 layers"):
         builder.add("r", Relu(), [builder.add("x", Input((1,)))])

@@ -34,8 +34,8 @@ def missed(design: Converted, context: Context) -> Iterator[str]:
         usual = run_float(away_from_poles(design.float_graph), inputs)
         fixed, _ = design.run(inputs)
     source = "the calibration data" if context.calibration is not None else "seeded inputs"
-    outputs = [design.graph[name] for name in design.graph.outputs]
-    for node, name, values in zip(outputs, design.float_graph.outputs, fixed, strict=True):
+    nodes = [design.graph[o] for o in design.graph.outputs]
+    for node, name, values in zip(nodes, design.float_graph.outputs, fixed, strict=True):
         target = context.settings(node).target_sqnr
         known = np.isfinite(floats[name]) & (floats[name] == usual[name])  # where no function is undefined
         kept = sqnr(floats[name][known], node.whole(values)[known]) if known.any() else None

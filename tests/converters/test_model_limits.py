@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -125,12 +126,12 @@ def test_a_reshape_to_a_shape_of_another_rank(tmp_path, shape, constant):
 
 
 def test_constants_that_are_computed_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("nn2hls.converters.onnx.fold.FOLD_LIMIT", 1000)
+    monkeypatch.setattr(sys.modules["nn2hls.converters.onnx.fold"], "FOLD_LIMIT", 1000)
     nodes = [helper.make_node("Neg", [f"k{k}"], [f"k{k + 1}"]) for k in range(20)]
     made = onnx_model([*nodes, helper.make_node("Add", ["x", "k20"], ["y"])], {"x": ["N", 90]}, {"k0": np.ones(90, "f4")})
     with pytest.raises(UnsupportedError, match="computed up to here hold more than 1000 values"):
         load_onnx(tmp_path, made)
-    monkeypatch.setattr("nn2hls.converters.onnx.fold.FOLD_LIMIT", 1800)
+    monkeypatch.setattr(sys.modules["nn2hls.converters.onnx.fold"], "FOLD_LIMIT", 1800)
     assert load_onnx(tmp_path, made)
 
 
