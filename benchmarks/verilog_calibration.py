@@ -1,7 +1,7 @@
 """Calibrate the LUTs of our own Verilog on designs of our own after yosys, half of them held out.
 
 python -m benchmarks.verilog_calibration record FOLDER    count what is not recorded yet with yosys
-python -m benchmarks.verilog_calibration fit              coefficients of the fitting half, into nn2hls/targets/verilog_costs.yml
+python -m benchmarks.verilog_calibration fit              coefficients of the fitting half, into targets/verilog_costs.yml
 python -m benchmarks.verilog_calibration                  the table of docs/estimation.md
 
 The designs are those of ``benchmarks/bambu_designs.py``, without reuse by either strategy, and single tables.
