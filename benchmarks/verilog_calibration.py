@@ -39,6 +39,8 @@ _HEAD = """\
 # LUTs for each unit of a term of nn2hls/estimate/verilog.py after yosys, fitted by least squares on the designs of
 # benchmarks/verilog_calibration.py that are not held out; `python -m benchmarks.verilog_calibration fit` writes this.
 """
+# What the designs have too little of to fit it: a LUT holds two bits of the words of up to 32 steps, compares some bits.
+ASSUMED = {"word_lut": 0.5, "compare_bit": 0.7, "product_bit": 1.0}
 # (function, elements, bits of the input, bits of the result)
 _TABLES = (
     (Function.TANH, 4, 6, 6),
@@ -158,16 +160,20 @@ def rows() -> list[Row]:
 
 
 def fitted(some: Sequence[Row]) -> dict[str, float]:
-    """Coefficients with the least sum of squared relative errors; none below zero: such a term is left out."""
-    used = sorted({t for row in some for t, amount in row.case.terms.items() if amount} - {"dsp"})
-    goal = np.array([max(row.measured["lut"], 1.0) for row in some])
-    scale = 1 / np.maximum(goal, LEAST)
-    while True:
-        matrix = np.array([[row.case.terms[t] for t in used] for row in some], dtype=float)
-        values = np.linalg.lstsq(matrix * scale[:, None], goal * scale, rcond=None)[0]
-        if values.min() >= 0:
-            return {t: float(f"{v:.4g}") for t, v in zip(used, values, strict=True)}
-        used.pop(int(values.argmin()))
+    """Coefficients with the least sum of squared relative errors, and those that are assumed.
+
+    Raises:
+        ValueError: One of them would be below zero.
+    """
+    used = sorted({t for row in some for t, amount in row.case.terms.items() if amount} - {"dsp", *ASSUMED})
+    scale = np.array([1 / max(row.measured["lut"], LEAST) for row in some])
+    goal = np.array([row.measured["lut"] - row.predicted("lut", ASSUMED) for row in some])
+    matrix = np.array([[row.case.terms[t] for t in used] for row in some], dtype=float)
+    values = np.linalg.lstsq(matrix * scale[:, None], goal * scale, rcond=None)[0]
+    found = {t: float(f"{v:.4g}") for t, v in zip(used, values, strict=True)} | ASSUMED
+    if min(found.values()) < 0:
+        raise ValueError(f"A cell would cost less than nothing: {found}")
+    return found
 
 
 def errors(some: Sequence[Row], figure: str, by: Mapping[str, float] | None = None) -> np.ndarray:

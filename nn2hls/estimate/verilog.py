@@ -22,7 +22,7 @@ from nn2hls.hardware.steps import Lane, Steps
 from nn2hls.targets import Part
 
 LUT_WORDS = 64  # of one bit in a LUT6
-DSP_BITS = 18  # of both factors together, from which yosys takes a DSP slice
+DSP_BITS = 9  # of both factors together, from which yosys takes a DSP slice
 
 
 def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part, clock_ns: float) -> Estimate:
