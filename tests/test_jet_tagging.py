@@ -140,4 +140,5 @@ def test_every_example_config_runs(path, test_jets):
     assert (
         ii > reuse if bambu and reuse > 1 else ii == reuse
     )  # Bambu runs the layers of a design with reuse one after the other
-    assert design.project.files["build_bambu.sh" if bambu else "build_prj.tcl"]
+    files = {"Bambu": "build_bambu.sh", "Verilog": f"rtl/{design.project.name}.v"}
+    assert design.project.files[files.get(design.config.backend, "build_prj.tcl")]

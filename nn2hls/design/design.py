@@ -20,9 +20,10 @@ from nn2hls.config.read import read_config
 from nn2hls.data.arrays import Data, check_finite, check_inputs
 from nn2hls.data.vectors import test_vectors
 from nn2hls.design.bench import Events, differences, events_of, mantissas_of
-from nn2hls.design.check import missed
+from nn2hls.design.check import check_backend, missed
 from nn2hls.design.notes import config_notes
 from nn2hls.design.text import layer_rows, layer_table
+from nn2hls.design.trace import trace_nodes
 from nn2hls.design.verdict import Verdict
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.emulate.overflow import OverflowLog
@@ -95,7 +96,7 @@ def convert(
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
     design = Design(fixed_graph, float_graph, settings, types=context.types, signals=context.signals)
-    check_backend(design)
+    check_backend(design.graph, design.config)
     for line in missed(design, context):
         context.warn(line)
     if context.warnings:
@@ -211,31 +212,16 @@ class Design:
 
     def trace(self, x: Data) -> dict[str, np.ndarray]:
         """The output of each of the user's layers, fixed, as float64 (events, *shape); NAME_2 .. for further calls."""
-        keys = self._trace_nodes()
+        keys = trace_nodes(self.graph, self.float_graph)
         values, log = self._emulate(check_inputs(self.graph, x), list(keys.values()), raw=False)
         self._warn(log)
         return {key: self.graph[name].whole(values[name]) for key, name in keys.items()}
 
     def trace_float(self, x: Data) -> dict[str, np.ndarray]:
         """The same of the float reference, with the same keys."""
-        keys = self._trace_nodes()
+        keys = trace_nodes(self.graph, self.float_graph)
         values = run_float(self.float_graph, check_finite(self.graph, check_inputs(self.graph, x)), keys.values())
         return {key: values[name] for key, name in keys.items()}
-
-    def _trace_nodes(self) -> dict[str, str]:
-        shown = [n for n in self.graph if n.origin.trace_key and n.name in self.float_graph.by_name]
-        layers = {n.origin.trace_key for n in shown}
-        keys: dict[str, str] = {}
-        last: dict[str, int] = {}  # the highest suffix of each name that was taken
-        for node in shown:
-            key, n = node.origin.trace_key, last.get(node.origin.trace_key, 1)
-            if n > 1:
-                key = f"{key}_{n}"
-            while key in keys or (n > 1 and key in layers):
-                n += 1
-                key = f"{node.origin.trace_key}_{n}"
-            keys[key], last[node.origin.trace_key] = node.name, n
-        return keys
 
     def _emulate(
         self, inputs: list[np.ndarray], names: Iterable[str], *, raw: bool, mantissas: bool = False
@@ -332,18 +318,12 @@ class Design:
     @cached_property
     def _rtl(self) -> tuple[Project, RtlOrder]:
         """The project in Verilog, and what its bench is to find."""
-        return self._rtl_of(events_of(self.config, self.graph, RTL_EVENTS).inputs)
+        return self._verilog(events_of(self.config, self.graph, RTL_EVENTS).inputs)
 
-    def _rtl_of(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
-        from nn2hls.emit.rtl_project import emit_rtl
-        from nn2hls.targets import find_part
-        from nn2hls.tools.order import RtlOrder
+    def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
+        from nn2hls.design.witnesses import verilog
 
-        config, part = self.config, find_part(self.config.part)
-        period = config.clock_period * (1 - (config.clock_uncertainty or 0.0))
-        project, made = emit_rtl(self.graph, self.options, part.bit_delay, period, self._vectors(mantissas))
-        placed = made.pipeline
-        return project, RtlOrder(len(mantissas[0]), placed.latency, placed.interval, placed.registers)
+        return verilog(self.graph, self.config, self.options, self._vectors(mantissas))
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
@@ -450,7 +430,7 @@ class Design:
         if backend == self.config.backend:
             return self
         design = replace(self, config=replace(self.config, backend=backend), _compiled=None)
-        check_backend(design)
+        check_backend(design.graph, design.config)
         return design
 
     def for_cpp(self) -> Design:
@@ -485,9 +465,14 @@ class Design:
         events = events_of(self.config, self.graph, 1000) if x is None else Events(mantissas_of(self.graph, x))
         inputs = list(events.inputs)
         if tool == "bambu":
-            return self._verify_core(inputs, folder)
+            from nn2hls.design.witnesses import verify_core
+
+            design = self.for_tool("bambu")
+            return verify_core(Path(folder or self.config.output_dir), design.project, design.core_order(inputs))
         if tool == "rtl":
-            return self._verify_rtl(inputs)
+            from nn2hls.design.witnesses import verify_rtl
+
+            return verify_rtl(self.graph, *self.for_tool("rtl")._verilog(inputs))
         emulated, log = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
         compiled = self._csim(inputs)
         wrong = {
@@ -499,52 +484,9 @@ class Design:
         away = differences(self.graph.outputs, floats, events.predictions)
         return Verdict(tool, len(inputs[0]), values, wrong, tuple(str(o) for o in log.overflows()), predictions=away)
 
-    def _verify_rtl(self, mantissas: Sequence[np.ndarray]) -> Verdict:
-        """Our Verilog, written and simulated in a folder of its own."""
-        from tempfile import TemporaryDirectory
-
-        from nn2hls.tools.rtl.run import SECONDS, simulate_rtl
-
-        project, order = self.for_tool("rtl")._rtl_of(mantissas)
-        with TemporaryDirectory() as folder:
-            project.write(Path(folder) / "project")
-            measured = simulate_rtl(Path(folder) / "project", project.name, order.events, SECONDS).check
-        values = sum(int(np.prod(self.graph[o].shape)) for o in self.graph.outputs) * measured.events
-        wrong = {"events": measured.differ}
-        return Verdict("rtl", measured.events, values, wrong, (), measured.latency, measured.interval)
-
-    def _verify_core(self, mantissas: Sequence[np.ndarray], folder: str | os.PathLike[str] | None) -> Verdict:
-        from nn2hls.tools.bambu import verify_core
-
-        design = self.for_tool("bambu")
-        order = design.core_order(mantissas)
-        found = verify_core(Path(folder or self.config.output_dir), design.project, order)
-        values = sum(a.size for a in order.answers)
-        return Verdict("bambu", found.check.events, values, found.mismatches, (), found.check.latency, found.check.interval)
-
     def layer(self, name: str) -> Node:
         """The node of this name in the fixed graph."""
         return self.graph[name]
-
-
-def check_backend(design: Design) -> None:
-    """Refuses what the back end does not carry out.
-
-    Raises:
-        ConfigError: With the layer and the way out.
-    """
-    if design.config.backend == "Verilog":
-        if design.config.interface == "hls4ml":
-            fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
-            raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)
-        return
-    for node in design.graph:
-        if getattr(getattr(node.op, "strategy", None), "value", "") == "DistributedArithmetic":
-            raise ConfigError(
-                f"Strategy DistributedArithmetic is for Backend Verilog, not {design.config.backend}.",
-                where=node.origin.layer or node.name,
-                fix="Set Backend: Verilog, or Strategy: Latency, where HLS tools share what they share by themselves.",
-            )
 
 
 def _integers(kind: FixedType) -> np.dtype[Any]:

@@ -59,7 +59,11 @@ _LIST = (
         needs="clang-16",
     ),
     Program("clang-16", "build --tool bambu: the compiler that Bambu calls", _debian("clang-16")),
-    Program("verilator", "build and verify, --tool rtl and --tool bambu: the RTL against the emulator", _debian("verilator")),
+    Program(
+        "verilator",
+        "build --tool rtl, verify --tool rtl, verify --tool bambu: the RTL against the emulator",
+        _debian("verilator"),
+    ),
     Program("iverilog", "build --tool rtl, the step simulate: Icarus, a second simulator", _debian("iverilog"), "-V"),
     Program(
         "yosys",

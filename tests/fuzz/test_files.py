@@ -61,7 +61,7 @@ def _raise(error):
 
 @pytest.mark.parametrize("outcome", FAULTS)
 def test_the_sandbox_sees(outcome, tmp_path, monkeypatch):
-    monkeypatch.setattr("fuzz.sandbox.SECONDS", 0.2 if outcome == "hang" else 10)
+    monkeypatch.setattr("tests.fuzz.sandbox.SECONDS", 0.2 if outcome == "hang" else 10)
     (tmp_path / "inside").mkdir()
     with Sandbox(lambda number: FAULTS[outcome](), tmp_path / "inside") as sandbox:
         assert sandbox.run(0)[0] == sandbox.run(1)[0] == outcome
@@ -69,7 +69,7 @@ def test_the_sandbox_sees(outcome, tmp_path, monkeypatch):
 
 
 def test_a_worker_that_sleeps_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr("fuzz.sandbox.SECONDS", 0.1)
+    monkeypatch.setattr("tests.fuzz.sandbox.SECONDS", 0.1)
     with Sandbox(lambda number: time.sleep(1000), tmp_path) as sandbox:
         assert sandbox.run(0)[0] == "hang"
 

@@ -1,0 +1,65 @@
+"""The RTL as a witness: our own Verilog, and what Bambu made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from nn2hls.config.config import Config
+from nn2hls.design.verdict import Verdict
+from nn2hls.emit.options import Options
+from nn2hls.emit.rtl_project import emit_rtl
+from nn2hls.graph.graph import Graph
+from nn2hls.targets import find_part
+from nn2hls.tools.folder import Project
+from nn2hls.tools.order import CoreOrder, RtlOrder
+
+
+def verilog(graph: Graph, config: Config, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
+    """The project in our own Verilog, and what its bench is to find.
+
+    Args:
+        graph: A fixed graph.
+        config: Part and clock.
+        options: The project's.
+        vectors: Mantissas (events, *shape) of the inputs and the emulator's of the outputs, by name.
+
+    Raises:
+        LimitError: An operator does not fit the clock.
+    """
+    period = config.clock_period * (1 - (config.clock_uncertainty or 0.0))
+    project, made = emit_rtl(graph, options, find_part(config.part).bit_delay, period, vectors)
+    placed, events = made.pipeline, len(next(iter(vectors.values())))
+    return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
+
+
+def verify_rtl(graph: Graph, project: Project, order: RtlOrder) -> Verdict:
+    """Our Verilog, written and simulated in a folder of its own.
+
+    Raises:
+        ToolError: Verilator is missing.
+    """
+    from nn2hls.tools.rtl.run import SECONDS, simulate_rtl
+
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "project"
+        project.write(place)
+        measured = simulate_rtl(place, project.name, order.events, SECONDS).check
+    values = sum(int(np.prod(graph[o].shape)) for o in graph.outputs) * measured.events
+    return Verdict("rtl", measured.events, values, {"events": measured.differ}, (), measured.latency, measured.interval)
+
+
+def verify_core(folder: Path, project: Project, order: CoreOrder) -> Verdict:
+    """The RTL that Bambu made of a project in its folder.
+
+    Raises:
+        ToolError: A tool is missing, or the folder holds no RTL of this design.
+    """
+    from nn2hls.tools.bambu import verify_core as run
+
+    done = run(folder, project, order)
+    check, values = done.check, sum(a.size for a in order.answers)
+    return Verdict("bambu", check.events, values, done.mismatches, (), check.latency, check.interval)
