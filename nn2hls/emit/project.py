@@ -20,8 +20,8 @@ from nn2hls.emit.tool import TOOLS, lines
 from nn2hls.errors import LimitError
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Input
 from nn2hls.hardware.code import Pragma
-from nn2hls.ops import Input, Reshape
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, data_folder, render
 
 MAX_PORT_WIDTH = 63  # bits of a port's mantissa, which test data holds as C++ long long
@@ -113,7 +113,7 @@ class _Emitter:
     def _computes(self, node: Node) -> bool:
         if isinstance(node.op, Input):
             return False
-        return not (isinstance(node.op, Reshape) and node.type == self.graph.operands(node)[0].type)
+        return not (node.op.reshapes and node.type == self.graph.operands(node)[0].type)
 
     def _layer(self, node: Node) -> Layer:
         try:

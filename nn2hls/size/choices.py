@@ -19,11 +19,11 @@ from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.timing import UNCERTAINTY, budget, place
 from nn2hls.estimate.verilog import estimate_verilog
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Constant, Input
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.hardware.pipeline import pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
-from nn2hls.ops import Constant, Input
 from nn2hls.targets import Part
 from nn2hls.text import table
 

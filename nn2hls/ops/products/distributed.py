@@ -6,7 +6,6 @@ taken cell by cell, so that numbers, widths and costs are those of our own net.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.arith.csd import digit_count
+from nn2hls.extras import has_solver
 from nn2hls.hardware.net import Net
 from nn2hls.ops.products.shared import shared_terms
 from nn2hls.ops.products.straight import Terms, constant_terms
@@ -22,11 +22,6 @@ MOST_DIGITS = 6_000  # of one call of the solver, which takes a few seconds for 
 MOST_SOLVED = 40_000  # of a layer, some twenty seconds; what is left gets our own sharing
 DEPTH = 0  # additions that may stand on the longest way beyond the fewest: more share a little better, and take clocks
 EXACT = 1 << 24  # the solver holds weights and bounds in float32
-
-
-def has_solver() -> bool:
-    """Whether alkaid is installed."""
-    return importlib.util.find_spec("alkaid") is not None
 
 
 def distributed_terms(net: Net, words: Sequence[int], weight: np.ndarray, constants: Sequence[int]) -> Terms:
