@@ -95,7 +95,7 @@ class _Emitter:
         self.widest = max((n.result_type.width + 2 for n in graph), default=1)  # bits of the widest integer, or cast to it
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
         if self.tool.own_adders:
-            check_size((x.text for x in self.layers), [(n.op.products(), getattr(n.op, "reuse", 1)) for n in graph])
+            check_size((x.text for x in self.layers), [(n.op.products(), n.op.reuse) for n in graph])
 
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}

@@ -71,6 +71,7 @@ class Op:
     reshapes: ClassVar[bool] = False  # the result's elements are the operand's, in their row-major order
     follows: ClassVar[bool] = False  # the result needs no other type than the operand
     fresh: ClassVar[bool] = False  # its kernel returns an array that nobody else holds
+    reuse = 1  # products that share one multiplier; a field of ops that have any
     uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy, table_size
     unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
@@ -216,7 +217,7 @@ class Op:
     def products(self, *, zeros: bool = False) -> int:
         """Non-zero products that a reuse factor shares out among multipliers, with ``zeros`` all of them; 0 without any.
 
-        An op that answers more has a field ``reuse``.
+        An op that answers more has ``reuse`` for a field.
         """
         return 0
 

@@ -138,7 +138,7 @@ class Sizer:
 
     def now(self, name: str) -> int:
         """The reuse factor that the config gives a layer."""
-        return int(getattr(self.nodes[name].op, "reuse", 1))
+        return self.nodes[name].op.reuse
 
     def schedule(self, name: str, reuse: int | None = None) -> Schedule:
         """The schedule of a layer.

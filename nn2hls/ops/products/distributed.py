@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls import extras
 from nn2hls.arith.csd import digit_count
-from nn2hls.extras import has_solver
 from nn2hls.hardware.net import Net
 from nn2hls.ops.products.shared import shared_terms
 from nn2hls.ops.products.straight import Terms, constant_terms
@@ -26,7 +26,7 @@ EXACT = 1 << 24  # the solver holds weights and bounds in float32
 
 def distributed_terms(net: Net, words: Sequence[int], weight: np.ndarray, constants: Sequence[int]) -> Terms:
     """An :class:`Expand`."""
-    if not has_solver() or int(np.abs(weight).max(initial=0)) >= EXACT:
+    if not extras.has_solver() or int(np.abs(weight).max(initial=0)) >= EXACT:
         return shared_terms(net, words, weight, constants)
     from alkaid.cmvm import cmvm_solve
 
