@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shlex
 import sys
@@ -34,6 +35,11 @@ def missing(extra: str) -> str:
 def available(extra: str) -> bool:
     """Whether an extra has something to install for this Python."""
     return extra not in _ENDS or sys.version_info[:2] < _ENDS[extra][0]
+
+
+def has_solver() -> bool:
+    """Whether alkaid is installed, which the extra ``da`` brings."""
+    return importlib.util.find_spec("alkaid") is not None
 
 
 def _checkout() -> Path | None:

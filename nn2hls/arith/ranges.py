@@ -13,6 +13,7 @@ from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to, value_of
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
 INT64_EXACT = (1 << 63) - 1
+MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
 
 
 def ints(values: Any) -> np.ndarray:
@@ -197,3 +198,20 @@ def signed_width(*values: int) -> int:
     """Bits of the narrowest two's complement integer that holds every value."""
     low, high = min(-1, *values), max(0, *values)
     return width_of(low, high)
+
+
+def lift(x: Any, bound: int) -> Any:
+    """``x``, integers of magnitude up to ``bound``, in an array type in which all of that magnitude are exact.
+
+    That is its own type if it is one; Python integers only where int64 does not hold ``bound``, so that they never meet floats
+    in one array. A Wide stays what it is.
+    """
+    if not isinstance(x, np.ndarray):
+        return x
+    kind = carrier(bound)
+    if kind is None:
+        return ints(x)
+    if x.dtype.kind == "i":
+        return x
+    limit = {"float64": FLOAT64_EXACT, "float32": FLOAT32_EXACT}.get(x.dtype.name, -1)
+    return x if bound <= limit else x.astype(kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,15 +16,10 @@ def type_rows(design: Design, node: Node) -> list[Row]:
     """A row per type of a layer: the result's, and those inside it, as they are in the design."""
     rows = []
     for reason in design.types.get(node.name, ()):
-        now = node.type if reason.word == "result" else _field(node, reason.word, reason.type)
+        now = node.type if reason.word == "result" else node.op.types().get(reason.word, reason.type)
         why = reason.why if now == reason.type else "exact, after what is constant or unread was moved or cleared"
         rows.append({"layer": node.name, "word": reason.word, "type": str(now), "level": reason.level, "why": why})
     return rows
-
-
-def _field(node: Node, word: str, otherwise: Any) -> Any:
-    names = {f.name for f in dataclasses.fields(node.op)}
-    return getattr(node.op, f"{word}_t") if f"{word}_t" in names else otherwise
 
 
 def setting_rows(config: Config, node: Node) -> list[Row]:

@@ -18,7 +18,6 @@ from nn2hls import text
 from nn2hls.compare.scores import THRESHOLD, answers, are_classes, areas, class_numbers, label_values, sqnr
 from nn2hls.errors import ConfigError, DataError, suggest
 from nn2hls.graph.graph import Graph
-from nn2hls.ops import Function, HardSigmoid, Reshape, Softmax, Table, Transpose
 
 SQNR = 40.0  # dB that a search keeps where nothing else is said
 _EXACT, _MOST = 400.0, 1e300  # dB of an SQNR without noise; beyond it a merit is as good as infinite
@@ -95,16 +94,13 @@ def nature(graph: Graph | None, output: str) -> tuple[bool | None, str]:
     if graph is None:
         return None, "nothing is known of the output"
     node = graph[output]
-    while isinstance(node.op, Reshape | Transpose):
+    while node.op.rearranges:
         (node,) = graph.operands(node)
     values, inputs = math.prod(node.shape), [math.prod(n.shape) for n in graph.inputs]
-    if isinstance(node.op, Softmax):
-        return True, "the output is a softmax"
-    table = node.op.function if isinstance(node.op, Table) else None
-    if isinstance(node.op, HardSigmoid) or table is Function.SIGMOID:
-        if inputs == [values] and values > 1:
-            return None, "the output has as many values as the input, like an autoencoder"
-        return True, "the output is a sigmoid"
+    if node.op.probability == "sigmoid" and inputs == [values] and values > 1:
+        return None, "the output has as many values as the input, like an autoencoder"
+    if node.op.probability:
+        return True, f"the output is a {node.op.probability}"
     return None, f"the output is {node.origin.kind or type(node.op).__name__}, neither softmax nor sigmoid"
 
 

@@ -23,8 +23,8 @@ from nn2hls.config.settings import LayerSettings
 from nn2hls.emulate.overflow import Overflow, OverflowLog
 from nn2hls.graph.analysis import demanded
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.reference import run_float
-from nn2hls.ops import Constant, Input
 
 SAMPLE = 4096  # events that are run at a time; the first of them judge each layer alone
 

@@ -12,8 +12,8 @@ import numpy as np
 from nn2hls.arith.fixed import MAX_WIDTH, FixedType
 from nn2hls.errors import Nn2hlsError
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Input
 from nn2hls.graph.op import Op
-from nn2hls.ops import Input
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.resolve_types import resolve_types
 

@@ -20,8 +20,8 @@ from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.emulate.quantise import ints_of, quantise, round_exact
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Node
+from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Op
-from nn2hls.ops import Constant, Dense, Input, Normalised, Softmax, Table
 from nn2hls.passes.base import Provenance
 
 MOST_BITS = 64  # asked for at most
@@ -146,7 +146,7 @@ def _examine_layer(layer: Layer, mantissas: Sequence[np.ndarray], values: Sequen
 
     missing = _missing(rounding, signal, layer.target)
     needs += _accumulator(layer, mantissas, signal, unit)
-    if isinstance(layer.node.op, Table | Normalised | Softmax):
+    if "table_size" in layer.node.op.uses:
         needs += _table(layer, mantissas, wanted, signal, unit)
     return Finding(decibels(signal, _power(result - wanted, unit)), missing, tuple(needs))
 
@@ -287,11 +287,10 @@ def _constant_noise(
 def _accumulator(layer: Layer, mantissas: Sequence[np.ndarray], signal: float, unit: int) -> Iterator[Need]:
     """Fraction bits that a narrowed accumulator misses; where it overflows is counted when the design runs."""
     op = layer.node.op
-    if not isinstance(op, Dense) or not op.narrowed(layer.ranges[0]):
+    if not op.narrowed(layer.ranges):
         return
-    accum, full = op.accum_t, op.exact_accumulator(layer.ranges[0])
-    assert accum is not None
-    wide = op.replace(accum_t=full)
+    wide = op.widened(layer.ranges)
+    accum, full = (o.types()["accum"] for o in (op, wide))
     exact = _values(_run(wide, layer.ranges, mantissas), wide.exact(layer.ranges).fraction)[:, layer.read]
     integer = max(accum.integer, full.integer + (accum.signed and not full.signed))
 

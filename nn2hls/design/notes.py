@@ -37,8 +37,7 @@ def _part_notes(config: Config) -> list[str]:
 
 def _solver_notes(config: Config) -> list[str]:
     """What DistributedArithmetic is without the library that shares most."""
-    from nn2hls.extras import missing
-    from nn2hls.ops.products.distributed import has_solver
+    from nn2hls.extras import has_solver, missing
 
     levels = (config.model_level, *config.layer_types.values(), *config.layer_names.values())
     asked = any("strategy" in x.settings and x.settings["strategy"].value == "DistributedArithmetic" for x in levels)

@@ -31,7 +31,7 @@ class Options:
 
 def is_dataflow(graph: Graph) -> bool:
     """True when some layer is reused, so that layers run side by side instead of in one pipeline."""
-    return any(getattr(n.op, "reuse", 1) > 1 for n in graph)
+    return any(n.op.reuse > 1 for n in graph)
 
 
 def output_ports(graph: Graph) -> list[str]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
-from nn2hls.ops import Reshape
 
 WIDEST = 65536  # bits of one port that HLS tools take
 
@@ -56,7 +55,7 @@ def hls4ml_interface(graph: Graph) -> Interface:
     outputs: list[str] = []
     for name in graph.outputs:
         node = graph[name]
-        while isinstance(node.op, Reshape):
+        while node.op.reshapes:
             node = graph[node.inputs[0]]
         port = f"layer{number[node.name]}_out"
         outputs.append(port if port not in outputs else f"{port}_{len(outputs)}")

@@ -20,8 +20,8 @@ from nn2hls.emit.tool import TOOLS, lines
 from nn2hls.errors import LimitError
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Input
 from nn2hls.hardware.code import Pragma
-from nn2hls.ops import Input, Reshape
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, data_folder, render
 
 MAX_PORT_WIDTH = 63  # bits of a port's mantissa, which test data holds as C++ long long
@@ -95,7 +95,7 @@ class _Emitter:
         self.widest = max((n.result_type.width + 2 for n in graph), default=1)  # bits of the widest integer, or cast to it
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
         if self.tool.own_adders:
-            check_size((x.text for x in self.layers), [(n.op.products(), getattr(n.op, "reuse", 1)) for n in graph])
+            check_size((x.text for x in self.layers), [(n.op.products(), n.op.reuse) for n in graph])
 
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -113,7 +113,7 @@ class _Emitter:
     def _computes(self, node: Node) -> bool:
         if isinstance(node.op, Input):
             return False
-        return not (isinstance(node.op, Reshape) and node.type == self.graph.operands(node)[0].type)
+        return not (node.op.reshapes and node.type == self.graph.operands(node)[0].type)
 
     def _layer(self, node: Node) -> Layer:
         try:

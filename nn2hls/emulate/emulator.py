@@ -10,15 +10,13 @@ import numpy as np
 
 from nn2hls.arith.fixed import cast_to
 from nn2hls.arith.parallel import in_order
-from nn2hls.arith.ranges import Range, carrier
+from nn2hls.arith.ranges import Range, carrier, lift
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.emulate.quantise import _as_mantissas, quantise
 from nn2hls.graph.analysis import node_range
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Kernel
-from nn2hls.ops.dense import Dense
-from nn2hls.ops.exact import lift
 
 CHUNK_BYTES = 3 << 19  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
 
@@ -53,7 +51,7 @@ class Emulator:
         self.ranges = ranges
         self._constants = {n.name: _constant(n) for n in graph if isinstance(n.op, Constant)}
         widest = max((int(np.prod(n.shape)) for n in graph), default=1)
-        matrix = max((n.op.weight.array.nbytes for n in graph if isinstance(n.op, Dense)), default=0)
+        matrix = max((n.op.linear[0].nbytes for n in graph if n.op.linear), default=0)
         self.chunk = max(16, (CHUNK_BYTES if matrix <= CHUNK_BYTES else WIDE_CHUNK_BYTES) // (8 * max(widest, 1)))
         last: dict[str, int] = {}
         for k, step in enumerate(self._steps):
@@ -131,7 +129,7 @@ def _prepare(graph: Graph, node: Node, xs: list[Range]) -> _Step:
     proven = kind.min_mantissa <= rounded.low and rounded.high <= kind.max_mantissa
     bound = max(exact.bound, rounded.bound)
     (first, *rest) = graph.operands(node)
-    in_place = node.op.overwrites and not rest and isinstance(first.op, Dense) and len(graph.users[first.name]) == 1
+    in_place = node.op.overwrites and not rest and first.op.fresh and len(graph.users[first.name]) == 1
     rounding = node.op.rounding_kernel(xs, kind)
     kernel, fraction = (rounding, kind.fraction) if rounding else (node.op.kernel(xs), exact.fraction)
     return _Step(node, kernel, fraction, proven, fraction == kind.fraction, in_place, bound)

@@ -68,6 +68,11 @@ class Op:
     overwrites: ClassVar[bool] = False  # its kernel takes a third argument, the array for the result, which may be its operand
     pointwise: ClassVar[bool] = False  # each element of the result depends on the operands' elements at its place alone
     moves: ClassVar[bool] = False  # each element of the result is an element of an operand, whatever the values are
+    reshapes: ClassVar[bool] = False  # the result's elements are the operand's, in their row-major order
+    follows: ClassVar[bool] = False  # the result needs no other type than the operand
+    fresh: ClassVar[bool] = False  # its kernel returns an array that nobody else holds
+    reuse = 1  # products that share one multiplier; a field of ops that have any
+    uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy, table_size
     unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
 
@@ -102,6 +107,63 @@ class Op:
     def evaluate_float(self, *xs: Any) -> Any:
         """The reference: float64 arrays with a leading batch axis in, one out."""
         raise NotImplementedError
+
+    # ---- what the rewrites ask ---------------------------------------------------------------------------------------------
+
+    @property
+    def rearranges(self) -> bool:
+        """Whether the result is elements of its one operand in other places."""
+        return self.moves and self.arity == 1
+
+    @property
+    def probability(self) -> str:
+        """``softmax`` or ``sigmoid`` where that function gives the result, or its logarithm; else empty."""
+        return ""
+
+    @property
+    def affine(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(scale, shift), which broadcast to the operand, of an op that is x * scale + shift; None for others."""
+        return None
+
+    @property
+    def linear(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(weights, biases) of an op that is biases[j] + sum over i of x[.., i] * weights[i, j]; None for others."""
+        return None
+
+    def identity(self, shapes: Sequence[Shape]) -> bool:
+        """Whether the result equals the first of the operands, of ``shapes``, whatever its values are."""
+        return False
+
+    def folded(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:
+        """The op on floats that gives this one's result * scale + shift; None where no op of its kind does."""
+        return None
+
+    def absorbed(self, xs: Sequence[Range]) -> tuple[Op, np.ndarray]:
+        """The op with constant channels of its operands moved into its constants, exactly, and a mask of these channels."""
+        return self, np.zeros(0, dtype=bool)
+
+    def rewired(self, weights: np.ndarray, kept: np.ndarray, idle: np.ndarray) -> Op:
+        """Of a :attr:`linear` op the one with other ``weights`` and the channels ``kept``; those in ``idle`` become zero."""
+        raise NotImplementedError
+
+    # ---- types -----------------------------------------------------------------------------------------------------------
+
+    def configured(self, *, reuse: int, strategy: str) -> Op:
+        """The op with those of the settings that it ``uses``."""
+        return self
+
+    def types(self) -> dict[str, FixedType]:
+        """The types inside the op that are set, by the names of their fields without ``_t``."""
+        fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        return {name.removesuffix("_t"): kind for name, kind in fields if isinstance(kind, FixedType)}
+
+    def narrowed(self, xs: Sequence[Range]) -> bool:
+        """Whether the type ``accum`` does not hold the exact sum, so that every addition is cast."""
+        return False
+
+    def widened(self, xs: Sequence[Range]) -> Op:
+        """The op with the narrowest type ``accum`` that holds every partial sum exactly; itself where it has none."""
+        return self
 
     def measured(self) -> Op:
         """An op whose float values say how large those of this one usually are; the op itself where all operands are usual."""
@@ -155,7 +217,7 @@ class Op:
     def products(self, *, zeros: bool = False) -> int:
         """Non-zero products that a reuse factor shares out among multipliers, with ``zeros`` all of them; 0 without any.
 
-        An op that answers more has a field ``reuse``.
+        An op that answers more has ``reuse`` for a field.
         """
         return 0
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, value_of
-from nn2hls.arith.ranges import Range, ints, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -21,7 +21,7 @@ from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.ops.calls import constant_rom, simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
-from nn2hls.ops.exact import given_or_derived, hull, lift, operand_rms, scaled
+from nn2hls.ops.exact import given_or_derived, hull, operand_rms, scaled
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class Relu(Op):
     """y = cast(max(x, 0))."""
 
     overwrites: ClassVar[bool] = True
+    follows: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
@@ -146,6 +147,9 @@ class Clip(Op):
     bound_t: FixedType | None = None
     pointwise: ClassVar[bool] = True
     unlimited: ClassVar[tuple[str, ...]] = ("low", "high")
+
+    def identity(self, shapes: Sequence[Shape]) -> bool:
+        return self.low == -np.inf and self.high == np.inf
 
     def evaluate_float(self, x: Any) -> Any:
         return np.clip(x, self.low, self.high)

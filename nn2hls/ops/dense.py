@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Rounding, cast_to
 from nn2hls.arith.parallel import matmul
-from nn2hls.arith.ranges import FLOAT64_EXACT, INT64_EXACT, Range, carrier, constant_type, ints, round_constant, width_of
+from nn2hls.arith.ranges import (
+    FLOAT64_EXACT,
+    INT64_EXACT,
+    MAX_AUTO_ACCUMULATOR,
+    Range,
+    carrier,
+    constant_type,
+    ints,
+    round_constant,
+    width_of,
+)
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op, Watch
@@ -28,7 +39,6 @@ from nn2hls.ops.products.straight import ordered, product_terms, sums
 
 _ROW = 4096  # elements of a row of biases
 _HALVES = {Rounding.TRN: 0.0, Rounding.RND: 0.5}  # what is added before the floor, in steps of the result
-MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
 
 
 class Strategy(enum.Enum):
@@ -60,6 +70,8 @@ class Dense(Op):
     accum_t: FixedType | None = None
     reuse: int = 1
     strategy: Strategy = Strategy.LATENCY
+    fresh: ClassVar[bool] = True
+    uses: ClassVar[tuple[str, ...]] = ("reuse", "strategy")
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         n_in, n_out = self.weight.shape
@@ -72,7 +84,44 @@ class Dense(Op):
     def evaluate_float(self, x: Any) -> Any:
         return x @ self.weight.array + self.bias.array
 
+    # ---- rewrites --------------------------------------------------------------------------------------------------------
+
+    @property
+    def linear(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.weight.array, self.bias.array
+
+    def folded(self, scale: np.ndarray, shift: np.ndarray) -> Dense | None:
+        if not (_per_channel(scale) and _per_channel(shift)):
+            return None
+        scale, shift = (np.broadcast_to(np.ravel(a), self.bias.shape) for a in (scale, shift))
+        return self.replace(weight=Const(self.weight.array * scale), bias=Const(self.bias.array * scale + shift))
+
+    def absorbed(self, xs: Sequence[Range]) -> tuple[Dense, np.ndarray]:
+        (x,), n = xs, self.weight.shape[0]
+        lo, hi = (np.broadcast_to(a, np.broadcast_shapes(a.shape, (n,))).reshape(-1, n) for a in (x.lo, x.hi))
+        constant = np.asarray(np.all((lo == hi) & (lo == lo[:1]), axis=0)) & np.any(self.weight.array != 0, axis=1)
+        if not constant.any() or self.narrowed(xs):
+            return self, np.zeros(n, dtype=bool)
+        weight, bias, fraction = self.aligned(x)
+        total = ints(bias) + np.dot(ints(lo[0][constant]), ints(weight[constant]))
+        low, high = int(total.min(initial=0)), int(total.max(initial=0))
+        width = width_of(low, high)
+        changed = self.replace(
+            weight=Const(np.where(constant[:, None], 0, self.weight.array)),
+            bias=Const(total.astype(np.int64) if width < 63 else total),
+            bias_t=FixedType(width, width - fraction, low < 0),
+        )
+        return changed.widened(xs), constant
+
+    def rewired(self, weights: np.ndarray, kept: np.ndarray, idle: np.ndarray) -> Dense:
+        assert self.weight_t is not None
+        weight, bias = (np.where(idle, 0, a)[..., kept] for a in (weights, self.bias.array))
+        return self.replace(weight=Const(weight), bias=Const(bias), weight_t=_holding(self.weight_t, weight))
+
     # ---- types -----------------------------------------------------------------------------------------------------------
+
+    def configured(self, *, reuse: int, strategy: str) -> Dense:
+        return self.replace(reuse=reuse, strategy=Strategy(strategy))
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Dense:
         weight, bias = self.weight.array, self.bias.array
@@ -126,10 +175,12 @@ class Dense(Op):
         width = width_of(low, high)
         return FixedType(width, width - self.fraction(x), low < 0)
 
-    def narrowed(self, x: Range) -> bool:
-        """True when ``accum_t`` does not hold the exact sum, so that every addition is cast."""
+    def widened(self, xs: Sequence[Range]) -> Dense:
+        return self.replace(accum_t=self.exact_accumulator(xs[0]))
+
+    def narrowed(self, xs: Sequence[Range]) -> bool:
         assert self.accum_t is not None
-        exact = self.exact_accumulator(x)
+        exact = self.exact_accumulator(xs[0])
         covers = self.accum_t.integer - self.accum_t.signed >= exact.integer - exact.signed
         return not (covers and self.accum_t.fraction >= exact.fraction and (self.accum_t.signed or not exact.signed))
 
@@ -138,14 +189,14 @@ class Dense(Op):
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
         assert self.accum_t is not None
-        if self.narrowed(x):
+        if self.narrowed([x]):
             return Range.of_type(self.accum_t)
         bounds, up, bias = product_bounds(self.weight, x), self._up(x), ints(self.aligned_bias(x))
         return Range((bounds.lo << up) + bias, (bounds.hi << up) + bias, self.fraction(x))
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         (x,) = xs
-        if self.narrowed(x):
+        if self.narrowed(xs):
             return self._narrow_kernel(x)
         weight, bias, _ = self.aligned(x)
         bound = max(self.exact_bound(x), x.bound)
@@ -169,7 +220,7 @@ class Dense(Op):
         """The scaling of the cast is done to the constants, and the half that rounding adds to the bias; then floor rounds."""
         (x,) = xs
         shift = self.fraction(x) - result.fraction
-        if result.rounding not in _HALVES or not 0 < shift <= 64 or self.narrowed(x):
+        if result.rounding not in _HALVES or not 0 < shift <= 64 or self.narrowed([x]):
             return None
         kind = carrier(self.exact_bound(x) + (1 << shift))
         if kind is None or kind.kind != "f":
@@ -238,7 +289,7 @@ class Dense(Op):
     def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
         (x,), (wires,) = xs, words
         weight, bias, fraction = self.aligned(x)
-        if self.narrowed(x):
+        if self.narrowed([x]):
             assert self.accum_t is not None
             return np.array(list(ordered(net, wires.tolist(), weight, bias, fraction, self.accum_t, result)))
         expand = distributed_terms if self.strategy is Strategy.DISTRIBUTED else product_terms
@@ -267,6 +318,19 @@ class Dense(Op):
         from nn2hls.ops.products.code import dense_adders
 
         return dense_adders(self, xs[0], result)
+
+
+def _per_channel(array: np.ndarray) -> bool:
+    """True when only the last axis differs from one."""
+    return array.size == (array.shape[-1] if array.ndim else 1)
+
+
+def _holding(kind: FixedType, mantissas: np.ndarray) -> FixedType:
+    """``kind`` with as many integer bits more as the mantissas need."""
+    low, high = (int(f(mantissas)) if mantissas.size else 0 for f in (np.min, np.max))
+    signed = kind.signed or low < 0
+    width = max(kind.width + (signed and not kind.signed), width_of(min(low, -1), high) if signed else width_of(0, high))
+    return dataclasses.replace(kind, width=width, integer=width - kind.fraction, signed=signed)
 
 
 def _add_rows(y: np.ndarray, row: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints, round_constant, signed_width, width_of
+from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width, width_of
 from nn2hls.errors import LimitError, ModelError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -22,7 +22,7 @@ from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.ops.calls import check_operands, simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
-from nn2hls.ops.exact import given_or_derived, hull, lift, operand_rms, scaled
+from nn2hls.ops.exact import given_or_derived, hull, operand_rms, scaled
 
 
 class Merge(enum.Enum):
@@ -68,6 +68,9 @@ class Elementwise(Op):
             return np.broadcast_shapes(*shapes)
         except ValueError:
             raise ModelError(f"Shapes {', '.join(map(str, shapes))} do not broadcast.", where=where) from None
+
+    def identity(self, shapes: Sequence[Shape]) -> bool:
+        return len(shapes) == 1 and self.merge is not Merge.SUB
 
     def evaluate_float(self, *xs: Any) -> Any:
         total = reduce(_BINARY[self.merge], _aligned_axes(xs))

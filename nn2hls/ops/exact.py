@@ -8,28 +8,11 @@ from typing import Any
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import FLOAT32_EXACT, FLOAT64_EXACT, Range, carrier, constant_type, ints
+from nn2hls.arith.ranges import Range, carrier, constant_type, ints
 from nn2hls.graph.op import Hints
 from nn2hls.ops.calls import WHOLE
 
 SQRT12 = 12**0.5  # a uniform error of one step has the variance step**2 / 12 (Widrow)
-
-
-def lift(x: Any, bound: int) -> Any:
-    """``x``, integers of magnitude up to ``bound``, in an array type in which all of that magnitude are exact.
-
-    That is its own type if it is one; Python integers only where int64 does not hold ``bound``, so that they never meet floats
-    in one array. A Wide stays what it is.
-    """
-    if not isinstance(x, np.ndarray):
-        return x
-    kind = carrier(bound)
-    if kind is None:
-        return ints(x)
-    if x.dtype.kind == "i":
-        return x
-    limit = {"float64": FLOAT64_EXACT, "float32": FLOAT32_EXACT}.get(x.dtype.name, -1)
-    return x if bound <= limit else x.astype(kind)
 
 
 def scaled(x: Any, up: int) -> Any:

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.code import Call
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.ops.calls import simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
-from nn2hls.ops.exact import given_or_derived, hull, lift, operand_rms, within
+from nn2hls.ops.exact import given_or_derived, hull, operand_rms, within
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +95,10 @@ class HardSigmoid(_Hard):
     Keras 3 and PyTorch have slope 1/6 and offset 0.5, Keras 2 has 0.2 and 0.5. They are rounded half to even to ``slope_t`` and
     ``offset_t``.
     """
+
+    @property
+    def probability(self) -> str:
+        return "sigmoid"
 
     def evaluate_float(self, x: Any) -> Any:
         return np.clip(x * self.slope + self.offset, 0.0, 1.0)

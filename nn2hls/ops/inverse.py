@@ -56,6 +56,7 @@ class Normalised(Op):
     power: Const
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the tables
+    uses: ClassVar[tuple[str, ...]] = ("table_size",)  # with it the op is a Table instead
 
     @classmethod
     def of(cls, function: Function, x: Range, hints: Hints) -> Normalised:

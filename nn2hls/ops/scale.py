@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -19,7 +19,7 @@ from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.ops.calls import constant_rom, simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
-from nn2hls.ops.exact import given_or_derived, hull, lift, operand_rms
+from nn2hls.ops.exact import given_or_derived, hull, operand_rms
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,16 @@ class Scale(Op):
             if not fits:
                 raise ModelError(f"Constants of shape {const.shape} do not fit a tensor of {shapes[0]}.", where=where)
         return shapes[0]
+
+    @property
+    def affine(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.scale.array, self.bias.array
+
+    def identity(self, shapes: Sequence[Shape]) -> bool:
+        return bool(np.all(self.scale.array == 1) and not np.any(self.bias.array))
+
+    def folded(self, scale: np.ndarray, shift: np.ndarray) -> Scale:
+        return Scale(Const(self.scale.array * scale), Const(self.bias.array * scale + shift))
 
     def evaluate_float(self, x: Any) -> Any:
         return x * self.scale.array + self.bias.array

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range
+from nn2hls.arith.ranges import Range, lift
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Kernel, Op
@@ -20,7 +20,7 @@ from nn2hls.hardware.parts import Part, elements
 from nn2hls.hardware.schedule import Schedule
 from nn2hls.ops.calls import check_operands, simple_call
 from nn2hls.ops.cost import pointwise_schedule
-from nn2hls.ops.exact import lift, scaled
+from nn2hls.ops.exact import scaled
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +61,15 @@ class Reshape(_Moves):
 
     size: Shape
     moves: ClassVar[bool] = True
+    reshapes: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if math.prod(shapes[0]) != math.prod(self.size):
             raise ModelError(f"{shapes[0]} does not reshape to {self.size}.", where=where)
         return self.size
+
+    def identity(self, shapes: Sequence[Shape]) -> bool:
+        return self.size == shapes[0]
 
     def evaluate_float(self, x: Any) -> Any:
         return x.reshape(x.shape[0], *self.size)
@@ -115,6 +119,9 @@ class Concatenate(_Moves):
             if len(s) != len(first) or any(a != b for k, (a, b) in enumerate(zip(s, first, strict=True)) if k != self.axis):
                 raise ModelError(f"{first} and {s} cannot be joined along axis {self.axis}.", where=where)
         return (*first[: self.axis], sum(s[self.axis] for s in shapes), *first[self.axis + 1 :])
+
+    def identity(self, shapes: Sequence[Shape]) -> bool:
+        return len(shapes) == 1
 
     def evaluate_float(self, *xs: Any) -> Any:
         return np.concatenate(xs, axis=self.axis + 1)
@@ -179,6 +186,9 @@ class Transpose(_Moves):
         if sorted(self.axes) != list(range(len(shapes[0]))):
             raise ModelError(f"{self.axes} is not an order of the axes of {shapes[0]}.", where=where)
         return tuple(shapes[0][k] for k in self.axes)
+
+    def identity(self, shapes: Sequence[Shape]) -> bool:
+        return self.axes == tuple(range(len(self.axes)))
 
     def evaluate_float(self, x: Any) -> Any:
         return x.transpose(0, *(k + 1 for k in self.axes))

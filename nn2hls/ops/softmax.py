@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.arith.ranges import Range, ints, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, signed_width
 from nn2hls.errors import LimitError, ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -20,7 +20,7 @@ from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, slices
 from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.ops.cost import cast_operators
-from nn2hls.ops.exact import lift, scaled
+from nn2hls.ops.exact import scaled
 from nn2hls.ops.softmax_size import Plan, exp_tables, inverse_tables, inverse_type, log_of_powers, plan, slope_fraction
 from nn2hls.text import at_most
 
@@ -67,6 +67,11 @@ class Softmax(Op):
     inverse: Const | None = None
     slope: Const | None = None
     power: Const | None = None
+    uses: ClassVar[tuple[str, ...]] = ("table_size",)
+
+    @property
+    def probability(self) -> str:
+        return "softmax"
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if not 0 <= self.axis < len(shapes[0]):

@@ -13,7 +13,7 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.arith.functions import SELU_SCALE, SPLITS, Fold, Function, Linear, Split, entries
 from nn2hls.arith.functions_float import evaluate_float
-from nn2hls.arith.ranges import Range, ints, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
 from nn2hls.errors import ModelError, TypeResolutionError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -23,7 +23,7 @@ from nn2hls.hardware.net import Net
 from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
 from nn2hls.ops.calls import simple_call
 from nn2hls.ops.cost import multiplier, pointwise_schedule
-from nn2hls.ops.exact import given_or_derived, hull, lift, looked_up, scaled
+from nn2hls.ops.exact import given_or_derived, hull, looked_up, scaled
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.inverse_size import suits
 from nn2hls.ops.table_bound import Errors, saturates, table_errors, unsaturated
@@ -61,6 +61,11 @@ class Table(Op):
     table: Const | None = None
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the table
+    uses: ClassVar[tuple[str, ...]] = ("table_size",)
+
+    @property
+    def probability(self) -> str:
+        return "sigmoid" if self.function is Function.SIGMOID else ""
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if self.function is Function.CELU and not self.alpha > 0:

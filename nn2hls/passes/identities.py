@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
+from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
-from nn2hls.ops import Clip, Concatenate, Constant, Elementwise, Merge, Reshape, Scale, Transpose
+from nn2hls.graph.leaves import Constant
 from nn2hls.passes.base import Context
 
 
@@ -15,7 +14,8 @@ def drop_identities(graph: Graph, context: Context) -> Graph:
     """Remove nodes whose value equals their operand's; a node the user gave a type of its own stays, as a cast."""
     gone: dict[str, str] = {}
     for node in graph:
-        if _is_identity(graph, node) and not context.settings(node).own_type:
+        shapes = [operand.shape for operand in graph.operands(node)]
+        if node.op.identity(shapes) and not context.settings(node).own_type:
             gone[node.name] = gone.get(node.inputs[0], node.inputs[0])
     return _show_in_operand(graph, gone).without(gone)
 
@@ -32,21 +32,6 @@ def _show_in_operand(graph: Graph, gone: dict[str, str]) -> Graph:
     )
 
 
-def _is_identity(graph: Graph, node: Node) -> bool:
-    op = node.op
-    if isinstance(op, Reshape):
-        return op.size == graph.operands(node)[0].shape
-    if isinstance(op, Transpose):
-        return op.axes == tuple(range(len(op.axes)))
-    if isinstance(op, Scale):
-        return bool(np.all(op.scale.array == 1) and not np.any(op.bias.array))
-    if isinstance(op, Clip):
-        return op.low == -np.inf and op.high == np.inf
-    if isinstance(op, Elementwise | Concatenate):
-        return len(node.inputs) == 1 and getattr(op, "merge", None) is not Merge.SUB
-    return False
-
-
 def drop_unused(graph: Graph, context: Context) -> Graph:
     """Remove nodes that no output needs; inputs stay, they are ports."""
     return graph.needed()
@@ -58,8 +43,6 @@ def fold_constants(graph: Graph, context: Context) -> Graph:
     for node in graph:
         operands = [done[i] for i in node.inputs]
         if operands and all(isinstance(o.op, Constant) for o in operands):
-            from nn2hls.graph.const import Const
-
             values = [o.op.value.array[None] for o in operands if isinstance(o.op, Constant)]
             node = dataclasses.replace(node, op=Constant(Const(node.op.evaluate_float(*values)[0])), inputs=())
         done[node.name] = node

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -94,11 +93,7 @@ def inner_types(source: Op, op: Op, settings: LayerSettings) -> tuple[Provenance
         settings: Of the layer.
     """
     found = []
-    for field in dataclasses.fields(op):
-        kind = getattr(op, field.name)
-        if not isinstance(kind, FixedType):
-            continue
-        name = field.name.removesuffix("_t")
+    for name, kind in op.types().items():
         words = _WORDS.get(name, (name,))
         named = next((w for w in words if w in settings.precision), None)
         if named:

@@ -13,8 +13,8 @@ from nn2hls.config.settings import LayerSettings
 from nn2hls.errors import DataError, TypeResolutionError
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Hints
-from nn2hls.ops import Constant, Dense, Input, Strategy
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, moved
 from nn2hls.passes.rounded import rounded
@@ -70,10 +70,8 @@ def _resolve(
         typed = dataclasses.replace(node, type=context.types[node.name][0].type)
         return typed, node.op.exact(xs)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
-    op = node.op.resolve(xs, hints)
+    op = node.op.resolve(xs, hints).configured(reuse=settings.reuse, strategy=settings.strategy)
     context.notes += unused(node, settings, hints.given)
-    if isinstance(op, Dense):
-        op = op.replace(reuse=settings.reuse, strategy=Strategy(settings.strategy))
     context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
     exact = op.exact(xs)
     if given:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import MAX_AUTO_ACCUMULATOR
 from nn2hls.config.settings import LayerSettings
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Node
-from nn2hls.ops import Dense
-from nn2hls.ops.dense import MAX_AUTO_ACCUMULATOR
 from nn2hls.passes.base import Context
 
 _LISTED = 4  # values in a note
@@ -22,7 +21,7 @@ _MARGIN = 10  # dB: rounding errors of weights are compared with the target as i
 
 def rounded(before: Node, after: Node, context: Context) -> None:
     """Note each constant of a node that its type changed by more than rounding; ``after`` is the resolved node."""
-    settings = context.settings(before)
+    settings, accum = context.settings(before), after.op.types().get("accum")
     for f in dataclasses.fields(before.op):
         value = getattr(before.op, f.name)
         kind = getattr(after.op, f"{f.name}_t", after.type if f.name == "value" else None)
@@ -32,9 +31,9 @@ def rounded(before: Node, after: Node, context: Context) -> None:
             context.warn(f"{after.name}: {text}")
         if f.name == "weight":
             _weights(after, value.array, kind, settings, context)
-        if f.name == "bias" and isinstance(after.op, Dense) and after.op.accum_t is not None:
+        if f.name == "bias" and accum is not None:
             inside = np.clip(value.array, kind.min, kind.max)
-            for text in _saturated("bias", inside, after.op.accum_t, "brought into it"):
+            for text in _saturated("bias", inside, accum, "brought into it"):
                 context.warn(f"{after.name}: {text}")
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints, width_of
+from nn2hls.arith.ranges import Range, ints
 from nn2hls.graph.analysis import graph_ranges, node_range
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node, Spread
-from nn2hls.ops import Constant, Dense, Input
+from nn2hls.graph.leaves import Constant, Input
+from nn2hls.graph.op import Op
 from nn2hls.passes.base import Context
 
 Channels = dict[str, np.ndarray]  # by node, one entry per channel, which is an element of the last axis
@@ -79,7 +79,7 @@ def _links(graph: Graph, node: Node) -> Links | None:
 def _whole_operands(node: Node, flow: Flow) -> list[str]:
     """The operands that the op reads with all their channels, whatever channels of the result are asked for."""
     links = flow[node.name]
-    linked = node.inputs if isinstance(node.op, Dense) else [name for name, _ in links or ()]
+    linked = node.inputs if node.op.linear else [name for name, _ in links or ()]
     return [name for name in node.inputs if name not in linked]
 
 
@@ -97,7 +97,7 @@ def _same(graph: Graph, flow: Flow, ranges: Mapping[str, Range]) -> Channels:
         held = _whole_operands(node, flow)
         if flow[node.name] is None or node.name in graph.outputs:
             held.append(node.name)
-        if isinstance(node.op, Dense) and node.op.narrowed(ranges[node.inputs[0]]):
+        if node.op.narrowed([ranges[name] for name in node.inputs]):
             held += node.inputs
         apart |= {name: np.arange(_size(graph[name])) for name in held}
     same: dict[str, np.ndarray] = {}
@@ -142,9 +142,10 @@ class _Agenda:
 def _keys(node: Node, links: Links, same: Channels) -> Iterator[np.ndarray]:
     """Arrays (any, channels) that are equal where two channels of the result are."""
     op, n = node.op, _size(node)
-    if isinstance(op, Dense):
-        yield _summed(op, same[node.inputs[0]])
-        yield op.bias.array
+    if op.linear:
+        weights, biases = op.linear
+        yield _summed(weights, same[node.inputs[0]])
+        yield biases
     for name, at in links:
         key = np.full(n, -1)
         key[at] = np.arange(len(at))[:, None] * at.shape[1] + same[name]
@@ -164,9 +165,8 @@ def _first(keys: np.ndarray) -> np.ndarray:
     return np.array([seen.setdefault(c.tobytes(), j) for j, c in enumerate(columns)])
 
 
-def _summed(op: Dense, same: np.ndarray, rows: int | None = None) -> np.ndarray:
+def _summed(weight: np.ndarray, same: np.ndarray, rows: int | None = None) -> np.ndarray:
     """The weights with row i added to row ``same[i]`` of ``rows``; rows with a negative place are left out."""
-    weight = op.weight.array
     if rows is None and np.array_equal(same, np.arange(len(same))):
         return weight
     largest = int(np.abs(ints(weight) if weight.dtype == object else weight).max(initial=0))
@@ -180,9 +180,9 @@ def _wanted(graph: Graph, flow: Flow, same: Channels) -> Channels:
     """Which channels some output depends on, once equal ones are computed once."""
     wanted = {n.name: np.full(_size(n), n.name in graph.outputs) for n in graph}
     for node in reversed(graph.nodes):
-        if isinstance(node.op, Dense):
+        if node.op.linear:
             (name,) = node.inputs
-            read = np.any(_summed(node.op, same[name])[:, wanted[node.name]] != 0, axis=1)
+            read = np.any(_summed(node.op.linear[0], same[name])[:, wanted[node.name]] != 0, axis=1)
             wanted[name] |= read[same[name]]
         for name in _whole_operands(node, flow):
             wanted[name] |= wanted[node.name].any()
@@ -234,14 +234,14 @@ def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range
     known = before[node.name]
     values = np.broadcast_to(np.where(known.lo == known.hi, known.lo, 0), node.shape)
     constant = Const(values if known.bound >= _SAFE else values.astype(np.int64))
-    if isinstance(op, Dense):
+    if op.linear:
         _tell(node, place, context)
     if not place.wanted.any() and not isinstance(op, Input):  # no work, and no overflows that nobody hears of
         op = Constant(Const(constant.array[..., place.chosen] if node.shape else constant.array))
         node = dataclasses.replace(node, inputs=())
-    elif isinstance(op, Dense):
-        x = node.inputs[0]
-        op = _dense(node, op, places[x], place, op.narrowed(before[x]), xs[0], context)
+    elif op.linear:
+        op = _rewired(node, op.linear[0], places[node.inputs[0]], place, context)
+        op = op if op is node.op or node.op.narrowed([before[name] for name in node.inputs]) else op.widened(xs)
     elif not place.whole:
         op = op.take(place.chosen)
     if place.whole or not node.shape:
@@ -250,31 +250,18 @@ def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range
     return dataclasses.replace(node, op=op, shape=shape, spread=Spread(place.source, constant))
 
 
-def _dense(node: Node, op: Dense, x: _Place, y: _Place, narrowed: bool, bounds: Range, context: Context) -> Dense:
-    idle = ~y.wanted & np.any(op.weight.array != 0, axis=0)
+def _rewired(node: Node, weights: np.ndarray, x: _Place, y: _Place, context: Context) -> Op:
+    """The op of a node with the ``weights`` of the operand's channels that stay, its accumulator as it was."""
+    idle = ~y.wanted & np.any(weights != 0, axis=0)
     if x.whole and y.whole and not idle.any():
-        return op
-    assert op.weight_t is not None
+        return node.op
     # A channel may stay although nobody wants it, because its equals' weights cancel its own: then none of them may count.
     rows = np.where(x.wanted, x.source, -1)
-    weight, bias = _summed(op, rows, len(x.chosen)), op.bias.array.copy()
-    weight[:, idle], bias[idle] = 0, 0
-    weight, bias = weight[:, y.chosen], bias[y.chosen]
-    kind = _holding(op.weight_t, weight)
-    if kind != op.weight_t:
-        context.notes.append(
-            f"{node.name}: the weights of equal inputs are added exactly, which takes {kind} for {op.weight_t}."
-        )
-    changed = op.replace(weight=Const(weight), bias=Const(bias), weight_t=kind)
-    return changed if narrowed else changed.replace(accum_t=changed.exact_accumulator(bounds))
-
-
-def _holding(kind: FixedType, mantissas: np.ndarray) -> FixedType:
-    """``kind`` with as many integer bits more as the mantissas need."""
-    low, high = (int(f(mantissas)) if mantissas.size else 0 for f in (np.min, np.max))
-    signed = kind.signed or low < 0
-    width = max(kind.width + (signed and not kind.signed), width_of(min(low, -1), high) if signed else width_of(0, high))
-    return dataclasses.replace(kind, width=width, integer=width - kind.fraction, signed=signed)
+    op = node.op.rewired(_summed(weights, rows, len(x.chosen)), y.chosen, idle)
+    old, new = (o.types()["weight"] for o in (node.op, op))
+    if new != old:
+        context.notes.append(f"{node.name}: the weights of equal inputs are added exactly, which takes {new} for {old}.")
+    return op
 
 
 def _tell(node: Node, place: _Place, context: Context) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.errors import DataError
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Input
 from nn2hls.graph.reference import CHUNK_BYTES, run_float
-from nn2hls.ops import Input
 from nn2hls.passes.base import Context
 from nn2hls.text import plural
 

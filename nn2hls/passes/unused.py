@@ -8,10 +8,8 @@ from typing import Any
 from nn2hls.arith.fixed import FixedType
 from nn2hls.config.settings import LayerSettings
 from nn2hls.graph.graph import Node
-from nn2hls.ops import Dense, Softmax, Table
 
-# Settings that only some ops have a use for, and these ops. ``weight`` and ``bias`` come with a bare type too.
-_TAKEN_BY = {"reuse": (Dense,), "strategy": (Dense,), "table_size": (Table, Softmax)}
+# Settings that only some ops have a use for, as the config calls them.
 _NAMES = {"reuse": "ReuseFactor", "strategy": "Strategy", "table_size": "TableSize"}
 _HARMLESS = {"reuse": 1, "strategy": "Latency"}  # what hls4ml writes for every layer
 _ALWAYS = {"result", "input"}
@@ -43,8 +41,8 @@ def unused(node: Node, settings: LayerSettings, words: Mapping[str, FixedType]) 
     asked = words.asked if isinstance(words, Words) else set()
     notes = []
     for name, where in settings.own.items():
-        if name in _TAKEN_BY:
-            taken = isinstance(node.op, _TAKEN_BY[name]) or getattr(settings, name) == _HARMLESS.get(name)
+        if name in _NAMES:
+            taken = name in node.op.uses or getattr(settings, name) == _HARMLESS.get(name)
         else:
             taken = name in asked or name in _ALWAYS or name not in settings.precision
         if not taken:

@@ -14,8 +14,8 @@ from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.config.config import Config
 from nn2hls.config.items import Level, Setting
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.reference import run_float
-from nn2hls.ops import Constant, Dense, Input, Relu, Reshape, Transpose
 from nn2hls.trials.network import Network
 
 SPARE = 1  # integer bits beyond the range seen
@@ -65,17 +65,17 @@ class Space:
             reuses: Reuse factors to choose from, per layer; none: as the config says.
         """
         graph, _, _ = network.stage(network.config)
-        nodes = [n for n in graph if not isinstance(n.op, Constant | Reshape | Transpose)]
+        nodes = [n for n in graph if not (isinstance(n.op, Constant) or n.op.rearranges)]
         floats = run_float(graph, network.inputs, [n.name for n in nodes])
         values = {n.name: _bits(floats[n.name], SPARE) for n in nodes}
         owner = {n.name: _owner(n, graph) for n in nodes}
-        dense = [n for n in nodes if isinstance(n.op, Dense)]
-        weights = {n.name: (_bits(n.op.weight.array, 0), _bits(n.op.bias.array, 0)) for n in dense if isinstance(n.op, Dense)}
+        linear = {n.name: n.op.linear for n in nodes if n.op.linear}
+        weights = {name: (_bits(weight, 0), _bits(bias, 0)) for name, (weight, bias) in linear.items()}
         variables = [Variable(f"{n.name}.result", 1 + values[n.name][1], widest) for n in nodes if owner[n.name] == n.name]
         variables += [Variable(f"{name}.weight", 1 + signed, widest) for name, ((_, signed), _) in weights.items()]
         variables.append(Variable("rounding", choices=tuple(ROUNDINGS)))
         if reuses:
-            variables += [Variable(f"{n.name}.reuse", choices=tuple(reuses)) for n in dense]
+            variables += [Variable(f"{name}.reuse", choices=tuple(reuses)) for name in weights]
         return cls(tuple(variables), values, owner, weights)
 
     def start(self) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _bits(values: np.ndarray, spare: int) -> tuple[int, bool]:
 
 
 def _owner(node: Node, graph: Graph) -> str:
-    if isinstance(node.op, Relu):
+    if node.op.follows:
         (before,) = graph.operands(node)
         if not isinstance(before.op, Input) and len(graph.users[before.name]) == 1:
             return before.name

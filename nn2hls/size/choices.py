@@ -19,11 +19,11 @@ from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.timing import UNCERTAINTY, budget, place
 from nn2hls.estimate.verilog import estimate_verilog, products_and_words
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Constant, Input
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.hardware.pipeline import Pipeline, pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
-from nn2hls.ops import Constant, Input
 from nn2hls.targets import Part
 from nn2hls.text import table
 
@@ -138,7 +138,7 @@ class Sizer:
 
     def now(self, name: str) -> int:
         """The reuse factor that the config gives a layer."""
-        return int(getattr(self.nodes[name].op, "reuse", 1))
+        return self.nodes[name].op.reuse
 
     def schedule(self, name: str, reuse: int | None = None) -> Schedule:
         """The schedule of a layer.

@@ -188,10 +188,10 @@ def test_another_tool_refuses_the_strategy_too():
 
 
 def test_without_the_solver_a_note_says_so(monkeypatch):
-    from nn2hls.ops.products import distributed
+    from nn2hls import extras
 
     graph = mlp(np.random.default_rng(5), (6, 5, 2))
-    monkeypatch.setattr(distributed, "has_solver", lambda: False)
+    monkeypatch.setattr(extras, "has_solver", lambda: False)
     design = verilog(graph, {"Strategy": "DistributedArithmetic"})
     assert any("alkaid" in n and "[da]" in n for n in design.notes)
     assert design.verify(tool="rtl").equal

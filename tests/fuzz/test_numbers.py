@@ -49,11 +49,11 @@ def _plus_one(sums):
     return sums + 1 if isinstance(sums, np.ndarray) else sums
 
 
-def _forgets_one(op, same, rows=None):
+def _forgets_one(weight, same, rows=None):
     """As shrink adds the weights of equal inputs, without the last input."""
-    out = np.zeros((rows or len(same), op.weight.shape[1]), dtype=op.weight.array.dtype)
+    out = np.zeros((rows or len(same), weight.shape[1]), dtype=weight.dtype)
     kept = same[:-1] >= 0
-    np.add.at(out, same[:-1][kept], op.weight.array[:-1][kept])
+    np.add.at(out, same[:-1][kept], weight[:-1][kept])
     return out
 
 

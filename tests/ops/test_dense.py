@@ -69,7 +69,7 @@ def test_exact_results_and_accumulators_stay_in_their_bounds(seed):
     assert np.array_equal(np.diagonal(top).astype(object), np.broadcast_to(bounds.hi, top.shape[1:]))
     assert op.accum_t.min_mantissa <= bounds.low
     assert bounds.high <= op.accum_t.max_mantissa
-    assert not op.narrowed(x)
+    assert not op.narrowed([x])
 
 
 def test_constants_are_rounded_half_to_even_and_saturated():

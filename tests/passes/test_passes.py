@@ -123,7 +123,7 @@ def test_a_bare_type_sets_inputs_weights_biases_and_results_and_leaves_accumulat
         if isinstance(node.op, Dense):
             assert node.op.weight_t == node.op.bias_t == sixteen
             x = Emulator(design.graph).ranges[node.inputs[0]]
-            assert not node.op.narrowed(x)
+            assert not node.op.narrowed([x])
 
 
 def test_sound_types_never_overflow_at_the_corners():

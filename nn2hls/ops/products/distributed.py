@@ -6,13 +6,13 @@ taken cell by cell, so that numbers, widths and costs are those of our own net.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from nn2hls import extras
 from nn2hls.arith.csd import digit_count
 from nn2hls.hardware.net import Net
 from nn2hls.ops.products.shared import shared_terms
@@ -24,14 +24,9 @@ DEPTH = 0  # additions that may stand on the longest way beyond the fewest: more
 EXACT = 1 << 24  # the solver holds weights and bounds in float32
 
 
-def has_solver() -> bool:
-    """Whether alkaid is installed."""
-    return importlib.util.find_spec("alkaid") is not None
-
-
 def distributed_terms(net: Net, words: Sequence[int], weight: np.ndarray, constants: Sequence[int]) -> Terms:
     """An :class:`Expand`."""
-    if not has_solver() or int(np.abs(weight).max(initial=0)) >= EXACT:
+    if not extras.has_solver() or int(np.abs(weight).max(initial=0)) >= EXACT:
         return shared_terms(net, words, weight, constants)
     from alkaid.cmvm import cmvm_solve
 

@@ -148,7 +148,7 @@ def plan(op: Dense, x: Range, where: str = "") -> ParallelPlan | ReusedPlan | Na
             where=where,
             fix=works(op, x, positions),
         )
-    if op.narrowed(x):
+    if op.narrowed([x]):
         ordered = NarrowedPlan(op, x, positions)
         ordered.check(MAX_BLOCK, where)
         return ordered

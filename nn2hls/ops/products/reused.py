@@ -200,7 +200,7 @@ class ReusedPlan:
         Raises:
             LimitError: Names a setting that works.
         """
-        if self.op.narrowed(self.x):
+        if self.op.narrowed([self.x]):
             raise LimitError(
                 f"Its accumulator {self.op.accum_t} casts after every product, in an order that reuse does not keep.",
                 where=where,
