@@ -1,10 +1,15 @@
 """Fixtures and helpers for all tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Whoever starts the tests in the background may ignore these, and so would every program that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # ci: the same examples everywhere, so that a test is red or green for what was changed; fuzz (make fuzz): new ones each time.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

@@ -40,12 +40,12 @@ def test_make_csim_works_with_a_compiler_alone(net, backend):
     require_tool("make", shutil.which("make"))
     folder = convert("net.onnx", {"Backend": backend, "Part": "xc7vx690tffg1930-3", "OutputDir": "out"}).write()
     moved = Path(shutil.move(folder, net / "elsewhere"))
-    run = subprocess.run(["make", "csim"], cwd=moved, capture_output=True, text=True, check=False)
+    run = subprocess.run(["make", "--no-print-directory", "csim"], cwd=moved, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.endswith("100 events, 0 differ from the emulator\n")
     answers = moved / "tb_data" / "tb_output_predictions.dat"
     answers.write_text(answers.read_text().rsplit("\n", 2)[0] + "\n")
-    assert subprocess.run(["make", "csim"], cwd=moved, capture_output=True, check=False).returncode
+    assert subprocess.run(["make", "--no-print-directory", "csim"], cwd=moved, capture_output=True, check=False).returncode
     assert subprocess.run(["make", "clean"], cwd=moved, capture_output=True, check=False).returncode == 0
     assert not (moved / "csim" / "test_bench").exists()
 

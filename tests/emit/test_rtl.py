@@ -201,7 +201,7 @@ def test_a_written_project_simulates_itself(tmp_path):
     require_tool("iverilog", shutil.which("iverilog"))
     folder = verilog(mlp(np.random.default_rng(5), (4, 3, 2))).write(tmp_path / "p")
     assert {"README.md", "Makefile", "config.yml", "nn2hls.json", "rtl"} <= {p.name for p in folder.iterdir()}
-    run = subprocess.run(["make", "simulate"], cwd=folder, capture_output=True, text=True)
+    run = subprocess.run(["make", "--no-print-directory", "simulate"], cwd=folder, capture_output=True, text=True)
     assert run.stdout.splitlines()[-1] == "PASS", run
 
 

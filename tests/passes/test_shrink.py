@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import nn2hls.ops
 from nn2hls.design.design import convert
+from nn2hls.design.trace import trace_nodes
 from nn2hls.errors import GraphError, OverflowWarning
 from nn2hls.graph.analysis import demanded
 from nn2hls.graph.builder import Builder
@@ -138,7 +139,8 @@ def products(design):
 
 def shown(shrunk, before, key):
     """Elements of a layer that a trace must show as they are without the pass: those that are read, and constant neurons."""
-    node, known = shrunk.graph[shrunk._trace_nodes()[key]], before.emulator.ranges[before._trace_nodes()[key]]
+    now, then = (trace_nodes(d.graph, d.float_graph)[key] for d in (shrunk, before))
+    node, known = shrunk.graph[now], before.emulator.ranges[then]
     return node.whole(demanded(shrunk.graph)[node.name][None], False)[0] | np.all(
         (known.lo == known.hi).reshape(-1, known.lo.shape[-1]), axis=0
     )
