@@ -17,7 +17,6 @@ from nn2hls.converters.keras.model import foreign
 from nn2hls.errors import ModelError, UnsupportedError
 
 _ROOTS = ("keras", "tf_keras", "tensorflow")
-_FIX = "Build it from Keras' own layers and functions; code of your own is not read."
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from nn2hls.converters.keras.model import Layer
 from nn2hls.errors import suggest
-from nn2hls.known_layers import KERAS, KERAS_COMING, QUANTISED_LAYERS, not_offered
+from nn2hls.known_layers import KERAS, QUANTISED_LAYERS, not_offered
 
-NOT_YET = KERAS_COMING
 QUANTISED = ("qkeras", "hgq", "hgq2")
 _FLOAT_MODEL = "convert the float model and give precisions in the config"
 _QUANTISED = f"quantised layers (QKeras, HGQ) are not offered yet; {_FLOAT_MODEL}"

@@ -6,7 +6,8 @@ Every figure comes from the op's own schedule and from the part's costs, as thos
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from nn2hls.estimate.timing import UNCERTAINTY, budget, place
 from nn2hls.estimate.verilog import estimate_verilog, products_and_words
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
+from nn2hls.graph.op import Op
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.hardware.pipeline import Pipeline, pipeline
@@ -148,11 +150,8 @@ class Sizer:
         """
         node, reuse = self.nodes[name], reuse or self.now(name)
         if (name, reuse) not in self._schedules:
-            op = node.op if reuse == self.now(name) else node.op.replace(reuse=reuse)
-            try:
-                found = op.schedule([self.ranges[i] for i in node.inputs], node.result_type)
-            except LimitError as error:
-                raise LimitError(error.what, where=node.origin.layer or name, fix=error.fix) from error
+            with _named(node):
+                found = self._op(name, reuse).schedule([self.ranges[i] for i in node.inputs], node.result_type)
             self._schedules[name, reuse] = found
         return self._schedules[name, reuse]
 
@@ -164,14 +163,13 @@ class Sizer:
         """
         reuses = reuses or {}
         if self.tool == "verilog":
-            return self._verilog(reuses)
+            return self._verilog(self.placed(reuses))
         layers = [(name, self.schedule(name, reuses.get(name))) for name in self.nodes]
         operands = {name: n.inputs for name, n in self.nodes.items()}
         return estimate(layers, self.part, self.clock_ns, self.tool, operands, self.inputs, self.uncertainty)
 
-    def _verilog(self, reuses: Mapping[str, int], names: Iterable[str] | None = None) -> Estimate:
-        """Our own Verilog, of the whole design or of some layers alone."""
-        placed = self.placed(reuses, names)
+    def _verilog(self, placed: Pipeline) -> Estimate:
+        """Our own Verilog, in time."""
         ops = [self.nodes[layer.name] for layer in placed.layers]
         work = {n.name: n.op.work([self.ranges[i] for i in n.inputs]) for n in ops}
         return estimate_verilog(placed, work, self.part, self.clock_ns)
@@ -191,10 +189,14 @@ class Sizer:
     def _hardware(self, name: str, reuse: int | None) -> Hardware:
         node, reuse = self.nodes[name], reuse or self.now(name)
         if (name, reuse) not in self._built:
-            op = node.op if reuse == self.now(name) else node.op.replace(reuse=reuse)
             xs = [self.ranges[i] for i in node.inputs]
-            self._built[name, reuse] = op.hardware(xs, node.result_type, most_digits(self.tool))
+            with _named(node):
+                self._built[name, reuse] = self._op(name, reuse).hardware(xs, node.result_type, most_digits(self.tool))
         return self._built[name, reuse]
+
+    def _op(self, name: str, reuse: int) -> Op:
+        op = self.nodes[name].op
+        return op if reuse == self.now(name) else op.replace(reuse=reuse)
 
     def choice(self, name: str, reuse: int | None = None) -> Choice:
         """A layer at a reuse factor, alone.
@@ -222,9 +224,9 @@ class Sizer:
         )
 
     def _verilog_choice(self, name: str, reuse: int) -> Choice:
-        (layer,) = self.placed({name: reuse}, [name]).layers
-        found = self._verilog({name: reuse}, [name])
-        return Choice(reuse, found.layers[0], found.latency_cycles, *products_and_words(layer))
+        placed = self.placed({name: reuse}, [name])
+        found = self._verilog(placed)
+        return Choice(reuse, found.layers[0], found.latency_cycles, *products_and_words(placed.layers[0]))
 
     def _bits(self, node: Node) -> int:
         return node.result_type.width * int(np.prod(node.shape))
@@ -251,6 +253,15 @@ def reuse_factors(products: int, per_octave: int = PER_OCTAVE) -> list[int]:
         found.add(math.ceil(products / math.ceil(products / reuse)))
         reuse = max(reuse + 1, round(reuse * 2 ** (1 / per_octave)))
     return sorted(found | {products}) if products else []
+
+
+@contextmanager
+def _named(node: Node) -> Iterator[None]:
+    """A limit that is met inside names the layer."""
+    try:
+        yield
+    except LimitError as error:
+        raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
 
 
 def _beaten(one: Choice, others: list[Choice]) -> bool:
