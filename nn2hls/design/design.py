@@ -96,7 +96,7 @@ def convert(
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
     design = Design(fixed_graph, float_graph, settings, types=context.types, signals=context.signals)
-    check_backend(design.graph, design.config)
+    check_backend(design.config)
     for line in missed(design, context):
         context.warn(line)
     if context.warnings:
@@ -430,7 +430,7 @@ class Design:
         if backend == self.config.backend:
             return self
         design = replace(self, config=replace(self.config, backend=backend), _compiled=None)
-        check_backend(design.graph, design.config)
+        check_backend(design.config)
         return design
 
     def for_cpp(self) -> Design:

@@ -15,7 +15,7 @@ from nn2hls.arith.ranges import Range, ints
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.hardware.casts import cast
-from nn2hls.hardware.code import Call, Code
+from nn2hls.hardware.cost import schedule
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, assemble, elements, whole
@@ -266,6 +266,10 @@ class Op:
         operands = [x.lo.size for x in xs]
         return assemble(self.parts(xs, shape), operands, math.prod(shape), result, self.equation(), most_digits)
 
+    def schedule(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Schedule:
+        """What the hardware costs before any device; arguments as for :meth:`hardware`."""
+        return schedule(self.hardware(xs, result, most_digits), result.width, self.work(xs))
+
     def work(self, xs: Sequence[Range]) -> int:
         """Non-zero products, for reports."""
         return 0
@@ -273,18 +277,6 @@ class Op:
     def equation(self) -> str:
         """What the op computes, in a line."""
         return (type(self).__doc__ or "").split("\n")[0]
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        """Hardware of the layer, the cast to ``result`` included."""
-        raise NotImplementedError
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call | Code:
-        """The generated C++ of the layer, the cast to ``result`` included."""
-        raise NotImplementedError
-
-    def call_adders(self, xs: Sequence[Range], result: FixedType) -> Call | Code:
-        """The same for a tool that builds additions as they are written and products with constants digit by digit (Bambu)."""
-        return self.call(xs, result)
 
     def replace(self: OpT, **changes: Any) -> OpT:
         """A copy with other fields."""

@@ -161,13 +161,11 @@ class Net:
 
     def scale(self, a: int, k: int) -> int:
         """a * k with a constant k: nothing, a shift, additions, or a multiplier."""
-        form = digits(k)
+        form, x = digits(k), self.cells[a]
+        low, high = sorted((x.lo * k, x.hi * k))
         if self.most_digits is not None and len(form) > self.most_digits:
-            x, down = self.cells[a], form[0][1]
-            odd = k >> down
-            ends = (x.lo * odd, x.hi * odd)
-            return self.shift(self._cell(Code.MULC, (a,), odd, min(ends), max(ends), x.zeros), down)
-        return self.total([(self.shift(a, exponent), sign < 0) for sign, exponent in form])
+            return self._cell(Code.MULC, (a,), k, low, high, x.zeros + form[0][1])
+        return self.narrowed(self.total([(self.shift(a, exponent), sign < 0) for sign, exponent in form]), low, high)
 
     def total(self, terms: Iterable[tuple[int, bool]]) -> int:
         """The sum of wires, those subtracted whose flag is set: a tree, the least deep and narrowest first."""

@@ -15,7 +15,7 @@ from nn2hls.hardware.schedule import Kind, Operator
 
 # Nanoseconds of an operator: from an operand's bit to the same bit of the result, and what its carry takes to the top bit.
 Delay = Callable[[Operator], tuple[float, float]]
-_RIPPLE = frozenset({Kind.ADD, Kind.NEGATE, Kind.ROUND})  # the next operator can begin with the low bits
+_RIPPLE = frozenset({Kind.ADD})  # the next operator can begin with the low bits
 _BITWISE = frozenset({Kind.SELECT})
 
 

@@ -4,10 +4,11 @@ from nn2hls.arith.functions import Function
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
-from nn2hls.ops.dense import Dense, Strategy
+from nn2hls.ops.dense import Dense
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
+from nn2hls.ops.products.affine import Strategy
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax

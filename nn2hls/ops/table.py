@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,16 +12,12 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.arith.functions import SELU_SCALE, SPLITS, Fold, Function, Linear, Split, entries
 from nn2hls.arith.functions_float import evaluate_float
-from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant
 from nn2hls.errors import ModelError, TypeResolutionError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.casts import cast
-from nn2hls.hardware.code import Call, Rom
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
-from nn2hls.ops.calls import simple_call
-from nn2hls.ops.cost import multiplier, pointwise_schedule
 from nn2hls.ops.exact import given_or_derived, hull, looked_up, scaled
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.inverse_size import suits
@@ -220,11 +215,6 @@ class Table(Op):
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
-    def rom(self, lookups: int = 1) -> Rom:
-        """The entries, addressed by the bits of the address, for so many lookups side by side."""
-        _, table_t, _, words = self._types()
-        return Rom(words, table_t.width, table_t.signed, lookups)
-
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         (a,), (x,) = wires, xs
         address_t, _, _, words = self._types()
@@ -232,49 +222,6 @@ class Table(Op):
         address = net.wrap(cast(net, _FOLDED[self.split.fold](net, a), x.fraction, address_t), address_t.width, signed=False)
         entry = net.shift(net.lookup(address, [int(w) for w in words]), up)
         return net.add(entry, net.scale(_LINE[self.split.linear](net, a), slope)), fraction
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        (x,) = xs
-        address_t, table_t, _, words = self._types()
-        n, exact, (_, slope, _) = x.lo.size, self.exact(xs), self._sum(x)
-        w = x.width
-        before = [Operator(Kind.NEGATE, (w,)), Operator(Kind.SELECT, (w, 2))] if self.split.fold and x.signed else []
-        if x.fraction > address_t.fraction:
-            before.append(Operator(Kind.ROUND, (w, w - x.fraction + address_t.fraction + 1)))
-        rounded = fold(self.split.fold, x).rounded(address_t)
-        if rounded.low < address_t.min_mantissa or rounded.high > address_t.max_mantissa:
-            before.append(Operator(Kind.SATURATE, (rounded.width, address_t.width)))
-        lookup = Operator(Kind.ROM, (address_t.width, table_t.width))
-        add = [Operator(Kind.ADD, (exact.width,))] if self.split.linear else []
-        side = list(multiplier(w, np.array([slope], dtype=object))) if self.split.linear else []
-        if self.split.linear in (Linear.RELU, Linear.MIN) and x.signed:
-            side.append(Operator(Kind.SELECT, (w, 2)))
-        main = pointwise_schedule(n, [*before, lookup, *add], exact, result)
-        return Schedule(
-            operators=(*main.operators, *(Operator(o.kind, o.widths, n) for o in side)),
-            memories=(Memory(len(words), table_t.width, copies=math.ceil(n / 2)),),
-            path=main.path,
-            results=main.results,
-        )
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        (x,) = xs
-        address_t, _, _, _ = self._types()
-        exact, (_, slope, up) = self.exact(xs), self._sum(x)
-        top = int(np.abs(ints(self.rom(x.lo.size).values)).max(initial=1))
-        members = {
-            "width": signed_width(exact.low, exact.high, 2 * x.bound * max(1, slope), top << up),
-            "in_width": signed_width(-x.bound, x.bound),
-            "fold": int(self.split.fold),
-            "linear": int(self.split.linear),
-            "slope": slope >> _zeros(slope),
-            "slope_up": _zeros(slope),
-            "address_width": address_t.width,
-            "address_signed": int(address_t.signed),
-            "address_shift": x.fraction - address_t.fraction,
-            "entry_up": up,
-        }
-        return simple_call("table.h", "table", exact, result, members, {"table": self.rom(x.lo.size)})
 
 
 class _Measured(Table):

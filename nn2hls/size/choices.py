@@ -150,8 +150,9 @@ class Sizer:
         """
         node, reuse = self.nodes[name], reuse or self.now(name)
         if (name, reuse) not in self._schedules:
+            xs, digits = [self.ranges[i] for i in node.inputs], most_digits(self.tool)
             with _named(node):
-                found = self._op(name, reuse).schedule([self.ranges[i] for i in node.inputs], node.result_type)
+                found = self._op(name, reuse).schedule(xs, node.result_type, digits)
             self._schedules[name, reuse] = found
         return self._schedules[name, reuse]
 

@@ -12,6 +12,7 @@ from nn2hls.design.design import convert
 from nn2hls.errors import LimitError, ToolError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
+from nn2hls.hardware.net import Code
 from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Reshape, Softmax
 from nn2hls.tools.gxx import compile_project
 from tests.emit.test_cpp import random_case
@@ -117,7 +118,11 @@ def test_parallel_code_is_straight(make, tmp_path):
     """No memory but the tables, no branch, at most a load for each lookup: a table of two words may become a selection."""
     rng = np.random.default_rng(7)
     cases = [c for c in make(rng, (3, 18)) if getattr(c.op, "reuse", 1) == 1]
-    lookups = sum(r.lookups for c in cases for r in c.op.call(c.xs, c.result).roms.values() if len(r.values) > 1)
+    lookups = sum(
+        loop.lanes * sum(loop.body.cells[w].code is Code.LOOKUP for w in loop.body.alive())
+        for c in cases
+        for loop in c.op.hardware(c.xs, c.result).loops
+    )
     ir = core_ir(project_of(cases, BAMBU), tmp_path)
     assert re.findall(r"^.*\b(?:alloca|br|switch|phi)\b.*$", ir, re.M) == []
     assert {re.sub(r"\.i\d+$|^_ZL\d+|[ilx]+$", "", name) for name in re.findall(r"\bcall\b[^@]*@([\w.]+)", ir)} <= OPERATORS
@@ -155,7 +160,7 @@ def test_the_limit_is_where_the_compiler_stops(monkeypatch):
     assert [accepted(case) for case in fit] == [True] * 3
     compiled_equals_emulated(fit, options=BAMBU)
     assert [accepted(case) for case in over] == [False] * 3
-    monkeypatch.setattr("nn2hls.emit.room.MAX_WIDTH", 999)
+    monkeypatch.setattr("nn2hls.emit.limits.MAX_WIDTH", 999)
     for case in over:
         with pytest.raises(ToolError, match="Bambu: integers have at most 64 bits"):
             compile_project(project_of([case], BAMBU))

@@ -14,10 +14,9 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
 from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Softmax
-from nn2hls.tools.rtl.run import simulate_rtl
 from tests.kit.core_cases import EVERY, every_mode
 from tests.kit.networks import mlp
-from tests.kit.rtl import rtl_project
+from tests.kit.rtl import rtl_project, simulate
 from tests.kit.tools import require_tool
 
 SIMULATORS = ("iverilog", "verilator")
@@ -27,12 +26,6 @@ PART = "xc7vx690tffg1930-3"
 def verilog(graph, model=None, layers=None, **more):
     levels = {"Model": model or {}, "LayerName": layers or {}}
     return convert(graph, {"Backend": "Verilog", "Part": PART, **more, "HLSConfig": levels})
-
-
-def simulate(project, folder, events, simulator="iverilog"):
-    require_tool(simulator, shutil.which(simulator))
-    project.write(folder / "p")
-    return simulate_rtl(folder / "p", project.name, events, 600, simulator)
 
 
 @pytest.mark.long
@@ -170,21 +163,9 @@ def test_strategies_give_the_same_answers(tmp_path):
     assert found["DistributedArithmetic"] < 0.9 * found["Latency"]
 
 
-@pytest.mark.parametrize(("config", "words"), [
-    ({"Backend": "Vitis", "HLSConfig": {"Model": {"Strategy": "da"}}}, "fc0.*Verilog, not Vitis.*Strategy: Latency"),
-    ({"Backend": "Verilog", "Interface": "hls4ml"}, "Interface hls4ml is for C"),
-])  # fmt: skip
-def test_what_a_back_end_does_not_carry_out_is_refused(config, words):
-    graph = mlp(np.random.default_rng(5), (4, 3, 2))
-    with pytest.raises(ConfigError, match=words):
-        convert(graph, config)
-
-
-def test_another_tool_refuses_the_strategy_too():
-    design = verilog(mlp(np.random.default_rng(5), (4, 3, 2)), {"Strategy": "DistributedArithmetic"})
-    with pytest.raises(ConfigError, match="not Vitis"):
-        design.for_tool("vitis")
-    assert design.verify(tool="csim").equal
+def test_an_interface_of_cpp_is_refused():
+    with pytest.raises(ConfigError, match="Interface hls4ml is for C"):
+        convert(mlp(np.random.default_rng(5), (4, 3, 2)), {"Backend": "Verilog", "Interface": "hls4ml"})
 
 
 def test_without_the_solver_a_note_says_so(monkeypatch):

@@ -2,8 +2,8 @@
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.functions import Function
+from nn2hls.emit.limits import check_width
 from nn2hls.emit.options import Options
-from nn2hls.emit.room import check_room
 from nn2hls.errors import LimitError
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints
@@ -91,7 +91,7 @@ def every_mode(width=9):
 def accepted(case):
     """Whether it is built; the others are refused by their width."""
     try:
-        check_room(case.op.call_adders(case.xs, case.result), case.kinds, case.result)
+        check_width(case.op.hardware(case.xs, case.result))
     except LimitError:
         return False
     return True
