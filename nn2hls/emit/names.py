@@ -27,9 +27,10 @@ def identifiers(graph: Graph, taken: Iterable[str] = ()) -> Mapping[str, str]:
         base = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", node.name)).strip("_")[:LONGEST].strip("_") or "layer"
         base = f"layer_{base}" if base[0].isdigit() or not names_layer(base) else base
         name, n = base, 1
+        apart = "_layer" if _NUMBER.search(base) else ""  # a number alone would be that of a part
         while used & _names(name):
             n += 1
-            name = f"{base}_{n}"
+            name = f"{base}{apart}_{n}"
         used |= _names(name)
         found[node.name] = name
     return found

@@ -28,6 +28,7 @@ from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, data_folder, render
 
+ROOM = 2  # bits that a cast takes besides those of its result (cast.h)
 MAX_PORT_WIDTH = 63  # bits of a port's mantissa, which test data holds as C++ long long
 
 
@@ -95,7 +96,8 @@ class _Emitter:
             self.interface.check(graph.inputs)
         self.hardware: dict[str, Hardware] = {}
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
-        self.widest = max([n.result_type.width + 1 for n in graph] + [widest(h) for h in self.hardware.values()], default=1)
+        cast = [n.result_type.width + ROOM for n in graph]  # the test bench casts decimals to the types of ports
+        self.widest = max([*cast, *map(widest, self.hardware.values())], default=1)
         if self.tool.own_adders:
             check_size(self.hardware.values(), sum(n.op.products() for n in graph))
 

@@ -13,7 +13,7 @@ from nn2hls.errors import LimitError, ToolError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.hardware.net import Code
-from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Reshape, Softmax
+from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Reshape, Simple, Softmax, Unary
 from nn2hls.tools.gxx import compile_project
 from tests.emit.test_cpp import random_case
 from tests.kit.core_cases import BAMBU, EVERY, accepted, every_mode
@@ -148,18 +148,17 @@ def test_what_is_accepted_near_the_limit_compiles(seed, width):
 
 
 def wide(width, up):
-    """A layer whose only wide number is its operand, its result, or the operand moved up to the result's fraction."""
-    narrow, kind = FixedType(12, 4), FixedType(width, 10)
-    yield Case(Relu(), [kind], [(2,)], narrow)
-    yield Case(Relu(), [narrow], [(2,)], kind)
+    """A layer whose only wide number is a product, or the operand moved up to the result's fraction."""
+    narrow = FixedType(12, 4)
+    yield Case(Unary(Simple.SQUARE), [FixedType(width, 10)], [(2,)], FixedType(40, 20))
     yield Case(Concatenate(0), [narrow, narrow], [(1,), (1,)], FixedType(59, 59 - 8 - up))
 
 
 def test_the_limit_is_where_the_compiler_stops(monkeypatch):
-    fit, over = list(wide(62, 52)), list(wide(63, 53))
-    assert [accepted(case) for case in fit] == [True] * 3
+    fit, over = list(wide(32, 52)), list(wide(33, 53))
+    assert [accepted(case) for case in fit] == [True] * 2
     compiled_equals_emulated(fit, options=BAMBU)
-    assert [accepted(case) for case in over] == [False] * 3
+    assert [accepted(case) for case in over] == [False] * 2
     monkeypatch.setattr("nn2hls.emit.limits.MAX_WIDTH", 999)
     for case in over:
         with pytest.raises(ToolError, match="Bambu: integers have at most 64 bits"):
@@ -167,7 +166,7 @@ def test_the_limit_is_where_the_compiler_stops(monkeypatch):
 
 
 def test_a_wide_layer_is_refused_by_name():
-    design = bambu(mlp(np.random.default_rng(0), (3, 4, 2)), {"fc1": {"Precision": {"weight": "ap_fixed<50,2>"}}})
+    design = bambu(mlp(np.random.default_rng(0), (3, 4, 2)), {"fc1": {"Precision": {"weight": "ap_fixed<60,2>"}}})
     with pytest.raises(LimitError, match=r"fc1: It computes with integers of \d\d bits, and Bambu .* 64\. .*narrower"):
         design.build("bambu")
     with pytest.raises(LimitError, match="fc1"):

@@ -96,12 +96,9 @@ def mutate(project: Project, path: str, old: str, new: str) -> Project:
 def mutants(design):
     """Projects with one thing changed: a rounding, a weight, a ROM word, an input index, the number of steps."""
     files = design.project.files
-    header = files["firmware/nn2hls/cast.h"]
-    yield (
-        mutate(design.project, "firmware/nn2hls/cast.h", "ap_int<T>(one << below) : zero", "ap_int<T>(one << down) : zero"),
-        header,
-    )
     wide = files["firmware/layers/fc1.h"]
+    shift = re.search(r">> (\d+)", wide)[0]
+    yield mutate(design.project, "firmware/layers/fc1.h", shift, f">> {int(shift[3:]) + 1}"), wide
     constant = wide.split("* ap_")[1].split("(")[1].split(")")[0]
     yield mutate(design.project, "firmware/layers/fc1.h", f"({constant})", f"({int(constant) ^ 1})"), wide
     reused = files["firmware/layers/fc0.h"]
@@ -209,3 +206,20 @@ def test_a_width_that_is_too_small_is_seen_on_native_integers():
     project = mutate(design.project, "firmware/layers/fc0.h", declared[0], declared[0].replace(declared[1], "14"))
     design._compiled = compile_project(project)
     assert not design.verify().equal
+
+
+@pytest.mark.parametrize("backend", ["Vitis", "Bambu"])
+def test_distributed_arithmetic_is_for_every_back_end(backend):
+    graph = mlp(np.random.default_rng(5), (12, 16, 5), density=0.6)
+    models = [{"Precision": "ap_fixed<14,5>", "Strategy": word} for word in ("Latency", "DistributedArithmetic")]
+    plain, shared = (
+        convert(graph, {"Backend": backend, "Part": "xc7vx690tffg1930-3", "HLSConfig": {"Model": model}}) for model in models
+    )
+    assert plain.verify().equal
+    assert shared.verify().equal
+    found = plain.estimate(), shared.estimate()
+    assert found[1].dsp == 0
+    if backend == "Bambu":
+        assert found[1].lut < 0.9 * found[0].lut
+    else:
+        assert found[0].dsp > 100
