@@ -5,6 +5,7 @@ from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
 from nn2hls.ops.dense import Dense, Strategy
+from nn2hls.ops.divide import Divide
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
@@ -21,6 +22,7 @@ __all__ = [
     "Concatenate",
     "Constant",
     "Dense",
+    "Divide",
     "Elementwise",
     "Function",
     "HardSigmoid",

@@ -12,6 +12,7 @@ from nn2hls.graph.op import Hints
 from nn2hls.ops import (
     Concatenate,
     Dense,
+    Divide,
     Elementwise,
     MatMul,
     Merge,
@@ -128,7 +129,12 @@ def products(rng, width):
         yield Case(MatMul(), [random_type(rng, width) for _ in shapes], list(shapes), random_type(rng, width))
 
 
-NETS = (rearrangements, reductions, products)  # of ops that have no C++ yet
+def quotients(rng, width):
+    for shapes in ([(2, 3), (3,)], [(2,), (2,)]):
+        yield Case(Divide(), [random_type(rng, width) for _ in shapes], shapes, random_type(rng, width), NOISE)
+
+
+NETS = (rearrangements, reductions, products, quotients)  # of ops that have no C++ yet
 EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
 
 
