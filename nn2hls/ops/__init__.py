@@ -5,10 +5,14 @@ from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
 from nn2hls.ops.dense import Dense
+from nn2hls.ops.divide import Divide
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
+from nn2hls.ops.matmul import MatMul
+from nn2hls.ops.move import Move
 from nn2hls.ops.products.affine import Strategy
+from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax
@@ -19,15 +23,20 @@ __all__ = [
     "Concatenate",
     "Constant",
     "Dense",
+    "Divide",
     "Elementwise",
     "Function",
     "HardSigmoid",
     "HardSwish",
     "Input",
     "LeakyRelu",
+    "MatMul",
     "Merge",
+    "Move",
     "Normalised",
     "Op",
+    "Reduce",
+    "Reduction",
     "Relu",
     "Reshape",
     "Scale",

@@ -16,6 +16,7 @@ from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, elements
 from nn2hls.ops.exact import scaled
+from nn2hls.ops.places import places
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,9 @@ class _Moves(Op):
     def moved(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         """The arrays, of the operands' shapes without batch axis, as one of the result's shape."""
         raise NotImplementedError
+
+    def origins(self, shapes: Sequence[Shape]) -> np.ndarray:
+        return self.moved(places(*shapes))
 
     def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
         source = self.moved([np.full(x.lo.shape, k) for k, x in enumerate(xs)]).reshape(-1)

@@ -1,13 +1,32 @@
 """Cases of every op for the C++ that Bambu builds, drawn from a seed."""
 
+import numpy as np
+
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.functions import Function
 from nn2hls.emit.limits import check_width
 from nn2hls.emit.options import Options
 from nn2hls.errors import LimitError
-from nn2hls.graph.const import Const
+from nn2hls.graph.const import Const, Places
 from nn2hls.graph.op import Hints
-from nn2hls.ops import Concatenate, Dense, Elementwise, Merge, Normalised, Reshape, Scale, Softmax, Table, Transpose
+from nn2hls.ops import (
+    Concatenate,
+    Dense,
+    Divide,
+    Elementwise,
+    MatMul,
+    Merge,
+    Move,
+    Normalised,
+    Reduce,
+    Reduction,
+    Reshape,
+    Scale,
+    Softmax,
+    Table,
+    Transpose,
+)
+from nn2hls.ops.places import padded, patches
 from tests.kit.witness import Case, random_type
 from tests.ops.test_activation import OPS
 from tests.ops.test_elementwise import SHAPES
@@ -76,7 +95,46 @@ def normalised(rng, width):
         yield case
 
 
-EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
+def rearrangements(rng, width):
+    """What has no C++ of its own yet: the net alone."""
+    seen = Move.of(lambda a: patches(padded(a, [(1, 0)]), (2,), (1,), (1,)), (3, 2))
+    yield Case(seen, [random_type(rng, width)], [(3, 2)], random_type(rng, width))
+    both = Move.of(lambda a, b: np.concatenate([b[::-1], a.T], axis=1), (2, 3), (3, 1))
+    yield Case(both, [random_type(rng, width) for _ in range(2)], [(2, 3), (3, 1)], random_type(rng, width))
+
+
+def reductions(rng, width):
+    for kind in Reduction:
+        shape = (2, 3) if kind is Reduction.PROD else (3, 4, 2)
+        axes = ((0,), (1,), (0, 1))[rng.integers(3)]
+        present = None if kind is Reduction.PROD or rng.integers(2) else drawn_mask(rng, shape, axes)
+        op = Reduce(kind, axes, bool(rng.integers(2)), present)
+        narrow = (width[0], min(width[1], 12)) if kind is Reduction.PROD else width
+        yield Case(op, [random_type(rng, narrow)], [shape], random_type(rng, width), NOISE)
+
+
+def drawn_mask(rng, shape, axes):
+    """Elements that count, at least one in every sum."""
+    own = [n if rng.integers(3) else 1 for n in shape]
+    mask = rng.integers(0, 2, size=own)
+    mask[tuple(0 if k in axes else slice(None) for k in range(len(shape)))] = 1
+    return Places(mask)
+
+
+MATRICES = ([(2, 3), (3, 2)], [(2, 1, 3), (1, 3, 2)], [(2, 2), (3, 2, 1)], [(1, 4), (4, 1)])
+
+
+def products(rng, width):
+    for shapes in MATRICES:
+        yield Case(MatMul(), [random_type(rng, width) for _ in shapes], list(shapes), random_type(rng, width))
+
+
+def quotients(rng, width):
+    for shapes in ([(2, 3), (3,)], [(2,), (2,)]):
+        yield Case(Divide(), [random_type(rng, width) for _ in shapes], shapes, random_type(rng, width), NOISE)
+
+
+EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses, rearrangements, reductions, products, quotients)
 
 
 def every_mode(width=9):
