@@ -323,7 +323,7 @@ class Design:
     def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
         from nn2hls.design.witnesses import verilog
 
-        return verilog(self.graph, self.config, self.options, self._vectors(mantissas))
+        return verilog(self.graph, self.sizer, self.options, self._vectors(mantissas))
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""

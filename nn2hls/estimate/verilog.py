@@ -33,7 +33,8 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
         products: Non-zero products of each layer.
         part, clock_ns: What it is for.
     """
-    layers = tuple(_layer(layer, pipeline, products.get(layer.name, 0), part) for layer in pipeline.layers)
+    made = [layer for layer in pipeline.layers if layer.operands]  # a constant is wires
+    layers = tuple(_layer(layer, pipeline, products.get(layer.name, 0), part) for layer in made)
     total = sum((x.report for x in layers), Figures())
     own = sum(x.report.ff for x in layers)
     total += Figures(ff=pipeline.registers - own)  # inputs that wait, and the control

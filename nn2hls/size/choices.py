@@ -6,7 +6,7 @@ Every figure comes from the op's own schedule and from the part's costs, as thos
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -130,17 +130,17 @@ class Sizer:
     def __init__(
         self, graph: Graph, ranges: Mapping[str, Range], part: Part, clock_ns: float, tool: str, uncertainty: float | None
     ) -> None:
-        self.graph, self.ranges = graph, ranges
+        self.graph, self.ranges = graph.needed(), ranges
         self.part, self.clock_ns, self.tool, self.uncertainty = part, clock_ns, tool, uncertainty
-        self.nodes = {n.name: n for n in graph if not isinstance(n.op, Input | Constant)}
+        self.nodes = {n.name: n for n in self.graph if not isinstance(n.op, Input | Constant)}
         self.reusable = {name: n.op.products() for name, n in self.nodes.items() if n.op.products() > 0}
-        self.inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in graph if isinstance(n.op, Input)}
+        self.inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in self.graph if isinstance(n.op, Input)}
         self._schedules: dict[tuple[str, int], Schedule] = {}
         self._built: dict[tuple[str, int], Hardware] = {}
 
     def now(self, name: str) -> int:
         """The reuse factor that the config gives a layer."""
-        return self.nodes[name].op.reuse
+        return self.graph[name].op.reuse
 
     def schedule(self, name: str, reuse: int | None = None) -> Schedule:
         """The schedule of a layer.
@@ -170,24 +170,30 @@ class Sizer:
 
     def _verilog(self, placed: Pipeline) -> Estimate:
         """Our own Verilog, in time."""
-        ops = [self.nodes[layer.name] for layer in placed.layers]
+        ops = [self.graph[layer.name] for layer in placed.layers]
         work = {n.name: n.op.work([self.ranges[i] for i in n.inputs]) for n in ops}
         return estimate_verilog(placed, work, self.part, self.clock_ns)
 
-    def placed(self, reuses: Mapping[str, int] | None = None, names: Iterable[str] | None = None) -> Pipeline:
-        """The pipeline of our own Verilog, of the whole design or of some layers alone."""
-        kept = list(names if names is not None else self.nodes)
-        layers = [(name, self._hardware(name, (reuses or {}).get(name)), self.nodes[name].inputs) for name in kept]
-        made = {name for name, _, _ in layers}
-        read = {i: self.graph[i] for _, _, inputs in layers for i in inputs if i not in made}
-        inputs = {i: (int(np.prod(n.shape)), self._bits(n)) for i, n in read.items()}
-        bits = {name: self._bits(self.nodes[name]) for name in made}
-        outputs = [o for o in self.graph.outputs if o in made] if names is None else kept
-        period = self.clock_ns * (1 - (self.uncertainty or 0.0))
-        return pipeline(layers, inputs, bits, outputs, self.part.bit_delay, period)
+    @property
+    def period(self) -> float:
+        """Nanoseconds of a clock that operators may fill."""
+        return self.clock_ns * (1 - (self.uncertainty or 0.0))
+
+    def placed(self, reuses: Mapping[str, int] | None = None, names: Sequence[str] = ()) -> Pipeline:
+        """The pipeline of our own Verilog, which is both written and estimated, of the whole design or of some layers alone."""
+        graph = Graph(self.graph.nodes, tuple(names)).needed() if names else self.graph
+        made = [
+            n for n in graph if not isinstance(n.op, Input) and (not names or n.name in names or isinstance(n.op, Constant))
+        ]
+        layers = [(n.name, self._hardware(n.name, (reuses or {}).get(n.name)), n.inputs) for n in made]
+        known = {n.name for n in made}
+        read = [n for n in graph if n.name not in known and (not names or any(u.name in known for u in graph.users[n.name]))]
+        inputs = {n.name: (math.prod(n.shape), self._bits(n)) for n in read}
+        bits = {n.name: self._bits(n) for n in made}
+        return pipeline(layers, inputs, bits, graph.outputs, self.part.bit_delay, self.period)
 
     def _hardware(self, name: str, reuse: int | None) -> Hardware:
-        node, reuse = self.nodes[name], reuse or self.now(name)
+        node, reuse = self.graph[name], reuse or self.now(name)
         if (name, reuse) not in self._built:
             xs = [self.ranges[i] for i in node.inputs]
             with _named(node):
@@ -195,7 +201,7 @@ class Sizer:
         return self._built[name, reuse]
 
     def _op(self, name: str, reuse: int) -> Op:
-        op = self.nodes[name].op
+        op = self.graph[name].op
         return op if reuse == self.now(name) else op.replace(reuse=reuse)
 
     def choice(self, name: str, reuse: int | None = None) -> Choice:
@@ -226,7 +232,7 @@ class Sizer:
     def _verilog_choice(self, name: str, reuse: int) -> Choice:
         placed = self.placed({name: reuse}, [name])
         found = self._verilog(placed)
-        return Choice(reuse, found.layers[0], found.latency_cycles, *products_and_words(placed.layers[0]))
+        return Choice(reuse, found.layers[0], found.latency_cycles, *products_and_words(placed.layers[-1]))
 
     def _bits(self, node: Node) -> int:
         return node.result_type.width * int(np.prod(node.shape))

@@ -3,9 +3,15 @@
 import random
 import shutil
 
+import numpy as np
 import pytest
 
+from nn2hls.design.design import convert
 from nn2hls.errors import ToolError
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
+from nn2hls.hardware.operators import adder_bits
+from nn2hls.ops import Dense, Input
 from nn2hls.tools.report import Resources
 from nn2hls.tools.rtl.yosys import command_for, count_cells, synthesise
 from tests.kit.tools import require_tool
@@ -135,3 +141,16 @@ def test_failures_are_said(yosys, tmp_path):
     (tmp_path / "bad.v").write_text("module bad(; endmodule")
     with pytest.raises(ToolError, match=r"(?s)bad.v: Yosys refuses the Verilog:.*syntax error"):
         synthesise(tmp_path, "bad", "xc7z020")
+
+
+def test_sums_stay_carry_chains(yosys, tmp_path):
+    """A LUT for each bit that a sum adds, none for the bits written beside it: no carry-save sum of several operands."""
+    builder = Builder()
+    x = builder.add("x", Input((16,)))
+    graph = builder.build([builder.add("y", Dense(Const(np.ones((16, 1))), Const(np.zeros(1))), [x])])
+    model = {"Precision": {"input": "ap_fixed<8,8>", "weight": "ap_uint<1>", "result": "ap_fixed<12,12>"}}
+    design = convert(graph, {"Backend": "Verilog", "HLSConfig": {"Model": model}})
+    (layer,) = design.sizer.placed().layers
+    bits = sum(adder_bits(loop.body) for loop in layer.hardware.loops)
+    assert bits == 8 * 8 + 4 * 9 + 2 * 10 + 11
+    assert design.build("rtl", tmp_path, steps=["yosys"]).total[-1].resources.lut == bits
