@@ -56,7 +56,7 @@ class _Module:
     def __init__(self, name: str, stages: Stages, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> None:
         self.name, self.stages, self.inputs, self.outputs = name, stages, inputs, outputs
         self.net = stages.net
-        self.apart = _apart(stages)
+        self.apart = bits_beside(stages)
 
     def text(self) -> str:
         net = self.net
@@ -193,7 +193,7 @@ class _Module:
         return f"x{cell.k}[{cell.width - 1}:0]" if cell.width < outside.width else f"x{cell.k}"
 
 
-def _apart(stages: Stages) -> dict[int, list[int]]:
+def bits_beside(stages: Stages) -> dict[int, list[int]]:
     """Bits of sums, from the top, that are written beside the addition: the lowest of an operand that is a sum read once.
 
     Logic synthesis would take such a sum and its reader for one sum of three, in carry-save form, which costs more than carry

@@ -35,6 +35,7 @@ DESIGNS = {
         "reg [5:0] m[0:31]; always @(posedge c) if (w) m[a] <= x; assign y = m[a];",
     ),
     "delay": ("input c, x, output y", "reg [31:0] s; always @(posedge c) s <= {s, x}; assign y = s[31];"),
+    "choice": ("input s, a, b, output y", "assign y = s ? a : b;"),
     "parity": ("input [5:0] x, output y", "assign y = ^x;"),
 }
 
@@ -158,7 +159,9 @@ def test_sums_stay_carry_chains(yosys, tmp_path):
     assert design.build("rtl", tmp_path, steps=["yosys"]).total[-1].resources.lut == bits
 
 
-@pytest.mark.parametrize(("name", "gates", "flip_flops"), [("register", 0, 8), ("parity", 5, 0), ("delay", 0, 32)])
+@pytest.mark.parametrize(
+    ("name", "gates", "flip_flops"), [("register", 0, 8), ("parity", 5, 0), ("delay", 0, 32), ("choice", 3, 0)]
+)
 def test_known_designs_in_gates(yosys, tmp_path, name, gates, flip_flops):
     found = synthesise(design(tmp_path, name), name, "a part of no family", synth="gates")
     assert (found.figures.gates, found.figures.resources) == (gates, Resources(ff=flip_flops))

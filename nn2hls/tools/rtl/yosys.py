@@ -8,7 +8,7 @@ How cells become resources:
 * **FF**: flip-flops and latches.
 * **DSP**: DSP48E1, DSP48E2; ECP5: MULT18X18D (a MULT9X9D counts as one, too).
 * **BRAM**: in units of 18 Kbit: RAMB18 is 1, RAMB36 is 2, DP16KD is 1. **URAM**: URAM288.
-* **Gates**: of two inputs or a multiplexer, and inverters, where no FPGA is meant.
+* **Gates**: of two inputs, and inverters, where no FPGA is meant.
 * What has its own place beside them is listed, not added: carry chains (CARRY4, CARRY8), multiplexers (MUXF7, PFUMX), buffers.
 
 A cell that is in none of these is listed as unknown.
@@ -62,7 +62,7 @@ _BELS: dict[str, dict[str, int]] = {
     "bram": {"RAMB18E1": 1, "RAMB18E2": 1, "RAMB36E1": 2, "RAMB36E2": 2, "DP16KD": 1, "PDPW16KD": 1},
     "uram": {"URAM288": 1, "URAM288_BASE": 1},
 }
-_GATE = re.compile(r"\$_(AND|NAND|OR|NOR|XOR|XNOR|ANDNOT|ORNOT|MUX|NMUX|NOT)_\Z")
+_GATE = re.compile(r"\$_(AND|NAND|OR|NOR|XOR|XNOR|ANDNOT|ORNOT|NOT)_\Z")
 _FLIP_FLOP = re.compile(r"\$_(S|A|AL)?DFF\w*_\Z|\$_DLATCH\w*_\Z")
 _BESIDE = frozenset(
     ("CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "BUFG", "BUFGCE", "IBUF", "OBUF", "GND", "VCC")
