@@ -162,12 +162,13 @@ class Config:
             layer_names={k: cleared(level) for k, level in self.layer_names.items()},
         )
 
-    def with_reuses(self, reuses: Mapping[str, int], where: str) -> Config:
-        """A copy with a reuse factor under LayerName for each layer; ``where`` stands for the place they were set at."""
+    def with_settings(self, layers: Mapping[str, Mapping[str, Any]], where: str) -> Config:
+        """A copy with settings, by field, under LayerName; ``where`` stands for the place they were set at."""
         names = dict(self.layer_names)
-        for name, reuse in reuses.items():
+        for name, settings in layers.items():
             level = names.get(name, Level(where))
-            names[name] = dataclasses.replace(level, settings={**level.settings, "reuse": Setting(reuse, where)})
+            own = {field: Setting(value, where) for field, value in settings.items()}
+            names[name] = dataclasses.replace(level, settings={**level.settings, **own})
         return dataclasses.replace(self, layer_names=names)
 
 

@@ -21,7 +21,7 @@ from nn2hls.data.arrays import Data, check_finite, check_inputs
 from nn2hls.data.vectors import test_vectors
 from nn2hls.design.bench import Events, differences, events_of, mantissas_of
 from nn2hls.design.check import check_backend, missed
-from nn2hls.design.notes import config_notes
+from nn2hls.design.notes import config_notes, ports_asked
 from nn2hls.design.text import layer_rows, layer_table
 from nn2hls.design.trace import trace_nodes
 from nn2hls.design.verdict import Verdict
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from nn2hls.emit.options import Options
     from nn2hls.emit.ports import Interface
     from nn2hls.estimate.result import Estimate
+    from nn2hls.size.additions import Additions
     from nn2hls.size.choices import Sizer
     from nn2hls.tools.folder import Project
     from nn2hls.tools.gxx import CompiledDesign
@@ -101,20 +102,9 @@ def convert(
         context.warn(line)
     if context.warnings:
         warnings.warn("\n  ".join(context.warnings), ConversionWarning, stacklevel=2)
-    design.interface = _interface(settings, model, context.notes)
+    design.interface = ports_asked(settings, model, context.notes)
     design.notes, design.warnings = tuple(context.notes), tuple(context.warnings)
     return design
-
-
-def _interface(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
-    if config.interface != "hls4ml":
-        return None
-    from nn2hls.emit.ports import hls4ml_interface
-
-    found = hls4ml_interface(graph)
-    names = ", ".join(found.outputs)
-    notes.append(f"Interface: the outputs are called {names}, as hls4ml numbers the layers that nn2hls sees.")
-    return found
 
 
 def load_model(model: Any, config: Config, example: Any = None) -> Graph:
@@ -280,6 +270,13 @@ class Design:
         """Resources, latency and interval on the part and clock of the config."""
         return self.sizer.estimate()
 
+    @cached_property
+    def additions(self) -> Additions:
+        """Additions and adder bits of each layer by strategy, with Backend Verilog; prints as a table."""
+        from nn2hls.size.additions import count_additions
+
+        return count_additions(self.sizer)
+
     # ---- C++ -------------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -323,7 +320,7 @@ class Design:
     def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
         from nn2hls.design.witnesses import verilog
 
-        return verilog(self.graph, self.config, self.options, self._vectors(mantissas))
+        return verilog(self.graph, self.sizer, self.options, self._vectors(mantissas))
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
@@ -387,6 +384,7 @@ class Design:
         steps: Sequence[str] = (),
         timeout: float | None = None,
         show: Callable[[str], None] | None = None,
+        synths: Sequence[str] = (),
     ) -> BuildReport:
         """Write the project, run a tool on it and keep its report there, in ``reports/<tool>.json``.
 
@@ -399,6 +397,7 @@ class Design:
                 ``verilog``, ``simulate`` and ``yosys``; without, the tool's usual ones.
             timeout: Seconds after which a program of the tool is ended.
             show: Called with each line that the tool prints.
+            synths: With ``rtl`` what yosys counts for, of ``xilinx``, ``ecp5`` and ``gates``; without, for the part.
 
         Raises:
             ToolError: The tool is missing, or a step needs another one.
@@ -406,16 +405,15 @@ class Design:
         """
         from nn2hls.estimate.figures import with_estimate
         from nn2hls.tools.order import Order
-        from nn2hls.tools.run import chosen_steps, tool_named
+        from nn2hls.tools.run import chosen_steps, chosen_synths, tool_named
 
         design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
         config, project = design.config, design.project
         core = design.core_order(test_vectors(self.graph, 1000)) if tool == "bambu" else None
         rtl = design._rtl[1] if tool == "rtl" else None
         written = design.write(folder, force=True)
-        order = Order(
-            written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show, core, rtl
-        )
+        about = (written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show)
+        order = Order(*about, core, rtl, chosen_synths(tool, config.part, synths))
         report = with_estimate(runner.run(order), design.estimate())
         report.save(written)
         return report

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nn2hls.config.config import Config
+
+if TYPE_CHECKING:
+    from nn2hls.emit.ports import Interface
+    from nn2hls.graph.graph import Graph
 
 
 def config_notes(config: Config) -> list[str]:
     """Notes on what the config means, and on what its tool makes no use of."""
     return [*_auto_notes(config), *_part_notes(config), *_solver_notes(config)]
+
+
+def ports_asked(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
+    """The ports that hls4ml would give the top function, where the config asks for them; a note says so."""
+    if config.interface != "hls4ml":
+        return None
+    from nn2hls.emit.ports import hls4ml_interface
+
+    found = hls4ml_interface(graph)
+    names = ", ".join(found.outputs)
+    notes.append(f"Interface: the outputs are called {names}, as hls4ml numbers the layers that nn2hls sees.")
+    return found
 
 
 def _auto_notes(config: Config) -> list[str]:
@@ -41,11 +59,12 @@ def _solver_notes(config: Config) -> list[str]:
 
     levels = (config.model_level, *config.layer_types.values(), *config.layer_names.values())
     asked = any("strategy" in x.settings and x.settings["strategy"].value == "DistributedArithmetic" for x in levels)
-    if not asked or has_solver():
+    if not asked:
+        deep = [x.settings["adder_depth"] for x in levels if "adder_depth" in x.settings]
+        return [f"{s.where}: AdderDepth has no effect without Strategy: DistributedArithmetic." for s in deep if s.value]
+    if has_solver():
         return []
-    return [
-        f"Strategy: alkaid, which finds what sums have in common best, is missing; our own takes its place. {missing('da')}"
-    ]
+    return [f"Strategy: alkaid is missing; where its graph of additions is smaller than ours, it is taken. {missing('da')}"]
 
 
 def _bambu_notes(config: Config) -> list[str]:

@@ -8,31 +8,29 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from nn2hls.config.config import Config
 from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.graph.graph import Graph
-from nn2hls.targets import find_part
+from nn2hls.size.choices import Sizer
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import CoreOrder, RtlOrder
 
 
-def verilog(graph: Graph, config: Config, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
+def verilog(graph: Graph, sizer: Sizer, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
     """The project in our own Verilog, and what its bench is to find.
 
     Args:
         graph: A fixed graph.
-        config: Part and clock.
+        sizer: Its own, which places it.
         options: The project's.
         vectors: Mantissas (events, *shape) of the inputs and the emulator's of the outputs, by name.
 
     Raises:
         LimitError: An operator does not fit the clock.
     """
-    period = config.clock_period * (1 - (config.clock_uncertainty or 0.0))
-    project, made = emit_rtl(graph, options, find_part(config.part).bit_delay, period, vectors)
-    placed, events = made.pipeline, len(next(iter(vectors.values())))
+    placed, events = sizer.placed(), len(next(iter(vectors.values())))
+    project = emit_rtl(graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
 
 

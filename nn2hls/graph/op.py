@@ -72,7 +72,7 @@ class Op:
     follows: ClassVar[bool] = False  # the result needs no other type than the operand
     fresh: ClassVar[bool] = False  # its kernel returns an array that nobody else holds
     reuse = 1  # products that share one multiplier; a field of ops that have any
-    uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy, table_size
+    uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy ..
     unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
 
@@ -159,8 +159,8 @@ class Op:
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 
-    def configured(self, *, reuse: int, strategy: str) -> Op:
-        """The op with those of the settings that it ``uses``."""
+    def configured(self, *, reuse: int = 1, strategy: str = "Latency", adder_depth: int = 0) -> Op:
+        """The op with settings of its hardware, all of which it ``uses``: reuse, strategy, adder_depth."""
         return self
 
     def types(self) -> dict[str, FixedType]:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,6 +54,7 @@ class Dense(Op):
         weight: (n_in, n_out).
         bias: (n_out,); zeros where the framework has none.
         reuse: Products that share one multiplier.
+        adder_depth: Additions beyond the fewest on the longest way, where all sums are one graph.
     """
 
     weight: Const
@@ -62,8 +64,9 @@ class Dense(Op):
     accum_t: FixedType | None = None
     reuse: int = 1
     strategy: Strategy = Strategy.LATENCY
+    adder_depth: int = 0
     fresh: ClassVar[bool] = True
-    uses: ClassVar[tuple[str, ...]] = ("reuse", "strategy")
+    uses: ClassVar[tuple[str, ...]] = ("reuse", "strategy", "adder_depth")
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         n_in, n_out = self.weight.shape
@@ -112,8 +115,8 @@ class Dense(Op):
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 
-    def configured(self, *, reuse: int, strategy: str) -> Dense:
-        return self.replace(reuse=reuse, strategy=Strategy(strategy))
+    def configured(self, *, reuse: int = 1, strategy: str = "Latency", adder_depth: int = 0) -> Dense:
+        return self.replace(reuse=reuse, strategy=Strategy(strategy), adder_depth=adder_depth)
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Dense:
         weight, bias = self.weight.array, self.bias.array
@@ -284,7 +287,8 @@ class Dense(Op):
         if self.narrowed([x]):
             assert self.accum_t is not None
             return np.array(list(ordered(net, wires.tolist(), weight, bias, fraction, self.accum_t, result)))
-        expand = distributed_terms if self.strategy is Strategy.DISTRIBUTED else product_terms
+        deep = partial(distributed_terms, deeper=self.adder_depth)
+        expand = deep if self.strategy is Strategy.DISTRIBUTED else product_terms
         return np.array(list(sums(net, wires.tolist(), weight, bias.tolist(), fraction, result, expand)))
 
     def affine_sums(self, x: Range) -> Affine:

@@ -42,6 +42,7 @@ SAMPLES = {
     "io_parallel": ("IO_Parallel", "io_parallel"),
     "Vivado, Vitis, Bambu, Verilog": ("vivado", "Vivado"),
     "1, 2, ..": (3, 3),
+    "0, 1, ..": (2, 2),
     "Latency, Resource, DistributedArithmetic": ("resource", "Resource"),
     "power of two": (64, 64),
     "bits": (18, 18),
@@ -119,6 +120,7 @@ def _held(config, key, place):
 
 SOURCES = {"ReuseFactor": ("reuse", [2, 3, 4]), "TableSize": ("table_size", [2, 4, 8]), "MaxWidth": ("max_width", [12, 13, 14])}
 SOURCES["Strategy"] = ("strategy", ["Latency", "Resource", "Latency"])
+SOURCES["AdderDepth"] = ("adder_depth", [1, 2, 3])
 SOURCES["TargetSQNR"] = ("target_sqnr", [30, 40, 50])
 
 

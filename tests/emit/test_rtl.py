@@ -13,7 +13,7 @@ from nn2hls.errors import ConfigError, LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
-from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Softmax
+from nn2hls.ops import Concatenate, Constant, Dense, Elementwise, Input, Merge, Relu, Softmax
 from tests.kit.core_cases import EVERY, every_mode
 from tests.kit.networks import mlp
 from tests.kit.rtl import rtl_project, simulate
@@ -114,6 +114,20 @@ def test_the_estimate_is_what_was_built():
         found = design.estimate()
         assert (found.latency_cycles, found.ii, found.ff) == (order.latency, order.interval, order.registers)
         assert registers_in(project.files["rtl/myproject.v"], design.graph) == order.registers
+
+
+def test_constants_wait_in_no_register(tmp_path):
+    """A constant layer that leaves the design, and one that is read late."""
+    b = Builder()
+    x, k = b.add("x", Input((3,))), b.add("k", Constant(Const(np.array([0.5, -2.0, 1.0]))))
+    y = b.add("y", Dense(Const(np.random.default_rng(6).normal(size=(3, 3))), Const(np.zeros(3))), [x])
+    z = b.add("z", Elementwise(Merge.ADD), [y, k])
+    design = verilog(b.build([z, k]), {"Precision": "ap_fixed<12,5>"}, ClockPeriod=2)
+    project, order = design._rtl
+    assert order.latency > 1
+    assert "k__1" not in project.files["rtl/myproject.v"]
+    assert design.estimate().ff == order.registers == registers_in(project.files["rtl/myproject.v"], design.graph)
+    assert simulate(project, tmp_path, 100).check.differ == 0
 
 
 def registers_in(text: str, graph: Graph) -> int:

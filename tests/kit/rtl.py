@@ -6,7 +6,9 @@ import numpy as np
 
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
+from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph
+from nn2hls.size.choices import Sizer
 from nn2hls.targets import find_part
 from nn2hls.tools.order import RtlOrder
 from nn2hls.tools.rtl.run import simulate_rtl
@@ -23,8 +25,9 @@ def rtl_project(cases, rng, events, period):
     for k, case in enumerate(cases):
         x = case.draw(rng, events, ports=True)
         vectors |= {f"c{k}_in{n}": values for n, values in enumerate(x)} | {f"c{k}_op": case.emulate(x, ports=True)}
-    project, design = emit_rtl(graph, Options(backend="Verilog", clock_period=period), PART.bit_delay, period, vectors)
-    placed = design.pipeline
+    placed = Sizer(graph, graph_ranges(graph), PART, period, "verilog", None).placed()
+    options = Options(backend="Verilog", clock_period=period)
+    project = emit_rtl(graph, options, placed, PART.bit_delay, period, vectors)
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
 
 

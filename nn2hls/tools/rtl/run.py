@@ -18,7 +18,7 @@ from nn2hls.tools.step import run_step
 FOLDER = "rtl"  # of the project
 SECONDS = 3600.0  # for each program, when nobody says
 STEPS = ("verilog", "simulate", "yosys")
-FEW = 100  # events of the second simulator, which interprets the Verilog
+FEW = 500  # events of the second simulator, which interprets the Verilog
 _OPTIMISE = "VM_PARALLEL_BUILDS=0 OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"  # compiling takes longer than running
 _SAID = re.compile(r"^(\d+) events, (\d+) answers, (\d+) differ, latency (\d+) to (\d+), interval (\d+) to (\d+)$", re.M)
 _FIRST = re.compile(r"^event \d+: .*$", re.M)
@@ -180,12 +180,15 @@ class _Run:
         except ToolError as error:
             self.steps.append(Step("yosys", None, note=str(error)))
             return
-        try:
-            done = synthesise(self.order.folder / FOLDER, self.order.name, self.order.part, seconds=self.seconds)
-        except ToolError as error:
-            self.steps.append(Step("yosys", False, note=str(error)))
-            return
-        run = done.run
-        note = f"not counted: {done.unknown}" if done.unknown else ""
-        self.steps.append(Step("yosys", True, run.seconds, run.command, f"{FOLDER}/{run.log.name}", note))
-        self.total.append(done.figures)
+        for synth in self.order.synths or ("",):
+            try:
+                done = synthesise(
+                    self.order.folder / FOLDER, self.order.name, self.order.part, synth=synth, seconds=self.seconds
+                )
+            except ToolError as error:
+                self.steps.append(Step("yosys", False, note=str(error)))
+                return
+            run = done.run
+            note = f"not counted: {done.unknown}" if done.unknown else ""
+            self.steps.append(Step("yosys", True, run.seconds, run.command, f"{FOLDER}/{run.log.name}", note))
+            self.total.append(done.figures)
