@@ -12,7 +12,7 @@ from nn2hls.targets.bambu import is_device_of
 from nn2hls.tools.find import find, version
 from nn2hls.tools.folder import Project, is_interrupted
 from nn2hls.tools.order import CoreOrder, Order
-from nn2hls.tools.process import Ended, run_logged
+from nn2hls.tools.process import PRINTED, Ended, run_logged
 from nn2hls.tools.report import FOLDER as REPORTS
 from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
 from nn2hls.tools.rtl.check import Simulation, check
@@ -150,7 +150,7 @@ class _Run:
         log = self.order.folder / LOG
         command = [str(program), *self.core.arguments]
         ended = run_logged(command, folder, log, timeout=self.seconds, show=self.order.show)
-        text = log.read_text(encoding="utf-8", errors="replace")
+        text = PRINTED.log(log)
         shown = f"cd {FOLDER} && {shlex.join(['bambu', *self.core.arguments])}"
         problem = self._problem(ended, text)
         note = problem or f"{ended.memory >> 20:,} MiB at most"

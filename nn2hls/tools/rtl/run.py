@@ -11,6 +11,7 @@ from pathlib import Path
 from nn2hls.errors import ToolError
 from nn2hls.tools.find import find, version
 from nn2hls.tools.order import Order, RtlOrder
+from nn2hls.tools.process import PRINTED
 from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
 from nn2hls.tools.rtl.yosys import synthesise
 from nn2hls.tools.step import run_step
@@ -74,7 +75,7 @@ def simulate_rtl(folder: Path, name: str, events: int, seconds: float, simulator
         raise ToolError(f"{simulator} refuses the Verilog:\n{made.tail}", where=str(folder / FOLDER / f"{name}.v"))
     log = folder / FOLDER / f"{simulator}_run.log"
     run = run_step(program, folder / FOLDER, log, seconds)
-    text = log.read_text(encoding="utf-8", errors="replace")
+    text = PRINTED.log(log)
     said = _SAID.search(text)
     if run.status or said is None:
         raise ToolError(f"The simulation ended without a word about its events:\n{run.tail}", where=str(log))
