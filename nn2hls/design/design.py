@@ -29,7 +29,7 @@ from nn2hls.emulate.emulator import Emulator
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.errors import ConfigError, ConversionWarning, LimitError, OverflowWarning, ToolError
 from nn2hls.estimate.result import FIX, beyond_lines, beyond_part, does_not_fit
-from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.graph import Fate, Graph, Node
 from nn2hls.graph.reference import run_float
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
@@ -114,6 +114,9 @@ def _interface(config: Config, graph: Graph, notes: list[str]) -> Interface | No
     found = hls4ml_interface(graph)
     names = ", ".join(found.outputs)
     notes.append(f"Interface: the outputs are called {names}, as hls4ml numbers the layers that nn2hls sees.")
+    if any(gone.fate is Fate.CONSTANT for gone in graph.absent):
+        what = "Interface: hls4ml numbers the constants of an ONNX file and what it makes of them, too"
+        notes.append(f"{what}; if a wrapper of it calls an output otherwise, change the name there.")
     return found
 
 
