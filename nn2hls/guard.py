@@ -58,10 +58,11 @@ class Guard:
         error: The class.
         noun: What a file is called in messages: ``The config``.
         fix: What to do about a damaged file.
+        smaller: What to do about one that is too large.
     """
 
-    def __init__(self, error: type[Nn2hlsError], noun: str, fix: str = "") -> None:
-        self._error, self.noun, self.fix = error, noun, fix
+    def __init__(self, error: type[Nn2hlsError], noun: str, fix: str = "", smaller: str = "") -> None:
+        self._error, self.noun, self.fix, self.smaller = error, noun, fix, smaller
 
     def refuse(self, what: str, where: object, fix: str | None = None) -> Nn2hlsError:
         """The error, to be raised."""
@@ -146,7 +147,7 @@ class Guard:
             raise self._too_large(found.st_size, limit, path)
 
     def _too_large(self, size: int, limit: int, where: object) -> Nn2hlsError:
-        return self.refuse(f"{self.noun} has {size} bytes; at most {limit} are read.", where, "")
+        return self.refuse(f"{self.noun} has {size} bytes; at most {limit} are read.", where, self.smaller)
 
     def text(self, data: bytes, where: object, encoding: str = "utf-8-sig") -> str:
         """Bytes as text.

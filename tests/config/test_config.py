@@ -349,7 +349,7 @@ def test_alias_bombs_deep_nests_and_large_files_are_refused(tmp_path):
     path = tmp_path / "c.yml"
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
     bomb += "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9))
-    for text in (bomb, "a: " + "[" * 5000 + "]" * 5000, "# " + "x" * (5 << 20)):
+    for text in (bomb, "a: " + "[" * 5000 + "]" * 5000, "# " + "x" * (17 << 20)):
         path.write_text(text)
         with pytest.raises(ConfigError):
             read_config(path)
