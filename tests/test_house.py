@@ -143,7 +143,6 @@ ALLOWED = {
     "converters.keras.live": {"json.loads"},  # of its own json.dumps
     "design.about": {"json.loads"},  # of its own manifest
     "search.study": {"json.loads"},  # of its own keys
-    "config.yaml": {"SafeLoader"},  # of bytes that the guard has read
     "compare.lines": {"safe_load"},  # of a layer's name
     "search.run": {"safe_load"},  # of its own YAML
     "tools.writer": {"open", "fdopen"},  # a lock, which nobody reads
