@@ -1,6 +1,7 @@
 """The house rules: arrows between modules, light imports, file sizes, commands that exist, no traces of a machine."""
 
 import ast
+import functools
 import os
 import re
 import subprocess
@@ -53,12 +54,15 @@ def git_files(*patterns):
     return [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
 
 
+@functools.cache
 def modules():
     """(dotted name without `nn2hls.`, syntax tree) of every module of the compiler."""
+    found = []
     for folder, prefix in (("nn2hls", ""), ("converters", "converters.")):
         for path in sorted((ROOT / folder).rglob("*.py")):
             name = prefix + ".".join(path.relative_to(ROOT / folder).with_suffix("").parts)
-            yield name.removesuffix("__init__").rstrip("."), ast.parse(path.read_text(encoding="utf-8"))
+            found.append((name.removesuffix("__init__").rstrip("."), ast.parse(path.read_text(encoding="utf-8"))))
+    return tuple(found)
 
 
 def imports(tree, *, loaded_only=False):
@@ -171,7 +175,8 @@ def openers(tree):
 def test_every_file_is_opened_by_the_guard():
     found = {name: set(openers(tree)) - ALLOWED.get(name, set()) for name, tree in modules()}
     assert {name: calls for name, calls in found.items() if calls} == {}
-    unused = {name: calls - set(openers(dict(modules())[name])) for name, calls in ALLOWED.items()}
+    known = dict(modules())
+    unused = {name: calls - set(openers(known[name])) for name, calls in ALLOWED.items()}
     assert {name: calls for name, calls in unused.items() if calls} == {}
 
 

@@ -1,14 +1,15 @@
-"""The RTL as a witness: our own Verilog, and what Bambu made."""
+"""Who is asked beside the emulator: the compiled C++, our own Verilog, and the RTL that Bambu made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from nn2hls.config.config import Config
+from nn2hls.design.bench import Difference, differences
 from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
@@ -34,6 +35,18 @@ def verilog(graph: Graph, config: Config, options: Options, vectors: Mapping[str
     project, made = emit_rtl(graph, options, find_part(config.part).bit_delay, period, vectors)
     placed, events = made.pipeline, len(next(iter(vectors.values())))
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
+
+
+def verify_csim(emulated: Mapping[str, np.ndarray], compiled: Mapping[str, np.ndarray]) -> Verdict:
+    """The compiled C++: mantissas (events, *shape) of each output, by name."""
+    wrong = {name: int(np.count_nonzero(emulated[name] != found)) for name, found in compiled.items()}
+    return Verdict("csim", len(next(iter(compiled.values()))), sum(found.size for found in compiled.values()), wrong)
+
+
+def distances(graph: Graph, mantissas: Mapping[str, np.ndarray], predictions: Sequence[np.ndarray]) -> Mapping[str, Difference]:
+    """How far answers, mantissas (events, *shape) by output, are from what the model predicted; nothing without predictions."""
+    floats = [mantissas[o].astype(np.float64) * graph[o].result_type.step for o in graph.outputs]
+    return differences(graph.outputs, floats, predictions)
 
 
 def verify_rtl(graph: Graph, project: Project, order: RtlOrder) -> Verdict:

@@ -229,6 +229,10 @@ class Op:
         """What the user should know of the resolved op for operands within ``xs``: its errors, targets that it misses."""
         return []
 
+    def warnings(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        """The same of what the user must know: targets that derived types miss by a bit and more, with what mends it."""
+        return []
+
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:

@@ -73,6 +73,8 @@ def _resolve(
     op = node.op.resolve(xs, hints).configured(reuse=settings.reuse, strategy=settings.strategy)
     context.notes += unused(node, settings, hints.given)
     context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
+    for text in op.warnings(xs, hints):
+        context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
     if given:
         why = given_result(given, exact, settings)
