@@ -55,7 +55,8 @@ def verify_rtl(graph: Graph, project: Project, order: RtlOrder) -> Verdict:
     Raises:
         ToolError: Verilator is missing.
     """
-    from nn2hls.tools.rtl.run import SECONDS, simulate_rtl
+    from nn2hls.tools.rtl.run import simulate_rtl
+    from nn2hls.tools.steps import SECONDS
 
     with TemporaryDirectory() as folder:
         place = Path(folder) / "project"

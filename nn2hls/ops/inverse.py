@@ -54,6 +54,8 @@ class Normalised(Op):
     inverse: Const
     slope: Const
     power: Const
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the tables
     uses: ClassVar[tuple[str, ...]] = ("table_size",)  # with it the op is a Table instead

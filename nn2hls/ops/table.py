@@ -59,6 +59,8 @@ class Table(Op):
     table_t: FixedType | None = None
     slope_t: FixedType | None = None
     table: Const | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the table
     uses: ClassVar[tuple[str, ...]] = ("table_size",)

@@ -236,7 +236,8 @@ def test_verilog_is_told_what_the_compiled_code_is(files, capsys):
 def test_a_build_of_verilog_says_how_far_it_is_from_the_predictions(files, monkeypatch, differ):
     simulated = Simulation(Check("rtl", 37, differ, 1, 1), "", "", "rtl/x.log", 0.0)
     monkeypatch.setattr("nn2hls.tools.rtl.run.simulate_rtl", lambda *given: simulated)
-    monkeypatch.setattr("nn2hls.tools.rtl.run.find", lambda name: name)
+    for room in ("rtl.run", "steps"):
+        monkeypatch.setattr(f"nn2hls.tools.{room}.find", lambda name: name)
     monkeypatch.setattr("nn2hls.tools.rtl.run.version", lambda name: "1")
     np.save("y.npy", np.load("y.npy") + 3)
     notes = convert(None, "net.yml").build("rtl", steps=("verilog", "simulate")).notes
