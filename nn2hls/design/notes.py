@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nn2hls.config.config import Config
-
-if TYPE_CHECKING:
-    from nn2hls.emit.ports import Interface
-    from nn2hls.graph.graph import Graph
+from nn2hls.emit.ports import Interface, hls4ml_interface
+from nn2hls.graph.graph import Fate, Graph
 
 
 def config_notes(config: Config) -> list[str]:
@@ -16,15 +12,16 @@ def config_notes(config: Config) -> list[str]:
     return [*_auto_notes(config), *_part_notes(config), *_solver_notes(config)]
 
 
-def ports_asked(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
-    """The ports that hls4ml would give the top function, where the config asks for them; a note says so."""
+def interface_of(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
+    """The ports that Interface asks for, with a note on their names; None where they are nn2hls's own."""
     if config.interface != "hls4ml":
         return None
-    from nn2hls.emit.ports import hls4ml_interface
-
     found = hls4ml_interface(graph)
     names = ", ".join(found.outputs)
     notes.append(f"Interface: the outputs are called {names}, as hls4ml numbers the layers that nn2hls sees.")
+    if any(gone.fate is Fate.CONSTANT for gone in graph.absent):
+        what = "Interface: hls4ml numbers the constants of an ONNX file and what it makes of them, too"
+        notes.append(f"{what}; if a wrapper of it calls an output otherwise, change the name there.")
     return found
 
 

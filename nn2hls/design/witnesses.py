@@ -1,13 +1,14 @@
-"""The RTL as a witness: our own Verilog, and what Bambu made."""
+"""Who is asked beside the emulator: the compiled C++, our own Verilog, and the RTL that Bambu made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from nn2hls.design.bench import Difference, differences
 from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
@@ -34,13 +35,26 @@ def verilog(graph: Graph, sizer: Sizer, options: Options, vectors: Mapping[str, 
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
 
 
+def verify_csim(emulated: Mapping[str, np.ndarray], compiled: Mapping[str, np.ndarray]) -> Verdict:
+    """The compiled C++: mantissas (events, *shape) of each output, by name."""
+    wrong = {name: int(np.count_nonzero(emulated[name] != found)) for name, found in compiled.items()}
+    return Verdict("csim", len(next(iter(compiled.values()))), sum(found.size for found in compiled.values()), wrong)
+
+
+def distances(graph: Graph, mantissas: Mapping[str, np.ndarray], predictions: Sequence[np.ndarray]) -> Mapping[str, Difference]:
+    """How far answers, mantissas (events, *shape) by output, are from what the model predicted; nothing without predictions."""
+    floats = [mantissas[o].astype(np.float64) * graph[o].result_type.step for o in graph.outputs]
+    return differences(graph.outputs, floats, predictions)
+
+
 def verify_rtl(graph: Graph, project: Project, order: RtlOrder) -> Verdict:
     """Our Verilog, written and simulated in a folder of its own.
 
     Raises:
         ToolError: Verilator is missing.
     """
-    from nn2hls.tools.rtl.run import SECONDS, simulate_rtl
+    from nn2hls.tools.rtl.run import simulate_rtl
+    from nn2hls.tools.steps import SECONDS
 
     with TemporaryDirectory() as folder:
         place = Path(folder) / "project"

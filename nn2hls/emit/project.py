@@ -20,6 +20,7 @@ from nn2hls.emit.names import RESULT, TYPE, identifiers
 from nn2hls.emit.options import Options, is_dataflow, output_ports
 from nn2hls.emit.tool import TOOLS, lines
 from nn2hls.errors import LimitError
+from nn2hls.files import own_text
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
@@ -159,10 +160,10 @@ class _Emitter:
         for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
             files[path.format(name=name)] = render(template, **context)
         for header in self._library():
-            files[f"firmware/nn2hls/{header}"] = (data_folder("firmware_lib") / "nn2hls" / header).read_text(encoding="utf-8")
+            files[f"firmware/nn2hls/{header}"] = own_text(data_folder("firmware_lib") / "nn2hls" / header)
         if bambu:
             types = data_folder("firmware_lib") / "ap_types"
-            files |= {f"firmware/ap_types/{h}": (types / h).read_text(encoding="utf-8") for h in _BAMBU_TYPES}
+            files |= {f"firmware/ap_types/{h}": own_text(types / h) for h in _BAMBU_TYPES}
         options = self.options
         layers = {x.id: x.node.name for x in self.layers}
         manifest = Manifest(name, options.backend, options.part, options.clock_period, layers)
@@ -249,7 +250,7 @@ class _Emitter:
             header = wanted.pop()
             if header not in found:
                 found.add(header)
-                text = (folder / header).read_text(encoding="utf-8")
+                text = own_text(folder / header)
                 wanted += [h for h in re.findall(r'^#include "([\w.]+)"', text, re.M) if (folder / h).is_file()]
         return sorted(found)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from nn2hls.files import own_text
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.targets import Cost, Part, find_part
 
@@ -61,7 +62,7 @@ class BambuDesign:
 
 @functools.cache
 def _data() -> Mapping[str, Any]:
-    text = (Path(__file__).parents[1] / "targets" / "bambu_costs.yml").read_text(encoding="utf-8")
+    text = own_text(Path(__file__).parents[1] / "targets" / "bambu_costs.yml")
     return dict(yaml.safe_load(text))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
+from nn2hls.files import own_text
 from nn2hls.hardware.net import Cell, Code, Net
 from nn2hls.hardware.operators import SUMS, added_bits, compared_bits
 from nn2hls.hardware.pipeline import Layer, Pipeline
@@ -139,6 +140,6 @@ def _word_bits(lane: Lane, steps: Steps) -> int:
 @functools.cache
 def coefficients() -> dict[str, float]:
     """Those of ``targets/verilog_costs.yml``."""
-    text = (Path(__file__).parents[1] / "targets" / "verilog_costs.yml").read_text(encoding="utf-8")
+    text = own_text(Path(__file__).parents[1] / "targets" / "verilog_costs.yml")
     data: dict[str, Any] = yaml.safe_load(text)
     return {term: float(value) for term, value in data["coefficients"].items()}

@@ -21,6 +21,7 @@ class Input(Op):
     """A value that enters the design, of shape ``size`` without batch axis; it is cast to its type on entry."""
 
     size: Shape
+    called: ClassVar[tuple[str, ...]] = ("InputLayer",)
     arity: ClassVar[int | None] = 0
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:

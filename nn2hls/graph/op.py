@@ -73,6 +73,8 @@ class Op:
     fresh: ClassVar[bool] = False  # its kernel returns an array that nobody else holds
     reuse = 1  # products that share one multiplier; a field of ops that have any
     uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy ..
+    called: ClassVar[tuple[str, ...]] = ()  # what LayerType may call it beside the class of its own and of the framework
+    activation: ClassVar[bool] = False  # inside a layer it is a node with a name and types of its own
     unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
 
@@ -238,6 +240,10 @@ class Op:
 
     def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
         """What the user should know of the resolved op for operands within ``xs``: its errors, targets that it misses."""
+        return []
+
+    def warnings(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        """The same of what the user must know: targets that derived types miss by a bit and more, with what mends it."""
         return []
 
     # ---- hardware --------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ from nn2hls.ops.exact import given_or_derived, hull, operand_rms, scaled
 class Relu(Op):
     """y = cast(max(x, 0))."""
 
+    called: ClassVar[tuple[str, ...]] = ("Activation",)
+    activation: ClassVar[bool] = True
     overwrites: ClassVar[bool] = True
     follows: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
@@ -58,6 +60,8 @@ class LeakyRelu(Op):
 
     slope: Const
     slope_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation", "PReLU")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ("slope",)
 
@@ -122,6 +126,8 @@ class Clip(Op):
     low: float
     high: float
     bound_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation",)
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     unlimited: ClassVar[tuple[str, ...]] = ("low", "high")
 
@@ -202,6 +208,8 @@ class Unary(Op):
     """y = cast(|x|), cast(-x), cast(x * x) or cast(sign(x)) with sign(0) = 0."""
 
     simple: Simple
+    called: ClassVar[tuple[str, ...]] = ("Activation",)
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
@@ -238,6 +246,8 @@ class Threshold(Op):
     theta: float
     value: float = 0.0
     bound_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:

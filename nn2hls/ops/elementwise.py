@@ -53,6 +53,7 @@ class Elementwise(Op):
 
     merge: Merge
     factor_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Merge",)
     arity: ClassVar[int | None] = None
     pointwise: ClassVar[bool] = True
 

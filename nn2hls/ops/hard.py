@@ -27,6 +27,7 @@ class _Hard(Op):
     offset: float
     slope_t: FixedType | None = None
     offset_t: FixedType | None = None
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> _Hard:
@@ -66,6 +67,8 @@ class HardSigmoid(_Hard):
     ``offset_t``.
     """
 
+    called: ClassVar[tuple[str, ...]] = ("Activation", "HardActivation")
+
     @property
     def probability(self) -> str:
         return "sigmoid"
@@ -99,6 +102,8 @@ class HardSwish(_Hard):
 
     The constants are rounded half to even to ``slope_t`` and ``offset_t``.
     """
+
+    called: ClassVar[tuple[str, ...]] = ("Activation",)
 
     def evaluate_float(self, x: Any) -> Any:
         return x * np.clip(x * self.slope + self.offset, 0.0, 1.0)

@@ -19,7 +19,7 @@ from nn2hls.hardware.casts import cast, rounded
 from nn2hls.hardware.net import Net
 from nn2hls.ops.exact import looked_up
 from nn2hls.ops.inverse_size import CORES, ROOTS, Sizes, log_of_exponents, segment_tables, sizes
-from nn2hls.ops.table_size import MISSED, above, likely_operands
+from nn2hls.ops.table_size import MISSED, WARNED, above, likely_operands
 from nn2hls.text import at_most
 
 ODD = frozenset({Function.RECIPROCAL, Function.SOFTSIGN})  # f(-x) = -f(x): computed on |x|
@@ -50,6 +50,8 @@ class Normalised(Op):
     inverse: Const
     slope: Const
     power: Const
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the tables
     uses: ClassVar[tuple[str, ...]] = ("table_size",)  # with it the op is a Table instead
@@ -246,10 +248,13 @@ class Normalised(Op):
         text = f"within {at_most(largest)} of the function for every input, before rounding"
         if largest > 2 * inside:
             text += f", and within {at_most(inside)} where it fits the result; beyond, it saturates"
-        return [f"{text}.", *self._missed(xs[0], hints)]
+        return [f"{text}.", *self._missed(xs[0], hints, MISSED, WARNED)]
 
-    def _missed(self, x: Range, hints: Hints) -> list[str]:
-        """A note where the largest tables miss the noise that is asked for."""
+    def warnings(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        return self._missed(xs[0], hints, WARNED, math.inf)
+
+    def _missed(self, x: Range, hints: Hints, least: float, below: float) -> list[str]:
+        """What to say where the largest tables miss the noise that is asked for by so many dB."""
         near = np.rint(np.ldexp(likely_operands(x, hints), x.fraction))
         points = np.array([min(max(int(p), x.low), x.high) for p in near], dtype=object)  # floats may round beyond the ends
         points = points[defined_float("nonzero" if self.function in ODD else SPLITS[self.function].domain, points).astype(bool)]
@@ -259,7 +264,7 @@ class Normalised(Op):
         if self.sizes.clip is not None and points.size:
             errors = errors[(want >= self.sizes.clip.min) & (want <= self.sizes.clip.max)]
         decibels = above(float(np.sqrt(np.mean(np.square(errors)))) if errors.size else 0.0, hints)
-        if decibels < MISSED:
+        if not least <= decibels < below:
             return []
         words = len(self.inverse.array)
         return [f"its tables of {words} words miss TargetSQNR by {decibels:.0f} dB on likely inputs; there are no larger ones."]

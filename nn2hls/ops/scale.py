@@ -30,6 +30,7 @@ class Scale(Op):
     bias: Const
     scale_t: FixedType | None = None
     bias_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("BatchNormalization", "BatchNormOnnx", "ApplyAlpha")
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ("scale", "bias")
 

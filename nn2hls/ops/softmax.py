@@ -64,6 +64,7 @@ class Softmax(Op):
     inverse: Const | None = None
     slope: Const | None = None
     power: Const | None = None
+    activation: ClassVar[bool] = True
     uses: ClassVar[tuple[str, ...]] = ("table_size",)
 
     @property

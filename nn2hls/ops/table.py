@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,7 +23,7 @@ from nn2hls.ops.exact import given_or_derived, hull, looked_up, scaled
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.inverse_size import suits
 from nn2hls.ops.table_bound import Errors, saturates, table_errors, unsaturated
-from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, MISSED, choose_address, choose_entry, missed
+from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, MISSED, WARNED, choose_address, choose_entry, missed
 from nn2hls.text import at_most
 
 MAX_ENTRY = 64  # bits of an entry: the constants of C++ have no more
@@ -54,6 +55,8 @@ class Table(Op):
     table_t: FixedType | None = None
     slope_t: FixedType | None = None
     table: Const | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the table
     uses: ClassVar[tuple[str, ...]] = ("table_size",)
@@ -153,20 +156,24 @@ class Table(Op):
 
     def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
         folded = fold(self.split.fold, xs[0])
-        address_t, table_t, _, words = self._types()
+        _, table_t, _, _ = self._types()
         found = self._errors(xs)
         text = f"within {at_most(found.largest)} of the function for every input, before rounding"
         if saturates(self.function, self.alpha, folded, table_t):
             low, high = found.ends
             at = f" (inputs from {low:.4g} to {high:.4g})" if self.split.fold is Fold.NONE and low < high else ""
             text += f", and within {at_most(found.inside)} where it fits its table's type {table_t}{at}; beyond, it saturates"
-        return [f"{text}.", *self._missed(folded, address_t, table_t, len(words), hints)]
+        return [f"{text}.", *self._missed(xs, hints, MISSED, WARNED)]
 
-    def _missed(self, x: Range, address_t: FixedType, table_t: FixedType, size: int, hints: Hints) -> list[str]:
-        """A note where derived types miss the noise that is asked for, with the setting that meets it."""
+    def warnings(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        return self._missed(xs, hints, WARNED, math.inf)
+
+    def _missed(self, xs: Sequence[Range], hints: Hints, least: float, below: float) -> list[str]:
+        """What to say where derived types miss the noise that is asked for by so many dB, with the setting that meets it."""
+        x, (address_t, table_t, _, words) = fold(self.split.fold, xs[0]), self._types()
         asked = hints.table_size is not None or "table" in hints.given
         decibels = missed(self.function, self.alpha, x, address_t, table_t, hints)
-        if asked or decibels < MISSED:
+        if asked or not least <= decibels < below:
             return []
         fix = "No TableSize meets it: use calibration data, or a narrower type of its input."
         for bits in range(MAX_ADDRESS + 1, MAX_ASKED + 1):
@@ -174,7 +181,7 @@ class Table(Op):
             if missed(self.function, self.alpha, x, larger, table_t, hints) < MISSED:
                 fix = f"TableSize: {1 << bits} meets it."
                 break
-        return [f"its table of {size} entries misses TargetSQNR by {decibels:.0f} dB on likely inputs. {fix}"]
+        return [f"its table of {len(words)} entries misses TargetSQNR by {decibels:.0f} dB on likely inputs. {fix}"]
 
     # ---- emulation -------------------------------------------------------------------------------------------------------
 

@@ -75,6 +75,8 @@ def _resolve(
     op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
     context.notes += unused(node, settings, hints.given)
     context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
+    for text in op.warnings(xs, hints):
+        context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
     if given:
         why = given_result(given, exact, settings)

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from nn2hls.files import own_text
 from nn2hls.hardware.schedule import Kind, Memory, Operator
 
 # LUTs of a fabric multiplier whose wider operand has that many bits (Vitis HLS 2024.1 reports, UltraScale+).
@@ -176,7 +177,7 @@ _DELAY: dict[Kind, Callable[[Family, tuple[int, ...]], float]] = {
 
 @functools.cache
 def _families() -> dict[str, Family]:
-    text = (Path(__file__).parent / "families.yml").read_text(encoding="utf-8")
+    text = own_text(Path(__file__).parent / "families.yml")
     return {name: Family(name=name, **{**data, "ports": tuple(data["ports"])}) for name, data in yaml.safe_load(text).items()}
 
 

@@ -16,18 +16,18 @@ A cell that is in none of these is listed as unknown.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nn2hls.errors import ToolError
+from nn2hls.guard import Guard
 from nn2hls.tools.find import find, version
 from nn2hls.tools.report import RESOURCES, Figures, Resources
 from nn2hls.tools.step import Done, run_step
 
+_GUARD = Guard(ToolError, "The count of cells")
 SECONDS = 3600.0  # for one design
 LOG = "yosys.log"
 CELLS = "yosys_cells.json"
@@ -171,7 +171,6 @@ def count_cells(cells: Mapping[str, int]) -> tuple[Resources, dict[str, int], di
 def _cells(path: Path) -> dict[str, int]:
     """Cells by type, of the whole design."""
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-        return {str(k): int(n) for k, n in data["design"]["num_cells_by_type"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return {str(k): int(n) for k, n in _GUARD.load(path)["design"]["num_cells_by_type"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ToolError(f"Yosys left no count of its cells ({error!r}).", where=str(path)) from error
