@@ -11,6 +11,7 @@ from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.matmul import MatMul
 from nn2hls.ops.move import Move
+from nn2hls.ops.norm import Norm
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
@@ -32,6 +33,7 @@ __all__ = [
     "MatMul",
     "Merge",
     "Move",
+    "Norm",
     "Normalised",
     "Op",
     "Reduce",

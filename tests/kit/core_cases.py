@@ -17,6 +17,7 @@ from nn2hls.ops import (
     MatMul,
     Merge,
     Move,
+    Norm,
     Normalised,
     Reduce,
     Reduction,
@@ -134,7 +135,13 @@ def quotients(rng, width):
         yield Case(Divide(), [random_type(rng, width) for _ in shapes], shapes, random_type(rng, width), NOISE)
 
 
-NETS = (rearrangements, reductions, products, quotients)  # of ops that have no C++ yet
+def norms(rng, width):
+    for center in (True, False):
+        op = Norm((1,), 1e-3, Const(rng.normal(size=3)), Const(rng.normal(size=(2, 1))), center)
+        yield Case(op, [random_type(rng, (min(width[0], 14), min(width[1], 15)))], [(2, 3)], random_type(rng, width), NOISE)
+
+
+NETS = (rearrangements, reductions, products, quotients, norms)  # of ops that have no C++ yet
 EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
 
 

@@ -29,6 +29,7 @@ _WHOLE = {
     ops.Reduce: lambda op, xs, shape: reduce.reduced(op, xs, shape),
     ops.MatMul: lambda op, xs, shape: matmul.matmul(xs, shape),
     ops.Divide: lambda op, xs, shape: relative.divide(op, xs, shape),
+    ops.Norm: lambda op, xs, shape: relative.normalise(op, xs, shape),
     ops.Reshape: lambda op, xs, shape: xs[0].reshape(shape),
     ops.Transpose: lambda op, xs, shape: xs[0].transpose(op.axes),
     ops.Concatenate: lambda op, xs, shape: np.concatenate(xs, axis=op.axis),
