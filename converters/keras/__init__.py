@@ -133,7 +133,7 @@ class _Lowering:
         try:
             result = self.prepared[layer](site)
             if result in [o for o in operands if isinstance(o, str)]:
-                self.builder.dropped(self.names.base(layer), result)
+                self.builder.dropped(self.names.base(layer), result, listed=True)
             return (result,)
         except UnsupportedError as error:
             self.problems[layer] = error.what
