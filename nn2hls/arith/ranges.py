@@ -33,7 +33,8 @@ def ints(values: Any) -> np.ndarray:
     if array.dtype == object:
         return array
     out = np.empty(array.shape, dtype=object)
-    out[...] = array.astype(np.int64).tolist() if array.ndim else int(array)
+    if array.size:
+        out[...] = array.astype(np.int64).tolist() if array.ndim else int(array)
     return out
 
 

@@ -96,14 +96,14 @@ def check_mantissas(case: Case) -> None:
     for event in range(EVENTS):
         want = graph_slow(case.resolved, [x[event] for x in inputs])
         for name in graph.outputs:
-            if found[name][event].ravel().tolist() != want[name].ravel().tolist():
+            if np.ravel(found[name][event]).tolist() != np.ravel(want[name]).tolist():
                 raise Fault(_first_difference(case, event, found, want))
 
 
 def _first_difference(case: Case, event: int, found, want) -> str:
     """The first value, in order, that differs: the smallest part of the network that shows the fault."""
     for node in case.design.graph:
-        if node.name in found and found[node.name][event].ravel().tolist() != want[node.name].ravel().tolist():
+        if node.name in found and np.ravel(found[node.name][event]).tolist() != np.ravel(want[node.name]).tolist():
             operands = [f"\n  {o.name}: {o.type} {want[o.name].tolist()}" for o in case.design.graph.operands(node)]
             return (
                 f"{node.name} = {node.op} -> {node.type} of{''.join(operands)}\n"

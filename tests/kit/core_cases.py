@@ -14,9 +14,11 @@ from nn2hls.ops import (
     Dense,
     Divide,
     Elementwise,
+    Embedding,
     MatMul,
     Merge,
     Move,
+    Norm,
     Normalised,
     Reduce,
     Reduction,
@@ -24,6 +26,7 @@ from nn2hls.ops import (
     Scale,
     Softmax,
     Table,
+    TopK,
     Transpose,
 )
 from nn2hls.ops.places import padded, patches
@@ -134,7 +137,35 @@ def quotients(rng, width):
         yield Case(Divide(), [random_type(rng, width) for _ in shapes], shapes, random_type(rng, width), NOISE)
 
 
-EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses, rearrangements, reductions, products, quotients)
+def norms(rng, width):
+    for center in (True, False):
+        op = Norm((1,), 1e-3, Const(rng.normal(size=3)), Const(rng.normal(size=(2, 1))), center)
+        yield Case(op, [random_type(rng, (min(width[0], 14), min(width[1], 15)))], [(2, 3)], random_type(rng, width), NOISE)
+
+
+def choices(rng, width):
+    for places in (False, True):
+        for k in (1, 3):
+            yield Case(TopK(1, k, places, bool(rng.integers(2))), [random_type(rng, width)], [(2, 4)], random_type(rng, width))
+    table = Embedding(Const(rng.normal(size=(5, 2))))
+    yield Case(table, [random_type(rng, (min(width[0], 8), min(width[1], 9)))], [(3,)], random_type(rng, width), NOISE)
+
+
+EVERY = (
+    activations,
+    merges,
+    moves,
+    tables,
+    normalised,
+    softmaxes,
+    denses,
+    rearrangements,
+    reductions,
+    products,
+    quotients,
+    norms,
+    choices,
+)
 
 
 def every_mode(width=9):

@@ -1,9 +1,14 @@
 """1/x and 1/sqrt(x) of a normalised argument, on fractions; tables from mpmath."""
 
+import itertools
 from fractions import Fraction
+from math import prod
 
+import numpy as np
 from mpmath import mpf
 
+from tests.slow.elementwise import broadcast
+from tests.slow.fixed import round_slow, value_slow
 from tests.slow.inverse import CORES, down, nearest
 
 
@@ -36,3 +41,19 @@ def divide(op, xs, shape):
     for k in range(len(a)):
         out[k] = a[k] * factor("reciprocal", abs(b[k]), op.sizes) * (-1 if b[k] < 0 else 1)
     return out.reshape(shape)
+
+
+def normalise(op, xs, shape):
+    (x,) = xs
+    scale, bias = broadcast(op.scale.array, shape), broadcast(op.bias.array, shape)
+    n = prod(shape[k] for k in op.axes)
+    out = np.empty(shape, dtype=object)
+    for index in itertools.product(*map(range, shape)):
+        row = x[tuple(slice(None) if k in op.axes else i for k, i in enumerate(index))].ravel().tolist()
+        squares = sum(v * v for v in row)
+        c, v = (n * x[index] - sum(row), n * squares - sum(row) ** 2) if op.center else (x[index], squares)
+        unit = Fraction(2) ** op.sizes.fraction
+        a = v + round_slow(Fraction(op.epsilon) * (n * n if op.center else n) * unit, "RND_CONV") / unit
+        y = c * factor("rsqrt", a, op.sizes)
+        out[index] = y * value_slow(scale[index], op.scale_t) + value_slow(bias[index], op.bias_t)
+    return out
