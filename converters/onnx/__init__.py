@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nn2hls.converters.onnx.context import Context, Known, Live, RefusedError
+from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.onnx.context import At, Context, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent
 from nn2hls.converters.onnx.graph import FileGraph, read_graph
+from nn2hls.converters.onnx.moves import MOVES
 from nn2hls.converters.onnx.ops import ARITHMETIC
 from nn2hls.converters.onnx.patterns import simplify
 from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_out
@@ -24,7 +26,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY}
+HANDLERS = {**ARITHMETIC, **UNARY, **MOVES}
 
 
 def load_file(path: str | Path) -> Graph:
@@ -81,7 +83,7 @@ def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, s
     for name, array in known.items():
         context.values[name] = Known((array,) * len(graph.batches))
     for name, shape in graph.inputs.items():
-        context.values[name] = Live(context.builder.add(name, Input(shape), (), Origin(name, "Input")), shape)
+        context.values[name] = Tensor(context.builder.add(name, Input(shape), (), Origin(name, "Input")), shape)
     refused = list(_refusals(graph, context, problems))
     if refused:
         listed = "".join(f"\n  {line}" for line in refused)
@@ -98,7 +100,7 @@ def _output(name: str, context: Context, where: str) -> str:
     if value.merged:
         fix = "Give the output the batch as its first axis."
         raise UnsupportedError(f"The first axis of output '{name}' is the batch mixed with others.", where=where, fix=fix)
-    return value.name
+    return value.node
 
 
 def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> Iterator[str]:
@@ -118,20 +120,20 @@ def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> I
         if not reason and ready:
             try:
                 value = context.values[node.outputs[0]] = _value(node, context)
-                if isinstance(value, Live) and value in (context.values.get(i) for i in node.inputs):
-                    context.builder.dropped(node.name, value.name)
-            except (RefusedError, ValueError) as error:
+                if isinstance(value, Tensor) and value in (context.values.get(i) for i in node.inputs):
+                    context.builder.dropped(node.name, value.node)
+            except (Refusal, ValueError) as error:
                 reason = str(error)
         if reason:
             yield f"{node.name} ({node.kind or node.op}): {reason}"
 
 
-def _value(node: FileNode, context: Context) -> Known | Live:
+def _value(node: FileNode, context: Context) -> Value:
     operands = [context.values[i] if i else None for i in node.inputs]
-    if node.op in HANDLERS and any(isinstance(v, Live) for v in operands):
-        return HANDLERS[node.op](context, node)
-    if not foldable(node) or any(isinstance(v, Live) for v in operands):
-        raise RefusedError("this operator is only supported on constants")
+    if node.op in HANDLERS and any(isinstance(v, Tensor) for v in operands):
+        return HANDLERS[node.op](At(context, node))
+    if not foldable(node) or any(isinstance(v, Tensor) for v in operands):
+        raise Refusal("this operator is only supported on constants")
     known = [v.arrays if isinstance(v, Known) else (None,) * len(context.batches) for v in operands]
     arrays = tuple(fold(node, [k[t] for k in known]) for t in range(len(context.batches)))
     context.folded = spent(context.folded, *arrays)

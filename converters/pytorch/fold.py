@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering, Refusal
+from nn2hls.converters.lower.value import Refusal
+from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call
 
 LARGEST = 1 << 28  # elements of a constant that a file may ask to be made

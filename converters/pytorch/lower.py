@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.pytorch.context import Args, Lowering, Refusal, Tensor, Unknown, Value
+from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.pytorch.context import Args, Lowering, Unknown, Value
 from nn2hls.converters.pytorch.fold import FOLD, fold
 from nn2hls.converters.pytorch.ops import LOWER
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call, Meta, Program
@@ -39,7 +40,8 @@ def lower(program: Program) -> Graph:
     program = without_unused(with_biases(with_activations(without_in_place(program, report))))
     values: dict[str, Any] = dict(program.constants)
     for name in program.inputs:
-        values[name] = Tensor(context.builder.add(name, Input(_sizes(program, name)), (), Origin(name, "Input")))
+        node = context.builder.add(name, Input(_sizes(program, name)), (), Origin(name, "Input"))
+        values[name] = Tensor(node, context.builder.shape(node))
     for call in program.calls:
         try:
             results = _results(context, program, call, values)
@@ -116,7 +118,8 @@ def _stand_in(context: Lowering, program: Program, output: str, constant: bool) 
     meta = program.metas.get(output)
     if constant or meta is None or not meta.sizes or meta.sizes[0] not in (None, context.batch) or not all(meta.sizes[1:]):
         return None
-    return Tensor(context.builder.add(output, Input(_sizes(program, output))))
+    node = context.builder.add(output, Input(_sizes(program, output)))
+    return Tensor(node, context.builder.shape(node))
 
 
 def _output(context: Lowering, name: str, value: Value, problems: dict[str, None]) -> str:
@@ -135,9 +138,10 @@ def _check(context: Lowering, call: Call, value: Value, meta: Meta | None) -> No
     """The file states the shape of every value; another one here is a damaged file or a wrong lowering, never to pass on."""
     if meta is None or not isinstance(value, Tensor):
         return
-    shape = context.shape(value)
-    merged = math.prod(shape[: value.merged])
+    merged = math.prod(value.shape[: value.merged])
     first = meta.sizes[0] if meta.sizes else 0
     fits = first is None or context.batch is None or first == context.batch * merged
-    if not fits or meta.sizes[1:] != shape[value.merged :]:
-        raise ModelError(f"'{call.outputs[0]}' has the shape {meta.sizes} by the file, {('batch', *shape)} by its operators.")
+    if not fits or meta.sizes[1:] != value.free:
+        raise ModelError(
+            f"'{call.outputs[0]}' has the shape {meta.sizes} by the file, {('batch', *value.shape)} by its operators."
+        )

@@ -1,0 +1,65 @@
+"""A layer means one thing: the same one from Keras, PyTorch and ONNX gives one graph, and it answers as the framework does."""
+
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+
+from nn2hls.converters import lower
+from tests.kit import onnx_tools
+from tests.kit.keras_zoo import evaluate
+from tests.kit.lowering_cases import CASES
+from tests.kit.lowerings import keras_graph, onnx_graph, torch_graph
+
+for framework in ("keras", "torch", "onnx"):
+    pytest.importorskip(framework)
+
+MAKERS = {"keras": keras_graph, "torch": torch_graph, "onnx": onnx_graph}
+
+
+def lowerings():
+    """``module.function`` of every public function of the room that works at a site."""
+    for found in pkgutil.iter_modules(lower.__path__):
+        module = importlib.import_module(f"nn2hls.converters.lower.{found.name}")
+        for name, function in vars(module).items():
+            own = inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
+            if own and next(iter(inspect.signature(function).parameters), "") == "site":
+                yield f"{found.name}.{name}"
+
+
+def test_every_lowering_has_a_case():
+    assert sorted(set(lowerings()) ^ {case.lowering for case in CASES.values()}) == []
+
+
+def answer(framework, model, x):
+    if framework == "torch":
+        import torch
+
+        return model(torch.tensor(x)).detach().numpy()
+    if framework == "onnx":
+        return onnx_tools.reference(model, {"x": x})[0]
+    return np.asarray(model(x, training=False))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_graph_from_all_frameworks(name):
+    case = CASES[name]
+    frameworks = [f for f in MAKERS if getattr(case, f)]
+    assert frameworks
+    texts = {}
+    for framework in frameworks:
+        model, graph = MAKERS[framework](case)
+        texts[framework] = graph.text(names=False)
+        if framework in case.cannot_run:
+            continue
+        rng = np.random.default_rng(3)
+        x = (rng.normal(0, 1, (5, *case.shape)) if case.low is None else rng.uniform(case.low, 2, (5, *case.shape))).astype(
+            "f4"
+        )
+        want = answer(framework, model, x)
+        (got,) = evaluate(graph, [x])
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(want).max())))
+    assert len(set(texts.values())) < 2, "\n".join(f"{k}:\n{v}" for k, v in texts.items())
