@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,18 +26,43 @@ def ints(values: Any) -> np.ndarray:
     return out
 
 
-@dataclass(frozen=True, eq=False)
+def compact(values: Any) -> np.ndarray:
+    """Integers as an int64 array where that holds all of them, else an object array; axes along which all are equal have
+    stride 0, so that the bounds of a million equal elements take the room of one."""
+    array = np.asarray(values)
+    if array.dtype == object:
+        core = _core(array)
+        narrow = not core.size or -INT64_EXACT <= min(core.flat) <= max(core.flat) <= INT64_EXACT
+        array = np.broadcast_to(core.astype(np.int64), array.shape) if narrow else array
+    elif array.dtype != np.int64:
+        array = array.astype(np.int64)
+    core = _core(array)
+    for axis in range(core.ndim):
+        first = core[(slice(None),) * axis + (slice(1),)]
+        if core.shape[axis] > 1 and np.all(core == first):
+            core = first
+    if core.size < array.size:
+        array = np.broadcast_to(np.array(core), array.shape)
+    return array
+
+
+def _core(array: np.ndarray) -> np.ndarray:
+    """The array with one element along axes of stride 0."""
+    return array[(*(slice(None if step else 1) for step in array.strides), ...)] if array.size else array
+
+
 class Range:
     """``lo <= mantissa <= hi`` for each element; value = mantissa / 2**fraction.
 
     Args:
-        lo, hi: Object arrays of Python ints that broadcast to the tensor's shape without batch axis.
+        lo, hi: Arrays of integers, or of Python ints, that broadcast to the tensor's shape without batch axis.
         fraction: Fraction bits of the mantissas; may be negative.
     """
 
-    lo: np.ndarray
-    hi: np.ndarray
-    fraction: int
+    def __init__(self, lo: np.ndarray, hi: np.ndarray, fraction: int) -> None:
+        self.least = compact(lo)
+        self.most = self.least if hi is lo else compact(hi)
+        self.fraction = fraction
 
     @classmethod
     def of_type(cls, kind: FixedType) -> Range:
@@ -47,18 +72,38 @@ class Range:
     @classmethod
     def of_mantissas(cls, mantissas: Any, fraction: int) -> Range:
         """Constants: both ends are the value itself."""
-        array = ints(mantissas)
+        array = compact(mantissas)
         return cls(array, array, fraction)
 
     @property
-    def low(self) -> int:
-        """The smallest mantissa of all elements."""
-        return int(self.lo.min()) if self.lo.size else 0
+    def lo(self) -> np.ndarray:
+        """The smallest mantissas as Python ints, which never overflow; ``least`` holds them as int64 if it can."""
+        return _as_python(self.least)
 
     @property
+    def hi(self) -> np.ndarray:
+        """The largest mantissas as Python ints; ``most`` has the same as int64 where that holds them."""
+        return _as_python(self.most)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the tensor without batch axis."""
+        return self.least.shape
+
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        return self.least.size
+
+    @cached_property
+    def low(self) -> int:
+        """The smallest mantissa of all elements."""
+        return int(_core(self.least).min()) if self.least.size else 0
+
+    @cached_property
     def high(self) -> int:
         """The largest mantissa of all elements."""
-        return int(self.hi.max()) if self.hi.size else 0
+        return int(_core(self.most).max()) if self.most.size else 0
 
     @property
     def bound(self) -> int:
@@ -87,37 +132,53 @@ class Range:
 
     def bounds(self, channel: int) -> tuple[int, int]:
         """The smallest and the largest mantissa of one element of the last axis, over all others."""
-        lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., channel] for a in (self.lo, self.hi))
-        return int(np.min(lo)), int(np.max(hi))
+        lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., channel] for a in (self.least, self.most))
+        return int(np.min(_core(lo))), int(np.max(_core(hi)))
+
+    def ends(self, reach: int) -> tuple[np.ndarray, np.ndarray]:
+        """``least`` and ``most`` for arithmetic that gives no number larger than ``reach``: int64 where it holds that."""
+        return (self.least, self.most) if max(reach, self.bound) <= INT64_EXACT else (self.lo, self.hi)
 
     def broadcast(self, shape: Sequence[int]) -> Range:
         """The same bounds, one pair per element of ``shape``."""
-        return Range(np.broadcast_to(self.lo, shape), np.broadcast_to(self.hi, shape), self.fraction)
+        return Range(np.broadcast_to(self.least, shape), np.broadcast_to(self.most, shape), self.fraction)
+
+    def flat(self, places: np.ndarray) -> Range:
+        """The bounds of the elements of these numbers, row-major."""
+        return Range(self.least.reshape(-1)[places], self.most.reshape(-1)[places], self.fraction)
 
     def at(self, fraction: int) -> Range:
         """The same values as mantissas with ``fraction`` fraction bits, not fewer than now."""
         up = fraction - self.fraction
         if up < 0:
             raise ValueError(f"cannot drop {-up} fraction bits exactly")
-        return Range(self.lo << up, self.hi << up, fraction) if up else self
+        if not up:
+            return self
+        lo, hi = self.ends(self.bound << up)
+        return Range(lo << up, hi << up, fraction)
 
     def rounded(self, target: FixedType) -> Range:
         """The bounds once rounded to ``target``'s fraction bits by its mode, whether or not they fit it."""
-        lo, hi = (ints(cast_to(a, self.fraction, target, fits=True)) for a in (self.lo, self.hi))
+        lo, hi = self.ends((self.bound + 1) << max(target.fraction - self.fraction, 0))
+        lo, hi = (np.asarray(cast_to(a, self.fraction, target, fits=True)) for a in (lo, hi))
         return Range(lo, hi, target.fraction)
 
     def cast(self, target: FixedType) -> Range:
         """The bounds after a cast to ``target``. Casts are monotonic unless something wraps or goes to zero."""
         rounded = self.rounded(target)
-        lo, hi = rounded.lo, rounded.hi
+        full_lo, full_hi = target.min_mantissa, target.max_mantissa
+        if full_lo <= rounded.low and rounded.high <= full_hi:
+            return rounded
+        lo, hi = rounded.ends(max(full_hi, -full_lo))
         if target.overflow in (Overflow.WRAP, Overflow.SAT_ZERO):
-            out = (lo < target.min_mantissa) | (hi > target.max_mantissa)
+            out = (lo < full_lo) | (hi > full_hi)
             if np.any(out):
-                full_lo, full_hi = target.min_mantissa, target.max_mantissa
                 lo, hi = np.where(out, full_lo, lo), np.where(out, full_hi, hi)
-        lo = ints(np.clip(lo, target.min_mantissa, target.max_mantissa))
-        hi = ints(np.clip(hi, target.min_mantissa, target.max_mantissa))
-        return Range(lo, hi, target.fraction)
+        return Range(np.clip(lo, full_lo, full_hi), np.clip(hi, full_lo, full_hi), target.fraction)
+
+
+def _as_python(array: np.ndarray) -> np.ndarray:
+    return array if array.dtype == object else np.broadcast_to(ints(_core(array)), array.shape)
 
 
 def width_of(low: int, high: int) -> int:

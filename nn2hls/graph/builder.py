@@ -13,7 +13,7 @@ from nn2hls.guard import MAX_LAYERS, MAX_TENSOR, MAX_TENSORS, MAX_VALUES
 
 if TYPE_CHECKING:
     from nn2hls.graph.op import Op
-from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.const import Const, Places, Shape
 from nn2hls.graph.graph import Absent, Fate, Graph, Node, Origin
 from nn2hls.graph.verify import verify
 
@@ -57,7 +57,7 @@ class Builder:
     def _count(self, op: Op, shape: Shape, where: str) -> None:
         size = math.prod(shape)
         self._values += size
-        for constant in (v for v in vars(op).values() if isinstance(v, Const)):
+        for constant in (v for v in vars(op).values() if isinstance(v, Const) and not isinstance(v, Places)):
             self._constants += constant.array.size
             if constant.array.dtype.kind == "f" and not np.isfinite(constant.array).all():
                 what = "One of its weights or constants is NaN or infinite."

@@ -52,3 +52,13 @@ class Const:
     def __str__(self) -> str:
         size = "x".join(map(str, self.shape)) or "scalar"
         return f"{size}:{self.digest}"
+
+
+@dataclass(frozen=True, eq=False)
+class Places(Const):
+    """Whole numbers that are no values of the network but places or choices among them: the same in both graphs."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.array.dtype != np.int64:
+            raise GraphError(f"Places are whole numbers, not {self.array.dtype}.")

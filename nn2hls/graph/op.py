@@ -134,6 +134,17 @@ class Op:
         """Whether the result equals the first of the operands, of ``shapes``, whatever its values are."""
         return False
 
+    def origins(self, shapes: Sequence[Shape]) -> np.ndarray | None:
+        """Of an op that ``moves`` the number of the operands' element that each element of the result is, -1 for zero."""
+        return None
+
+    def through(self, operand: int, inner: Op, shapes: Sequence[Shape], before: Sequence[Shape]) -> Op | None:
+        """The op that computes the same of the operands of ``inner`` in place of the operand that ``inner`` gives.
+
+        ``shapes`` are those of its operands, ``before`` those of ``inner``. None where no op does, as where one computes.
+        """
+        return None
+
     def folded(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:
         """The op on floats that gives this one's result * scale + shift; None where no op of its kind does."""
         return None

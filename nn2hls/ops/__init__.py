@@ -8,6 +8,7 @@ from nn2hls.ops.dense import Dense, Strategy
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
+from nn2hls.ops.move import Move
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax
@@ -25,6 +26,7 @@ __all__ = [
     "Input",
     "LeakyRelu",
     "Merge",
+    "Move",
     "Normalised",
     "Op",
     "Relu",

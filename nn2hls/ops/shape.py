@@ -21,6 +21,7 @@ from nn2hls.hardware.schedule import Schedule
 from nn2hls.ops.calls import check_operands, simple_call
 from nn2hls.ops.cost import pointwise_schedule
 from nn2hls.ops.exact import scaled
+from nn2hls.ops.places import places
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,9 @@ class _Moves(Op):
     def moved(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         """The arrays, of the operands' shapes without batch axis, as one of the result's shape."""
         raise NotImplementedError
+
+    def origins(self, shapes: Sequence[Shape]) -> np.ndarray:
+        return self.moved(places(*shapes))
 
     def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
         source = self.moved([np.full(x.lo.shape, k) for k, x in enumerate(xs)]).reshape(-1)

@@ -15,7 +15,7 @@ from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
 from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Softmax
 from nn2hls.tools.rtl.run import simulate_rtl
-from tests.kit.core_cases import EVERY, every_mode
+from tests.kit.core_cases import EVERY, NETS, every_mode
 from tests.kit.networks import mlp
 from tests.kit.rtl import rtl_project
 from tests.kit.tools import require_tool
@@ -40,7 +40,7 @@ def simulate(project, folder, events, simulator="iverilog"):
 def test_every_op(seed, width, period, tmp_path):
     """All in one design: outputs wait for the slowest, and each is right."""
     rng = np.random.default_rng(seed)
-    cases = [c for make in EVERY for c in make(rng, width) if getattr(c.op, "reuse", 1) == 1]
+    cases = [c for make in EVERY + NETS for c in make(rng, width) if getattr(c.op, "reuse", 1) == 1]
     cases = cases if seed else [*cases, *every_mode()]
     project, order = rtl_project(cases, rng, 60, period)
     found = simulate(project, tmp_path, 60)

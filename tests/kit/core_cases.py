@@ -1,5 +1,7 @@
 """Cases of every op for the C++ that Bambu builds, drawn from a seed."""
 
+import numpy as np
+
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.functions import Function
 from nn2hls.emit.options import Options
@@ -7,7 +9,8 @@ from nn2hls.emit.room import check_room
 from nn2hls.errors import LimitError
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints
-from nn2hls.ops import Concatenate, Dense, Elementwise, Merge, Normalised, Reshape, Scale, Softmax, Table, Transpose
+from nn2hls.ops import Concatenate, Dense, Elementwise, Merge, Move, Normalised, Reshape, Scale, Softmax, Table, Transpose
+from nn2hls.ops.places import padded, patches
 from tests.kit.witness import Case, random_type
 from tests.ops.test_activation import OPS
 from tests.ops.test_elementwise import SHAPES
@@ -76,6 +79,15 @@ def normalised(rng, width):
         yield case
 
 
+def rearrangements(rng, width):
+    """What has no C++ of its own yet: the net alone."""
+    seen = Move.of(lambda a: patches(padded(a, [(1, 0)]), (2,), (1,), (1,)), (3, 2))
+    yield Case(seen, [random_type(rng, width)], [(3, 2)], random_type(rng, width))
+    both = Move.of(lambda a, b: np.concatenate([b[::-1], a.T], axis=1), (2, 3), (3, 1))
+    yield Case(both, [random_type(rng, width) for _ in range(2)], [(2, 3), (3, 1)], random_type(rng, width))
+
+
+NETS = (rearrangements,)  # of ops that have no C++ yet
 EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
 
 

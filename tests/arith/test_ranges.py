@@ -1,0 +1,50 @@
+"""Bounds of many elements: exact beyond int64, small where elements share them, and equal to those of single elements."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nn2hls.arith.ranges import Range, compact, ints
+from tests.kit.witness import types
+
+EDGE = (1 << 63) - 1
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [([0, -EDGE], "int64"), ([EDGE], "int64"), ([EDGE + 1], "object"), ([-EDGE - 2], "object")]
+)
+def test_int64_where_it_holds(values, kind):
+    found = compact(ints(np.array(values, dtype=object)))
+    assert (found.dtype.name, found.tolist()) == (kind, values)
+
+
+@pytest.mark.parametrize("top", [7, EDGE + 5])
+def test_equal_elements_take_the_room_of_one(top):
+    x = np.full((5, 1, 4), top, dtype=object)
+    assert compact(x).strides == (0, 0, 0)
+    x[:, :, 1] = 3
+    found = compact(x)
+    assert (found.strides[0], found.tolist()) == (0, x.tolist())
+    assert found.strides[2] != 0
+    x[0, 0, 0] += 1
+    assert compact(x).tolist() == x.tolist()
+
+
+@given(kind=types((1, 70), (-5, 70)), target=types((1, 70), (-5, 70)), seed=st.integers(0, 99))
+def test_a_cast_of_many_is_that_of_each(kind, target, seed):
+    rng = np.random.default_rng(seed)
+    ends = ints([kind.min_mantissa, kind.max_mantissa, 0, kind.max_mantissa // 3])
+    pairs = [sorted(ends[rng.integers(4, size=2)].tolist()) for _ in range(3)]
+    lo, hi = (ints(np.array([p[k] for p in pairs], dtype=object)) for k in range(2))
+    many = Range(lo, hi, kind.fraction).cast(target)
+    for k in range(3):
+        one = Range(lo[k], hi[k], kind.fraction).cast(target)
+        assert (many.lo[k], many.hi[k]) == (one.low, one.high)
+        assert target.min_mantissa <= one.low <= one.high <= target.max_mantissa
+
+
+def test_moving_up_leaves_int64():
+    x = Range(np.array([-5, 1 << 40]), np.array([3, 1 << 41]), 2).at(30)
+    assert x.lo.tolist() == [-5 << 28, 1 << 68]
+    assert (x.low, x.high) == (-5 << 28, 1 << 69)
