@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, plain
 from nn2hls.graph.const import Shape
-from nn2hls.ops import Concatenate, Reshape, Transpose
+from nn2hls.ops import Concatenate, Move, Reshape, Transpose
 
 
 def reshape(site: Site, x: Tensor, size: Shape, *, word: str = "") -> Tensor:
     """x in the node shape ``size``, row-major; no node when it has that already."""
     return x if x.shape == size else site.emit(Reshape(size), x, word=word)
+
+
+def move(site: Site, change: Callable[..., np.ndarray], *xs: Tensor, word: str = "") -> Tensor:
+    """The elements of tensors elsewhere: ``change`` makes from the places of their elements those of the result's.
+
+    No node where that changes nothing. See :mod:`nn2hls.ops.places`.
+    """
+    shapes = tuple(plain(x) for x in xs)
+    op = Move.of(change, *shapes)
+    return xs[0] if op.identity(shapes) else site.emit(op, *xs, word=word)
 
 
 def full_size(target: Sequence[int], shape: Shape) -> Shape:

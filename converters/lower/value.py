@@ -11,6 +11,7 @@ import numpy as np
 
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const, Shape
+from nn2hls.guard import MAX_TENSOR
 from nn2hls.ops import Constant, Op
 
 
@@ -104,6 +105,17 @@ def trimmed(array: np.ndarray) -> np.ndarray:
     while array.ndim and array.shape[0] == 1:
         array = array[0]
     return array
+
+
+def limited(shape: Sequence[int]) -> Shape:
+    """The shape, whose size a file may ask for.
+
+    Raises:
+        Refusal: It has too many elements; a few bytes of a file can ask for any number.
+    """
+    if math.prod(max(n, 0) for n in shape) > MAX_TENSOR:
+        raise Refusal(f"it makes {math.prod(shape)} values on its way; at most {MAX_TENSOR} are read")
+    return tuple(shape)
 
 
 def plain(x: Tensor) -> Shape:
