@@ -9,6 +9,7 @@ from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.move import Move
+from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax
@@ -29,6 +30,8 @@ __all__ = [
     "Move",
     "Normalised",
     "Op",
+    "Reduce",
+    "Reduction",
     "Relu",
     "Reshape",
     "Scale",

@@ -7,9 +7,23 @@ from nn2hls.arith.functions import Function
 from nn2hls.emit.options import Options
 from nn2hls.emit.room import check_room
 from nn2hls.errors import LimitError
-from nn2hls.graph.const import Const
+from nn2hls.graph.const import Const, Places
 from nn2hls.graph.op import Hints
-from nn2hls.ops import Concatenate, Dense, Elementwise, Merge, Move, Normalised, Reshape, Scale, Softmax, Table, Transpose
+from nn2hls.ops import (
+    Concatenate,
+    Dense,
+    Elementwise,
+    Merge,
+    Move,
+    Normalised,
+    Reduce,
+    Reduction,
+    Reshape,
+    Scale,
+    Softmax,
+    Table,
+    Transpose,
+)
 from nn2hls.ops.places import padded, patches
 from tests.kit.witness import Case, random_type
 from tests.ops.test_activation import OPS
@@ -87,7 +101,25 @@ def rearrangements(rng, width):
     yield Case(both, [random_type(rng, width) for _ in range(2)], [(2, 3), (3, 1)], random_type(rng, width))
 
 
-NETS = (rearrangements,)  # of ops that have no C++ yet
+def reductions(rng, width):
+    for kind in Reduction:
+        shape = (2, 3) if kind is Reduction.PROD else (3, 4, 2)
+        axes = ((0,), (1,), (0, 1))[rng.integers(3)]
+        present = None if kind is Reduction.PROD or rng.integers(2) else drawn_mask(rng, shape, axes)
+        op = Reduce(kind, axes, bool(rng.integers(2)), present)
+        narrow = (width[0], min(width[1], 12)) if kind is Reduction.PROD else width
+        yield Case(op, [random_type(rng, narrow)], [shape], random_type(rng, width), NOISE)
+
+
+def drawn_mask(rng, shape, axes):
+    """Elements that count, at least one in every sum."""
+    own = [n if rng.integers(3) else 1 for n in shape]
+    mask = rng.integers(0, 2, size=own)
+    mask[tuple(0 if k in axes else slice(None) for k in range(len(shape)))] = 1
+    return Places(mask)
+
+
+NETS = (rearrangements, reductions)  # of ops that have no C++ yet
 EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
 
 
