@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
+from nn2hls.converters.keras import windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import arith, linear, norm, shape
@@ -131,7 +132,7 @@ def flatten(layer: Layer) -> Prepared:
     def lower(site: Site) -> Tensor:
         x = site.tensor
         if first and len(x.shape) > 1:
-            x = shape.transpose(site, x, (*range(1, len(x.shape)), 0), word="transpose")
+            x = shape.transpose(site.step("transpose"), x, (*range(1, len(x.shape)), 0))
         return shape.reshape(site, x, (int(np.prod(x.shape)),))
 
     return lower
@@ -179,4 +180,5 @@ LAYERS: dict[str, Entry] = {
     "Subtract": subtract,
     **{kind: of_one(apply) for kind, apply in activations.LAYERS.items()},
     **dict.fromkeys(IDENTITIES, identity),
+    **windows.LAYERS,
 }

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from nn2hls.converters.keras import windows
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import Layer, Model
+from nn2hls.converters.keras.windows import depthwise_name
 from nn2hls.errors import ModelError
 
 # Names of the trainable and of the other weights, in Keras' order.
@@ -29,8 +31,19 @@ def _normalization(layer: Layer) -> Names:
     return [], [] if layer.value("mean") is not None else ["mean", "variance", "count"]
 
 
+def _depthwise(layer: Layer) -> Names:
+    return [depthwise_name(layer), *_dense(layer)[0][1:]], []
+
+
+def _separable(layer: Layer) -> Names:
+    return ["depthwise_kernel", "pointwise_kernel", *_dense(layer)[0][1:]], []
+
+
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     "Dense": _dense,
+    **dict.fromkeys((kind for kind in windows.LAYERS if "Conv" in kind), _dense),
+    **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Depthwise")), _depthwise),
+    **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Separable")), _separable),
     "BatchNormalization": _batch_norm,
     "PReLU": lambda layer: (["alpha"], []),
     "Normalization": _normalization,

@@ -1,4 +1,4 @@
-"""Keras convolutions and pooling: kernels (*k, channels, filters), tensors channels last unless ``data_format`` says otherwise."""
+"""Keras convolutions and pooling: kernels (*k, channels, filters), channels last unless ``data_format`` says otherwise."""
 
 from __future__ import annotations
 
@@ -111,10 +111,8 @@ def conv_transpose(rank: int) -> Entry:
         def at_site(site: Site) -> Tensor:
             space = _space(site.tensor, rank, first=first)
             reach = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
-            pads = tuple(
-                _cut(word, n, k, s, None if more is None else more[i])
-                for i, (n, k, s) in enumerate(zip(space, reach, strides, strict=True))
-            )
+            extra = (None,) * rank if more is None else more
+            pads = tuple(_cut(word, *of_axis) for of_axis in zip(space, reach, strides, extra, strict=True))
             kernel = np.swapaxes(_kernel(layer, "kernel", size), -1, -2)
             seen = Window(size, strides, dilation, pads)
             return window.conv_transpose(site, site.tensor, kernel, layer.weights.get("bias"), seen, first=first)
@@ -184,13 +182,14 @@ def adaptive_pool(rank: int, kind: Reduction) -> Entry:
 
 
 _KINDS = {"Max": Reduction.MAX, "Average": Reduction.MEAN}
+_POOLS = {"MaxPooling": Reduction.MAX, "AveragePooling": Reduction.MEAN, "MaxPool": Reduction.MAX, "AvgPool": Reduction.MEAN}
 
 LAYERS: dict[str, Entry] = {
     **{f"{name}{n}D": _sliding(n, _conv) for n in (1, 2, 3) for name in ("Conv", "Convolution")},
     **{f"DepthwiseConv{n}D": _sliding(n, _depthwise) for n in (1, 2)},
     **{f"Separable{name}{n}D": _sliding(n, _separable) for n in (1, 2) for name in ("Conv", "Convolution")},
     **{f"{name}{n}DTranspose": conv_transpose(n) for n in (1, 2, 3) for name in ("Conv", "Convolution")},
-    **{f"{name}Pooling{n}D": pool(n, kind) for name, kind in _KINDS.items() for n in (1, 2, 3)},
-    **{f"Global{name}Pooling{n}D": global_pool(n, kind) for name, kind in _KINDS.items() for n in (1, 2, 3)},
+    **{f"{name}{n}D": pool(n, kind) for name, kind in _POOLS.items() for n in (1, 2, 3)},
+    **{f"Global{name}{n}D": global_pool(n, kind) for name, kind in _POOLS.items() for n in (1, 2, 3)},
     **{f"Adaptive{name}Pooling{n}D": adaptive_pool(n, kind) for name, kind in _KINDS.items() for n in (1, 2, 3)},
 }

@@ -45,12 +45,12 @@ FUNCTIONS: Mapping[str, Op] = {
 SELU = (1.6732632423543772, 1.0507009873554805)
 
 
-def function(site: Site, x: Tensor, name: str, *, word: str = "") -> Tensor:
+def function(site: Site, x: Tensor, name: str) -> Tensor:
     """A function without parameters, by its name in ``FUNCTIONS``."""
-    return site.emit(FUNCTIONS[name], x, word=word)
+    return site.emit(FUNCTIONS[name], x)
 
 
-def clip(site: Site, x: Tensor, low: float = -math.inf, high: float = math.inf, *, word: str = "") -> Tensor:
+def clip(site: Site, x: Tensor, low: float = -math.inf, high: float = math.inf) -> Tensor:
     """min(max(x, low), high); float32's largest numbers are open ends."""
     limit = float(np.finfo(np.float32).max)
     low, high = (-math.inf if low <= -limit else float(low)), (math.inf if high >= limit else float(high))
@@ -58,15 +58,15 @@ def clip(site: Site, x: Tensor, low: float = -math.inf, high: float = math.inf, 
         raise Refusal(f"its lower end {low:g} lies above its upper end {high:g}")
     if (low, high) == (-math.inf, math.inf):
         return x
-    return site.emit(Relu() if (low, high) == (0, math.inf) else Clip(low, high), x, word=word)
+    return site.emit(Relu() if (low, high) == (0, math.inf) else Clip(low, high), x)
 
 
-def leaky_relu(site: Site, x: Tensor, slope: np.ndarray | float, *, word: str = "") -> Tensor:
+def leaky_relu(site: Site, x: Tensor, slope: np.ndarray | float) -> Tensor:
     """x above zero, slope * x below; the slope is a number or broadcasts to x. A slope of zero is ReLU."""
     array = np.asarray(slope, np.float64)
     if array.ndim == 0 and array == 0:
-        return function(site, x, "relu", word=word)
-    return site.emit(LeakyRelu(const(array)), x, word=word)
+        return function(site, x, "relu")
+    return site.emit(LeakyRelu(const(array)), x)
 
 
 def channel_slopes(slope: np.ndarray, x: Tensor, axis: int) -> np.ndarray:
@@ -79,17 +79,17 @@ def relu(site: Site, x: Tensor, top: float = math.inf, slope: float = 0.0, thres
     if threshold and slope:
         raise Refusal("'threshold' together with 'negative_slope' is not supported")
     if threshold:
-        cut = step_threshold(site, x, threshold, word="threshold" if math.isfinite(top) else "")
+        cut = step_threshold(site.step("threshold" if math.isfinite(top) else ""), x, threshold)
         return clip(site, cut, 0.0, top) if math.isfinite(top) else cut
     if slope:
-        line = leaky_relu(site, x, slope, word="leakyrelu" if math.isfinite(top) else "")
+        line = leaky_relu(site.step("leakyrelu" if math.isfinite(top) else ""), x, slope)
         return clip(site, line, -math.inf, top)
     return clip(site, x, 0.0, top)
 
 
-def step_threshold(site: Site, x: Tensor, theta: float, value: float = 0.0, *, word: str = "") -> Tensor:
+def step_threshold(site: Site, x: Tensor, theta: float, value: float = 0.0) -> Tensor:
     """x above theta, else value."""
-    return site.emit(Relu() if theta == value == 0 else Threshold(theta, value), x, word=word)
+    return site.emit(Relu() if theta == value == 0 else Threshold(theta, value), x)
 
 
 def elu(site: Site, x: Tensor, alpha: float = 1.0, factor: float = 1.0) -> Tensor:
@@ -98,7 +98,7 @@ def elu(site: Site, x: Tensor, alpha: float = 1.0, factor: float = 1.0) -> Tenso
         return function(site, x, "selu")
     if factor == 1:
         return site.emit(Table(Function.ELU, alpha), x)
-    return site.emit(Scale(const(factor), const(0.0)), site.emit(Table(Function.ELU, alpha), x, word="elu"))
+    return site.emit(Scale(const(factor), const(0.0)), site.step("elu").emit(Table(Function.ELU, alpha), x))
 
 
 def celu(site: Site, x: Tensor, alpha: float = 1.0) -> Tensor:
@@ -115,8 +115,8 @@ def swish(site: Site, x: Tensor, alpha: float = 1.0) -> Tensor:
     """x * sigmoid(alpha * x)."""
     if alpha == 1:
         return function(site, x, "silu")
-    scaled = site.emit(Scale(const(alpha), const(0.0)), x, word="alpha")
-    return site.emit(Elementwise(Merge.MUL), x, function(site, scaled, "sigmoid", word="sigmoid"))
+    scaled = site.step("alpha").emit(Scale(const(alpha), const(0.0)), x)
+    return site.emit(Elementwise(Merge.MUL), x, function(site.step("sigmoid"), scaled, "sigmoid"))
 
 
 def softplus(site: Site, x: Tensor, beta: float = 1.0) -> Tensor:
@@ -125,8 +125,8 @@ def softplus(site: Site, x: Tensor, beta: float = 1.0) -> Tensor:
         raise Refusal("a beta that is not positive is not offered")
     if beta == 1:
         return function(site, x, "softplus")
-    scaled = site.emit(Scale(const(beta), const(0.0)), x, word="beta")
-    return site.emit(Scale(const(1 / beta), const(0.0)), function(site, scaled, "softplus", word="softplus"))
+    scaled = site.step("beta").emit(Scale(const(beta), const(0.0)), x)
+    return site.emit(Scale(const(1 / beta), const(0.0)), function(site.step("softplus"), scaled, "softplus"))
 
 
 def hard_sigmoid(site: Site, x: Tensor, slope: float = 1 / 6, offset: float = 0.5) -> Tensor:
@@ -134,6 +134,6 @@ def hard_sigmoid(site: Site, x: Tensor, slope: float = 1 / 6, offset: float = 0.
     return site.emit(HardSigmoid(slope, offset), x)
 
 
-def softmax(site: Site, x: Tensor, axis: int, *, log: bool = False, word: str = "") -> Tensor:
+def softmax(site: Site, x: Tensor, axis: int, *, log: bool = False) -> Tensor:
     """Softmax or its logarithm along one axis of the node."""
-    return site.emit(Softmax(axis, log), x, word=word)
+    return site.emit(Softmax(axis, log), x)

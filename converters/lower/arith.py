@@ -23,9 +23,9 @@ _FOLD: Mapping[Merge, Callable[..., np.ndarray]] = {
 }
 
 
-def scale(site: Site, x: Tensor, factor: np.ndarray | float, offset: np.ndarray | float = 0.0, *, word: str = "") -> Tensor:
+def scale(site: Site, x: Tensor, factor: np.ndarray | float, offset: np.ndarray | float = 0.0) -> Tensor:
     """x * factor + offset, constants that broadcast to x."""
-    return site.emit(Scale(const(factor), const(offset)), x, word=word)
+    return site.emit(Scale(const(factor), const(offset)), x)
 
 
 def _grows(x: Tensor, array: np.ndarray) -> bool:
@@ -77,7 +77,7 @@ def merge(site: Site, kind: Merge, operands: Sequence[Operand], *, ranks: bool =
 def add(site: Site, x: Operand, y: Operand, factor: float = 1.0) -> Tensor:
     """x + factor * y; subtraction is a factor of -1. A constant that broadcasts to the tensor is part of one Scale."""
     if isinstance(x, Tensor) and isinstance(y, Tensor):
-        y = y if abs(factor) == 1 else scale(site, y, abs(factor), word="alpha")
+        y = y if abs(factor) == 1 else scale(site.step("alpha"), y, abs(factor))
         return _elementwise(site, Merge.ADD if factor > 0 else Merge.SUB, x, y)
     if isinstance(x, Tensor):
         array = trimmed(np.asarray(y, np.float64) * factor)
@@ -87,7 +87,7 @@ def add(site: Site, x: Operand, y: Operand, factor: float = 1.0) -> Tensor:
     y, array = _tensor(y), trimmed(np.asarray(x, np.float64))
     if not _grows(y, array):
         return scale(site, y, factor, array)
-    y = y if abs(factor) == 1 else scale(site, y, abs(factor), word="alpha")
+    y = y if abs(factor) == 1 else scale(site.step("alpha"), y, abs(factor))
     return _elementwise(site, Merge.ADD, y, array) if factor > 0 else _elementwise(site, Merge.SUB, array, y)
 
 
@@ -109,9 +109,9 @@ def multiply(site: Site, x: Operand, y: Operand) -> Tensor:
     return _elementwise(site, Merge.MUL, tensor, array)
 
 
-def reciprocal(site: Site, x: Tensor, *, word: str = "") -> Tensor:
+def reciprocal(site: Site, x: Tensor) -> Tensor:
     """1 / x."""
-    return site.emit(Table(Function.RECIPROCAL), x, word=word)
+    return site.emit(Table(Function.RECIPROCAL), x)
 
 
 def divide(site: Site, x: Operand, y: Operand) -> Tensor:
@@ -124,7 +124,7 @@ def divide(site: Site, x: Operand, y: Operand) -> Tensor:
     if isinstance(x, Tensor):
         raise Refusal("the quotient of two computed tensors is not offered; multiply by the reciprocal of the second")
     one = np.size(x) == 1 and np.asarray(x).item() == 1
-    return multiply(site, reciprocal(site, y, word="" if one else "reciprocal"), x)
+    return multiply(site, reciprocal(site.step("" if one else "reciprocal"), y), x)
 
 
 def maximum(site: Site, *operands: Operand) -> Tensor:

@@ -9,7 +9,7 @@ from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, plain, t
 from nn2hls.ops import Dense
 
 
-def dense(site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = None, *, word: str = "") -> Tensor:
+def dense(site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = None) -> Tensor:
     """x @ weight + bias over the last axis; ``weight`` (n_in, n_out), ``bias`` (n_out,) or what broadcasts to it."""
     if weight.ndim != 2:
         raise Refusal(f"its weight of shape {weight.shape} is not one matrix for every event")
@@ -17,13 +17,13 @@ def dense(site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = N
         raise Refusal("it sums over the first axis, the batch")
     full = np.zeros(weight.shape[1]) if bias is None else trimmed(bias)
     full = np.full(weight.shape[1], full) if full.ndim == 0 else full
-    return site.emit(Dense(const(weight), const(full)), x, word=word)
+    return site.emit(Dense(const(weight), const(full)), x)
 
 
 def matmul(site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = None) -> Tensor:
     """x @ weight with a constant matrix, or a vector, which sums the last axis away."""
     if weight.ndim == 1:
-        product = dense(site, x, weight[:, None], word="product")
+        product = dense(site.step("product"), x, weight[:, None])
         return reshape(site, x=product, size=plain(x)[:-1])
     return dense(site, x, _matrix(weight, x), bias)
 
@@ -34,7 +34,7 @@ def matmul_left(site: Site, weight: np.ndarray, x: Tensor) -> Tensor:
     if rank < 2 or weight.ndim < 2:
         raise Refusal("a constant matrix on the left mixes the samples of a batch; put it on the right")
     swap = (*range(rank - 2), rank - 1, rank - 2)
-    product = dense(site, transpose(site, x, swap, word="transposed"), _matrix(weight, x).T, word="product")
+    product = dense(site.step("product"), transpose(site.step("transposed"), x, swap), _matrix(weight, x).T)
     return transpose(site, product, swap)
 
 

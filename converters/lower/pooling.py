@@ -63,13 +63,12 @@ def pool(
         present = marked.reshape(*positions, -1, 1) >= 0
     else:
         present = seen(inside) >= 0
-    patches = move(site, lambda index: seen(view(index)), x, word="patches")
+    patches = move(site.step("patches"), lambda index: seen(view(index)), x)
     kind = Reduction.SUM if divisor else kind
     op = Reduce(kind, (len(space),), present=None if present.all() else Places(present.astype(np.int64)))
-    word = "pooled" if first or divisor else ""
-    pooled = site.emit(op, patches, word=word)
+    pooled = site.step("pooled" if first or divisor else "").emit(op, patches)
     if divisor:
-        pooled = scale(site, pooled, 1 / divisor, word="mean" if first else "")
+        pooled = scale(site.step("mean" if first else ""), pooled, 1 / divisor)
     return channels_first(site, pooled, first=first)
 
 
@@ -92,10 +91,10 @@ def adaptive_pool(site: Site, x: Tensor, kind: Reduction, size: Sequence[int], *
     spans = [_spans(n, m) for n, m in zip(space, size, strict=True)]
     limited([*(math.prod(s.shape) for s in spans), channels_of(x, first=first)])
     view = channels_last if first else as_it_is
-    patches = move(site, lambda index: _at(view(index), spans), x, word="patches")
+    patches = move(site.step("patches"), lambda index: _at(view(index), spans), x)
     present = _at(np.zeros((*space, 1), dtype=np.int64), spans) >= 0
     op = Reduce(kind, (len(space),), present=None if present.all() else Places(present.astype(np.int64)))
-    return channels_first(site, site.emit(op, patches, word="pooled" if first else ""), first=first)
+    return channels_first(site, site.step("pooled" if first else "").emit(op, patches), first=first)
 
 
 def _spans(size: int, parts: int) -> np.ndarray:
@@ -118,10 +117,3 @@ def _at(index: np.ndarray, spans: Sequence[np.ndarray]) -> np.ndarray:
     found = padded[tuple(taken)]
     sizes: Shape = found.shape[:rank]
     return found.reshape(*sizes, -1, index.shape[-1])
-
-
-def reduce(site: Site, x: Tensor, kind: Reduction, axes: Sequence[int], *, keepdims: bool = False, word: str = "") -> Tensor:
-    """Sum, mean, product, largest or smallest over the node's ``axes``; over none it is x."""
-    if not axes:
-        return x
-    return site.emit(Reduce(kind, tuple(axes), keepdims), x, word=word)

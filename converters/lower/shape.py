@@ -12,19 +12,19 @@ from nn2hls.graph.const import Shape
 from nn2hls.ops import Concatenate, Move, Reshape, Transpose
 
 
-def reshape(site: Site, x: Tensor, size: Shape, *, word: str = "") -> Tensor:
+def reshape(site: Site, x: Tensor, size: Shape) -> Tensor:
     """x in the node shape ``size``, row-major; no node when it has that already."""
-    return x if x.shape == size else site.emit(Reshape(size), x, word=word)
+    return x if x.shape == size else site.emit(Reshape(size), x)
 
 
-def move(site: Site, change: Callable[..., np.ndarray], *xs: Tensor, word: str = "") -> Tensor:
+def move(site: Site, change: Callable[..., np.ndarray], *xs: Tensor) -> Tensor:
     """The elements of tensors elsewhere: ``change`` makes from the places of their elements those of the result's.
 
     No node where that changes nothing. See :mod:`nn2hls.ops.places`.
     """
     shapes = tuple(plain(x) for x in xs)
     op = Move.of(change, *shapes)
-    return xs[0] if op.identity(shapes) else site.emit(op, *xs, word=word)
+    return xs[0] if op.identity(shapes) else site.emit(op, *xs)
 
 
 def full_size(target: Sequence[int], shape: Shape) -> Shape:
@@ -42,12 +42,22 @@ def flatten(site: Site, x: Tensor, start: int = 0, end: int = -1) -> Tensor:
     return reshape(site, x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
-def transpose(site: Site, x: Tensor, axes: Sequence[int], *, word: str = "") -> Tensor:
+def transpose(site: Site, x: Tensor, axes: Sequence[int]) -> Tensor:
     """The node's axes in another order; no node when it is the same."""
     shape = plain(x)
     if sorted(axes) != list(range(len(shape))):
         raise Refusal(f"its order of axes {tuple(axes)} is not one of a tensor of {shape}")
-    return x if tuple(axes) == tuple(range(len(shape))) else site.emit(Transpose(tuple(axes)), x, word=word)
+    return x if tuple(axes) == tuple(range(len(shape))) else site.emit(Transpose(tuple(axes)), x)
+
+
+def moved(rank: int, source: Sequence[int], target: Sequence[int]) -> list[int]:
+    """The order of ``rank`` axes with those of ``source`` at the places ``target``, as np.moveaxis has it."""
+    if len(source) != len(target) or len(set(source)) < len(source) or len(set(target)) < len(target):
+        raise Refusal(f"its axes {list(source)} do not move to {list(target)}")
+    order = [k for k in range(rank) if k not in source]
+    for place, axis in sorted(zip(target, source, strict=True)):
+        order.insert(place, axis)
+    return order
 
 
 def squeeze(site: Site, x: Tensor, axes: Sequence[int]) -> Tensor:
@@ -55,10 +65,10 @@ def squeeze(site: Site, x: Tensor, axes: Sequence[int]) -> Tensor:
     return reshape(site, x, tuple(n for k, n in enumerate(plain(x)) if k not in axes or n != 1))
 
 
-def unsqueeze(site: Site, x: Tensor, axis: int, *, word: str = "") -> Tensor:
+def unsqueeze(site: Site, x: Tensor, axis: int) -> Tensor:
     """With an axis of size one before the node's ``axis``."""
     shape = plain(x)
-    return reshape(site, x, (*shape[:axis], 1, *shape[axis:]), word=word)
+    return reshape(site, x, (*shape[:axis], 1, *shape[axis:]))
 
 
 def concatenate(site: Site, xs: Sequence[Tensor], axis: int) -> Tensor:
@@ -70,4 +80,4 @@ def concatenate(site: Site, xs: Sequence[Tensor], axis: int) -> Tensor:
 
 def stack(site: Site, xs: Sequence[Tensor], axis: int) -> Tensor:
     """The operands side by side along a new axis before the node's ``axis``."""
-    return concatenate(site, [unsqueeze(site, x, axis, word="unsqueeze") for x in xs], axis)
+    return concatenate(site, [unsqueeze(site.step("unsqueeze"), x, axis) for x in xs], axis)

@@ -85,14 +85,29 @@ class Site(ABC):
             ModelError: The op does not accept operands of these shapes.
         """
 
-    def emit(self, op: Op, *operands: Tensor, word: str = "") -> Tensor:
-        """The result of an op; ``word`` as for :meth:`add`."""
-        node = self.add(op, [x.node for x in operands], word)
+    def emit(self, op: Op, *operands: Tensor) -> Tensor:
+        """The result of an op."""
+        node = self.add(op, [x.node for x in operands], "")
         return Tensor(node, self.builder.shape(node), max((x.merged for x in operands), default=0))
 
     def constant(self, array: np.ndarray) -> Tensor:
         """A constant, the same for every event, as a node."""
-        return self.emit(Constant(const(array)), word="const")
+        return self.step("const").emit(Constant(const(array)))
+
+    def step(self, *words: str) -> Site:
+        """Where a step on the way to the layer's result goes, named after the words; this site itself where there are none."""
+        word = "_".join(filter(None, words))
+        return _Step(self, word) if word else self
+
+
+class _Step(Site):
+    """A step on the way to the result of a site."""
+
+    def __init__(self, site: Site, word: str) -> None:
+        self.site, self.word, self.builder = site, word, site.builder
+
+    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # as in Site
+        return self.site.add(op, nodes, f"{self.word}_{word}" if word else self.word)
 
 
 def const(array: np.ndarray | float) -> Const:

@@ -134,10 +134,14 @@ def conv(
 ) -> Tensor:
     """Convolution (cross-correlation): kernel (*k, channels / groups, filters), bias (filters,)."""
     view = channels_last if first else as_it_is
-    word = "product" if first else ""
-    channels = channels_of(x, first=first)
-    product = _convolved(site, x, view, space_of(x, first=first), kernel, bias, window, channels, groups, word)
+    step, channels = _product(site, first=first), channels_of(x, first=first)
+    product = _convolved(step, x, view, space_of(x, first=first), kernel, bias, window, channels, groups)
     return channels_first(site, product, first=first)
+
+
+def _product(site: Site, *, first: bool) -> Site:
+    """Where the product goes: the channels of the result stand last before they stand first."""
+    return site.step("product" if first else "")
 
 
 def _convolved(
@@ -150,7 +154,6 @@ def _convolved(
     window: Window,
     channels: int,
     groups: int,
-    word: str,
 ) -> Tensor:
     """The convolution over the view of x, of the size ``space``, channels last."""
     positions = window.positions(space)
@@ -165,8 +168,8 @@ def _convolved(
         padded = places.padded(view(index), window.pads)
         return places.patches(padded, window.kernel, window.strides, window.dilation).reshape(*positions, -1)
 
-    seen = move(site, change, x, word="_".join(filter(None, (word, "patches"))))
-    return dense(site, seen, _block_diagonal(kernel, groups).reshape(-1, filters), bias, word=word)
+    seen = move(site.step("patches"), change, x)
+    return dense(site, seen, _block_diagonal(kernel, groups).reshape(-1, filters), bias)
 
 
 def _block_diagonal(kernel: np.ndarray, groups: int) -> np.ndarray:
@@ -196,8 +199,8 @@ def separable_conv(
     """A kernel (*k, channels, m) for each channel, then a mix of all: pointwise (1, ..., channels * m, filters)."""
     view, groups = (channels_last if first else as_it_is), depthwise.shape[-2]
     kernel, space = depthwise_kernel(depthwise), space_of(x, first=first)
-    each = _convolved(site, x, view, space, kernel, None, window, channels_of(x, first=first), groups, "depthwise")
-    product = dense(site, each, pointwise.reshape(pointwise.shape[-2:]), bias, word="product" if first else "")
+    each = _convolved(site.step("depthwise"), x, view, space, kernel, None, window, channels_of(x, first=first), groups)
+    product = dense(_product(site, first=first), each, pointwise.reshape(pointwise.shape[-2:]), bias)
     return channels_first(site, product, first=first)
 
 
@@ -244,6 +247,6 @@ def conv_transpose(
     def view(index: np.ndarray) -> np.ndarray:
         return places.spread(channels_last(index) if first else index, window.strides)
 
-    inner, word = Window(window.kernel, (1,) * rank, window.dilation, pads), "product" if first else ""
-    product = _convolved(site, x, view, spread, turned, bias, inner, channels, groups, word)
+    inner = Window(window.kernel, (1,) * rank, window.dilation, pads)
+    product = _convolved(_product(site, first=first), x, view, spread, turned, bias, inner, channels, groups)
     return channels_first(site, product, first=first)

@@ -19,6 +19,7 @@ from nn2hls.converters.onnx.ops import ARITHMETIC
 from nn2hls.converters.onnx.patterns import simplify
 from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_out
 from nn2hls.converters.onnx.unary import UNARY
+from nn2hls.converters.onnx.windows import WINDOWS
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.graph.graph import Absent, Fate, Graph, Origin
 from nn2hls.ops import Input
@@ -26,7 +27,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY, **MOVES}
+HANDLERS = {**ARITHMETIC, **UNARY, **MOVES, **WINDOWS}
 
 
 def load_file(path: str | Path) -> Graph:

@@ -39,8 +39,8 @@ def gemm(at: At) -> Value:
     if at.is_known(2):
         return linear.dense(at, x, weight, beta * at.per_event(2, 2))
     extra = at.tensor(2)
-    product = linear.dense(at, x, weight, word="product")
-    return arith.add(at, product, extra if beta == 1 else arith.scale(at, extra, beta, word="beta"))
+    product = linear.dense(at.step("product"), x, weight)
+    return arith.add(at, product, extra if beta == 1 else arith.scale(at.step("beta"), extra, beta))
 
 
 def batch_norm(at: At) -> Value:

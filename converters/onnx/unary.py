@@ -67,8 +67,8 @@ def _softmax(at: At) -> Value:
         return activations.softmax(at, x, axis, log=log)
     if x.merged:
         raise Refusal("it takes several axes as one, and the first axis is the batch mixed with others")
-    flat = shape.reshape(at, x, (*x.shape[:axis], math.prod(x.shape[axis:])), word="flat")
-    return shape.reshape(at, activations.softmax(at, flat, axis, log=log, word="softmax"), x.shape)
+    flat = shape.reshape(at.step("flat"), x, (*x.shape[:axis], math.prod(x.shape[axis:])))
+    return shape.reshape(at, activations.softmax(at.step("softmax"), flat, axis, log=log), x.shape)
 
 
 def _dropout(at: At) -> Value:

@@ -76,10 +76,12 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
         what = f"The operands of aten.{call.target} do not fit together ({error})."
         raise ModelError(what, where=context.layer, fix="Export the model again.") from None
-    _check(context, call, result, meta)
-    if isinstance(result, Tensor) and result in args.tensors():
-        context.builder.dropped(context.layer, result.node)
-    return [result]
+    results = list(result) if isinstance(result, (list, tuple)) else [result]
+    for name, value in zip(call.outputs, results, strict=False):
+        _check(context, name, value, program.metas.get(name))
+    if isinstance(results[0], Tensor) and results[0] in args.tensors():
+        context.builder.dropped(context.layer, results[0].node)
+    return results
 
 
 def _not_offered(target: str) -> str:
@@ -134,7 +136,7 @@ def _output(context: Lowering, name: str, value: Value, problems: dict[str, None
     return value.node
 
 
-def _check(context: Lowering, call: Call, value: Value, meta: Meta | None) -> None:
+def _check(context: Lowering, name: str, value: Value, meta: Meta | None) -> None:
     """The file states the shape of every value; another one here is a damaged file or a wrong lowering, never to pass on."""
     if meta is None or not isinstance(value, Tensor):
         return
@@ -142,6 +144,4 @@ def _check(context: Lowering, call: Call, value: Value, meta: Meta | None) -> No
     first = meta.sizes[0] if meta.sizes else 0
     fits = first is None or context.batch is None or first == context.batch * merged
     if not fits or meta.sizes[1:] != value.free:
-        raise ModelError(
-            f"'{call.outputs[0]}' has the shape {meta.sizes} by the file, {('batch', *value.shape)} by its operators."
-        )
+        raise ModelError(f"'{name}' has the shape {meta.sizes} by the file, {('batch', *value.shape)} by its operators.")

@@ -10,9 +10,11 @@ import numpy as np
 from nn2hls.converters.lower import activations, arith, linear, norm
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
+from nn2hls.converters.pytorch.moves import MOVES, Lower
+from nn2hls.converters.pytorch.reductions import REDUCTIONS
 from nn2hls.converters.pytorch.shape import SHAPE
+from nn2hls.converters.pytorch.windows import WINDOWS
 
-Lower = Callable[[Lowering, Args], Value]
 _TRAINING = "it was exported in training mode; call model.eval() before torch.export.export"
 
 
@@ -139,6 +141,9 @@ _RENAMED = {"hardsigmoid.default": "hard_sigmoid", "hardswish.default": "hard_sw
 
 LOWER: Mapping[str, Lower] = {
     **SHAPE,
+    **MOVES,
+    **REDUCTIONS,
+    **WINDOWS,
     **{f"{name}.default": _function(name) for name in activations.FUNCTIONS},
     **{target: _function(name) for target, name in _RENAMED.items()},
     "softsign": _function("softsign"),

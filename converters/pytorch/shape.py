@@ -32,7 +32,7 @@ def _view(c: Lowering, x: Tensor, sizes: Sequence[Any]) -> Tensor:
     merged = next((k for k in split if math.prod(x.shape[:k]) == times and x.shape[k:] == rest), 0)
     if merged:
         return dataclasses.replace(x, merged=merged)
-    return dataclasses.replace(shape.reshape(c, whole, (times, *rest), word="split"), merged=1)
+    return dataclasses.replace(shape.reshape(c.step("split"), whole, (times, *rest)), merged=1)
 
 
 def _times(c: Lowering, sizes: Sequence[Any], total: int, known: int) -> int:
@@ -119,13 +119,6 @@ def _dropout(c: Lowering, a: Args) -> Value:
     return a.tensor("input")
 
 
-def _expand(c: Lowering, a: Args) -> Value:
-    x, sizes = a.tensor(), a.items("size")
-    if len(sizes) != x.rank or any(s not in (-1, n) for s, n in zip(sizes[1:], plain(x), strict=True)):
-        raise Refusal("it repeats values along an axis, which is not offered; arithmetic broadcasts by itself")
-    return x
-
-
 def _size(c: Lowering, a: Args) -> Value:
     x, dim = a.tensor(), a.whole("dim")
     return BatchSize(math.prod(x.shape[: x.merged])) if dim % x.rank == 0 else x.shape[x.axis(dim)]
@@ -161,10 +154,13 @@ SHAPE: Mapping[str, Callable[[Lowering, Args], Value]] = {
     "permute.default": lambda c, a: permuted(c, a.tensor(), a.items("dims")),
     "transpose.int": lambda c, a: _swapped(c, a.tensor(), a.whole("dim0"), a.whole("dim1")),
     "t.default": lambda c, a: _swapped(c, a.tensor(), 0, a.tensor().rank - 1),
+    "numpy_T.default": lambda c, a: permuted(c, a.tensor(), list(range(a.tensor().rank))[::-1]),
+    **dict.fromkeys(
+        ("swapaxes.default", "swapdims.default"), lambda c, a: _swapped(c, a.tensor(), a.items("axis0")[0], a.items("axis1")[0])
+    ),
     "mT.default": lambda c, a: _swapped(c, a.tensor(), -2, -1),
     **dict.fromkeys(("cat.default", "concat.default"), _cat),
     "stack.default": lambda c, a: _cat(c, a, new_axis=True),
-    "expand.default": _expand,
     "ones_like.default": _filled(lambda a: 1.0),
     "zeros_like.default": _filled(lambda a: 0.0),
     "full_like.default": _filled(lambda a: a.number("fill_value")),

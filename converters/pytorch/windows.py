@@ -50,7 +50,7 @@ def _window(a: Args, kernel: tuple[int, ...], x: Tensor) -> Window:
 
 
 def conv(rank: int, *, transposed: bool = False) -> Callable[[Lowering, Args], Value]:
-    """A convolution over ``rank`` axes; weights are (filters, channels / groups, *k), transposed (channels, filters / groups, *k)."""
+    """Over ``rank`` axes; weights are (filters, channels / groups, *k), transposed ones (channels, filters / groups, *k)."""
 
     def lower(c: Lowering, a: Args) -> Value:
         x, weight = _batched(a.tensor("input"), rank), _weight(a, rank)
