@@ -8,6 +8,7 @@ from nn2hls.ops.dense import Dense, Strategy
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
+from nn2hls.ops.matmul import MatMul
 from nn2hls.ops.move import Move
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
@@ -26,6 +27,7 @@ __all__ = [
     "HardSwish",
     "Input",
     "LeakyRelu",
+    "MatMul",
     "Merge",
     "Move",
     "Normalised",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -80,7 +81,7 @@ def _whole_operands(node: Node, flow: Flow) -> list[str]:
     """The operands that the op reads with all their channels, whatever channels of the result are asked for."""
     links = flow[node.name]
     linked = node.inputs if node.op.linear else [name for name, _ in links or ()]
-    return [name for name in node.inputs if name not in linked]
+    return list(Counter(node.inputs) - Counter(linked))  # a value may be two operands
 
 
 def _size(node: Node) -> int:

@@ -13,6 +13,7 @@ from nn2hls.ops import (
     Concatenate,
     Dense,
     Elementwise,
+    MatMul,
     Merge,
     Move,
     Normalised,
@@ -119,7 +120,15 @@ def drawn_mask(rng, shape, axes):
     return Places(mask)
 
 
-NETS = (rearrangements, reductions)  # of ops that have no C++ yet
+MATRICES = ([(2, 3), (3, 2)], [(2, 1, 3), (1, 3, 2)], [(2, 2), (3, 2, 1)], [(1, 4), (4, 1)])
+
+
+def products(rng, width):
+    for shapes in MATRICES:
+        yield Case(MatMul(), [random_type(rng, width) for _ in shapes], list(shapes), random_type(rng, width))
+
+
+NETS = (rearrangements, reductions, products)  # of ops that have no C++ yet
 EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.fixed import FixedType, cast_to
+from nn2hls.arith.ranges import Range
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Places
 from nn2hls.graph.op import Hints
@@ -53,6 +54,24 @@ def test_bounds_are_reached(kind, signed):
     every = np.stack([g.ravel() for g in np.meshgrid(values, values, values)], axis=1)
     exact, bounds = case.exact_mantissas([every])
     assert (exact.min(), exact.max()) == (bounds.low, bounds.high)
+
+
+def test_sums_leave_the_array_type_of_their_elements():
+    kind = FixedType(24, 24, False)
+    case = Case(Reduce(Reduction.SUM, (0,)), [kind], [(3,)], FixedType(27, 27, False))
+    x = np.full((1, 3), kind.max_mantissa)
+    assert case.emulate([x]).tolist() == [3 * kind.max_mantissa]
+
+
+@pytest.mark.parametrize("kind", Reduction)
+def test_a_body_holds_what_any_of_its_lanes_holds(kind):
+    lo, hi = np.array([[-9, 2], [-1, -3]]), np.array([[-7, 5], [1, 6]])
+    x, result = Range(lo, hi, 2), FixedType(30, 20)
+    op = Reduce(kind, (0,)).resolve([x], Hints())
+    corners = np.array([np.where(np.array(list(np.binary_repr(k, 4))).reshape(2, 2) == "1", hi, lo) for k in range(16)])
+    kernel, exact = op.kernel([x])([corners], None), op.exact([x])
+    assert (kernel.min(axis=0).tolist(), kernel.max(axis=0).tolist()) == (exact.lo.tolist(), exact.hi.tolist())
+    assert op.hardware([x], result).run([corners]).tolist() == cast_to(kernel, exact.fraction, result).tolist()
 
 
 X = np.random.default_rng(0).normal(size=(5, 4, 3, 2))

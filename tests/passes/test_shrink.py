@@ -27,6 +27,7 @@ from nn2hls.ops import (
     Function,
     Input,
     LeakyRelu,
+    MatMul,
     Merge,
     Op,
     Relu,
@@ -389,3 +390,15 @@ def test_keras_neurons_that_were_pruned():
     model.get_layer("d").set_weights([w, b])
     design, _ = check_against_unshrunk(nn2hls.load(model), [10, 8, 5, 3])
     assert products(design) == 12 * 10 + 10 * 8 + 10 * 5 + 13 * 3
+
+
+def test_a_value_that_is_both_operands_keeps_all_that_one_of_them_reads():
+    """x @ x reads every channel of x as rows, whatever columns of the result are wanted."""
+    b = Builder()
+    x = b.add("x", Input((3, 3)))
+    h = b.add("h", Dense(Const(np.array([[1.0, 0, 2], [0, 1, 0], [1, 1, 0]])), Const(np.zeros(3))), [x])
+    square = b.add("square", MatMul(), [h, h])
+    y = b.add("y", Dense(Const(np.array([[1.0], [0], [0]])), Const(np.zeros(1))), [square])
+    design = convert(b.build([y]), {"Model": {"Precision": "ap_fixed<16,10>"}})
+    data = np.random.default_rng(0).integers(-4, 5, size=(5, 3, 3)).astype(float)
+    assert np.array_equal(design.predict(data), design.predict_float(data))
