@@ -12,19 +12,20 @@ _KERAS_OFFERED = """
     AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AlphaDropout Average AveragePooling1D
     AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Concatenate Conv1D Conv1DTranspose
     Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution1DTranspose Convolution2D Convolution2DTranspose
-    Convolution3D Convolution3DTranspose Dense DepthwiseConv1D DepthwiseConv2D Dropout ELU Flatten GaussianDropout
-    GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D
-    GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-    Identity InputLayer LeakyReLU Maximum MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Minimum
-    Multiply Normalization Permute PReLU ReLU Rescaling Reshape SeparableConv1D SeparableConv2D SeparableConvolution1D
-    SeparableConvolution2D Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract TFOpLambda ThresholdedReLU
+    Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dropout ELU
+    Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
+    GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D
+    GlobalMaxPooling2D GlobalMaxPooling3D Identity InputLayer LeakyReLU Maximum MaxPool1D MaxPool2D MaxPool3D MaxPooling1D
+    MaxPooling2D MaxPooling3D Minimum Multiply Normalization Permute PReLU ReLU RepeatVector Rescaling Reshape
+    SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D SlicingOpLambda Softmax SpatialDropout1D
+    SpatialDropout2D SpatialDropout3D Subtract TFOpLambda ThresholdedReLU UpSampling1D UpSampling2D UpSampling3D
+    ZeroPadding1D ZeroPadding2D ZeroPadding3D
 """
 _KERAS_COMING = """
-    AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D Dot
-    EinsumDense Embedding GroupedQueryAttention GroupNormalization GroupQueryAttention GRU GRUCell LayerNormalization
-    LocallyConnected1D LocallyConnected2D LSTM LSTMCell Masking MultiHeadAttention RepeatVector RMSNormalization RNN
-    SimpleRNN SimpleRNNCell SlicingOpLambda SpectralNormalization StackedRNNCells TensorFlowOpLayer TimeDistributed
-    UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D Dot EinsumDense Embedding
+    GroupedQueryAttention GroupNormalization GroupQueryAttention GRU GRUCell LayerNormalization LocallyConnected1D
+    LocallyConnected2D LSTM LSTMCell Masking MultiHeadAttention RMSNormalization RNN SimpleRNN SimpleRNNCell
+    SpectralNormalization StackedRNNCells TensorFlowOpLayer TimeDistributed UnitNormalization
 """
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
@@ -48,11 +49,9 @@ _KERAS_NEVER = {
 }
 # Operations of keras.ops that come; every other one is not offered.
 _KERAS_OPERATIONS_COMING = """
-    AdaptiveAveragePool AdaptiveMaxPool Amax Amin Argmax Argmin Average AveragePool BatchNorm BroadcastTo Cast Ceil Conv
-    ConvTranspose DepthToSpace DepthwiseConv Dot DotProductAttention Einsum Equal ExpandDims Flip Floor GetItem Glu Greater
-    GreaterEqual Hstack Inner LayerNorm Less LessEqual Matmul Max MaxPool Mean Min Moveaxis Normalize NotEqual OneHot Outer
-    Pad Ravel Repeat RMSNorm Roll Round SeparableConv Slice SpaceToDepth Split Squeeze Stack Std Sum Swapaxes Take Tensordot
-    Tile TopK Tril Triu Unstack Var Vdot Vstack Where
+    AdaptiveAveragePool AdaptiveMaxPool Argmax Argmin AveragePool BatchNorm Ceil Conv ConvTranspose DepthToSpace
+    DepthwiseConv Dot DotProductAttention Einsum Equal Floor Glu Greater GreaterEqual Inner LayerNorm Less LessEqual Matmul
+    MaxPool Normalize NotEqual OneHot Outer Ravel RMSNorm Round SeparableConv SpaceToDepth Tensordot TopK Vdot Vstack
 """
 _QUANTISED_LAYERS = """
     FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
@@ -77,27 +76,24 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _native_batch_norm_legit _scaled_dot_product_flash_attention_for_cpu _transformer_encoder_layer_fwd amax amin argmax
-    argmin baddbmm bilinear bmm ceil channel_shuffle chunk constant_pad_nd copy cumsum dot einsum embedding eq flip floor
-    gather ge glu group_norm gru gru_cell gt hardshrink index index_select instance_norm layer_norm le linalg_vector_norm
-    lstm lstm_cell lt masked_fill mean movedim narrow native_group_norm native_layer_norm ne new_zeros norm pad
-    pixel_shuffle pixel_unshuffle reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d
-    replication_pad2d rms_norm rnn_relu rnn_tanh roll round scalar_tensor scaled_dot_product_attention select slice
-    softshrink split split_with_sizes std sum swapaxes tensor_split tile topk tril triu unbind unfold upsample_bilinear2d
-    upsample_nearest1d upsample_nearest2d upsample_nearest3d var where
+    _native_batch_norm_legit _scaled_dot_product_flash_attention_for_cpu _transformer_encoder_layer_fwd argmax argmin
+    baddbmm bilinear bmm ceil copy cumsum dot einsum embedding eq floor ge glu group_norm gru gru_cell gt hardshrink
+    instance_norm layer_norm le lstm lstm_cell lt native_group_norm native_layer_norm ne new_zeros rms_norm rnn_relu
+    rnn_tanh round scalar_tensor scaled_dot_product_attention softshrink tensor_split topk unfold upsample_bilinear2d
 """
 _ONNX_OFFERED = """
-    Abs Add AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos Div Dropout Elu Erf Exp
-    Expand Flatten Gelu Gemm GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity LeakyRelu Log LogSoftmax MatMul
-    Max MaxPool Mean Min Mish Mul Neg Pow PRelu Reciprocal Relu Reshape Selu Shape Sigmoid Sign Sin Size Softmax Softplus
-    Softsign Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Transpose Unsqueeze
+    Abs Add AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos DepthToSpace Div Dropout
+    Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish
+    Identity LeakyRelu Log LogSoftmax MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2
+    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
+    Selu Shape Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh
+    ThresholdedRelu Tile Transpose Trilu Unsqueeze Upsample Where
 """
 _ONNX_COMING = """
-    ArgMax ArgMin Attention Ceil DepthToSpace DequantizeLinear Einsum Equal Floor Gather GatherElements GlobalLpPool Greater
-    GreaterOrEqual GroupNormalization GRU Hardmax InstanceNormalization LayerNormalization Less LessOrEqual LpNormalization
-    LpPool LRN LSTM MatMulInteger MeanVarianceNormalization OneHot Pad QLinearConv QLinearMatMul QuantizeLinear ReduceL1
-    ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Resize
-    RMSNormalization RNN Round Scan Shrink Slice SpaceToDepth Split SwiGLU Tile TopK Trilu Upsample Where
+    ArgMax ArgMin Attention Ceil DequantizeLinear Einsum Equal Floor GlobalLpPool Greater GreaterOrEqual GroupNormalization
+    GRU Hardmax InstanceNormalization LayerNormalization Less LessOrEqual LpNormalization LpPool LRN LSTM MatMulInteger
+    MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN Round Scan Shrink SwiGLU
+    TopK
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"

@@ -133,10 +133,11 @@ class _Lowering:
             return (None,)
         site = Site(self.builder, self.names, layer, known, self.names.take(layer))
         try:
-            result = self.prepared[layer](site)
-            if result in [o for o in operands if isinstance(o, Tensor)]:
-                self.builder.dropped(self.names.base(layer), result.node)
-            return (result,)
+            found = self.prepared[layer](site)
+            results = (found,) if isinstance(found, Tensor) else tuple(found)
+            if results[0] in [o for o in operands if isinstance(o, Tensor)]:
+                self.builder.dropped(self.names.base(layer), results[0].node)
+            return results
         except Refusal as reason:
             self.problems[layer] = str(reason)
             return (None,)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nn2hls.converters.keras.calls import Other
+from nn2hls.converters.keras.calls import Key, Other
 from nn2hls.converters.keras.model import Layer, Model
 from nn2hls.converters.lower import value as lower
 from nn2hls.converters.lower.value import Refusal, Tensor
@@ -17,7 +17,7 @@ from nn2hls.graph.graph import Origin
 from nn2hls.ops import Op
 
 # What a layer's entry in a table returns: the config is checked once, the calls come later.
-Prepared = Callable[["Site"], Tensor]
+Prepared = Callable[["Site"], Tensor | Sequence[Tensor]]
 Entry = Callable[[Layer], Prepared]
 # A function of one tensor, applied at a site.
 Apply = Callable[["Site", Tensor], Tensor]
@@ -79,7 +79,7 @@ class Site(lower.Site):
     builder: Builder
     names: Names
     layer: Layer
-    operands: tuple[Tensor | np.ndarray | Other, ...]
+    operands: tuple[Tensor | np.ndarray | Other | Key, ...]
     main: str
     last: bool = True
 
@@ -88,7 +88,7 @@ class Site(lower.Site):
         """The operands, all of which must be values of the network."""
         for operand in self.operands:
             if not isinstance(operand, Tensor):
-                text = operand.text if isinstance(operand, Other) else "a constant"
+                text = {Key: "a key", Other: getattr(operand, "text", "")}.get(type(operand), "a constant")
                 raise Refusal(f"called with {text}, which is not supported here")
         return [o for o in self.operands if isinstance(o, Tensor)]
 
@@ -111,3 +111,13 @@ class Site(lower.Site):
             return compute(self)
         x = compute(replace(self, last=False))
         return function.apply(replace(self, main=self.names.derived(f"{self.main}_{function.word}")), x)
+
+
+def per_event(array: np.ndarray, rank: int) -> np.ndarray:
+    """A constant that meets a tensor of ``rank`` axes with the batch, without its batch axis of size one."""
+    array = array[0] if array.ndim == rank and array.shape[0] == 1 else array
+    if array.ndim >= rank:
+        raise Refusal(f"a constant of shape {array.shape} reaches over the batch axis")
+    if not np.isfinite(array).all():
+        raise Refusal("a constant holds NaN or Inf")
+    return array

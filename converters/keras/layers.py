@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import windows
+from nn2hls.converters.keras import moves, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import arith, linear, norm, shape
@@ -181,4 +181,5 @@ LAYERS: dict[str, Entry] = {
     **{kind: of_one(apply) for kind, apply in activations.LAYERS.items()},
     **dict.fromkeys(IDENTITIES, identity),
     **windows.LAYERS,
+    **moves.LAYERS,
 }

@@ -8,9 +8,11 @@ import numpy as np
 
 from nn2hls.converters.keras import activations as activations
 from nn2hls.converters.keras.activations import PLAIN, function
-from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
+from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.layers import concatenate, identity, of_one
 from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.keras.moves import OPERATIONS as MOVES
+from nn2hls.converters.keras.reductions import OPERATIONS as REDUCTIONS
 from nn2hls.converters.lower import activations as lower
 from nn2hls.converters.lower import arith, shape
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
@@ -27,17 +29,8 @@ def _pair(site: Site) -> tuple[Operand, Operand]:
     found = tuple(o for o in site.operands if isinstance(o, (Tensor, np.ndarray)))
     if len(found) != 2 or len(site.operands) != 2 or not ranks:
         raise Refusal("it needs two operands, values of the network or numbers")
-    a, b = (o if isinstance(o, Tensor) else _without_batch(o, ranks[0]) for o in found)
+    a, b = (o if isinstance(o, Tensor) else per_event(o, ranks[0]) for o in found)
     return a, b
-
-
-def _without_batch(array: np.ndarray, rank: int) -> np.ndarray:
-    array = array[0] if array.ndim == rank and array.shape[0] == 1 else array
-    if array.ndim >= rank:
-        raise Refusal(f"a constant of shape {array.shape} reaches over the batch axis")
-    if not np.isfinite(array).all():
-        raise Refusal("a constant holds NaN or Inf")
-    return array
 
 
 def two(meaning: Callable[[Site, Operand, Operand], Tensor]) -> Entry:
@@ -142,6 +135,8 @@ _FUNCTIONS = """
 _NAMES = {"LogSigmoid": "log_sigmoid", "TanhShrink": "tanh_shrink", "HardTanh": "hard_tanh", "SparseSigmoid": "sparse_sigmoid"}
 
 OPERATIONS: dict[str, Entry] = {
+    **MOVES,
+    **REDUCTIONS,
     **{name: plain(function(_NAMES.get(name, name.lower()))) for name in _FUNCTIONS.split()},
     "Absolute": plain(function("abs")),
     "Add": two(arith.add),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from nn2hls.converters.onnx.graph import FileGraph, read_graph
 from nn2hls.converters.onnx.moves import MOVES
 from nn2hls.converters.onnx.ops import ARITHMETIC
 from nn2hls.converters.onnx.patterns import simplify
+from nn2hls.converters.onnx.reductions import REDUCTIONS
 from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_out
+from nn2hls.converters.onnx.shapes import SHAPES
 from nn2hls.converters.onnx.unary import UNARY
 from nn2hls.converters.onnx.windows import WINDOWS
 from nn2hls.errors import ModelError, UnsupportedError
@@ -27,7 +29,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY, **MOVES, **WINDOWS}
+HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS}
 
 
 def load_file(path: str | Path) -> Graph:
@@ -115,21 +117,28 @@ def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> I
         reason = node.trouble or problems.get(node.outputs[0], "")
         if not reason and node.op not in HANDLERS and (depends or not foldable(node)):
             reason = not_offered_node(node, labels)
-        if not reason and (further := [o for o in node.outputs[1:] if o and o in read]):
-            reason = f"its further result '{further[0]}' is read, and only the first is computed"
         ready = all(i in context.values for i in node.inputs if i)
         if not reason and ready:
             try:
-                value = context.values[node.outputs[0]] = _value(node, context)
-                if isinstance(value, Tensor) and value in (context.values.get(i) for i in node.inputs):
-                    context.builder.dropped(node.name, value.node)
+                reason = _set_results(node, context, read)
             except (Refusal, ValueError) as error:
                 reason = str(error)
         if reason:
             yield f"{node.name} ({node.kind or node.op}): {reason}"
 
 
-def _value(node: FileNode, context: Context) -> Value:
+def _set_results(node: FileNode, context: Context, read: set[str]) -> str:
+    """Lower a node; why a result that is read is not computed, or nothing."""
+    found = _value(node, context)
+    results = list(found) if isinstance(found, Sequence) else [found]
+    context.values.update({o: v for o, v in zip(node.outputs, results, strict=False) if o})
+    if isinstance(results[0], Tensor) and results[0] in (context.values.get(i) for i in node.inputs):
+        context.builder.dropped(node.name, results[0].node)
+    further = [o for o in node.outputs[len(results) :] if o and o in read]
+    return f"its further result '{further[0]}' is read, and only the first is computed" if further else ""
+
+
+def _value(node: FileNode, context: Context) -> Value | Sequence[Value]:
     operands = [context.values[i] if i else None for i in node.inputs]
     if node.op in HANDLERS and any(isinstance(v, Tensor) for v in operands):
         return HANDLERS[node.op](At(context, node))

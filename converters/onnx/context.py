@@ -25,7 +25,7 @@ class Known:
 
 
 Value = Known | Tensor
-Handler = Callable[["At"], Value]
+Handler = Callable[["At"], Value | Sequence[Value]]
 
 
 @dataclass(eq=False)
