@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import moves, windows
+from nn2hls.converters.keras import moves, products, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import arith, linear, norm, shape
@@ -182,4 +182,5 @@ LAYERS: dict[str, Entry] = {
     **dict.fromkeys(IDENTITIES, identity),
     **windows.LAYERS,
     **moves.LAYERS,
+    **products.LAYERS,
 }

@@ -41,6 +41,7 @@ def _separable(layer: Layer) -> Names:
 
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     "Dense": _dense,
+    "EinsumDense": lambda layer: (["kernel", *([] if layer.value("bias_axes") is None else ["bias"])], []),
     **dict.fromkeys((kind for kind in windows.LAYERS if "Conv" in kind), _dense),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Depthwise")), _depthwise),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Separable")), _separable),

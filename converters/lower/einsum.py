@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nn2hls.converters.lower import linear
 from nn2hls.converters.lower.linear import dense
 from nn2hls.converters.lower.reductions import reduce
 from nn2hls.converters.lower.shape import reshape, transpose
-from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited, plain
+from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, limited, plain, trimmed
 from nn2hls.ops import MatMul, Reduction
 
 
@@ -56,8 +57,11 @@ class Equation:
         return cls(tuple(full), result)
 
 
-def einsum_constant(site: Site, equation: Equation, x: Tensor, weight: np.ndarray) -> Tensor:
-    """A tensor, the first operand of the equation, and a constant: one Dense layer, over letters of both as blocks."""
+def einsum_constant(site: Site, equation: Equation, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = None) -> Tensor:
+    """A tensor, the first operand of the equation, and a constant: one Dense layer, over letters of both as blocks.
+
+    ``bias`` broadcasts to the result; it may not change along letters that only the tensor has.
+    """
     first, second = equation.operands
     batch, letters = first[0], first[1:]
     if equation.result[:1] != batch or batch in second:
@@ -86,9 +90,22 @@ def einsum_constant(site: Site, equation: Equation, x: Tensor, weight: np.ndarra
     matrix[np.arange(b), :, np.arange(b), :] = arranged.reshape(b, s, n)
     given = [*free, *blocks, *new]
     same = given == list(out)
-    product = dense(site if same and len(blocks) + len(new) == 1 else site.step("product"), flat, matrix.reshape(b * s, b * n))
+    whole = same and len(blocks) + len(new) == 1
+    offset = None if bias is None else _offset(bias, out, free, [*blocks, *new], sizes)
+    product = dense(site if whole else site.step("product"), flat, matrix.reshape(b * s, b * n), offset)
     split = reshape(site if same else site.step("split"), product, tuple(sizes[c] for c in given))
     return transpose(site, split, [given.index(c) for c in out])
+
+
+def _offset(bias: np.ndarray, out: str, free: Sequence[str], own: Sequence[str], sizes: dict[str, int]) -> np.ndarray:
+    """The bias as a vector over the letters ``own``."""
+    full = bias.reshape((1,) * (len(out) - bias.ndim) + bias.shape)
+    if bias.ndim > len(out) or any(full.shape[k] != 1 for k, c in enumerate(out) if c in free):
+        raise Refusal(f"its bias of shape {bias.shape} changes along an axis that its weights do not see")
+    spread = np.broadcast_to(full, [1 if c in free else sizes[c] for c in out])
+    first = spread[tuple(0 if c in free else slice(None) for c in out)]
+    rest = [c for c in out if c not in free]
+    return np.transpose(first, [rest.index(c) for c in own]).reshape(-1)
 
 
 def einsum(site: Site, equation: Equation, x: Tensor, y: Tensor) -> Tensor:
@@ -128,6 +145,29 @@ def _matrix(site: Site, x: Tensor, letters: str, groups: tuple[list[str], ...], 
     turned = transpose(site.step("transposed"), x, [letters.index(c) for c in (*lead, *rows, *columns)])
     flat = (math.prod(sizes[c] for c in rows), math.prod(sizes[c] for c in columns))
     return reshape(site.step("flat"), turned, (*(sizes[c] for c in lead), *flat))
+
+
+def matmul(site: Site, x: Operand, y: Operand) -> Tensor:
+    """x @ y over the last two axes, the others broadcast; one may be a constant for every event, or a vector on the right."""
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        return matmul_tensors(site, x, y)
+    tensor, array = (x, y) if isinstance(x, Tensor) else (y, x)
+    if not isinstance(tensor, Tensor) or isinstance(array, Tensor):
+        raise Refusal("neither of its operands depends on the input")
+    array = np.asarray(array, np.float64)
+    array = array if array.ndim < 3 else trimmed(array) if math.prod(array.shape[:-2]) == 1 else array
+    if array.ndim < 3:
+        return linear.matmul(site, tensor, array) if isinstance(x, Tensor) else linear.matmul_left(site, array, tensor)
+    lead, names = array.ndim - 2, "abcdefgh"[: len(plain(tensor)) - 2]
+    before = zip(array.shape[-3::-1], tensor.shape[-3::-1], strict=False)
+    if array.ndim > len(tensor.shape) or any(n not in (1, m) for n, m in before):
+        raise Refusal(f"its constant of shape {array.shape} does not fit a tensor of {tensor.shape}")
+    kept = [k for k in range(lead) if array.shape[k] != 1]
+    inner = "".join(names[len(names) - lead + k] for k in kept)
+    array = array.reshape([array.shape[k] for k in (*kept, lead, lead + 1)])
+    ends = ("xy", "yz", "xz") if isinstance(x, Tensor) else ("yz", "xy", "xz")
+    equation = Equation((f"Z{names}{ends[0]}", f"{inner}{ends[1]}"), f"Z{names}{ends[2]}")
+    return einsum_constant(site, equation, tensor, array)
 
 
 def matmul_tensors(site: Site, x: Tensor, y: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nn2hls.converters.lower import activations, arith, linear, norm
+from nn2hls.converters.lower import activations, arith, einsum, linear, norm
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 from nn2hls.converters.onnx.context import At, Handler, Value
 from nn2hls.ops import Merge
@@ -15,11 +15,35 @@ from nn2hls.ops import Merge
 def matmul(at: At) -> Value:
     """x @ W with a constant W; a third operand is the bias that :mod:`patterns` found after it."""
     if at.is_known(0):
-        return linear.matmul_left(at, at.array(0, "weight"), at.tensor(1, plain=True))
+        return einsum.matmul(at, _for_every_event(at, 0, at.tensor(1, plain=True)), at.tensor(1, plain=True))
     if not at.is_known(1):
-        raise Refusal("a product of two computed tensors is not supported; one operand must be a constant")
+        return einsum.matmul(at, at.tensor(), at.tensor(1))
+    weight = at.array(1, "weight")
+    if weight.ndim > 2 and not at.has(2):
+        return einsum.matmul(at, at.tensor(plain=True), _for_every_event(at, 1, at.tensor()))
     bias = at.optional(2, "bias")
     return linear.matmul(at, at.tensor(), at.array(1, "weight"), None if bias is None else bias.reshape(-1))
+
+
+def _for_every_event(at: At, k: int, other: Tensor) -> np.ndarray:
+    """A constant without its batch axis."""
+    array = at.array(k, "weight")
+    return at.per_event(k, other.rank) if array.ndim >= other.rank else array
+
+
+def einstein(at: At) -> Value:
+    """Two tensors, or one and a constant."""
+    if len(at.node.inputs) != 2:
+        raise Refusal(f"it has {len(at.node.inputs)} operands; two are offered")
+    known = [at.is_known(k) for k in (0, 1)]
+    arrays = [at.array(k, "constant") if known[k] else None for k in (0, 1)]
+    shapes = [(1, *at.tensor(k, plain=True).shape) if a is None else a.shape for k, a in enumerate(arrays)]
+    equation = einsum.Equation.read(at.attr("equation", ""), shapes)
+    if not any(known):
+        return einsum.einsum(at, equation, at.tensor(0), at.tensor(1))
+    k = known.index(False)
+    turned = einsum.Equation((equation.operands[k], equation.operands[1 - k]), equation.result)
+    return einsum.einsum_constant(at, turned, at.tensor(k), at.array(1 - k, "constant"))
 
 
 def gemm(at: At) -> Value:
@@ -104,6 +128,7 @@ ARITHMETIC: dict[str, Handler] = {
     "BatchNormalization": batch_norm,
     "Clip": clip,
     "Div": _two(arith.divide),
+    "Einsum": einstein,
     "Gemm": gemm,
     "MatMul": matmul,
     "Max": lambda at: arith.maximum(at, *at.operands()),

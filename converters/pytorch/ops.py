@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nn2hls.converters.lower import activations, arith, linear, norm
-from nn2hls.converters.lower.value import Operand, Refusal, Tensor
+from nn2hls.converters.lower import activations, arith, einsum, linear, norm
+from nn2hls.converters.lower.value import Operand, Refusal, Tensor, plain
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
 from nn2hls.converters.pytorch.reductions import REDUCTIONS
@@ -30,10 +30,37 @@ def _linear(c: Lowering, a: Args) -> Value:
     return _dense(c, a.tensor("input"), None if weight is None else weight.T, a.const("bias"))
 
 
-def _product(c: Lowering, a: Args, left: str, right: str) -> Value:
-    if not isinstance(a.get(left), Tensor) or isinstance(a.get(right), Tensor):
-        raise Refusal("only the product of a computed tensor with a constant matrix on its right is offered")
-    return _dense(c, a.tensor(left), a.const(right), None)
+def _product(left: str, right: str) -> Lower:
+    def lower(c: Lowering, a: Args) -> Value:
+        x, y = a.get(left), a.get(right)
+        if not isinstance(x, Tensor) and np.ndim(x) < 3 and isinstance(y, Tensor) and y.rank < 3:
+            raise Refusal("a constant matrix on the left mixes the batch; put it on the right")
+        return einsum.matmul(c, c.operand(x, y), c.operand(y, x))
+
+    return lower
+
+
+def _baddbmm(c: Lowering, a: Args) -> Value:
+    product = einsum.matmul(c.step("product"), a.tensor("batch1"), a.tensor("batch2"))
+    scaled = arith.multiply(c.step("alpha"), product, np.asarray(a.number("alpha", 1)))
+    beta, extra = np.asarray(a.number("beta", 1)), c.operand(a.get("self"), product)
+    extra = arith.multiply(c.step("beta"), extra, beta) if isinstance(extra, Tensor) else extra * beta
+    return arith.add(c, scaled, extra)
+
+
+def _einsum(c: Lowering, a: Args) -> Value:
+    """Two tensors, or one and a constant."""
+    operands = [v for v in a.items("operands") if v is not None]
+    if len(operands) != 2 or not isinstance(a.get("equation"), str):
+        raise Refusal(f"it has {len(operands)} operands; two are offered")
+    shapes = [(1, *plain(v)) if isinstance(v, Tensor) else np.shape(v) for v in operands]
+    equation = einsum.Equation.read(a.get("equation"), shapes)
+    x, y = operands
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        return einsum.einsum(c, equation, x, y)
+    if not isinstance(x, Tensor):
+        equation, x, y = einsum.Equation(equation.operands[::-1], equation.result), y, x
+    return einsum.einsum_constant(c, equation, x, np.asarray(y, np.float64))
 
 
 def _biased(c: Lowering, a: Args) -> Value:
@@ -164,8 +191,11 @@ LOWER: Mapping[str, Lower] = {
     "linear.default": _linear,
     "addmm.default": _addmm,
     "biased_product": _biased,
-    "mm.default": lambda c, a: _product(c, a, "self", "mat2"),
-    "matmul.default": lambda c, a: _product(c, a, "self", "other"),
+    "mm.default": _product("self", "mat2"),
+    "bmm.default": _product("self", "mat2"),
+    "matmul.default": _product("self", "other"),
+    "baddbmm.default": _baddbmm,
+    "einsum.default": _einsum,
     **dict.fromkeys(("add.Tensor", "add.Scalar"), _added(1.0)),
     **dict.fromkeys(("sub.Tensor", "sub.Scalar"), _added(-1.0)),
     **dict.fromkeys(("rsub.Tensor", "rsub.Scalar"), _added(-1.0, swapped=True)),
