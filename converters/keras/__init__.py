@@ -13,7 +13,7 @@ from nn2hls.converters.keras import live as keras_live
 from nn2hls.converters.keras.calls import Call, Ref
 from nn2hls.converters.keras.emit import Names, Prepared, Site
 from nn2hls.converters.keras.h5 import Weights
-from nn2hls.converters.keras.layers import LAYERS
+from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
 from nn2hls.converters.keras.refusals import refusal
@@ -68,7 +68,9 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
     for layer in model.leaves():
         table = OPERATIONS if layer.is_operation else {**LAYERS, "TFOpLambda": tf_function}
         problems[layer] = refusal(layer, [*table, "InputLayer"])
-        extra = ", ".join(sorted({call.extra for call in layer.calls if call.extra}))
+        extra = ", ".join(
+            sorted({name for call in layer.calls for name in call.settings if name not in TAKES.get(layer.kind, ())})
+        )
         if extra and not problems[layer]:
             problems[layer] = f"called with {extra}, which is not supported"
         if not problems[layer] and layer.kind != "InputLayer":
@@ -131,7 +133,7 @@ class _Lowering:
         known = tuple(o for o in operands if o is not None)
         if len(known) < len(operands):
             return (None,)
-        site = Site(self.builder, self.names, layer, known, self.names.take(layer))
+        site = Site(self.builder, self.names, layer, known, self.names.take(layer), settings=call.settings)
         try:
             found = self.prepared[layer](site)
             results = (found,) if isinstance(found, Tensor) else tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,10 +46,10 @@ Operand = Ref | np.ndarray | Other | Key
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a layer: its operands in order, and what else was given, in words."""
+    """One call of a layer: its operands in order, and what else was given, by its name."""
 
     operands: tuple[Operand, ...] = ()
-    extra: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def refs(self) -> Iterator[Ref]:
@@ -86,12 +86,12 @@ def parse_call(node: Any, path: tuple[str, ...]) -> Call:
 def _call(operands: list[Operand], kwargs: Any, where: str) -> Call:
     if not isinstance(kwargs, dict):
         raise ModelError("The named arguments of a call must be an object.", where=where)
-    extra = [k for k in _SETTINGS if kwargs.get(k) not in (None, False)]
+    settings = {k: kwargs[k] for k in _SETTINGS if kwargs.get(k) not in (None, False)}
     for key, value in kwargs.items():
         if key not in _SETTINGS and key != "name":
             is_ref = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
             operands += [_ref(value, where)] if is_ref else _flat(value, where)
-    return Call(tuple(operands), ", ".join(extra))
+    return Call(tuple(operands), settings)
 
 
 def _flat(value: Any, where: str) -> Iterator[Operand]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +75,7 @@ class Site(lower.Site):
         operands: Values of the network, arrays, or other arguments.
         main: The call's own name, also the stem of further names.
         last: Whether the node of that name is the layer's result; it is not where an activation follows.
+        settings: Arguments of the call that are no operands.
     """
 
     builder: Builder
@@ -82,6 +84,7 @@ class Site(lower.Site):
     operands: tuple[Tensor | np.ndarray | Other | Key, ...]
     main: str
     last: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tensors(self) -> list[Tensor]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import moves, products, windows
+from nn2hls.converters.keras import attention, moves, products, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import arith, linear, norm, shape
@@ -183,4 +183,7 @@ LAYERS: dict[str, Entry] = {
     **windows.LAYERS,
     **moves.LAYERS,
     **products.LAYERS,
+    **attention.LAYERS,
 }
+# Arguments of a call that a layer takes; every other one is refused.
+TAKES = dict.fromkeys(attention.LAYERS, attention.SETTINGS)

@@ -11,7 +11,7 @@ from nn2hls.converters.keras.calls import Key
 from nn2hls.converters.keras.emit import Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.windows import is_first, sizes
-from nn2hls.converters.lower import moves, shape
+from nn2hls.converters.lower import layout, moves, shape
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.errors import ModelError
 
@@ -164,7 +164,7 @@ def _squeeze(layer: Layer) -> Prepared:
         chosen = tuple(range(len(x.shape))) if axes is None else x.axes(axes)
         if axes is not None and any(x.shape[k] != 1 for k in chosen):
             raise Refusal(f"its axes {list(axes)} are not all of size one")
-        return shape.squeeze(site, x, chosen)
+        return layout.squeeze(site, x, chosen)
 
     return lower
 

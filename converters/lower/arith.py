@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,8 +39,8 @@ def _grows(x: Tensor, array: np.ndarray) -> bool:
         grows = array.ndim > len(x.free) or np.broadcast_shapes(x.free, array.shape) != x.free
     except ValueError:
         raise Refusal(f"its constant of shape {array.shape} does not fit a tensor of {x.free}") from None
-    if grows and x.merged:
-        raise Refusal("its constant makes a tensor larger whose first axis is the batch mixed with others")
+    if grows and not x.is_plain:
+        raise Refusal("its constant makes a tensor larger whose first axis is not the batch alone")
     return grows
 
 
@@ -52,7 +53,7 @@ def _tensor(*operands: Operand) -> Tensor:
 
 def _elementwise(site: Site, kind: Merge, *operands: Operand, ranks: bool = True) -> Tensor:
     """One element-wise op; constants become nodes. Tensors of one rank meet, for the batch must stay the first axis of both."""
-    if ranks and len({(x.rank, x.shape[: x.merged]) for x in operands if isinstance(x, Tensor)}) > 1:
+    if ranks and len({(x.rank, x.place, x.before, x.joined) for x in operands if isinstance(x, Tensor)}) > 1:
         raise Refusal("its operands differ in rank, so that one of them broadcasts over the batch axis; unsqueeze that one")
     return site.emit(Elementwise(kind), *(x if isinstance(x, Tensor) else site.constant(x) for x in operands))
 
@@ -80,15 +81,32 @@ def add(site: Site, x: Operand, y: Operand, factor: float = 1.0) -> Tensor:
         y = y if abs(factor) == 1 else scale(site.step("alpha"), y, abs(factor))
         return _elementwise(site, Merge.ADD if factor > 0 else Merge.SUB, x, y)
     if isinstance(x, Tensor):
-        array = trimmed(np.asarray(y, np.float64) * factor)
+        x, array = _masked(x, trimmed(np.asarray(y, np.float64) * factor))
+        if not array.any() and x.hidden is not None:
+            return x
         if not _grows(x, array):
             return scale(site, x, 1.0, array)
         return _elementwise(site, Merge.ADD, x, array)
-    y, array = _tensor(y), trimmed(np.asarray(x, np.float64))
+    y = _tensor(y)
+    if factor == 1:
+        return add(site, y, x)
+    array = trimmed(np.asarray(x, np.float64))
     if not _grows(y, array):
         return scale(site, y, factor, array)
     y = y if abs(factor) == 1 else scale(site.step("alpha"), y, abs(factor))
     return _elementwise(site, Merge.ADD, y, array) if factor > 0 else _elementwise(site, Merge.SUB, array, y)
+
+
+HIDES = -1e9  # a mask that adds this or less leaves nothing of an element in the softmax after it
+
+
+def _masked(x: Tensor, array: np.ndarray) -> tuple[Tensor, np.ndarray]:
+    """The tensor with the elements hidden at which a constant that is added is as low as ``HIDES``, and the rest of it."""
+    low = array <= HIDES
+    if not low.any() or _grows(x, array):
+        return x, array
+    hidden = np.broadcast_to(low, x.free if x.is_plain else x.shape) | (False if x.hidden is None else x.hidden)
+    return replace(x, hidden=hidden), np.where(low, 0.0, array)
 
 
 def subtract(site: Site, x: Operand, y: Operand) -> Tensor:

@@ -172,7 +172,8 @@ def matmul(site: Site, x: Operand, y: Operand) -> Tensor:
 
 def matmul_tensors(site: Site, x: Tensor, y: Tensor) -> Tensor:
     """x @ y over the last two axes of both; the others broadcast."""
-    if x.rank != y.rank or len(plain(x)) < 2 or len(plain(y)) < 2:
+    batches = {(v.rank, v.place, v.before, v.joined) for v in (x, y)}
+    if len(batches) > 1 or min(len(x.free), len(y.free)) < 2:
         raise Refusal(
             f"a product of tensors of the ranks {x.rank} and {y.rank} is not one for each event; unsqueeze one of them"
         )

@@ -13,8 +13,8 @@ def dense(site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = N
     """x @ weight + bias over the last axis; ``weight`` (n_in, n_out), ``bias`` (n_out,) or what broadcasts to it."""
     if weight.ndim != 2:
         raise Refusal(f"its weight of shape {weight.shape} is not one matrix for every event")
-    if x.rank < 2:
-        raise Refusal("it sums over the first axis, the batch")
+    if not x.free:
+        raise Refusal("it sums over the batch")
     full = np.zeros(weight.shape[1]) if bias is None else trimmed(bias)
     full = np.full(weight.shape[1], full) if full.ndim == 0 else full
     return site.emit(Dense(const(weight), const(full)), x)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.lower.arith import HIDES
+from nn2hls.converters.lower.layout import without
 from nn2hls.converters.lower.shape import move
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited, plain
 from nn2hls.graph.const import Shape
@@ -16,17 +19,25 @@ from nn2hls.ops import places
 
 def slice_(site: Site, x: Tensor, cuts: Sequence[Any]) -> Tensor:
     """x[cuts]: slices, numbers (whose axis goes), None (an axis of one element) and Ellipsis, as NumPy reads them."""
-    shape = plain(x)
-    used = [c for c in cuts if c is not None and c is not Ellipsis]
-    if len(used) > len(shape):
-        raise Refusal(f"it cuts {len(used)} axes of a tensor of {shape}")
+    named = [c for c in cuts if c is not None and c is not Ellipsis]
+    if len(named) > len(x.shape):
+        raise Refusal(f"it cuts {len(named)} axes of a tensor of {x.shape}")
     try:
-        kept = places.places(shape)[0][tuple(cuts)].size
+        kept = places.places(x.shape)[0][tuple(cuts)].size
     except (IndexError, ValueError) as error:
         raise Refusal(f"it cuts what is not there ({error})") from None
     if not kept:
-        raise Refusal(f"it leaves nothing of a tensor of {shape}")
-    return move(site, lambda index: index[tuple(cuts)], x)
+        raise Refusal(f"it leaves nothing of a tensor of {x.shape}")
+    if x.is_plain:
+        return move(site, lambda index: index[tuple(cuts)], x)
+    if len(named) < len(cuts):
+        raise Refusal("the first axis of its operand is not the batch alone")
+    gone = [k for k, cut in enumerate(cuts) if isinstance(cut, int)]
+    inside = range(x.place, x.place + x.before + x.merged)
+    if any(k in inside and cut != slice(None) for k, cut in enumerate(cuts)):
+        raise Refusal("it cuts axes that are one with the batch")
+    part = move(site.step("part"), lambda index: index[tuple(cuts)], replace(x, merged=0, place=0, before=0))
+    return without(x, part, gone)
 
 
 def split(site: Site, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tensor]:
@@ -224,11 +235,23 @@ def _blocks(site: Site, x: Tensor, change: Callable[[np.ndarray], np.ndarray], *
     return move(site, lambda index: np.moveaxis(change(np.moveaxis(index, 0, -1)), -1, 0), x)
 
 
+def hide(x: Tensor, mask: np.ndarray) -> Tensor:
+    """x with minus infinity where the mask holds, which the softmax after it leaves out."""
+    if mask.ndim > len(x.free) or np.broadcast_shapes(mask.shape, x.free) != x.free:
+        raise Refusal(f"its mask of shape {mask.shape} does not fit a tensor of {x.free}")
+    hidden = np.broadcast_to(mask, x.shape)
+    return replace(x, hidden=hidden if x.hidden is None else hidden | x.hidden)
+
+
 def where(site: Site, mask: np.ndarray, x: Tensor | np.ndarray, y: Tensor | np.ndarray) -> Tensor:
     """x where a constant mask holds, else y; either may be a constant. All broadcast."""
     operands = [v for v in (x, y) if isinstance(v, Tensor)]
     if len({v.rank for v in operands}) > 1:
         raise Refusal("its operands differ in rank, so that one of them broadcasts over the batch axis; unsqueeze that one")
+    if isinstance(x, Tensor) and not isinstance(y, Tensor) and np.size(y) == 1 and float(np.asarray(y).item()) <= HIDES:
+        return hide(x, ~mask)
+    if isinstance(y, Tensor) and not isinstance(x, Tensor) and np.size(x) == 1 and float(np.asarray(x).item()) <= HIDES:
+        return hide(y, mask)
     tensors = [v if isinstance(v, Tensor) else site.constant(v) for v in (x, y)]
     try:
         size = limited(np.broadcast_shapes(mask.shape, *(plain(v) for v in tensors)))

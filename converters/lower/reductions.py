@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from nn2hls.converters.lower.activations import function
 from nn2hls.converters.lower.arith import scale, subtract
+from nn2hls.converters.lower.layout import without
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.ops import Reduce, Reduction
 
@@ -15,9 +16,8 @@ def reduce(site: Site, x: Tensor, kind: Reduction, axes: Sequence[int], *, keepd
     """Sum, mean, product, largest or smallest over axes; over none it is x."""
     if not axes:
         return x
-    if x.merged and (min(axes) < x.merged):
-        raise Refusal("the first axis of its operand is the batch mixed with others")
-    return site.emit(Reduce(kind, tuple(axes), keepdims), x)
+    result = site.emit(Reduce(kind, tuple(axes), keepdims), x)
+    return without(x, result, () if keepdims else axes)
 
 
 def variance(

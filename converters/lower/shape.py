@@ -60,11 +60,6 @@ def moved(rank: int, source: Sequence[int], target: Sequence[int]) -> list[int]:
     return order
 
 
-def squeeze(site: Site, x: Tensor, axes: Sequence[int]) -> Tensor:
-    """Without those of the node's ``axes`` that have the size one."""
-    return reshape(site, x, tuple(n for k, n in enumerate(plain(x)) if k not in axes or n != 1))
-
-
 def unsqueeze(site: Site, x: Tensor, axis: int) -> Tensor:
     """With an axis of size one before the node's ``axis``."""
     shape = plain(x)
@@ -73,7 +68,7 @@ def unsqueeze(site: Site, x: Tensor, axis: int) -> Tensor:
 
 def concatenate(site: Site, xs: Sequence[Tensor], axis: int) -> Tensor:
     """The operands one after the other along the node's ``axis``."""
-    if len({x.merged for x in xs}) > 1:
+    if len({(x.place, x.joined, x.before) for x in xs}) > 1:
         raise Refusal("the first axis of some of its operands is the batch mixed with other axes")
     return xs[0] if len(xs) == 1 else site.emit(Concatenate(axis), *xs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,42 +23,62 @@ class Refusal(Exception):  # noqa: N818  (front ends collect it and add the plac
 class Tensor:
     """A value that depends on the network's input.
 
+    A framework has the batch as one of the axes, mostly the first; a node has none. Exporters move the batch, and take axes as
+    one with it, as for a Dense layer on more than two axes: (batch * 4, 16). The node's axes stand in the framework's order:
+    ``place`` axes, then the batch as one with ``before`` axes before and ``merged`` axes behind it, then the rest.
+
     Args:
         node: The node that holds it.
         shape: Of the node, without batch axis.
-        merged: How many leading axes of ``shape`` the framework takes as one with the batch, as exporters write a Dense layer
-            on more than two axes: (batch * 4, 16) is merged = 1 of (4, 16).
+        merged: See above; (batch * 4, 16) is merged = 1 of (4, 16).
+        place: See above; (5, batch, 8) is place = 1 of (5, 8).
+        before: See above; (5 * batch, 8) is before = 1 of (5, 8).
+        hidden: Which elements a mask has made minus infinity; it broadcasts to the node. Only a softmax takes such a tensor.
     """
 
     node: str
     shape: Shape
     merged: int = 0
+    place: int = 0
+    before: int = 0
+    hidden: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def free(self) -> Shape:
-        """The axes after the first one, as the framework sees them."""
-        return self.shape[self.merged :]
+        """The axes after the batch, as the framework sees them."""
+        return self.shape[self.place + self.before + self.merged :]
+
+    @property
+    def joined(self) -> Shape:
+        """The node's axes that the framework takes as one with the batch."""
+        return self.shape[self.place : self.place + self.before + self.merged]
 
     @property
     def rank(self) -> int:
-        """The number of axes, as the framework sees them: the batch is the first."""
-        return 1 + len(self.free)
+        """The number of axes, as the framework sees them, the batch included."""
+        return 1 + len(self.shape) - self.before - self.merged
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the batch is the first axis and no other is one with it."""
+        return not (self.place or self.before or self.merged)
 
     def full(self, batch: int) -> Shape:
         """The shape, as the framework sees it."""
-        return (batch * math.prod(self.shape[: self.merged]), *self.free)
+        return (*self.shape[: self.place], batch * math.prod(self.joined), *self.free)
 
     def axis(self, axis: int) -> int:
-        """The node's axis for one that the framework counts, with the batch as its first; negative ones count from the end.
+        """The node's axis for one that the framework counts, the batch included; negative ones count from the end.
 
         Raises:
             Refusal: There is no such axis, or it is the batch.
         """
         if not -self.rank <= axis < self.rank:
             raise Refusal(f"its axis {axis} is not one of a tensor of rank {self.rank}")
-        if axis % self.rank == 0:
+        if axis % self.rank == self.place:
             raise Refusal("it works along the batch axis; each event must be computed for itself")
-        return axis % self.rank - 1 + self.merged
+        k = axis % self.rank
+        return k if k < self.place else k - 1 + self.before + self.merged
 
     def axes(self, axes: Sequence[int]) -> tuple[int, ...]:
         """The node's axes, ascending, for several that the framework counts; errors as for :meth:`axis`."""
@@ -86,9 +106,13 @@ class Site(ABC):
         """
 
     def emit(self, op: Op, *operands: Tensor) -> Tensor:
-        """The result of an op."""
+        """The result of an op; where its operands have the batch elsewhere than first, so has the result."""
+        if any(x.hidden is not None for x in operands):
+            raise Refusal("minus infinity, as a mask gives it, is only offered right before a softmax")
         node = self.add(op, [x.node for x in operands], "")
-        return Tensor(node, self.builder.shape(node), max((x.merged for x in operands), default=0))
+        shape = self.builder.shape(node)
+        like = next((x for x in operands if not x.is_plain), None)
+        return Tensor(node, shape) if like is None else replace(like, node=node, shape=shape)
 
     def constant(self, array: np.ndarray) -> Tensor:
         """A constant, the same for every event, as a node."""
@@ -134,11 +158,9 @@ def limited(shape: Sequence[int]) -> Shape:
 
 
 def plain(x: Tensor) -> Shape:
-    """The shape of a tensor whose first axis is the batch alone.
-
-    Raises:
-        Refusal: It is the batch mixed with other axes.
-    """
-    if x.merged:
-        raise Refusal("the first axis of its operand is the batch mixed with other axes")
+    """The shape of a tensor whose first axis is the batch alone; a Refusal for others."""
+    if not x.is_plain:
+        raise Refusal(
+            "the first axis of its operand is not the batch alone, but the batch mixed with other axes, or another axis"
+        )
     return x.shape

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.onnx.attention import ATTENTION
 from nn2hls.converters.onnx.context import At, Context, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent
@@ -29,7 +30,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS}
+HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION}
 
 
 def load_file(path: str | Path) -> Graph:
@@ -100,7 +101,7 @@ def _output(name: str, context: Context, where: str) -> str:
     if isinstance(value, Known):
         fix = "Remove it from the model."
         raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix=fix)
-    if value.merged:
+    if not value.is_plain:
         fix = "Give the output the batch as its first axis."
         raise UnsupportedError(f"The first axis of output '{name}' is the batch mixed with others.", where=where, fix=fix)
     return value.node

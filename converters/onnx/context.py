@@ -99,7 +99,7 @@ class At(Site):
         value = self.value(k)
         if isinstance(value, Known):
             raise Refusal(f"its operand '{self.name(k)}' is a constant")
-        if plain and value.merged:
+        if plain and not value.is_plain:
             raise Refusal(f"the first axis of its operand '{self.name(k)}' is the batch mixed with other axes")
         return value
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import shape
+from nn2hls.converters.lower import layout, shape
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.onnx.context import At, Handler, Known, Value
 from nn2hls.converters.onnx.fold import axes_of, flattened, reshaped, squeezed, unsqueezed
@@ -41,28 +40,23 @@ def _reshape(at: At) -> Value:
         targets = _targets(at, x)
     except ValueError as error:
         raise Refusal(f"it does not keep the batch as the first axis, here {x.full(at.batches[-1])[0]}: {error}") from None
-    merged = next((m for m in range(len(x.shape) + 1) if _is_merged(at, x, m, targets)), None)
-    if merged is not None:
-        return dataclasses.replace(x, merged=merged)
-    if any(t[:1] != (n,) or t[1:] != targets[0][1:] for t, n in zip(targets, at.batches, strict=True)):
+    plans = {_where(x, target, n) for target, n in zip(targets, at.batches, strict=True)}
+    if len(plans) > 1 or None in plans:
         raise Refusal(f"it mixes or moves the batch axis: {x.full(at.batches[-1])} becomes {targets[-1]}")
-    return shape.reshape(at, dataclasses.replace(x, merged=0), targets[0][1:])
+    return layout.regroup(at, x, targets[0], at.batches[0])
 
 
-def _is_merged(at: At, x: Tensor, merged: int, targets: list[tuple[int, ...]]) -> bool:
-    """Whether the targets are x as it is, with its first ``merged`` axes, more than unit ones, taken as one with the batch."""
-    if merged and math.prod(x.shape[:merged]) == 1:
-        return False
-    same = dataclasses.replace(x, merged=merged)
-    return all(same.full(n) == t for t, n in zip(targets, at.batches, strict=True))
+def _where(x: Tensor, target: Sequence[int], batch: int) -> Any:
+    """Where the batch is in a target, and the other sizes; None where it is mixed with others."""
+    try:
+        return layout.plan(x, target, batch)
+    except Refusal:
+        return None
 
 
 def _transpose(at: At) -> Value:
-    x = at.tensor(plain=True)
-    perm = at.attr("perm", list(reversed(range(x.rank))))
-    if sorted(perm) != list(range(x.rank)) or perm[0] != 0:
-        raise Refusal(f"its order {tuple(perm)} moves the batch axis or does not fit {x.rank} axes")
-    return shape.transpose(at, x, [k - 1 for k in perm[1:]])
+    x = at.tensor()
+    return layout.permute(at, x, at.attr("perm", list(reversed(range(x.rank)))))
 
 
 def _concat(at: At) -> Value:

@@ -65,7 +65,7 @@ def _softmax(at: At) -> Value:
     axis = x.axis(at.attr("axis", 1 if at.opset < 13 else -1))
     if at.opset >= 13 or axis == len(x.shape) - 1:
         return activations.softmax(at, x, axis, log=log)
-    if x.merged:
+    if not x.is_plain:
         raise Refusal("it takes several axes as one, and the first axis is the batch mixed with others")
     flat = shape.reshape(at.step("flat"), x, (*x.shape[:axis], math.prod(x.shape[axis:])))
     return shape.reshape(at, activations.softmax(at.step("softmax"), flat, axis, log=log), x.shape)

@@ -151,7 +151,11 @@ class Lowering(Site):
         if not isinstance(value, (int, float, np.ndarray)):
             raise Refusal("its operand is neither a tensor nor a number")
         array = np.asarray(value, np.float64)
-        return self.without_batch(array, other.rank) if isinstance(other, Tensor) else array
+        if not isinstance(other, Tensor):
+            return array
+        if other.place and array.ndim > len(other.free):
+            raise Refusal(f"its constant of shape {array.shape} meets a tensor whose first axis is not the batch")
+        return trimmed(array) if other.place else self.without_batch(array, other.rank)
 
     def graph(self, outputs: Sequence[str]) -> Graph:
         """The graph; only the last node of a layer is its result."""

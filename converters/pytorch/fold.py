@@ -158,7 +158,7 @@ def fold(context: Lowering, call: Call, args: Args) -> np.ndarray:
         raise Refusal(f"its constant operands do not fit ({error})") from None
     if context.meta is not None:
         result = as_dtype(result, context.meta.dtype)
-    if result.dtype.kind == "f" and not np.isfinite(result).all():
+    if result.dtype.kind == "f" and (np.isnan(result).any() or np.isposinf(result).any()):  # masks hold minus infinity
         raise Refusal("it makes NaN or infinite values from constants")
     return result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -131,7 +130,7 @@ def _output(context: Lowering, name: str, value: Value, problems: dict[str, None
     if not isinstance(value, Tensor):
         problems[f"{name}: it is an output and no tensor"] = None
         return name
-    if value.merged:
+    if not value.is_plain:
         problems[f"{name}: it is an output whose first axis is not the batch"] = None
     return value.node
 
@@ -140,8 +139,8 @@ def _check(context: Lowering, name: str, value: Value, meta: Meta | None) -> Non
     """The file states the shape of every value; another one here is a damaged file or a wrong lowering, never to pass on."""
     if meta is None or not isinstance(value, Tensor):
         return
-    merged = math.prod(value.shape[: value.merged])
-    first = meta.sizes[0] if meta.sizes else 0
-    fits = first is None or context.batch is None or first == context.batch * merged
-    if not fits or meta.sizes[1:] != value.free:
-        raise ModelError(f"'{name}' has the shape {meta.sizes} by the file, {('batch', *value.shape)} by its operators.")
+    batch = context.batch or 1
+    computed = value.full(batch)
+    known = [k for k in range(len(computed)) if k != value.place or None not in (context.batch, *meta.sizes[k : k + 1])]
+    if len(meta.sizes) != len(computed) or any(meta.sizes[k] != computed[k] for k in known):
+        raise ModelError(f"'{name}' has the shape {meta.sizes} by the file, {computed} by its operators.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from nn2hls.converters.lower import activations, arith, einsum, linear, norm
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor, plain
+from nn2hls.converters.pytorch.attention import ATTENTION
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
 from nn2hls.converters.pytorch.reductions import REDUCTIONS
@@ -50,7 +51,7 @@ def _baddbmm(c: Lowering, a: Args) -> Value:
 
 def _einsum(c: Lowering, a: Args) -> Value:
     """Two tensors, or one and a constant."""
-    operands = [v for v in a.items("operands") if v is not None]
+    operands = [v for v in a.items("tensors") if v is not None]
     if len(operands) != 2 or not isinstance(a.get("equation"), str):
         raise Refusal(f"it has {len(operands)} operands; two are offered")
     shapes = [(1, *plain(v)) if isinstance(v, Tensor) else np.shape(v) for v in operands]
@@ -170,6 +171,7 @@ LOWER: Mapping[str, Lower] = {
     **SHAPE,
     **MOVES,
     **REDUCTIONS,
+    **ATTENTION,
     **WINDOWS,
     **{f"{name}.default": _function(name) for name in activations.FUNCTIONS},
     **{target: _function(name) for target, name in _RENAMED.items()},

@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import shape
+from nn2hls.converters.lower import layout, shape
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering, Value
 from nn2hls.converters.pytorch.pt2_program import FLOATS
 
+PROBE = 1_000_003  # stands for a symbolic batch: a prime, so that no other size is taken for a multiple of it
+
 
 def _view(c: Lowering, x: Tensor, sizes: Sequence[Any]) -> Tensor:
-    """x in other sizes, of which the first is the batch, or the batch times leading axes of x (as a decomposed Linear does)."""
-    size = math.prod(x.shape)
-    known = math.prod(s for s in sizes[1:] if isinstance(s, int) and s >= 0)
-    if not sizes or not all(isinstance(s, int) for s in sizes[1:]) or not known:
-        raise Refusal(f"its sizes {list(sizes)} do not keep the batch as the first axis")
-    times = _times(c, sizes, size, known)
-    rest = tuple(size // (known * max(times, 1)) if s == -1 else s for s in sizes[1:])
-    if times < 1 or times * math.prod(rest) != size:
-        raise Refusal(f"its sizes {list(sizes)} do not keep the batch of {x.shape} as the first axis")
-    whole = dataclasses.replace(x, merged=0)
-    if times == 1:
-        return shape.reshape(c, whole, rest)
-    split = range(1, len(x.shape) + 1)
-    merged = next((k for k in split if math.prod(x.shape[:k]) == times and x.shape[k:] == rest), 0)
-    if merged:
-        return dataclasses.replace(x, merged=merged)
-    return dataclasses.replace(shape.reshape(c.step("split"), whole, (times, *rest)), merged=1)
-
-
-def _times(c: Lowering, sizes: Sequence[Any], total: int, known: int) -> int:
-    """How many times the batch the first size is; 0 where it is no multiple."""
-    first = sizes[0]
-    if isinstance(first, BatchSize):
-        return first.times
-    if not isinstance(first, int):
-        raise Refusal("its first size is not a number")
-    if first == -1:
-        return total // known
-    if c.batch is None:
-        raise Refusal(f"its first size is {first}, although the batch is symbolic")
-    return first // c.batch if first % c.batch == 0 else 0
+    """x in other sizes; the batch is one of them, or one with other axes (as a decomposed Linear has it)."""
+    batch = c.batch or PROBE
+    whole = [s.times * batch if isinstance(s, BatchSize) else s for s in sizes]
+    if not all(isinstance(s, int) for s in whole) or whole.count(-1) > 1:
+        raise Refusal(f"its sizes {list(sizes)} are not all known before the design is built")
+    known = math.prod(s for s in whole if s != -1)
+    total = math.prod(x.shape) * batch
+    if -1 in whole and (known < 1 or total % known):
+        raise Refusal(f"its sizes {list(sizes)} do not hold the elements of a batch of {x.shape}")
+    return layout.regroup(c, x, [total // known if s == -1 else s for s in whole], batch)
 
 
 def _flatten(c: Lowering, a: Args) -> Value:
@@ -57,30 +37,26 @@ def _flatten(c: Lowering, a: Args) -> Value:
 def _unflatten(c: Lowering, a: Args) -> Value:
     x = a.tensor()
     axis, sizes = x.axis(a.whole("dim")), a.items("sizes")
-    new = shape.full_size(sizes, (plain(x)[axis],))
-    return shape.reshape(c, x, (*x.shape[:axis], *new, *x.shape[axis + 1 :]))
+    new = shape.full_size(sizes, (x.shape[axis],))
+    at, full = a.whole("dim") % x.rank, x.full(c.batch or PROBE)
+    return layout.regroup(c, x, [*full[:at], *new, *full[at + 1 :]], c.batch or PROBE)
 
 
 def _squeeze(c: Lowering, a: Args) -> Value:
     x = a.tensor()
     if "dim" not in a and c.batch == 1:
         raise Refusal("it would drop the first axis, the batch of one, too; name the axis: squeeze(1)")
-    return shape.squeeze(c, x, x.axes(a.items("dim", range(1, x.rank))))
+    dims = a.items("dim", [d for d in range(x.rank) if d != x.place])
+    return layout.squeeze(c, x, x.axes(dims))
 
 
 def _unsqueeze(c: Lowering, a: Args) -> Value:
-    x, dim = a.tensor(), a.whole("dim")
-    dim += x.rank + 1 if dim < 0 else 0
-    if dim < 1:
-        raise Refusal("it puts an axis before the batch, which must stay the first")
-    return shape.unsqueeze(c, x, dim - 1)
+    return layout.unsqueeze(c, a.tensor(), a.whole("dim"))
 
 
 def permuted(c: Lowering, x: Tensor, dims: Sequence[int]) -> Tensor:
     """x with its torch axes in another order."""
-    if len(dims) != len(plain(x)) + 1:
-        raise Refusal(f"its order of axes {list(dims)} is not one of a tensor of rank {x.rank}")
-    return shape.transpose(c, x, [x.axis(d) for d in dims[1:]])  # refuses the batch, which must stay the first
+    return layout.permute(c, x, [d % x.rank if -x.rank <= d < x.rank else d for d in dims])
 
 
 def _swapped(c: Lowering, x: Tensor, one: int, other: int) -> Value:
@@ -121,7 +97,7 @@ def _dropout(c: Lowering, a: Args) -> Value:
 
 def _size(c: Lowering, a: Args) -> Value:
     x, dim = a.tensor(), a.whole("dim")
-    return BatchSize(math.prod(x.shape[: x.merged])) if dim % x.rank == 0 else x.shape[x.axis(dim)]
+    return BatchSize(math.prod(x.joined)) if dim % x.rank == x.place else x.shape[x.axis(dim)]
 
 
 def _size_product(c: Lowering, a: Args) -> Value:

@@ -291,9 +291,9 @@ CASES: dict[str, Case] = {
         lambda x: x.transpose(1, 2),
         (node("Transpose", perm=[0, 2, 1]),),
     ),
-    "squeeze": Case("shape.squeeze", (1, 6), None, lambda x: x.squeeze(1), (node("Squeeze", "x a"),), {"a": np.array([1])}),
+    "squeeze": Case("layout.squeeze", (1, 6), None, lambda x: x.squeeze(1), (node("Squeeze", "x a"),), {"a": np.array([1])}),
     "unsqueeze": Case(
-        "shape.unsqueeze", (2, 6), None, lambda x: x.unsqueeze(2), (node("Unsqueeze", "x a"),), {"a": np.array([2])}
+        "layout.unsqueeze", (2, 6), None, lambda x: x.unsqueeze(2), (node("Unsqueeze", "x a"),), {"a": np.array([2])}
     ),
     "concatenate": Case(
         "shape.concatenate",
