@@ -5,11 +5,13 @@ from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
 from nn2hls.ops.dense import Dense, Strategy
+from nn2hls.ops.divide import Divide
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.matmul import MatMul
 from nn2hls.ops.move import Move
+from nn2hls.ops.norm import Norm
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
@@ -21,6 +23,7 @@ __all__ = [
     "Concatenate",
     "Constant",
     "Dense",
+    "Divide",
     "Elementwise",
     "Function",
     "HardSigmoid",
@@ -30,6 +33,7 @@ __all__ = [
     "MatMul",
     "Merge",
     "Move",
+    "Norm",
     "Normalised",
     "Op",
     "Reduce",

@@ -221,14 +221,14 @@ class Normalised(Op):
         least = (1 << z.fraction).bit_length() - 1 if self.function is Function.SOFTSIGN else TRIED
         if z.width - 1 < least:
             return 0.0
-        error = self._segment_error() + (2.0 ** -(z.kept - 1) if z.width > z.kept else 0.0)
+        error = self.segment_error() + (2.0 ** -(z.kept - 1) if z.width > z.kept else 0.0)
         if core is Function.LOG:
             return error + 2.0 ** -(z.entry + 1)
         e = (z.width - 1 if core is Function.SQRT else least) - z.fraction
         scale = {Function.RECIPROCAL: -e, Function.RSQRT: -(e >> 1), Function.SQRT: e >> 1}[core]
         return math.ldexp(error, scale) + (2.0 ** -(z.share + 1) if self._drop > 0 else 0.0)
 
-    def _segment_error(self) -> float:
+    def segment_error(self) -> float:
         """Of t, for all s: at points of each segment, what may lie higher between two of them, and what floor drops.
 
         No core function has a second derivative above 2, so that between points ``apart`` the error rises by 2 * apart**2 / 8.
@@ -289,7 +289,16 @@ class Normalised(Op):
         return net.clip(a, 1, None)
 
     def _unsigned_value(self, net: Net, a: int) -> int:
-        """Steps 2 to 4 without signs: the leading one is brought to the top by powers of two, each with a wire that says so."""
+        """Steps 2 to 4 without signs."""
+        t, moved = self.entry(net, a)
+        if self.core is Function.LOG:
+            place = net.total([(net.shift(net.sub(net.const(1), small), k), False) for k, small in moved])
+            power = net.lookup(net.narrowed(place, 0, self.sizes.width - 1), self.power.array.tolist())
+            return net.add(t, power)
+        return rounded(net, self.moved_up(net, t, moved), self._drop, Rounding.RND)
+
+    def entry(self, net: Net, a: int) -> tuple[int, list[tuple[int, int]]]:
+        """Steps 2 and 3 of a wire above zero: (t, (places, whether the leading one was moved up so far) step by step)."""
         z, core = self.sizes, self.core
         steps = max(1, (z.width - 1).bit_length())
         top = 1 << steps  # bits in which the leading one ends at the highest, so that its place is the shift's complement
@@ -308,15 +317,10 @@ class Normalised(Op):
         off = net.sub(net.wrap(s, z.below, signed=False), net.const(1 << (z.below - 1)))
         change = net.shift(net.mul(net.lookup(index, self.slope.array.tolist()), off), -z.below)
         entry = net.lookup(index, self.inverse.array.tolist())
-        t = net.add(entry, change) if core in (Function.LOG, Function.SQRT) else net.sub(entry, change)
-        if core is Function.LOG:
-            place = net.total([(net.shift(net.sub(net.const(1), small), k), False) for k, small in moved])
-            power = net.lookup(net.narrowed(place, 0, z.width - 1), self.power.array.tolist())
-            return net.add(t, power)
-        return rounded(net, self._scaled(net, t, moved), self._drop, Rounding.RND)
+        return (net.add if core in (Function.LOG, Function.SQRT) else net.sub)(entry, change), moved
 
-    def _scaled(self, net: Net, t: int, moved: Sequence[tuple[int, int]]) -> int:
-        """The entry shifted up as the exponent says, by the wires that moved the leading one."""
+    def moved_up(self, net: Net, t: int, moved: Sequence[tuple[int, int]]) -> int:
+        """A wire shifted up as the exponent says, by the wires that moved the leading one."""
         z, core = self.sizes, self.core
         parity, steps = z.fraction % 2, len(moved)
         least = 0

@@ -12,10 +12,12 @@ from nn2hls.graph.op import Hints
 from nn2hls.ops import (
     Concatenate,
     Dense,
+    Divide,
     Elementwise,
     MatMul,
     Merge,
     Move,
+    Norm,
     Normalised,
     Reduce,
     Reduction,
@@ -128,7 +130,18 @@ def products(rng, width):
         yield Case(MatMul(), [random_type(rng, width) for _ in shapes], list(shapes), random_type(rng, width))
 
 
-NETS = (rearrangements, reductions, products)  # of ops that have no C++ yet
+def quotients(rng, width):
+    for shapes in ([(2, 3), (3,)], [(2,), (2,)]):
+        yield Case(Divide(), [random_type(rng, width) for _ in shapes], shapes, random_type(rng, width), NOISE)
+
+
+def norms(rng, width):
+    for center in (True, False):
+        op = Norm((1,), 1e-3, Const(rng.normal(size=3)), Const(rng.normal(size=(2, 1))), center)
+        yield Case(op, [random_type(rng, (min(width[0], 14), min(width[1], 15)))], [(2, 3)], random_type(rng, width), NOISE)
+
+
+NETS = (rearrangements, reductions, products, quotients, norms)  # of ops that have no C++ yet
 EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from nn2hls import ops
-from tests.slow import activation, elementwise, inverse, matmul, reduce, softmax, table
+from tests.slow import activation, elementwise, inverse, matmul, reduce, relative, softmax, table
 from tests.slow import move as moves
 from tests.slow.dense import dense_slow
 from tests.slow.fixed import cast_slow, value_slow
@@ -28,6 +28,8 @@ _WHOLE = {
     ops.Move: lambda op, xs, shape: moves.move(op, xs),
     ops.Reduce: lambda op, xs, shape: reduce.reduced(op, xs, shape),
     ops.MatMul: lambda op, xs, shape: matmul.matmul(xs, shape),
+    ops.Divide: lambda op, xs, shape: relative.divide(op, xs, shape),
+    ops.Norm: lambda op, xs, shape: relative.normalise(op, xs, shape),
     ops.Reshape: lambda op, xs, shape: xs[0].reshape(shape),
     ops.Transpose: lambda op, xs, shape: xs[0].transpose(op.axes),
     ops.Concatenate: lambda op, xs, shape: np.concatenate(xs, axis=op.axis),
