@@ -9,23 +9,22 @@ from collections.abc import Mapping
 
 _KERAS_OFFERED = """
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
-    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AlphaDropout Average AveragePooling1D
-    AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Concatenate Conv1D Conv1DTranspose
-    Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution1DTranspose Convolution2D Convolution2DTranspose
-    Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dropout ELU
-    Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
-    GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D
-    GlobalMaxPooling2D GlobalMaxPooling3D Identity InputLayer LeakyReLU Maximum MaxPool1D MaxPool2D MaxPool3D MaxPooling1D
-    MaxPooling2D MaxPooling3D Minimum Multiply Normalization Permute PReLU ReLU RepeatVector Rescaling Reshape
-    SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D SlicingOpLambda Softmax SpatialDropout1D
-    SpatialDropout2D SpatialDropout3D Subtract TFOpLambda ThresholdedReLU UpSampling1D UpSampling2D UpSampling3D
-    ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention Average
+    AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Concatenate Conv1D
+    Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution1DTranspose Convolution2D
+    Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D
+    DepthwiseConv2D Dot Dropout EinsumDense ELU Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
+    GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D
+    GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupedQueryAttention
+    GroupNormalization GroupQueryAttention Identity InputLayer LayerNormalization LeakyReLU Maximum MaxPool1D MaxPool2D
+    MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Minimum MultiHeadAttention Multiply Normalization Permute PReLU ReLU
+    RepeatVector Rescaling Reshape RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D
+    SeparableConvolution2D SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract TFOpLambda
+    ThresholdedReLU UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 """
 _KERAS_COMING = """
-    AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D Dot EinsumDense Embedding
-    GroupedQueryAttention GroupNormalization GroupQueryAttention GRU GRUCell LayerNormalization LocallyConnected1D
-    LocallyConnected2D LSTM LSTMCell Masking MultiHeadAttention RMSNormalization RNN SimpleRNN SimpleRNNCell
-    SpectralNormalization StackedRNNCells TensorFlowOpLayer TimeDistributed UnitNormalization
+    Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D Embedding GRU GRUCell LocallyConnected1D LocallyConnected2D LSTM LSTMCell
+    Masking RNN SimpleRNN SimpleRNNCell SpectralNormalization StackedRNNCells TensorFlowOpLayer TimeDistributed
 """
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
@@ -50,8 +49,8 @@ _KERAS_NEVER = {
 # Operations of keras.ops that come; every other one is not offered.
 _KERAS_OPERATIONS_COMING = """
     AdaptiveAveragePool AdaptiveMaxPool Argmax Argmin AveragePool BatchNorm Ceil Conv ConvTranspose DepthToSpace
-    DepthwiseConv Dot DotProductAttention Einsum Equal Floor Glu Greater GreaterEqual Inner LayerNorm Less LessEqual Matmul
-    MaxPool Normalize NotEqual OneHot Outer Ravel RMSNorm Round SeparableConv SpaceToDepth Tensordot TopK Vdot Vstack
+    DepthwiseConv Dot DotProductAttention Equal Floor Glu Greater GreaterEqual Inner LayerNorm Less LessEqual MaxPool
+    NotEqual OneHot Outer Ravel RMSNorm Round SeparableConv SpaceToDepth Tensordot TopK Vdot Vstack
 """
 _QUANTISED_LAYERS = """
     FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
@@ -76,24 +75,23 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _native_batch_norm_legit _scaled_dot_product_flash_attention_for_cpu _transformer_encoder_layer_fwd argmax argmin
-    baddbmm bilinear bmm ceil copy cumsum dot einsum embedding eq floor ge glu group_norm gru gru_cell gt hardshrink
-    instance_norm layer_norm le lstm lstm_cell lt native_group_norm native_layer_norm ne new_zeros rms_norm rnn_relu
-    rnn_tanh round scalar_tensor scaled_dot_product_attention softshrink tensor_split topk unfold upsample_bilinear2d
+    _native_batch_norm_legit _transformer_encoder_layer_fwd argmax argmin bilinear ceil copy cumsum dot embedding eq floor
+    ge glu gru gru_cell gt hardshrink le lstm lstm_cell lt ne new_zeros rnn_relu rnn_tanh round scalar_tensor softshrink
+    tensor_split topk unfold upsample_bilinear2d
 """
 _ONNX_OFFERED = """
-    Abs Add AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos DepthToSpace Div Dropout
-    Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish
-    Identity LeakyRelu Log LogSoftmax MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2
-    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
+    Abs Add Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos DepthToSpace Div
+    Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool GlobalMaxPool
+    GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax
+    LpNormalization MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2 ReduceLogSum
+    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize RMSNormalization
     Selu Shape Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh
     ThresholdedRelu Tile Transpose Trilu Unsqueeze Upsample Where
 """
 _ONNX_COMING = """
-    ArgMax ArgMin Attention Ceil DequantizeLinear Einsum Equal Floor GlobalLpPool Greater GreaterOrEqual GroupNormalization
-    GRU Hardmax InstanceNormalization LayerNormalization Less LessOrEqual LpNormalization LpPool LRN LSTM MatMulInteger
-    MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN Round Scan Shrink SwiGLU
-    TopK
+    ArgMax ArgMin Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LpPool
+    LRN LSTM MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RNN Round Scan Shrink
+    SwiGLU TopK
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"

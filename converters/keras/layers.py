@@ -7,16 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import attention, moves, products, windows
+from nn2hls.converters.keras import attention, moves, norms, products, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.lower import arith, linear, norm, shape
+from nn2hls.converters.lower import arith, linear, shape
 from nn2hls.converters.lower.activations import leaky_relu
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.errors import ModelError
 from nn2hls.ops import Merge
-
-EPSILON = 1e-7  # keras.config.epsilon(), which Normalization uses
 
 
 def dense(layer: Layer) -> Prepared:
@@ -58,38 +56,6 @@ def identity(layer: Layer) -> Prepared:
 def prelu(layer: Layer) -> Prepared:
     """PReLU: slopes of the operand's shape, with size one along shared axes."""
     return lambda site: leaky_relu(site, site.tensor, layer.weights["alpha"])
-
-
-def batch_norm(layer: Layer) -> Prepared:
-    """Inference: x * gamma / sqrt(variance + epsilon) + beta - mean * scale, in float64."""
-    axes = layer.integers("axis") if layer.value("axis") is not None else (-1,)
-    epsilon = layer.number("epsilon", default=1e-3)
-    if layer.value("renorm", default=False):
-        raise Refusal("'renorm' is not supported")
-
-    def lower(site: Site) -> Tensor:
-        w, x = layer.weights, site.tensor
-        mean, variance = w["moving_mean"], w["moving_variance"]
-        return norm.batch_norm(site, x, x.axes(axes), mean, variance, w.get("gamma"), w.get("beta"), epsilon)
-
-    return lower
-
-
-def normalization(layer: Layer) -> Prepared:
-    """(x - mean) / max(sqrt(variance), 1e-7), or its inverse; mean and variance are weights or arguments."""
-    given = {k: None if layer.value(k) is None else layer.array(k) for k in ("mean", "variance")}
-    if len({v is None for v in given.values()}) > 1:
-        raise ModelError("'mean' and 'variance' must be given together.", where=layer.where)
-    axes = layer.integers("axis") if layer.value("axis") is not None else ()
-    invert = layer.flag("invert", False)
-
-    def lower(site: Site) -> Tensor:
-        mean, variance = (layer.weights[k] if v is None else v for k, v in given.items())
-        if (variance < 0).any():
-            raise ModelError("Its variance is negative.", where=layer.where)
-        return norm.normalise(site, site.tensor, site.tensor.axes(axes), mean, variance, EPSILON, inverse=invert)
-
-    return lower
 
 
 def rescaling(layer: Layer) -> Prepared:
@@ -165,14 +131,12 @@ LAYERS: dict[str, Entry] = {
     "Activation": activation,
     "Add": merging(Merge.ADD),
     "Average": merging(Merge.AVERAGE),
-    "BatchNormalization": batch_norm,
     "Concatenate": concatenate,
     "Dense": dense,
     "Flatten": flatten,
     "Maximum": merging(Merge.MAX),
     "Minimum": merging(Merge.MIN),
     "Multiply": merging(Merge.MUL),
-    "Normalization": normalization,
     "PReLU": prelu,
     "Permute": permute,
     "Rescaling": rescaling,
@@ -183,6 +147,7 @@ LAYERS: dict[str, Entry] = {
     **windows.LAYERS,
     **moves.LAYERS,
     **products.LAYERS,
+    **norms.LAYERS,
     **attention.LAYERS,
 }
 # Arguments of a call that a layer takes; every other one is refused.

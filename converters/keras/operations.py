@@ -12,6 +12,7 @@ from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.layers import concatenate, identity, of_one
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.moves import OPERATIONS as MOVES
+from nn2hls.converters.keras.norms import OPERATIONS as NORMS
 from nn2hls.converters.keras.products import OPERATIONS as PRODUCTS
 from nn2hls.converters.keras.reductions import OPERATIONS as REDUCTIONS
 from nn2hls.converters.lower import activations as lower
@@ -139,6 +140,7 @@ OPERATIONS: dict[str, Entry] = {
     **MOVES,
     **REDUCTIONS,
     **PRODUCTS,
+    **NORMS,
     **{name: plain(function(_NAMES.get(name, name.lower()))) for name in _FUNCTIONS.split()},
     "Absolute": plain(function("abs")),
     "Add": two(arith.add),

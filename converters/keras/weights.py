@@ -39,6 +39,10 @@ def _separable(layer: Layer) -> Names:
     return ["depthwise_kernel", "pointwise_kernel", *_dense(layer)[0][1:]], []
 
 
+def _own_norm(layer: Layer) -> Names:
+    return [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.flag(key, True)], []
+
+
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     "Dense": _dense,
     **dict.fromkeys(attention.MULTI_HEAD, lambda layer: (attention.part_names(layer), [])),
@@ -49,6 +53,9 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Depthwise")), _depthwise),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Separable")), _separable),
     "BatchNormalization": _batch_norm,
+    "GroupNormalization": _own_norm,
+    "LayerNormalization": _own_norm,
+    "RMSNormalization": lambda layer: (["scale"], []),
     "PReLU": lambda layer: (["alpha"], []),
     "Normalization": _normalization,
 }

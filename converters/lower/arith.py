@@ -14,7 +14,7 @@ import numpy as np
 
 from nn2hls.converters.lower.activations import clip
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, const, trimmed
-from nn2hls.ops import Elementwise, Function, Merge, Scale, Simple, Table, Unary
+from nn2hls.ops import Divide, Elementwise, Function, Merge, Scale, Simple, Table, Unary
 
 _FOLD: Mapping[Merge, Callable[..., np.ndarray]] = {
     Merge.ADD: np.add,
@@ -51,11 +51,12 @@ def _tensor(*operands: Operand) -> Tensor:
     return found
 
 
-def _elementwise(site: Site, kind: Merge, *operands: Operand, ranks: bool = True) -> Tensor:
+def _elementwise(site: Site, kind: Merge | Divide, *operands: Operand, ranks: bool = True) -> Tensor:
     """One element-wise op; constants become nodes. Tensors of one rank meet, for the batch must stay the first axis of both."""
     if ranks and len({(x.rank, x.place, x.before, x.joined) for x in operands if isinstance(x, Tensor)}) > 1:
         raise Refusal("its operands differ in rank, so that one of them broadcasts over the batch axis; unsqueeze that one")
-    return site.emit(Elementwise(kind), *(x if isinstance(x, Tensor) else site.constant(x) for x in operands))
+    op = Elementwise(kind) if isinstance(kind, Merge) else kind
+    return site.emit(op, *(x if isinstance(x, Tensor) else site.constant(x) for x in operands))
 
 
 def merge(site: Site, kind: Merge, operands: Sequence[Operand], *, ranks: bool = True) -> Tensor:
@@ -133,14 +134,14 @@ def reciprocal(site: Site, x: Tensor) -> Tensor:
 
 
 def divide(site: Site, x: Operand, y: Operand) -> Tensor:
-    """x / y, either one constant: x * (1 / y), or the reciprocal of y times x."""
+    """x / y; with a constant x * (1 / y), or the reciprocal of y times x."""
     if not isinstance(y, Tensor):
         array = np.asarray(y, np.float64)
         if not array.all():
             raise Refusal("it divides by a constant that holds zeros")
         return multiply(site, x, 1.0 / array)
     if isinstance(x, Tensor):
-        raise Refusal("the quotient of two computed tensors is not offered; multiply by the reciprocal of the second")
+        return _elementwise(site, Divide(), x, y)
     one = np.size(x) == 1 and np.asarray(x).item() == 1
     return multiply(site, reciprocal(site.step("" if one else "reciprocal"), y), x)
 

@@ -16,6 +16,7 @@ from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent
 from nn2hls.converters.onnx.graph import FileGraph, read_graph
 from nn2hls.converters.onnx.moves import MOVES
+from nn2hls.converters.onnx.norms import NORMS
 from nn2hls.converters.onnx.ops import ARITHMETIC
 from nn2hls.converters.onnx.patterns import simplify
 from nn2hls.converters.onnx.reductions import REDUCTIONS
@@ -30,7 +31,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION}
+HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION, **NORMS}
 
 
 def load_file(path: str | Path) -> Graph:
@@ -103,7 +104,9 @@ def _output(name: str, context: Context, where: str) -> str:
         raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix=fix)
     if not value.is_plain:
         fix = "Give the output the batch as its first axis."
-        raise UnsupportedError(f"The first axis of output '{name}' is the batch mixed with others.", where=where, fix=fix)
+        raise UnsupportedError(f"The first axis of output '{name}' is not the batch alone.", where=where, fix=fix)
+    if value.hidden is not None:
+        raise UnsupportedError(f"Output '{name}' is minus infinity where a mask says so.", where=where, fix="Cut it off.")
     return value.node
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nn2hls.converters.lower import activations, arith, einsum, linear, norm
+from nn2hls.converters.lower import activations, arith, einsum, linear
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 from nn2hls.converters.onnx.context import At, Handler, Value
 from nn2hls.ops import Merge
@@ -28,7 +28,7 @@ def matmul(at: At) -> Value:
 def _for_every_event(at: At, k: int, other: Tensor) -> np.ndarray:
     """A constant without its batch axis."""
     array = at.array(k, "weight")
-    return at.per_event(k, other.rank) if array.ndim >= other.rank else array
+    return at.per_event(k, other.rank) if 2 < array.ndim >= other.rank else array
 
 
 def einstein(at: At) -> Value:
@@ -65,20 +65,6 @@ def gemm(at: At) -> Value:
     extra = at.tensor(2)
     product = linear.dense(at.step("product"), x, weight)
     return arith.add(at, product, extra if beta == 1 else arith.scale(at.step("beta"), extra, beta))
-
-
-def batch_norm(at: At) -> Value:
-    """Inference, along the second axis."""
-    if at.attr("training_mode", 0) or (at.opset < 7 and not at.attr("is_test", 0)):
-        raise Refusal("it is in training mode; export the model in evaluation mode")
-    x = at.tensor()
-    if x.rank < 2:
-        raise Refusal("its operand has no channel axis")
-    names = ("scale", "bias", "mean", "variance")
-    gamma, beta, mean, variance = (at.array(k, what) for k, what in enumerate(names, start=1))
-    if any(a.shape != (x.free[0],) for a in (gamma, beta, mean, variance)):
-        raise Refusal(f"its constants must hold one number for each of {x.free[0]} channels")
-    return norm.batch_norm(at, x, (x.axis(1),), mean, variance, gamma, beta, at.attr("epsilon", 1e-5))
 
 
 def scaler(at: At) -> Value:
@@ -125,7 +111,6 @@ def power(at: At) -> Value:
 
 ARITHMETIC: dict[str, Handler] = {
     "Add": total,
-    "BatchNormalization": batch_norm,
     "Clip": clip,
     "Div": _two(arith.divide),
     "Einsum": einstein,

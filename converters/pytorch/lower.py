@@ -132,6 +132,8 @@ def _output(context: Lowering, name: str, value: Value, problems: dict[str, None
         return name
     if not value.is_plain:
         problems[f"{name}: it is an output whose first axis is not the batch"] = None
+    if value.hidden is not None:
+        problems[f"{name}: it is an output that is minus infinity where a mask says so"] = None
     return value.node
 
 

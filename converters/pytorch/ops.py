@@ -12,11 +12,10 @@ from nn2hls.converters.lower.value import Operand, Refusal, Tensor, plain
 from nn2hls.converters.pytorch.attention import ATTENTION
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
+from nn2hls.converters.pytorch.norms import NORMS, TRAINING
 from nn2hls.converters.pytorch.reductions import REDUCTIONS
 from nn2hls.converters.pytorch.shape import SHAPE
 from nn2hls.converters.pytorch.windows import WINDOWS
-
-_TRAINING = "it was exported in training mode; call model.eval() before torch.export.export"
 
 
 def _dense(c: Lowering, x: Tensor, weight: np.ndarray | None, bias: np.ndarray | None) -> Value:
@@ -36,7 +35,8 @@ def _product(left: str, right: str) -> Lower:
         x, y = a.get(left), a.get(right)
         if not isinstance(x, Tensor) and np.ndim(x) < 3 and isinstance(y, Tensor) and y.rank < 3:
             raise Refusal("a constant matrix on the left mixes the batch; put it on the right")
-        return einsum.matmul(c, c.operand(x, y), c.operand(y, x))
+        one, other = (c.operand(v, w) if np.ndim(v) > 2 else v for v, w in ((x, y), (y, x)))
+        return einsum.matmul(c, one, other)
 
     return lower
 
@@ -97,17 +97,6 @@ def _pow(c: Lowering, a: Args) -> Value:
     return arith.power(c, a.tensor(), np.asarray(a.number("exponent")))
 
 
-def _norm(c: Lowering, a: Args) -> Value:
-    """BatchNorm along the second torch axis."""
-    x = a.tensor("input")
-    if a.get("training", False):
-        raise Refusal(_TRAINING)
-    mean, var = a.const("running_mean"), a.const("running_var")
-    if mean is None or var is None:
-        raise Refusal("it keeps no running statistics (track_running_stats=False); train it with them")
-    return norm.batch_norm(c, x, (x.axis(1),), mean, var, a.const("weight"), a.const("bias"), a.number("eps", 1e-5))
-
-
 def _softmax(*, log: bool) -> Lower:
     return lambda c, a: activations.softmax(c, a.tensor(), a.tensor().axis(a.whole("dim")), log=log)
 
@@ -152,7 +141,7 @@ def _gelu(c: Lowering, a: Args) -> Value:
 
 def _rrelu(c: Lowering, a: Args) -> Value:
     if a.get("training", False):
-        raise Refusal(_TRAINING)
+        raise Refusal(TRAINING)
     return activations.leaky_relu(c, a.tensor(), (a.number("lower", 1 / 8) + a.number("upper", 1 / 3)) / 2)
 
 
@@ -172,6 +161,7 @@ LOWER: Mapping[str, Lower] = {
     **MOVES,
     **REDUCTIONS,
     **ATTENTION,
+    **NORMS,
     **WINDOWS,
     **{f"{name}.default": _function(name) for name in activations.FUNCTIONS},
     **{target: _function(name) for target, name in _RENAMED.items()},
@@ -206,8 +196,6 @@ LOWER: Mapping[str, Lower] = {
     **dict.fromkeys(("maximum.default", "max.other"), _two(arith.maximum)),
     **dict.fromkeys(("minimum.default", "min.other"), _two(arith.minimum)),
     "pow.Tensor_Scalar": _pow,
-    "batch_norm.default": _norm,
-    "_native_batch_norm_legit_no_training.default": _norm,
     "softmax.int": _softmax(log=False),
     "_softmax.default": _softmax(log=False),
     "log_softmax.int": _softmax(log=True),

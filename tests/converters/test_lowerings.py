@@ -8,14 +8,22 @@ import numpy as np
 import pytest
 
 from nn2hls.converters import lower
-from tests.kit import lowering_attention, lowering_cases, lowering_moves, lowering_products, lowering_windows, onnx_tools
+from tests.kit import (
+    lowering_attention,
+    lowering_cases,
+    lowering_moves,
+    lowering_norms,
+    lowering_products,
+    lowering_windows,
+    onnx_tools,
+)
 from tests.kit.keras_zoo import evaluate
 from tests.kit.lowerings import keras_graph, onnx_graph, torch_graph
 
 for framework in ("keras", "torch", "onnx"):
     pytest.importorskip(framework)
 
-ROOMS = (lowering_cases, lowering_windows, lowering_moves, lowering_products, lowering_attention)
+ROOMS = (lowering_cases, lowering_windows, lowering_moves, lowering_products, lowering_attention, lowering_norms)
 CASES = {name: case for room in ROOMS for name, case in room.CASES.items()}
 HELPERS = {"shape.move", "shape.unsqueeze", "window.channels_first"}  # steps of several lowerings, no layers
 MAKERS = {"keras": keras_graph, "torch": torch_graph, "onnx": onnx_graph}
