@@ -262,9 +262,9 @@ def _where(layer: Layer) -> Prepared:
     """With a constant condition."""
 
     def lower(site: Site) -> Tensor:
-        if len(site.operands) != 3 or not isinstance(site.operands[0], np.ndarray):
+        mask, one, other = site.operands if len(site.operands) == 3 else (None, None, None)
+        if not isinstance(mask, np.ndarray):
             raise Refusal("its condition is computed from the input; a constant is expected")
-        mask, one, other = site.operands
         if isinstance(one, Tensor | np.ndarray) and isinstance(other, Tensor | np.ndarray):
             rank = next(o.rank for o in (one, other) if isinstance(o, Tensor))
             one, other = (per_event(o, rank) if isinstance(o, np.ndarray) else o for o in (one, other))

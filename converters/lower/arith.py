@@ -82,9 +82,9 @@ def add(site: Site, x: Operand, y: Operand, factor: float = 1.0) -> Tensor:
         y = y if abs(factor) == 1 else scale(site.step("alpha"), y, abs(factor))
         return _elementwise(site, Merge.ADD if factor > 0 else Merge.SUB, x, y)
     if isinstance(x, Tensor):
-        x, array = _masked(x, trimmed(np.asarray(y, np.float64) * factor))
-        if not array.any() and x.hidden is not None:
-            return x
+        array = trimmed(np.asarray(y, np.float64) * factor)
+        if (array <= HIDES).any():
+            return _masked(site, x, array)
         if not _grows(x, array):
             return scale(site, x, 1.0, array)
         return _elementwise(site, Merge.ADD, x, array)
@@ -101,13 +101,15 @@ def add(site: Site, x: Operand, y: Operand, factor: float = 1.0) -> Tensor:
 HIDES = -1e9  # a mask that adds this or less leaves nothing of an element in the softmax after it
 
 
-def _masked(x: Tensor, array: np.ndarray) -> tuple[Tensor, np.ndarray]:
-    """The tensor with the elements hidden at which a constant that is added is as low as ``HIDES``, and the rest of it."""
+def _masked(site: Site, x: Tensor, array: np.ndarray) -> Tensor:
+    """The sum with a constant: elements are hidden at which that is as low as ``HIDES``, the rest is added."""
+    if _grows(x, array):
+        raise Refusal("the mask that it adds makes a tensor larger")
     low = array <= HIDES
-    if not low.any() or _grows(x, array):
-        return x, array
-    hidden = np.broadcast_to(low, x.free if x.is_plain else x.shape) | (False if x.hidden is None else x.hidden)
-    return replace(x, hidden=hidden), np.where(low, 0.0, array)
+    hidden = np.broadcast_to(low, x.shape) if x.hidden is None else np.broadcast_to(low, x.shape) | x.hidden
+    rest = np.where(low, 0.0, array)
+    result = add(site, replace(x, hidden=None), rest) if rest.any() else x
+    return replace(result, hidden=hidden)
 
 
 def subtract(site: Site, x: Operand, y: Operand) -> Tensor:

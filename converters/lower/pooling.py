@@ -116,4 +116,4 @@ def _at(index: np.ndarray, spans: Sequence[np.ndarray]) -> np.ndarray:
         taken.append(span.reshape(shape))
     found = padded[tuple(taken)]
     sizes: Shape = found.shape[:rank]
-    return found.reshape(*sizes, -1, index.shape[-1])
+    return np.asarray(found.reshape(*sizes, -1, index.shape[-1]))

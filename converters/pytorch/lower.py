@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,11 +72,11 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
             return [fold(context, call, args)]
         if call.target not in LOWER:
             raise Refusal(_not_offered(call.target))
-        result = LOWER[call.target](context, args)
+        found = LOWER[call.target](context, args)
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
         what = f"The operands of aten.{call.target} do not fit together ({error})."
         raise ModelError(what, where=context.layer, fix="Export the model again.") from None
-    results = list(result) if isinstance(result, (list, tuple)) else [result]
+    results: list[Value] = list(found) if isinstance(found, Sequence) else [found]
     for name, value in zip(call.outputs, results, strict=False):
         _check(context, name, value, program.metas.get(name))
     if isinstance(results[0], Tensor) and results[0] in args.tensors():

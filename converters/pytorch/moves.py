@@ -183,8 +183,6 @@ def _where(c: Lowering, a: Args) -> Value:
 def _masked_fill(c: Lowering, a: Args) -> Value:
     x = a.tensor()
     value = np.asarray(a.number("value"), np.float64)
-    if not np.isfinite(value):
-        raise Refusal("it fills with an infinite value, which only attention's masks mean; fill with a large finite number")
     return moves.where(c, _mask(c, a.get("mask"), x.rank), value, x)
 
 

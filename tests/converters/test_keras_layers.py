@@ -110,7 +110,7 @@ OPERATIONS = {
     **{name: lambda x, name=name: getattr(ops, name)(x) for name in UNARY.split()},
 }
 UNSUPPORTED = {
-    "bilinear": (lambda x: L.UpSampling2D(2, interpolation="bilinear")(L.Reshape((3, 4, 1))(x)), "'interpolation' = 'bilinear'"),
+    "bilinear": (lambda x: L.UpSampling2D(2, interpolation="bilinear")(L.Reshape((3, 4, 1))(x)), "'interpolation'"),
     "lstm": (lambda x: L.LSTM(2)(x), "LSTM is not offered yet; it comes later"),
     "time": (lambda x: L.TimeDistributed(L.Dense(2))(x), "TimeDistributed is not offered yet; it comes later"),
     "lambda": (lambda x: L.Lambda(lambda y: y * 2)(x), "Lambda.*Python code, which is never run"),

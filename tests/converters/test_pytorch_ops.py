@@ -111,7 +111,6 @@ REFUSED = {
     "constant_left": (lambda m, x: m.w.t() @ x.t(), "the batch"),
     "odd_power": (lambda m, x: x**5, "powers of 5"),
     "softplus_threshold": (lambda m, x: F.softplus(x, threshold=3), "threshold"),
-    "small_space": (lambda m, x: F.conv1d(x.view(-1, 4, 2), m.w.view(2, 4, 3)), "does not fit a space"),
     "integer": (lambda m, x: x.to(torch.int32) * 2, "int32"),
     "zero_divisor": (lambda m, x: x / torch.tensor([0.0, 1, 2, 3, 4, 5, 6, 7]), "zeros"),
     "buffer_state": (lambda m, x: x + m.c.add_(1), "keeps no state"),
