@@ -7,11 +7,13 @@ from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unar
 from nn2hls.ops.dense import Dense, Strategy
 from nn2hls.ops.divide import Divide
 from nn2hls.ops.elementwise import Elementwise, Merge
+from nn2hls.ops.embedding import Embedding
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.matmul import MatMul
 from nn2hls.ops.move import Move
 from nn2hls.ops.norm import Norm
+from nn2hls.ops.order import TopK
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
@@ -25,6 +27,7 @@ __all__ = [
     "Dense",
     "Divide",
     "Elementwise",
+    "Embedding",
     "Function",
     "HardSigmoid",
     "HardSwish",
@@ -46,6 +49,7 @@ __all__ = [
     "Strategy",
     "Table",
     "Threshold",
+    "TopK",
     "Transpose",
     "Unary",
 ]

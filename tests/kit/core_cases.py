@@ -14,6 +14,7 @@ from nn2hls.ops import (
     Dense,
     Divide,
     Elementwise,
+    Embedding,
     MatMul,
     Merge,
     Move,
@@ -25,6 +26,7 @@ from nn2hls.ops import (
     Scale,
     Softmax,
     Table,
+    TopK,
     Transpose,
 )
 from nn2hls.ops.places import padded, patches
@@ -141,7 +143,15 @@ def norms(rng, width):
         yield Case(op, [random_type(rng, (min(width[0], 14), min(width[1], 15)))], [(2, 3)], random_type(rng, width), NOISE)
 
 
-NETS = (rearrangements, reductions, products, quotients, norms)  # of ops that have no C++ yet
+def choices(rng, width):
+    for places in (False, True):
+        for k in (1, 3):
+            yield Case(TopK(1, k, places, bool(rng.integers(2))), [random_type(rng, width)], [(2, 4)], random_type(rng, width))
+    table = Embedding(Const(rng.normal(size=(5, 2))))
+    yield Case(table, [random_type(rng, (min(width[0], 8), min(width[1], 9)))], [(3,)], random_type(rng, width), NOISE)
+
+
+NETS = (rearrangements, reductions, products, quotients, norms, choices)  # of ops that have no C++ yet
 EVERY = (activations, merges, moves, tables, normalised, softmaxes, denses)
 
 

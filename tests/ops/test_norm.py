@@ -40,8 +40,8 @@ def test_emulator_is_the_equation(kind, result, where, center, epsilon, noise, s
     hardware_equals_emulated([case], seed, events=3)
 
 
-@settings(max_examples=6, deadline=None)
-@given(kind=types((30, 50)), result=types((40, 90)), center=st.booleans())
+@settings(max_examples=15, deadline=None)
+@given(kind=types((18, 50)), result=types((40, 90)), center=st.booleans())
 def test_wide_values(kind, result, center):
     case = Case(drawn(np.random.default_rng(0), (3,), (0,), center, 1e-3), [kind], [(3,)], result, Hints(noise=2.0**-9))
     case.check(case.draw(np.random.default_rng(0), 3), lambda op, xs: normalise(op, xs, (3,)))
@@ -102,6 +102,15 @@ def test_equal_values_give_the_bias():
     case = Case(op, [FixedType(8, 4)], [(3,)], FixedType(12, 4))
     assert (case.emulate([np.full((1, 3), 77)]) / 256).tolist() == [[0.5, -1, 2]]
     assert op.evaluate_float(np.full((1, 3), 0.3)).tolist() == [[0.5, -1, 2]]
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_bounds_are_near_what_is_reached(center):
+    """A large epsilon keeps the results small."""
+    case = Case(Norm((0,), 1.0, Const(np.ones(1)), Const(np.zeros(1)), center), [FixedType(4, 0)], [(2,)], FixedType(12, 4))
+    exact, bounds = case.exact_mantissas([np.array([[7, -8], [-8, 7], [-8, -8], [7, 7]])])
+    assert bounds.low <= exact.min() < bounds.low * 0.6
+    assert bounds.high * 0.5 < exact.max() <= bounds.high
 
 
 def test_demand_is_all_that_is_normalised_together():

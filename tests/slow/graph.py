@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from nn2hls import ops
-from tests.slow import activation, elementwise, inverse, matmul, reduce, relative, softmax, table
+from tests.slow import activation, elementwise, inverse, matmul, order, reduce, relative, softmax, table
 from tests.slow import move as moves
 from tests.slow.dense import dense_slow
 from tests.slow.fixed import cast_slow, value_slow
@@ -30,6 +30,8 @@ _WHOLE = {
     ops.MatMul: lambda op, xs, shape: matmul.matmul(xs, shape),
     ops.Divide: lambda op, xs, shape: relative.divide(op, xs, shape),
     ops.Norm: lambda op, xs, shape: relative.normalise(op, xs, shape),
+    ops.TopK: lambda op, xs, shape: order.top(op, xs[0], shape),
+    ops.Embedding: lambda op, xs, shape: order.embedding(op, xs[0], shape),
     ops.Reshape: lambda op, xs, shape: xs[0].reshape(shape),
     ops.Transpose: lambda op, xs, shape: xs[0].transpose(op.axes),
     ops.Concatenate: lambda op, xs, shape: np.concatenate(xs, axis=op.axis),
