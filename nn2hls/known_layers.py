@@ -13,18 +13,19 @@ _KERAS_OFFERED = """
     AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Concatenate Conv1D
     Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution1DTranspose Convolution2D
     Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D
-    DepthwiseConv2D Dot Dropout EinsumDense ELU Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
+    DepthwiseConv2D Dot Dropout EinsumDense ELU Embedding Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
     GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D
     GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupedQueryAttention
     GroupNormalization GroupQueryAttention Identity InputLayer LayerNormalization LeakyReLU Maximum MaxPool1D MaxPool2D
     MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Minimum MultiHeadAttention Multiply Normalization Permute PReLU ReLU
     RepeatVector Rescaling Reshape RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D
     SeparableConvolution2D SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract TFOpLambda
-    ThresholdedReLU UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D
+    ZeroPadding3D
 """
 _KERAS_COMING = """
-    Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D Embedding GRU GRUCell LocallyConnected1D LocallyConnected2D LSTM LSTMCell
-    Masking RNN SimpleRNN SimpleRNNCell SpectralNormalization StackedRNNCells TensorFlowOpLayer TimeDistributed
+    Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LocallyConnected1D LocallyConnected2D LSTM LSTMCell Masking
+    RNN SimpleRNN SimpleRNNCell SpectralNormalization StackedRNNCells TensorFlowOpLayer
 """
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
@@ -48,9 +49,9 @@ _KERAS_NEVER = {
 }
 # Operations of keras.ops that come; every other one is not offered.
 _KERAS_OPERATIONS_COMING = """
-    AdaptiveAveragePool AdaptiveMaxPool Argmax Argmin AveragePool BatchNorm Ceil Conv ConvTranspose DepthToSpace
-    DepthwiseConv Dot DotProductAttention Equal Floor Glu Greater GreaterEqual Inner LayerNorm Less LessEqual MaxPool
-    NotEqual OneHot Outer Ravel RMSNorm Round SeparableConv SpaceToDepth Tensordot TopK Vdot Vstack
+    AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Ceil Conv ConvTranspose DepthToSpace DepthwiseConv Dot
+    DotProductAttention Equal Floor Greater GreaterEqual Inner LayerNorm Less LessEqual MaxPool NotEqual OneHot Outer Ravel
+    RMSNorm Round SeparableConv SpaceToDepth Tensordot Vdot Vstack
 """
 _QUANTISED_LAYERS = """
     FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
@@ -75,23 +76,21 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _native_batch_norm_legit _transformer_encoder_layer_fwd argmax argmin bilinear ceil copy cumsum dot embedding eq floor
-    ge glu gru gru_cell gt hardshrink le lstm lstm_cell lt ne new_zeros rnn_relu rnn_tanh round scalar_tensor softshrink
-    tensor_split topk unfold upsample_bilinear2d
+    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum dot eq floor ge gru gru_cell gt le
+    lstm lstm_cell lt ne new_zeros rnn_relu rnn_tanh round scalar_tensor tensor_split unfold
 """
 _ONNX_OFFERED = """
-    Abs Add Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos DepthToSpace Div
-    Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool GlobalMaxPool
-    GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax
-    LpNormalization MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2 ReduceLogSum
-    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize RMSNormalization
-    Selu Shape Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh
-    ThresholdedRelu Tile Transpose Trilu Unsqueeze Upsample Where
+    Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos
+    DepthToSpace Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool
+    GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Log
+    LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2
+    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
+    RMSNormalization Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze
+    Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where
 """
 _ONNX_COMING = """
-    ArgMax ArgMin Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LpPool
-    LRN LSTM MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RNN Round Scan Shrink
-    SwiGLU TopK
+    Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LpPool LRN LSTM
+    MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RNN Round Scan SwiGLU
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"
@@ -126,7 +125,7 @@ _TYPES = frozenset(
     for names in (KERAS, QUANTISED_LAYERS, ONNX, ONNX_QUANTISERS, _TORCH_MODULES.split(), _HLS4ML_TYPES.split())
     for name in names
 )
-_ACTIVATIONS_COMING = frozenset(("glu", "hard_shrink", "soft_shrink", "sparse_plus", "squareplus", "threshold"))
+_ACTIVATIONS_COMING = frozenset(("sparse_plus", "threshold"))
 _SPARSEMAX = {"sparsemax": "take softmax, or leave it out of the model"}
 _QUANTISED_ACTIVATIONS = """
     quantized_bits quantized_relu quantized_tanh quantized_sigmoid quantized_po2 quantized_relu_po2 binary stochastic_binary

@@ -11,6 +11,7 @@ from typing import Any
 from nn2hls.converters.keras.emit import Activation, Apply
 from nn2hls.converters.keras.model import Layer, foreign
 from nn2hls.converters.lower import activations as lower
+from nn2hls.converters.lower import moves
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.errors import suggest
 from nn2hls.guard import shortened
@@ -37,10 +38,14 @@ PLAIN: Mapping[str, Apply] = {
     **{name: function(other) for name, other in _RENAMED.items()},
     "leaky_relu": lambda site, x: lower.leaky_relu(site, x, 0.2),
     "elu": lower.elu,
+    "glu": lambda site, x: moves.glu(site, x, len(x.shape) - 1),
+    "hard_shrink": lambda site, x: lower.hard_shrink(site, x),
+    "soft_shrink": lambda site, x: lower.soft_shrink(site, x),
+    "squareplus": lambda site, x: lower.squareplus(site, x),
     "celu": lower.celu,
 }
 OTHERS = ("softmax", "log_softmax", "hard_sigmoid")
-REFUSED = ("glu", "hard_shrink", "soft_shrink", "sparse_plus", "sparsemax", "squareplus", "threshold")
+REFUSED = ("sparse_plus", "sparsemax", "threshold")
 
 
 def named(name: str, layer: Layer) -> Activation:

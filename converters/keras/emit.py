@@ -108,6 +108,10 @@ class Site(lower.Site):
         name = self.names.derived(f"{self.main}_{word}") if word else self.main
         return self.builder.add(name, op, nodes, origin)
 
+    def at(self, word: str, x: Tensor) -> Site:
+        """Where the same layer is called on another value, on the way to its result."""
+        return replace(self, operands=(x,), main=self.names.derived(f"{self.main}_{word}"), last=False)
+
     def then(self, function: Activation, compute: Callable[[Site], Tensor]) -> Tensor:
         """What ``compute`` makes at this site, then a function, as a node of its own, which is the layer's result."""
         if function.apply is None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import attention, moves, norms, products, windows
+from nn2hls.converters.keras import attention, choice, moves, norms, products, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import arith, linear, shape
+from nn2hls.converters.lower import moves as lower_moves
 from nn2hls.converters.lower.activations import leaky_relu
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.errors import ModelError
@@ -116,6 +117,24 @@ def permute(layer: Layer) -> Prepared:
     return lambda site: shape.transpose(site, site.tensor, axes)
 
 
+def time_distributed(layer: Layer) -> Prepared:
+    """The inner layer at every place of the first axis, each with nodes of its own; a Dense layer works on them all at once."""
+    inner = layer.inner
+    if inner is None or inner.kind not in LAYERS or inner.custom or inner.kind == layer.kind:
+        raise Refusal(f"it holds a layer of the class {inner.kind if inner else 'none'}, which is not offered inside of it")
+    prepared = LAYERS[inner.kind](inner)
+
+    def lower(site: Site) -> Tensor | Sequence[Tensor]:
+        inner.weights = layer.weights
+        if inner.kind == "Dense" or len(site.tensor.shape) < 2:
+            return prepared(site)
+        steps = lower_moves.unstack(site, site.tensor, 0)
+        found = [prepared(site.at(f"time{k}", step)) for k, step in enumerate(steps)]
+        return shape.stack(site, [x for x in found if isinstance(x, Tensor)], 0)
+
+    return lower
+
+
 IDENTITIES = (
     "ActivityRegularization",
     "AlphaDropout",
@@ -142,12 +161,14 @@ LAYERS: dict[str, Entry] = {
     "Rescaling": rescaling,
     "Reshape": reshape,
     "Subtract": subtract,
+    "TimeDistributed": time_distributed,
     **{kind: of_one(apply) for kind, apply in activations.LAYERS.items()},
     **dict.fromkeys(IDENTITIES, identity),
     **windows.LAYERS,
     **moves.LAYERS,
     **products.LAYERS,
     **norms.LAYERS,
+    **choice.LAYERS,
     **attention.LAYERS,
 }
 # Arguments of a call that a layer takes; every other one is refused.

@@ -11,7 +11,7 @@ from nn2hls.converters.keras.calls import Key
 from nn2hls.converters.keras.emit import Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.windows import is_first, sizes
-from nn2hls.converters.lower import layout, moves, shape
+from nn2hls.converters.lower import layout, linear, moves, shape
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.errors import ModelError
 
@@ -44,14 +44,23 @@ def _around(rank: int, key: str, sign: int) -> Entry:
 
 
 def upsampling(rank: int) -> Entry:
-    """To the nearest neighbour."""
+    """To the nearest neighbour, or between neighbours."""
 
     def entry(layer: Layer) -> Prepared:
         factors, first = sizes(layer, "size", rank, 2), is_first(layer)
         how = layer.value("interpolation", default="nearest")
-        if how != "nearest":
-            raise Refusal(f"'interpolation' = {how!r} is not offered; 'nearest' is")
-        return lambda site: moves.upsample(site, site.tensor, factors, first=first)
+        if how == "nearest":
+            return lambda site: moves.upsample(site, site.tensor, factors, first=first)
+        if how != "bilinear":
+            raise Refusal(f"'interpolation' = {how!r} is not offered; 'nearest' and 'bilinear' are")
+
+        def lower(site: Site) -> Tensor:
+            shape_ = plain(site.tensor)
+            space = shape_[1:] if first else shape_[:-1]
+            at = [linear.coordinates(n, n * f) for n, f in zip(space, factors, strict=True)]
+            return linear.resize_linear(site, site.tensor, [None, *at] if first else [*at, None])
+
+        return lower
 
     return entry
 

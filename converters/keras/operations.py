@@ -8,6 +8,7 @@ import numpy as np
 
 from nn2hls.converters.keras import activations as activations
 from nn2hls.converters.keras.activations import PLAIN, function
+from nn2hls.converters.keras.choice import OPERATIONS as CHOICE
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.layers import concatenate, identity, of_one
 from nn2hls.converters.keras.model import Layer
@@ -16,7 +17,7 @@ from nn2hls.converters.keras.norms import OPERATIONS as NORMS
 from nn2hls.converters.keras.products import OPERATIONS as PRODUCTS
 from nn2hls.converters.keras.reductions import OPERATIONS as REDUCTIONS
 from nn2hls.converters.lower import activations as lower
-from nn2hls.converters.lower import arith, shape
+from nn2hls.converters.lower import arith, moves, shape
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 
 
@@ -80,6 +81,28 @@ def threshold(layer: Layer) -> Apply:
     return lambda site, x: lower.step_threshold(site, x, theta, value)
 
 
+def glu(layer: Layer) -> Prepared:
+    """The first half times the sigmoid of the second."""
+    axis = layer.integer("axis", -1)
+    return lambda site: moves.glu(site, site.tensor, site.tensor.axis(axis))
+
+
+def shrink(meaning: Callable[[Site, Tensor, float], Tensor]) -> Callable[[Layer], Apply]:
+    """Towards zero, or zero, within a threshold."""
+
+    def prepare(layer: Layer) -> Apply:
+        threshold = layer.number("threshold", default=0.5)
+        return lambda site, x: meaning(site, x, threshold)
+
+    return prepare
+
+
+def squareplus(layer: Layer) -> Apply:
+    """Squareplus."""
+    b = layer.number("b", default=4.0)
+    return lambda site, x: lower.squareplus(site, x, b)
+
+
 def log_softmax(layer: Layer) -> Apply:
     """LogSoftmax along one axis."""
     return activations.softmax(layer, log=True)
@@ -141,6 +164,7 @@ OPERATIONS: dict[str, Entry] = {
     **REDUCTIONS,
     **PRODUCTS,
     **NORMS,
+    **CHOICE,
     **{name: plain(function(_NAMES.get(name, name.lower()))) for name in _FUNCTIONS.split()},
     "Absolute": plain(function("abs")),
     "Add": two(arith.add),
@@ -152,6 +176,10 @@ OPERATIONS: dict[str, Entry] = {
     "Elu": of_one(activations.elu),
     "Gelu": of_one(gelu),
     "HardSigmoid": of_one(hard_sigmoid),
+    "Glu": glu,
+    "HardShrink": of_one(shrink(lower.hard_shrink)),
+    "SoftShrink": of_one(shrink(lower.soft_shrink)),
+    "Squareplus": of_one(squareplus),
     "HardSilu": plain(PLAIN["hard_silu"]),
     "LeakyRelu": of_one(activations.leaky_relu(0.2)),
     "LogSoftmax": of_one(log_softmax),

@@ -45,6 +45,7 @@ def _own_norm(layer: Layer) -> Names:
 
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     "Dense": _dense,
+    "Embedding": lambda layer: (["embeddings"], []),
     **dict.fromkeys(attention.MULTI_HEAD, lambda layer: (attention.part_names(layer), [])),
     "AdditiveAttention": lambda layer: (["scale"] if layer.flag("use_scale", True) else [], []),
     "Attention": lambda layer: (["scale"] if layer.flag("use_scale", False) else [], []),
@@ -63,6 +64,8 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
 
 def expected(layer: Layer) -> Names:
     """Names of the arrays the layer owns; a frozen layer has no trainable ones."""
+    if layer.inner is not None:
+        return expected(layer.inner)
     names = WEIGHTS[layer.kind](layer) if layer.kind in WEIGHTS and not layer.is_operation else ([], [])
     return names if layer.flag("trainable", True) else ([], names[0] + names[1])
 
@@ -116,6 +119,8 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
 
 def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
     """The arrays of a layer, those of its sub-layers in Keras' order."""
+    if layer.inner is not None:
+        return _own(layer.inner, f"{key}/layer", weights)
     if layer.kind not in attention.MULTI_HEAD:
         return weights.groups.get(key, ())
     folders = [(f"{key}/{part}", f"{key}/_{part}") for part in attention.PARTS]

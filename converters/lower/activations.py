@@ -137,6 +137,34 @@ def hard_sigmoid(site: Site, x: Tensor, slope: float = 1 / 6, offset: float = 0.
     return site.emit(HardSigmoid(slope, offset), x)
 
 
+def soft_shrink(site: Site, x: Tensor, threshold: float = 0.5) -> Tensor:
+    """x towards zero by the threshold, zero within it: relu(x - t) - relu(-x - t)."""
+    _positive(threshold)
+    above = site.step("shifted").emit(Scale(const(1.0), const(-threshold)), x)
+    below = site.step("mirrored").emit(Scale(const(-1.0), const(-threshold)), x)
+    parts = function(site.step("above"), above, "relu"), function(site.step("below"), below, "relu")
+    return site.emit(Elementwise(Merge.SUB), *parts)
+
+
+def hard_shrink(site: Site, x: Tensor, threshold: float = 0.5) -> Tensor:
+    """x outside of the threshold on both sides, zero within it."""
+    _positive(threshold)
+    above = step_threshold(site.step("above"), x, threshold)
+    below = step_threshold(site.step("below"), function(site.step("mirrored"), x, "neg"), threshold)
+    return site.emit(Elementwise(Merge.SUB), above, below)
+
+
+def _positive(threshold: float) -> None:
+    if threshold < 0:
+        raise Refusal(f"a threshold of {threshold:g} is not offered; it must not be negative")
+
+
+def squareplus(site: Site, x: Tensor, b: float = 4.0) -> Tensor:
+    """(x + sqrt(x**2 + b)) / 2."""
+    square = site.step("shifted").emit(Scale(const(1.0), const(b)), function(site.step("square"), x, "square"))
+    return site.emit(Elementwise(Merge.AVERAGE), x, function(site.step("root"), square, "sqrt"))
+
+
 def softmax(site: Site, x: Tensor, axis: int, *, log: bool = False) -> Tensor:
     """Softmax or its logarithm along one axis of the node; what a mask hides is zero and no part of the sum."""
     if x.hidden is None or not x.hidden.any():

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower.arith import HIDES
+from nn2hls.converters.lower.activations import function
+from nn2hls.converters.lower.arith import HIDES, multiply
 from nn2hls.converters.lower.layout import without
 from nn2hls.converters.lower.shape import move
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited, plain
@@ -280,3 +281,10 @@ def gather(site: Site, x: Tensor, indices: Sequence[np.ndarray | None]) -> Tenso
     if not math.prod(size):
         raise Refusal(f"it leaves nothing of a tensor of {shape}")
     return move(site, lambda index: index[keys], x)
+
+
+def glu(site: Site, x: Tensor, axis: int) -> Tensor:
+    """The first half along an axis times the sigmoid of the second."""
+    half = equal_parts(plain(x)[axis], 2)
+    left, gate = split(site, x, half, axis)
+    return multiply(site, left, function(site.step("gate"), gate, "sigmoid"))

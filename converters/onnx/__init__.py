@@ -11,6 +11,7 @@ import numpy as np
 
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.onnx.attention import ATTENTION
+from nn2hls.converters.onnx.choice import CHOICE
 from nn2hls.converters.onnx.context import At, Context, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent
@@ -31,7 +32,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION, **NORMS}
+HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION, **NORMS, **CHOICE}
 
 
 def load_file(path: str | Path) -> Graph:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import moves
+from nn2hls.converters.lower import choice, linear, moves
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor, plain
 from nn2hls.converters.onnx.context import At, Handler, Known, Value
 
@@ -68,6 +68,11 @@ def _split(at: At) -> Sequence[Value]:
 
 
 def _gather(at: At) -> Value:
+    """Elements by constant numbers; rows of a constant table by computed ones (an Embedding)."""
+    if at.is_known(0) and not at.is_known(1):
+        if at.attr("axis", 0) != 0:
+            raise Refusal("it chooses by computed numbers along another axis than the first of its table")
+        return choice.embedding(at, at.tensor(1, plain=True), at.array(0, "table"))
     x = at.tensor(plain=True)
     return moves.take(at, x, at.raw(1, "indices"), x.axis(at.attr("axis", 0)))
 
@@ -143,9 +148,10 @@ def _triangle(at: At) -> Value:
 
 
 def _resize(at: At) -> Value:
-    """Nearest neighbours; what a place reads depends on how coordinates map and round."""
-    if at.attr("mode", "nearest") != "nearest":
-        raise Refusal(f"a resize of the mode '{at.attr('mode')}' is not offered; 'nearest' is")
+    """Nearest neighbours, or between them; what a place reads depends on how coordinates map and round."""
+    mode = at.attr("mode", "nearest")
+    if mode not in ("nearest", "linear") or at.attr("antialias", 0):
+        raise Refusal(f"a resize of the mode '{mode}' is not offered; 'nearest' and 'linear' are, without antialias")
     x = at.tensor(plain=True)
     scales, sizes = _scales(at, x)
     old = at.node.op == "Upsample" or at.opset < 11
@@ -153,10 +159,11 @@ def _resize(at: At) -> Value:
     rounds = "floor" if old else at.attr("nearest_mode", "round_prefer_floor")
     if maps not in _COORDINATES or rounds not in _ROUNDS:
         raise Refusal(f"coordinates of '{maps}' rounded by '{rounds}' are not offered")
-    chosen = []
-    for n, m, s in zip(x.shape, sizes[1:], scales[1:], strict=True):
-        source = _ROUNDS[rounds](_COORDINATES[maps](np.arange(m, dtype=np.float64), s, n, m))
-        chosen.append(np.clip(source, 0, n - 1).astype(np.int64))
+    axes = list(zip(x.shape, sizes[1:], scales[1:], strict=True))
+    sources = [_COORDINATES[maps](np.arange(m, dtype=np.float64), s, n, m) for n, m, s in axes]
+    if mode == "linear":
+        return linear.resize_linear(at, x, [None if n == m else c for c, (n, m, _) in zip(sources, axes, strict=True)])
+    chosen = [np.clip(_ROUNDS[rounds](c), 0, n - 1).astype(np.int64) for c, (n, _, _) in zip(sources, axes, strict=True)]
     return moves.nearest(at, x, chosen)
 
 

@@ -90,7 +90,16 @@ def _threshold(at: At) -> Value:
     return activations.step_threshold(at, at.tensor(), theta, at.attr("value", 0.0))
 
 
+def _shrink(at: At) -> Value:
+    """Soft where the bias is the threshold, hard without one."""
+    threshold, bias = at.attr("lambd", 0.5), at.attr("bias", 0.0)
+    if bias not in (0.0, threshold):
+        raise Refusal(f"a bias of {bias:g} with a threshold of {threshold:g} is not offered; 0 and the threshold are")
+    return (activations.soft_shrink if bias else activations.hard_shrink)(at, at.tensor(), threshold)
+
+
 UNARY: dict[str, Handler] = {
+    "Shrink": _shrink,
     **dict.fromkeys(_FUNCTIONS, _function),
     "Cast": _cast,
     "Celu": lambda at: activations.celu(at, at.tensor(), at.attr("alpha", 1.0)),

@@ -96,8 +96,9 @@ def _batch(program: Program) -> int | None:
     sizes = {}
     for name in program.inputs:
         meta = program.metas[name]
-        if meta.dtype not in FLOATS:
-            raise ModelError(f"The input holds {meta.dtype} values.", where=name, fix="Export it with floating-point inputs.")
+        if meta.dtype not in (*FLOATS, "int64", "int32"):
+            fix = "Export it with floating-point inputs, or whole numbers for an Embedding."
+            raise ModelError(f"The input holds {meta.dtype} values.", where=name, fix=fix)
         if len(meta.sizes) < 2:
             raise ModelError("The input has no batch axis: its first axis must be the batch.", where=name, fix=EXAMPLE)
         if None in meta.sizes[1:]:

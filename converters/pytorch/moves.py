@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import moves, shape
+from nn2hls.converters.lower import linear, moves, shape
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.shape import permuted
@@ -210,6 +210,20 @@ def _nearest(rank: int) -> Lower:
     return lower
 
 
+def _linear(rank: int) -> Lower:
+    """Between neighbours, by the middles of the elements or by those at the corners."""
+
+    def lower(c: Lowering, a: Args) -> Value:
+        x = a.tensor("input") if "input" in a else a.tensor()
+        space = plain(x)[1:]
+        sizes, scales = _resized(a, space, rank)
+        corners = bool(a.get("align_corners", False))
+        at = [linear.coordinates(n, m, corners=corners, scale=s) for n, m, s in zip(space, sizes, scales, strict=True)]
+        return linear.resize_linear(c, x, [None, *at])
+
+    return lower
+
+
 def _resized(a: Args, space: Sequence[int], rank: int) -> tuple[list[int], list[float | None]]:
     """(sizes, scales as far as they are given) of an interpolation."""
     names = {1: ("scales",), 2: ("scales_h", "scales_w"), 3: ("scales_d", "scales_h", "scales_w")}[rank]
@@ -230,6 +244,8 @@ def _floors(size: int, wanted: int, scale: float | None) -> np.ndarray:
     found = np.floor(np.arange(wanted, dtype=np.float32) * step).astype(np.int64)
     return np.asarray(np.minimum(found, size - 1))
 
+
+_LINEAR = {"linear": 1, "bilinear": 2, "trilinear": 3}
 
 MOVES: Mapping[str, Lower] = {
     "slice.Tensor": _slice,
@@ -267,5 +283,6 @@ MOVES: Mapping[str, Lower] = {
     "masked_fill.Tensor": _masked_fill,
     "tril.default": _triangle(np.tril),
     "triu.default": _triangle(np.triu),
+    **{f"upsample_{word}{n}d.{form}": _linear(n) for word, n in _LINEAR.items() for form in ("default", "vec")},
     **{f"upsample_nearest{n}d.{form}": _nearest(n) for n in (1, 2, 3) for form in ("default", "vec")},
 }

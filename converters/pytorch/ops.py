@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nn2hls.converters.lower import activations, arith, einsum, linear, norm
+from nn2hls.converters.lower import activations, arith, einsum, linear, moves, norm
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor, plain
 from nn2hls.converters.pytorch.attention import ATTENTION
+from nn2hls.converters.pytorch.choice import CHOICE
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
 from nn2hls.converters.pytorch.norms import NORMS, TRAINING
@@ -162,6 +163,7 @@ LOWER: Mapping[str, Lower] = {
     **REDUCTIONS,
     **ATTENTION,
     **NORMS,
+    **CHOICE,
     **WINDOWS,
     **{f"{name}.default": _function(name) for name in activations.FUNCTIONS},
     **{target: _function(name) for target, name in _RENAMED.items()},
@@ -176,6 +178,9 @@ LOWER: Mapping[str, Lower] = {
     "threshold.default": lambda c, a: activations.step_threshold(c, a.tensor(), a.number("threshold"), a.number("value")),
     "gelu.default": _gelu,
     "celu.default": lambda c, a: activations.celu(c, a.tensor(), a.number("alpha", 1)),
+    "softshrink.default": lambda c, a: activations.soft_shrink(c, a.tensor(), a.number("lambd", 0.5)),
+    "hardshrink.default": lambda c, a: activations.hard_shrink(c, a.tensor(), a.number("lambd", 0.5)),
+    "glu.default": lambda c, a: moves.glu(c, a.tensor(), a.tensor().axis(a.whole("dim", -1))),
     "elu.default": _elu,
     "softplus.default": _softplus,
     "prelu.default": _prelu,

@@ -11,6 +11,7 @@ from nn2hls.converters import lower
 from tests.kit import (
     lowering_attention,
     lowering_cases,
+    lowering_choices,
     lowering_moves,
     lowering_norms,
     lowering_products,
@@ -23,9 +24,22 @@ from tests.kit.lowerings import keras_graph, onnx_graph, torch_graph
 for framework in ("keras", "torch", "onnx"):
     pytest.importorskip(framework)
 
-ROOMS = (lowering_cases, lowering_windows, lowering_moves, lowering_products, lowering_attention, lowering_norms)
+ROOMS = (
+    lowering_cases,
+    lowering_windows,
+    lowering_moves,
+    lowering_products,
+    lowering_attention,
+    lowering_norms,
+    lowering_choices,
+)
 CASES = {name: case for room in ROOMS for name, case in room.CASES.items()}
-HELPERS = {"shape.move", "shape.unsqueeze", "window.channels_first"}  # steps of several lowerings, no layers
+HELPERS = {
+    "linear.along_axis",
+    "shape.move",
+    "shape.unsqueeze",
+    "window.channels_first",
+}  # steps of several lowerings, no layers
 MAKERS = {"keras": keras_graph, "torch": torch_graph, "onnx": onnx_graph}
 
 
@@ -51,6 +65,13 @@ def answer(framework, model, x):
     if framework == "onnx":
         return onnx_tools.reference(model, {"x": x})[0]
     return np.asarray(model(x, training=False))
+
+
+def inputs(case):
+    rng, size = np.random.default_rng(3), (5, *case.shape)
+    if case.whole:
+        return rng.integers(0, case.whole, size).astype(np.float32)
+    return (rng.normal(0, 1, size) if case.low is None else rng.uniform(case.low, 2, size)).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -27,6 +27,7 @@ class Case:
         constants: Initialisers of the ONNX model.
         opset: Of the ONNX model.
         low: Inputs are positive and at least this, for functions that need it.
+        whole: Inputs are whole numbers below this, if it is not zero.
         cannot_run: Frameworks whose own answer cannot be had here, such as Keras with channels first on a CPU.
     """
 
@@ -38,6 +39,7 @@ class Case:
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
     opset: int = 20
     low: float | None = None
+    whole: int = 0
     cannot_run: tuple[str, ...] = ()
 
 
