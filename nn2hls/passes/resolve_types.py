@@ -71,7 +71,8 @@ def _resolve(
         return typed, node.op.exact(xs)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     op = node.op.resolve(xs, hints).configured(reuse=settings.reuse, strategy=settings.strategy)
-    context.notes += unused(node, settings, hints.given)
+    if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
+        context.notes += unused(node, settings, hints.given)
     context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
     exact = op.exact(xs)
     if given:
