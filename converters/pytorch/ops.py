@@ -154,7 +154,8 @@ def _function(name: str) -> Lower:
     return lambda c, a: activations.function(c, a.tensor(), name)
 
 
-# Functions without parameters whose aten operator has another name.
+# Functions without parameters whose aten operator has another name, or none.
+_OTHER_NAMES = ("hard_tanh", "hard_sigmoid", "hard_swish", "sparse_sigmoid", "softsign", "tanh_shrink")
 _RENAMED = {"hardsigmoid.default": "hard_sigmoid", "hardswish.default": "hard_swish", "tanhshrink": "tanh_shrink"}
 
 LOWER: Mapping[str, Lower] = {
@@ -165,7 +166,7 @@ LOWER: Mapping[str, Lower] = {
     **NORMS,
     **CHOICE,
     **WINDOWS,
-    **{f"{name}.default": _function(name) for name in activations.FUNCTIONS},
+    **{f"{name}.default": _function(name) for name in activations.FUNCTIONS if name not in _OTHER_NAMES},
     **{target: _function(name) for target, name in _RENAMED.items()},
     "softsign": _function("softsign"),
     "hardtanh.default": _clip("min_val", "max_val", -1, 1),
