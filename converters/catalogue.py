@@ -60,7 +60,7 @@ ROWS: tuple[Row, ...] = (
         "MatMul",
         STRATEGIES,
     ),
-    Row("Einstein's sum with a constant, or of two tensors", ROUNDED, "EinsumDense", "Einsum", "einsum", "Einsum", STRATEGIES),
+    Row("Einstein's sum with a constant or another tensor", ROUNDED, "EinsumDense", "Einsum", "einsum", "Einsum", STRATEGIES),
     Row(
         "Convolution, depthwise and grouped ones too",
         ROUNDED,
@@ -229,7 +229,7 @@ ROWS: tuple[Row, ...] = (
         "Identity Dropout Cast",
     ),
     Row("Sizes and constants", EXACT, "", "", "ones_like zeros_like full_like", "Shape Size"),
-)
+)  # fmt: skip
 
 COLUMNS = (("Keras", "keras"), ("keras.ops", "operations"), ("PyTorch (aten)", "torch"), ("ONNX", "onnx"))
 

@@ -15,6 +15,25 @@ Content = str | bytes | Callable[[IO[bytes]], object]
 PREFIX = ".nn2hls-"  # of files that become another's successor
 
 
+def own_text(path: Path) -> str:
+    """The text of a file that is part of nn2hls itself; those of a user are opened by :mod:`nn2hls.guard`."""
+    return path.read_text(encoding="utf-8")
+
+
+def open_new(path: Path) -> IO[bytes]:
+    """A file that is written from its start on, and may be read again by its number.
+
+    Raises:
+        OSError: It cannot be, or a pipe or device stands there, which could keep the writer for ever.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags, 0o666), "wb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EEXIST, "what stands there is no regular file", str(path))
+    return file
+
+
 def write_whole(path: str | os.PathLike[str], content: Content) -> None:
     """Write a file beside its place, then rename it there; its folder is made. A link stays, the file it leads to is replaced.
 

@@ -5,6 +5,7 @@ Models, configs and data come from anywhere. Each reader opens its file and take
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 import math
@@ -15,14 +16,19 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nn2hls.errors import Nn2hlsError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MAX_FILE = 1 << 29  # bytes of a model
 MAX_JSON = 64 << 20  # bytes
 MAX_ITEMS = 1 << 22  # numbers, words, lists and objects of a JSON text
 MAX_DEPTH = 200  # lists and objects within each other
+MAX_REPORT = 64 << 20  # bytes of what a tool reports, or of the end of its log; thousands of modules take some ten million
+MAX_ELEMENTS = 1 << 20  # of an XML
 MAX_VALUES = 1 << 25  # of all arrays of a model, 256 MiB as float64
 MAX_TENSOR = 1 << 21  # values of one input of a network, or of one step on the way to its outputs
 MAX_TENSORS = 1 << 23  # of all of these together
@@ -52,10 +58,11 @@ class Guard:
         error: The class.
         noun: What a file is called in messages: ``The config``.
         fix: What to do about a damaged file.
+        smaller: What to do about one that is too large.
     """
 
-    def __init__(self, error: type[Nn2hlsError], noun: str, fix: str = "") -> None:
-        self._error, self.noun, self.fix = error, noun, fix
+    def __init__(self, error: type[Nn2hlsError], noun: str, fix: str = "", smaller: str = "") -> None:
+        self._error, self.noun, self.fix, self.smaller = error, noun, fix, smaller
 
     def refuse(self, what: str, where: object, fix: str | None = None) -> Nn2hlsError:
         """The error, to be raised."""
@@ -76,8 +83,12 @@ class Guard:
             raise self.refuse(f"{self.noun} cannot be read: {reason}.", _shown(path), "Name a file.") from None
 
     @contextmanager
-    def open(self, path: Path, limit: int = MAX_FILE) -> Iterator[BinaryIO]:
+    def open(self, path: Path, limit: int | None = MAX_FILE) -> Iterator[BinaryIO]:
         """A regular file of at most ``limit`` bytes; a device or pipe is never read from, for it may have no end.
+
+        Args:
+            path: The file.
+            limit: None for who takes it a part at a time.
 
         Raises:
             Nn2hlsError: It is none, too large, or cannot be opened or read.
@@ -100,15 +111,43 @@ class Guard:
             raise self._too_large(len(data), limit, path)
         return data
 
-    def _regular(self, found: os.stat_result, path: Path, limit: int) -> None:
+    def load(self, path: Path, limit: int = MAX_JSON) -> Any:
+        """The JSON value of a file; errors as for :meth:`open` and :meth:`json`."""
+        return self.json(self.read(path, limit), path)
+
+    def report(self, path: Path, limit: int = MAX_REPORT) -> str:
+        """The text of what a program reports: paths and dates in it may be of any encoding. Errors as for :meth:`open`."""
+        return self.read(path, limit).decode("utf-8", "replace")
+
+    def log(self, path: Path, last: int = MAX_REPORT) -> str:
+        """The end of what a program has printed, of any encoding and however long; errors as for :meth:`open`."""
+        with self.open(path, None) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - last))
+            return file.read(last).decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def digest(self, path: Path) -> str:
+        """The SHA-256 of a file of any length; errors as for :meth:`open`."""
+        state = hashlib.sha256()
+        with self.open(path, None) as file:
+            while part := file.read(1 << 20):
+                state.update(part)
+        return state.hexdigest()
+
+    def check(self, path: Path) -> None:
+        """Raise when something stands there that is no regular file, for who lets another library open it."""
+        found = self.status(path)
+        if found is not None:
+            self._regular(found, path, None)
+
+    def _regular(self, found: os.stat_result, path: Path, limit: int | None) -> None:
         if not stat.S_ISREG(found.st_mode):
             kind = next((name for test, name in _KINDS if test(found.st_mode)), "something else")
             raise self.refuse(f"It is {kind}, not a file.", path, "Name a file.")
-        if found.st_size > limit:
+        if limit is not None and found.st_size > limit:
             raise self._too_large(found.st_size, limit, path)
 
     def _too_large(self, size: int, limit: int, where: object) -> Nn2hlsError:
-        return self.refuse(f"{self.noun} has {size} bytes; at most {limit} are read.", where, "")
+        return self.refuse(f"{self.noun} has {size} bytes; at most {limit} are read.", where, self.smaller)
 
     def text(self, data: bytes, where: object, encoding: str = "utf-8-sig") -> str:
         """Bytes as text.
@@ -148,6 +187,31 @@ class Guard:
         if _depth(value) > MAX_DEPTH:
             raise self.refuse(f"The JSON nests more than {MAX_DEPTH} deep.", where, "")
         return value
+
+    def xml(self, text: str, where: object) -> Element:
+        """The root of an XML of bounded depth and count, without the declarations that entities need.
+
+        Raises:
+            Nn2hlsError: The text is no such XML.
+        """
+        from xml.etree import ElementTree
+
+        if "\0" in text:  # which would make the parser take it for UTF-16, where a document type could hide from the next line
+            raise self.refuse("It is no text.", where)
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise self.refuse("It declares a document type, which no such file does.", where)
+        if text.count("<") > 2 * MAX_ELEMENTS:
+            raise self.refuse(f"The XML holds more than {MAX_ELEMENTS} elements.", where)
+        try:
+            root = ElementTree.fromstring(text)  # without NULs a str is never decoded again, whatever it declares
+        except (ElementTree.ParseError, ValueError) as error:
+            raise self.refuse(f"It is no XML ({error}).", where) from None
+        level = [root]
+        for _ in range(MAX_DEPTH):
+            level = [inner for element in level for inner in element]
+        if level:
+            raise self.refuse(f"The XML nests more than {MAX_DEPTH} deep.", where)
+        return root
 
     @contextmanager
     def archive(self, source: Path | BinaryIO, where: object) -> Iterator[zipfile.ZipFile]:

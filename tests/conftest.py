@@ -1,7 +1,9 @@
 """Fixtures and helpers for all tests."""
 
 import os
+import shlex
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,14 @@ _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", derandomize=True, database=None, **_COMMON)
 settings.register_profile("fuzz", print_blob=True, **_COMMON)
 settings.load_profile(os.environ.get("NN2HLS_HYPOTHESIS", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Verilator's library is compiled once for all tests, in all processes and runs."""
+    cache = getattr(config, "cache", None)  # not with -p no:cacheprovider
+    if cache is not None and "OBJCACHE" not in os.environ:
+        script = Path(__file__).with_name("kit") / "object_cache.py"
+        os.environ["OBJCACHE"] = shlex.join([sys.executable, "-ES", str(script), str(cache.mkdir("verilated"))])
 
 
 @pytest.fixture(scope="session")

@@ -16,16 +16,18 @@ FINE = "def test_fine(): pass\n"
 UNKNOWN = "from tests.kit.tools import require_tool\ndef test(): require_tool('bambu', None)\n"
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]])
+WORKERS = ["-n", "1"]
+
+
 @pytest.mark.parametrize(
-    ("text", "tools", "passes"),
+    ("text", "tools", "passes", "workers"),
     [
-        (PACKAGE, None, True),
-        (PACKAGE, "verilator", False),
-        (TOOL, None, True),
-        (TOOL, "verilator", False),
-        (TOOL, "yosys", False),
-        (UNKNOWN, "verilator", True),
+        (PACKAGE, None, True, WORKERS),
+        (PACKAGE, "verilator", False, []),
+        (TOOL, None, True, []),
+        (TOOL, "verilator", False, WORKERS),
+        (TOOL, "yosys", False, []),
+        (UNKNOWN, "verilator", True, []),
     ],
 )
 def test_ci_skips_only_what_it_cannot_have(tmp_path, text, tools, passes, workers):
@@ -37,3 +39,38 @@ def test_ci_skips_only_what_it_cannot_have(tmp_path, text, tools, passes, worker
     command = [sys.executable, "-m", "pytest", "-q", *workers, "."]
     done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == passes, done.stdout + done.stderr
+
+
+def test_the_library_of_verilator_is_compiled_once(tmp_path):
+    """Another command, another state of the library and another file are compiled; what fails is not kept."""
+    library = tmp_path / "include"
+    library.mkdir()
+    (library / "verilated.cpp").write_text("1")
+    compiler = tmp_path / "g++"
+    compiler.write_text('#!/bin/sh\necho "$@" >> ran\n[ -n "$FAIL" ] && exit 1\necho object > "$3"\n')
+    compiler.chmod(0o755)
+
+    def ran(source, *flags, **variables):
+        (tmp_path / "x.o").unlink(missing_ok=True)
+        before = len((tmp_path / "ran").read_text().splitlines()) if (tmp_path / "ran").exists() else 0
+        command = [
+            sys.executable,
+            ROOT / "tests" / "kit" / "object_cache.py",
+            tmp_path,
+            compiler,
+            "-c",
+            "-o",
+            "x.o",
+            *flags,
+            source,
+        ]
+        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **variables}, check=False)
+        assert (done.returncode == 0) == (tmp_path / "x.o").is_file() == ("FAIL" not in variables)
+        return len((tmp_path / "ran").read_text().splitlines()) - before
+
+    assert ran(library / "verilated.cpp", FAIL="1") == 1
+    assert [ran(library / "verilated.cpp") for _ in range(3)] == [1, 0, 0]
+    assert ran(library / "verilated.cpp", "-O1") == 1
+    (library / "verilated.h").write_text("2")
+    assert ran(library / "verilated.cpp") == 1
+    assert [ran("bench.cpp") for _ in range(2)] == [1, 1]

@@ -246,7 +246,7 @@ def test_calibration_data_that_no_type_holds(tmp_path):
         ('OutputDir: "\\ud800"', "surrogate"),
         ('"\\ud800": 1', "surrogate"),
         ("a: " + "[" * 50_000, "nests too deeply"),
-        ("x" * (MAX_BYTES + 1), f"at most {MAX_BYTES} are read"),
+        ("x" * (MAX_BYTES + 1), f"at most {MAX_BYTES} are read. Name a file of the model"),
     ],
 )
 def test_yaml(tmp_path, text, words):
@@ -254,6 +254,20 @@ def test_yaml(tmp_path, text, words):
     with pytest.raises(ConfigError, match=words) as caught:
         read_yaml(tmp_path / "c.yml")
     assert "c.yml" in str(caught.value)
+
+
+def test_a_config_has_a_bounded_number_of_keys_and_values(tmp_path, monkeypatch):
+    """As they are composed, so that time is bounded, and again when what aliases stand for is written out."""
+    monkeypatch.setattr("nn2hls.config.yaml.MAX_ITEMS", 1000)
+    for text, words in (
+        ("a: [" + "1," * 1000 + "1]", "more than 1000 keys and values. Set values for types of layers"),
+        ("a: &a [1, 1]\nb: &b [*a, *a]\n" + "d: [" + "*b, " * 200 + "*b]", "without end through its aliases"),
+    ):
+        (tmp_path / "c.yml").write_text(text)
+        with pytest.raises(ConfigError, match=words):
+            read_yaml(tmp_path / "c.yml")
+    (tmp_path / "c.yml").write_text("a: [" + "1," * 990 + "1]")
+    assert len(read_yaml(tmp_path / "c.yml").value["a"].value) == 991
 
 
 def test_a_config_that_is_wrong_all_over_is_not_read_to_the_end():

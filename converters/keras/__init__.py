@@ -138,7 +138,7 @@ class _Lowering:
             found = self.prepared[layer](site)
             results = (found,) if isinstance(found, Tensor) else tuple(found)
             if results[0] in [o for o in operands if isinstance(o, Tensor)]:
-                self.builder.dropped(self.names.base(layer), results[0].node)
+                self.builder.dropped(self.names.base(layer), results[0].node, listed=True)
             return results
         except Refusal as reason:
             self.problems[layer] = str(reason)

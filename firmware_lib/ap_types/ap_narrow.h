@@ -24,7 +24,7 @@ struct word {
 };
 
 // Width of the result of + - *. Where 64 bits are too few for every value, they do for those that generated code computes:
-// it keeps each result in a variable of its proven width, at most 64 bits (nn2hls.emit.room).
+// it keeps each result in a variable of its proven width, at most 64 bits (nn2hls.emit.limits).
 constexpr int result(int w, bool s) { return w + !s > 64 ? 64 - !s : w; }
 
 template <class V>

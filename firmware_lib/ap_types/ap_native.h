@@ -1,4 +1,4 @@
-// ap_int<W>, ap_uint<W> for designs all of whose integers fit 64 bits (nn2hls.emit.room proves it): a long long each, and the
+// ap_int<W>, ap_uint<W> for designs all of whose integers fit 64 bits (nn2hls.emit.limits proves it): a long long each, and the
 // operators are those of C++, so that a translation unit of thousands of additions compiles fast.
 //
 // A variable holds W bits, as in ap_int.h, and << keeps them; a sum, difference or product is a long long, exact because it

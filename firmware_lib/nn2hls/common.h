@@ -1,4 +1,4 @@
-// What every layer header needs: the cast, the loop marker and the names of operand members.
+// What every layer needs: mantissas of ports, the loop markers, tables.
 #ifndef NN2HLS_COMMON_H_
 #define NN2HLS_COMMON_H_
 
@@ -36,37 +36,6 @@ template <int N, class TABLE>
 typename TABLE::word banked(const TABLE&, int bank, int at) {
     return TABLE::at(bank, at);
 }
-
-// The members of config C that belong to operand K: C::up0, C::up1, ... Only those that a layer asks for need to exist.
-template <class C, int K>
-struct operand;
-
-#define NN2HLS_OPERAND(K)                                        \
-    template <class C>                                           \
-    struct operand<C, K> {                                       \
-        static constexpr int up() { return C::up##K; }           \
-        static constexpr int inner() { return C::inner##K; }     \
-        static constexpr int columns() { return C::columns##K; } \
-        static constexpr int outer() { return C::outer##K; }     \
-        static constexpr int rows() { return C::rows##K; }       \
-        static constexpr int size() { return C::size##K; }       \
-        static constexpr int shift() { return C::shift##K; }     \
-    };
-// clang-format off
-#define NN2HLS_OPERANDS(D)                                                                  \
-    NN2HLS_OPERAND(D##0) NN2HLS_OPERAND(D##1) NN2HLS_OPERAND(D##2) NN2HLS_OPERAND(D##3) \
-    NN2HLS_OPERAND(D##4) NN2HLS_OPERAND(D##5) NN2HLS_OPERAND(D##6) NN2HLS_OPERAND(D##7) \
-    NN2HLS_OPERAND(D##8) NN2HLS_OPERAND(D##9)
-NN2HLS_OPERANDS()
-NN2HLS_OPERANDS(1)
-NN2HLS_OPERANDS(2)
-NN2HLS_OPERANDS(3)
-NN2HLS_OPERANDS(4)
-NN2HLS_OPERANDS(5)
-NN2HLS_OPERAND(60) NN2HLS_OPERAND(61) NN2HLS_OPERAND(62) NN2HLS_OPERAND(63)
-// clang-format on
-#undef NN2HLS_OPERANDS
-#undef NN2HLS_OPERAND
 
 }  // namespace nn2hls
 

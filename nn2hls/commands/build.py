@@ -14,12 +14,14 @@ from nn2hls.tools.run import TOOLS, chosen_steps
 
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser)
-    words = "csim: compile the C++ here and run its test bench (default); bambu; vitis, vivado: AMD's tools"
+    words = "csim: compile the C++ here and run its test bench (default); rtl: our Verilog; bambu; vitis, vivado: AMD's tools"
     parser.add_argument("--tool", choices=tuple(TOOLS), default="csim", help=words)
     words = (
         "what the tool does, with commas: csim,synth,cosim,export,vsynth (default: csim,synth); bambu: hls,simulate,yosys (all)"
     )
     parser.add_argument("--steps", metavar="STEPS", default="", help=words)
+    words = "with rtl: what yosys counts for, with commas, of xilinx,ecp5,gates (default: what the part is)"
+    parser.add_argument("--synth", metavar="WORDS", default="", help=words)
     words = "after so long a program of the tool is ended (default: never; csim: 1200)"
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help=words)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder of the project (default: OutputDir of CONFIG)")
@@ -31,6 +33,7 @@ def _run(args: Namespace) -> Result:
     if args.timeout is not None and not 0 < args.timeout < float("inf"):
         raise UsageError("This must be a number of seconds above 0.", where="--timeout")
     steps = chosen_steps(args.tool, [word for word in args.steps.split(",") if word])
+    synths = [word for word in args.synth.split(",") if word]
     backend = TOOLS[args.tool].backend
     if backend and args.backend and args.backend.lower() != backend.lower():
         raise UsageError(f"--tool {args.tool} builds a project for {backend}.", where="--backend", fix="Leave --backend out.")
@@ -41,7 +44,7 @@ def _run(args: Namespace) -> Result:
     args.backend = args.backend or backend
     design = make_design(args)
     folder = args.output or design.config.output_dir
-    report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher())
+    report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(), synths=synths)
     return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), ok=report.ok)
 
 

@@ -30,10 +30,12 @@ def _run(args: Namespace) -> Result:
     text = layer_table(layers)
     saved = savings.savings(design.sizer, design.float_graph)
     text += "\n" + savings.text(saved) if saved else ""
+    adders = design.additions
+    text += f"\n{adders}" if adders.layers else ""
     short = does_not_fit(design.estimate(), plan)
     text += f"\n{short}\n" if short else ""
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"
-    document = {"output_dir": str(written), "layers": layers, "savings": savings.document(saved)}
+    document = {"output_dir": str(written), "layers": layers, "savings": savings.document(saved), "additions": adders.to_dict()}
     return Result({**document, "fits": not short}, text, design.notes)
 
 

@@ -110,8 +110,10 @@ def _write(design: Design, graph: Graph, found: Solution, target: Path) -> None:
     from nn2hls.files import write_whole
 
     known = {n.name for n in graph}
-    names = {name: name if name in known else design.graph[name].origin.layer for name in found.reuses}
-    config = design.config.with_reuses({names[name]: reuse for name, reuse in found.reuses.items()}, str(target))
+    names = {name: name if name in known else design.graph[name].origin.layer for name in found.layouts}
+    verilog = design.config.backend == "Verilog"
+    settings = {names[k]: x.settings() if verilog else {"reuse": x.reuse} for k, x in found.layouts.items()}
+    config = design.config.with_settings(settings, str(target))
     write_whole(target, to_yaml(config, graph, target.parent.absolute()))
 
 

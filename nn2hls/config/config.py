@@ -17,20 +17,8 @@ from nn2hls.config.items import Level, Setting
 from nn2hls.config.keys import BARE_WORDS
 from nn2hls.config.settings import LayerSettings
 from nn2hls.graph.graph import Node
-
-# Classes of hls4ml that are ours under another name.
-_TYPE_OF_OP = {
-    "Input": ("InputLayer",),
-    "Scale": ("BatchNormalization", "BatchNormOnnx", "ApplyAlpha"),
-    "Elementwise": ("Merge",),
-    "LeakyRelu": ("Activation", "ParametrizedActivation", "PReLU"),
-    "HardSigmoid": ("Activation", "HardActivation"),
-    **dict.fromkeys(("Threshold", "Table", "Normalised"), ("Activation", "ParametrizedActivation")),
-    **dict.fromkeys(("Relu", "Clip", "HardSwish", "Unary"), ("Activation",)),
-}
-
-
-_ACTIVATIONS = frozenset([op for op, names in _TYPE_OF_OP.items() if "Activation" in names] + ["Softmax"])
+from nn2hls.graph.leaves import Input
+from nn2hls.graph.op import Op
 
 
 @dataclass(frozen=True)
@@ -90,17 +78,17 @@ class Config:
             return "Write the name of a model file in its place, such as model.pt2."
         return "Add KerasModel, PytorchModel or OnnxModel."
 
-    def settings_for(self, origin_layer: str, node_name: str, kind: str, op_name: str) -> LayerSettings:
+    def settings_for(self, origin_layer: str, node_name: str, kind: str, op: type[Op]) -> LayerSettings:
         """What holds for a node.
 
         Args:
             origin_layer: The user's layer.
             node_name: The node; ``NAME_relu`` is the activation inside the layer NAME and has settings of its own.
             kind: The framework's class of the layer (``Dense``, ``Linear``, ``Gemm``).
-            op_name: The class of the op (``Dense``, ``Relu``).
+            op: The class of the op.
         """
-        own = list(self._own_levels(origin_layer, node_name, kind, op_name))
-        levels = self._levels(own, op_name)
+        own = list(self._own_levels(origin_layer, node_name, kind, op))
+        levels = self._levels(own, op)
         settings = _first(level.settings for level in levels)
         precision = _first(level.precision for level in levels)
         named = _first(mapping for level in own for mapping in (level.settings, level.precision))
@@ -125,21 +113,21 @@ class Config:
                 found.setdefault(key, []).append(setting)
         return found
 
-    def _levels(self, own: list[Level], op_name: str) -> list[Level]:
+    def _levels(self, own: list[Level], op: type[Op]) -> list[Level]:
         """The levels that a node sees, by precedence."""
         model = _without_input(self.model_level)
-        if op_name == "Input":
+        if issubclass(op, Input):
             own = [_of_input(level, level.precision.get("result")) for level in own]
             model = _of_input(self.model_level, None)
-        given = ("result",) if op_name == "Input" else ("weight", "bias")
+        given = ("result",) if issubclass(op, Input) else ("weight", "bias")
         return [*(_as_default(level, model, given) for level in own), model]
 
-    def _own_levels(self, layer: str, node: str, kind: str, op_name: str) -> Iterator[Level]:
-        inline = _is_inline(layer, node, op_name)
+    def _own_levels(self, layer: str, node: str, kind: str, op: type[Op]) -> Iterator[Level]:
+        inline = _is_inline(layer, node, op)
         for name in dict.fromkeys((node,) if inline else (node, layer)):
             if name in self.layer_names:
                 yield self.layer_names[name]
-        for word in _types(kind, op_name, inline):
+        for word in _types(kind, op, inline):
             if word.lower() in self.layer_types:
                 yield self.layer_types[word.lower()]
 
@@ -162,40 +150,41 @@ class Config:
             layer_names={k: cleared(level) for k, level in self.layer_names.items()},
         )
 
-    def with_reuses(self, reuses: Mapping[str, int], where: str) -> Config:
-        """A copy with a reuse factor under LayerName for each layer; ``where`` stands for the place they were set at."""
+    def with_settings(self, layers: Mapping[str, Mapping[str, Any]], where: str) -> Config:
+        """A copy with settings, by field, under LayerName; ``where`` stands for the place they were set at."""
         names = dict(self.layer_names)
-        for name, reuse in reuses.items():
+        for name, settings in layers.items():
             level = names.get(name, Level(where))
-            names[name] = dataclasses.replace(level, settings={**level.settings, "reuse": Setting(reuse, where)})
+            own = {field: Setting(value, where) for field, value in settings.items()}
+            names[name] = dataclasses.replace(level, settings={**level.settings, **own})
         return dataclasses.replace(self, layer_names=names)
 
 
 _FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own", "own_type"}
 
 
-def _names_of(node: Node) -> tuple[str, str, str, str]:
+def _names_of(node: Node) -> tuple[str, str, str, type[Op]]:
     """The arguments of ``settings_for``; a step inside a layer that only moves values is none of the layer's numbers."""
     if node.op.moves and not node.origin.is_result and node.name != node.origin.layer:
-        return node.name, node.name, "", type(node.op).__name__
-    return node.origin.layer, node.name, node.origin.kind, type(node.op).__name__
+        return node.name, node.name, "", type(node.op)
+    return node.origin.layer, node.name, node.origin.kind, type(node.op)
 
 
-def _is_inline(layer: str, node: str, op_name: str) -> bool:
+def _is_inline(layer: str, node: str, op: type[Op]) -> bool:
     """Whether a node is the activation inside a layer, which has its own name and type."""
-    return node != layer and op_name in _ACTIVATIONS
+    return node != layer and op.activation
 
 
-def _types(kind: str, op_name: str, inline: bool) -> Iterable[str]:
+def _types(kind: str, op: type[Op], inline: bool) -> Iterable[str]:
     """What LayerType may call a node, the framework's word first."""
-    words = (op_name, *_TYPE_OF_OP.get(op_name, ()))
+    words = (op.__name__, *op.called)
     return words if inline else dict.fromkeys((kind, *words))
 
 
 def types_of(node: Node) -> Iterable[str]:
     """What LayerType may call a node of a graph."""
-    op_name = type(node.op).__name__
-    return _types(node.origin.kind, op_name, _is_inline(node.origin.layer, node.name, op_name))
+    op = type(node.op)
+    return _types(node.origin.kind, op, _is_inline(node.origin.layer, node.name, op))
 
 
 def _of_input(level: Level, otherwise: Setting | None) -> Level:

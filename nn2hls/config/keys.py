@@ -205,6 +205,14 @@ LEVEL_KEYS = (
         values="Latency, Resource, DistributedArithmetic",
     ),
     Key(
+        "AdderDepth",
+        Place.LEVEL,
+        "DistributedArithmetic: additions beyond the fewest on the longest way; more of them share more, and take clocks.",
+        v.whole(0, 99),
+        "adder_depth",
+        values="0, 1, ..",
+    ),
+    Key(
         "TableSize",
         Place.LEVEL,
         "Entries of each table; derived from the types when unset.",

@@ -26,6 +26,7 @@ OPTIONS = {
     "precision": (Place.MODEL, "Precision"),
     "reuse": (Place.MODEL, "ReuseFactor"),
     "strategy": (Place.MODEL, "Strategy"),
+    "adder_depth": (Place.MODEL, "AdderDepth"),
     "max_width": (Place.MODEL, "MaxWidth"),
     "target_sqnr": (Place.MODEL, "TargetSQNR"),
 }

@@ -15,7 +15,8 @@ class LayerSettings:
     Args:
         precision: The types the user named, by word (``weight``, ``bias``, ``result``, ``accum`` ...); the rest is derived.
         reuse: Reuse factor.
-        strategy: ``Latency`` or ``Resource``.
+        strategy: ``Latency``, ``Resource`` or ``DistributedArithmetic``.
+        adder_depth: Additions beyond the fewest on the longest way of a distributed sum.
         table_size: Entries of each table; None: derived.
         max_width: No derived type is wider.
         target_sqnr: Signal to rounding noise that derived types keep, in dB.
@@ -27,6 +28,7 @@ class LayerSettings:
     precision: Mapping[str, FixedType] = field(default_factory=dict)
     reuse: int = 1
     strategy: str = "Latency"
+    adder_depth: int = 0
     table_size: int | None = None
     max_width: int = 24
     target_sqnr: float = 60.0

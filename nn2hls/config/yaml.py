@@ -14,10 +14,11 @@ import yaml
 from nn2hls.errors import ConfigError
 from nn2hls.guard import MAX_WORD, Guard, shortened
 
-MAX_BYTES = 1 << 20  # some 3 s of reading
-MAX_ITEMS = 200_000  # after aliases are expanded
+# Some 4 s of reading each: a model as text within the config (12 MiB of ONNX), and the keys and values of 12,000 layers.
+MAX_BYTES = 16 << 20
+MAX_ITEMS = 200_000  # as written, and again after aliases are expanded
 MAX_DEPTH = 40
-_GUARD = Guard(ConfigError, "The config")
+_GUARD = Guard(ConfigError, "The config", smaller="Name a file of the model in it, in place of the model itself.")
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{t}" for t in ("null", "bool", "int", "float", "str", "seq", "map")}
 
@@ -56,7 +57,7 @@ def read_yaml(path: Path) -> Item:
     """
     data = _GUARD.read(path, MAX_BYTES)
     try:
-        loader = yaml.SafeLoader(data.decode("utf-8-sig"))
+        loader = _Loader(data.decode("utf-8-sig"), path)
         root = loader.get_single_node()
         return _Tree(path, loader).item(root) if root is not None else Item({}, f"{path}:1")
     except UnicodeDecodeError as error:
@@ -74,6 +75,23 @@ def _yaml_error(path: Path, error: yaml.YAMLError) -> ConfigError:
     text = ", ".join(" ".join(w.split()) for w in words)
     hint = "Tabs do not indent in YAML; use spaces." if "\\t" in text else "Check indentation, quotes and colons on this line."
     return ConfigError(f"This is not YAML ({text}).", where=where, fix=hint)
+
+
+class _Loader(yaml.SafeLoader):
+    """Stops at a count of keys and values: they take longer than their text."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        super().__init__(text)
+        self._path, self._count = path, 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._count += 1
+        if self._count > MAX_ITEMS:
+            where = f"{self._path}:{self.line + 1}"
+            fix = "Set values for types of layers (LayerType), or for all of them (Model)."
+            raise ConfigError(f"The config has more than {MAX_ITEMS} keys and values.", where=where, fix=fix)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
 
 
 class _Tree:

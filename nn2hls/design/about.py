@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -15,6 +14,9 @@ from nn2hls._version import __version__
 from nn2hls.config.config import Config
 from nn2hls.config.write import to_dict
 from nn2hls.emit.tool import TOOLS
+from nn2hls.errors import ConfigError, Nn2hlsError
+from nn2hls.files import own_text
+from nn2hls.guard import Guard
 from nn2hls.tools.folder import MANIFEST, Project, data_folder, render
 from nn2hls.tools.gxx import native_flags
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from nn2hls.emit.options import Options
 
 CONFIG, STAND_INS = "config.yml", "csim/ap_types"
+_GUARD = Guard(ConfigError, "The file")
 _ORIGINS = ("model", "weights", "calibration", "input_data", "output_predictions")  # fields of Config that name files
 
 
@@ -58,7 +61,7 @@ def _cpp(project: Project, backend: str) -> dict[str, str]:
     return {
         "README.md": render("README.md", **context),
         "Makefile": render("Makefile", **context),
-        **{f"{STAND_INS}/{h.name}": h.read_text(encoding="utf-8") for h in headers},
+        **{f"{STAND_INS}/{h.name}": own_text(h) for h in headers},
     }
 
 
@@ -76,11 +79,7 @@ def _config_text(config: Config, folder: Path) -> str:
 def _origin(path: Path, folder: Path) -> dict[str, Any]:
     """A file's name, seen from the folder, and digest; no digest when it is gone."""
     name = Path(os.path.relpath(path, folder)).as_posix()
-    state = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while part := file.read(1 << 20):
-                state.update(part)
-    except OSError:
+        return {"path": name, "sha256": _GUARD.digest(path)}
+    except Nn2hlsError:
         return {"path": name, "sha256": None}
-    return {"path": name, "sha256": state.hexdigest()}

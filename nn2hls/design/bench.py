@@ -84,6 +84,14 @@ def events_of(config: Config, graph: Graph, count: int) -> Events:
     return Events(inputs, tuple(found))
 
 
+def with_corners(config: Config, graph: Graph, count: int) -> list[np.ndarray]:
+    """Mantissas of ``count`` vectors of our own, which move every output that can move, behind the user's events."""
+    own = test_vectors(graph, count)
+    if config.input_data is None:
+        return own
+    return [np.concatenate(both) for both in zip(events_of(config, graph, 1).inputs, own, strict=True)]
+
+
 def differences(
     names: Sequence[str], values: Sequence[np.ndarray], predictions: Sequence[np.ndarray]
 ) -> Mapping[str, Difference]:

@@ -13,7 +13,6 @@ from nn2hls.config.config import Config
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.emulate.quantise import quantise
 from nn2hls.errors import ConfigError
-from nn2hls.graph.graph import Graph
 from nn2hls.graph.reference import run_float
 from nn2hls.passes.base import Context
 from nn2hls.passes.signals import away_from_poles, seeded
@@ -24,24 +23,15 @@ ENOUGH = 40.0  # dB: more than this is told by `compare` alone
 MARGIN = 20.0  # dB: what the roundings of many layers may take from the target of each
 
 
-def check_backend(graph: Graph, config: Config) -> None:
+def check_backend(config: Config) -> None:
     """Refuses what the back end does not carry out.
 
     Raises:
-        ConfigError: With the layer and the way out.
+        ConfigError: With the way out.
     """
-    if config.backend == "Verilog":
-        if config.interface == "hls4ml":
-            fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
-            raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)
-        return
-    for node in graph:
-        if getattr(getattr(node.op, "strategy", None), "value", "") == "DistributedArithmetic":
-            raise ConfigError(
-                f"Strategy DistributedArithmetic is for Backend Verilog, not {config.backend}.",
-                where=node.origin.layer or node.name,
-                fix="Set Backend: Verilog, or Strategy: Latency, where HLS tools share what they share by themselves.",
-            )
+    if config.backend == "Verilog" and config.interface == "hls4ml":
+        fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
+        raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)
 
 
 def missed(design: Converted, context: Context) -> Iterator[str]:

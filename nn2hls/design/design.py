@@ -18,10 +18,10 @@ from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.read import read_config
 from nn2hls.data.arrays import Data, check_finite, check_inputs
-from nn2hls.data.vectors import test_vectors
-from nn2hls.design.bench import Events, differences, events_of, mantissas_of
+from nn2hls.design import witnesses
+from nn2hls.design.bench import Events, events_of, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
-from nn2hls.design.notes import config_notes
+from nn2hls.design.notes import config_notes, interface_of
 from nn2hls.design.text import layer_rows, layer_table
 from nn2hls.design.trace import trace_nodes
 from nn2hls.design.verdict import Verdict
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from nn2hls.emit.options import Options
     from nn2hls.emit.ports import Interface
     from nn2hls.estimate.result import Estimate
+    from nn2hls.size.additions import Additions
     from nn2hls.size.choices import Sizer
     from nn2hls.tools.folder import Project
     from nn2hls.tools.gxx import CompiledDesign
@@ -96,25 +97,14 @@ def convert(
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
     design = Design(fixed_graph, float_graph, settings, types=context.types, signals=context.signals)
-    check_backend(design.graph, design.config)
+    check_backend(design.config)
     for line in missed(design, context):
         context.warn(line)
     if context.warnings:
         warnings.warn("\n  ".join(context.warnings), ConversionWarning, stacklevel=2)
-    design.interface = _interface(settings, model, context.notes)
+    design.interface = interface_of(settings, model, context.notes)
     design.notes, design.warnings = tuple(context.notes), tuple(context.warnings)
     return design
-
-
-def _interface(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
-    if config.interface != "hls4ml":
-        return None
-    from nn2hls.emit.ports import hls4ml_interface
-
-    found = hls4ml_interface(graph)
-    names = ", ".join(found.outputs)
-    notes.append(f"Interface: the outputs are called {names}, as hls4ml numbers the layers that nn2hls sees.")
-    return found
 
 
 def load_model(model: Any, config: Config, example: Any = None) -> Graph:
@@ -280,6 +270,13 @@ class Design:
         """Resources, latency and interval on the part and clock of the config."""
         return self.sizer.estimate()
 
+    @cached_property
+    def additions(self) -> Additions:
+        """Additions and adder bits of each layer by strategy, with Backend Verilog; prints as a table."""
+        from nn2hls.size.additions import count_additions
+
+        return count_additions(self.sizer)
+
     # ---- C++ -------------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -321,9 +318,7 @@ class Design:
         return self._verilog(events_of(self.config, self.graph, RTL_EVENTS).inputs)
 
     def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
-        from nn2hls.design.witnesses import verilog
-
-        return verilog(self.graph, self.config, self.options, self._vectors(mantissas))
+        return witnesses.verilog(self.graph, self.sizer, self.options, self._vectors(mantissas))
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
@@ -387,6 +382,7 @@ class Design:
         steps: Sequence[str] = (),
         timeout: float | None = None,
         show: Callable[[str], None] | None = None,
+        synths: Sequence[str] = (),
     ) -> BuildReport:
         """Write the project, run a tool on it and keep its report there, in ``reports/<tool>.json``.
 
@@ -399,6 +395,7 @@ class Design:
                 ``verilog``, ``simulate`` and ``yosys``; without, the tool's usual ones.
             timeout: Seconds after which a program of the tool is ended.
             show: Called with each line that the tool prints.
+            synths: With ``rtl`` what yosys counts for, of ``xilinx``, ``ecp5`` and ``gates``; without, for the part.
 
         Raises:
             ToolError: The tool is missing, or a step needs another one.
@@ -406,19 +403,29 @@ class Design:
         """
         from nn2hls.estimate.figures import with_estimate
         from nn2hls.tools.order import Order
-        from nn2hls.tools.run import chosen_steps, tool_named
+        from nn2hls.tools.run import chosen_steps, chosen_synths, tool_named
 
         design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
         config, project = design.config, design.project
-        core = design.core_order(test_vectors(self.graph, 1000)) if tool == "bambu" else None
+        core = design.core_order(with_corners(config, self.graph, 1000)) if tool == "bambu" else None
         rtl = design._rtl[1] if tool == "rtl" else None
         written = design.write(folder, force=True)
-        order = Order(
-            written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show, core, rtl
-        )
+        about = (written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show)
+        order = Order(*about, core, rtl, chosen_synths(tool, config.part, synths))
         report = with_estimate(runner.run(order), design.estimate())
+        if core or rtl:
+            report = replace(report, notes=(*report.notes, *design._distances(report)))
         report.save(written)
         return report
+
+    def _distances(self, report: BuildReport) -> list[str]:
+        """How far the RTL's answers are from OutputPredictions, where it was found to answer as the emulator does."""
+        events = events_of(self.config, self.graph, 1)
+        if not events.predictions or not report.checks or any(c.differ for c in report.checks):
+            return []
+        emulated, _ = self._emulate(list(events.inputs), self.graph.outputs, raw=True, mantissas=True)
+        away = witnesses.distances(self.graph, emulated, events.predictions)
+        return [f"{name}: largest difference from OutputPredictions {d.text()}" for name, d in away.items()]
 
     def for_tool(self, tool: str) -> Design:
         """The design whose project ``tool`` reads: itself, or a copy with another Backend."""
@@ -430,7 +437,7 @@ class Design:
         if backend == self.config.backend:
             return self
         design = replace(self, config=replace(self.config, backend=backend), _compiled=None)
-        check_backend(design.graph, design.config)
+        check_backend(design.config)
         return design
 
     def for_cpp(self) -> Design:
@@ -464,25 +471,17 @@ class Design:
             raise ToolError(f"There is no witness '{tool}'.", fix=what)
         events = events_of(self.config, self.graph, 1000) if x is None else Events(mantissas_of(self.graph, x))
         inputs = list(events.inputs)
-        if tool == "bambu":
-            from nn2hls.design.witnesses import verify_core
-
-            design = self.for_tool("bambu")
-            return verify_core(Path(folder or self.config.output_dir), design.project, design.core_order(inputs))
-        if tool == "rtl":
-            from nn2hls.design.witnesses import verify_rtl
-
-            return verify_rtl(self.graph, *self.for_tool("rtl")._verilog(inputs))
         emulated, log = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
-        compiled = self._csim(inputs)
-        wrong = {
-            name: int(np.count_nonzero(emulated[name] != raw.mantissas))
-            for name, raw in zip(self.graph.outputs, compiled, strict=True)
-        }
-        values = sum(raw.mantissas.size for raw in compiled)
-        floats = [raw.mantissas * raw.type.step for raw in compiled]
-        away = differences(self.graph.outputs, floats, events.predictions)
-        return Verdict(tool, len(inputs[0]), values, wrong, tuple(str(o) for o in log.overflows()), predictions=away)
+        if tool == "csim":
+            compiled = zip(self.graph.outputs, self._csim(inputs), strict=True)
+            found = witnesses.verify_csim(emulated, {name: raw.mantissas for name, raw in compiled})
+        elif tool == "rtl":
+            found = witnesses.verify_rtl(self.graph, *self.for_tool("rtl")._verilog(inputs))
+        else:
+            design = self.for_tool("bambu")
+            found = witnesses.verify_core(Path(folder or self.config.output_dir), design.project, design.core_order(inputs))
+        away = witnesses.distances(self.graph, emulated, events.predictions) if found.equal else {}
+        return replace(found, overflows=tuple(str(o) for o in log.overflows()), predictions=away)
 
     def layer(self, name: str) -> Node:
         """The node of this name in the fixed graph."""

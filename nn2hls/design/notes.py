@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from nn2hls.config.config import Config
+from nn2hls.emit.ports import Interface, hls4ml_interface
+from nn2hls.graph.graph import Fate, Graph
 
 
 def config_notes(config: Config) -> list[str]:
     """Notes on what the config means, and on what its tool makes no use of."""
     return [*_auto_notes(config), *_part_notes(config), *_solver_notes(config)]
+
+
+def interface_of(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
+    """The ports that Interface asks for, with a note on their names; None where they are nn2hls's own."""
+    if config.interface != "hls4ml":
+        return None
+    found = hls4ml_interface(graph)
+    names = ", ".join(found.outputs)
+    notes.append(f"Interface: the outputs are called {names}, as hls4ml numbers the layers that nn2hls sees.")
+    if any(gone.fate is Fate.CONSTANT for gone in graph.absent):
+        what = "Interface: hls4ml numbers the constants of an ONNX file and what it makes of them, too"
+        notes.append(f"{what}; if a wrapper of it calls an output otherwise, change the name there.")
+    return found
 
 
 def _auto_notes(config: Config) -> list[str]:
@@ -41,11 +56,12 @@ def _solver_notes(config: Config) -> list[str]:
 
     levels = (config.model_level, *config.layer_types.values(), *config.layer_names.values())
     asked = any("strategy" in x.settings and x.settings["strategy"].value == "DistributedArithmetic" for x in levels)
-    if not asked or has_solver():
+    if not asked:
+        deep = [x.settings["adder_depth"] for x in levels if "adder_depth" in x.settings]
+        return [f"{s.where}: AdderDepth has no effect without Strategy: DistributedArithmetic." for s in deep if s.value]
+    if has_solver():
         return []
-    return [
-        f"Strategy: alkaid, which finds what sums have in common best, is missing; our own takes its place. {missing('da')}"
-    ]
+    return [f"Strategy: alkaid is missing; where its graph of additions is smaller than ours, it is taken. {missing('da')}"]
 
 
 def _bambu_notes(config: Config) -> list[str]:

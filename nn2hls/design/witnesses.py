@@ -1,39 +1,50 @@
-"""The RTL as a witness: our own Verilog, and what Bambu made."""
+"""Who is asked beside the emulator: the compiled C++, our own Verilog, and the RTL that Bambu made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from nn2hls.config.config import Config
+from nn2hls.design.bench import Difference, differences
 from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.graph.graph import Graph
-from nn2hls.targets import find_part
+from nn2hls.size.choices import Sizer
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import CoreOrder, RtlOrder
 
 
-def verilog(graph: Graph, config: Config, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
+def verilog(graph: Graph, sizer: Sizer, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
     """The project in our own Verilog, and what its bench is to find.
 
     Args:
         graph: A fixed graph.
-        config: Part and clock.
+        sizer: Its own, which places it.
         options: The project's.
         vectors: Mantissas (events, *shape) of the inputs and the emulator's of the outputs, by name.
 
     Raises:
         LimitError: An operator does not fit the clock.
     """
-    period = config.clock_period * (1 - (config.clock_uncertainty or 0.0))
-    project, made = emit_rtl(graph, options, find_part(config.part).bit_delay, period, vectors)
-    placed, events = made.pipeline, len(next(iter(vectors.values())))
+    placed, events = sizer.placed(), len(next(iter(vectors.values())))
+    project = emit_rtl(graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
+
+
+def verify_csim(emulated: Mapping[str, np.ndarray], compiled: Mapping[str, np.ndarray]) -> Verdict:
+    """The compiled C++: mantissas (events, *shape) of each output, by name."""
+    wrong = {name: int(np.count_nonzero(emulated[name] != found)) for name, found in compiled.items()}
+    return Verdict("csim", len(next(iter(compiled.values()))), sum(found.size for found in compiled.values()), wrong)
+
+
+def distances(graph: Graph, mantissas: Mapping[str, np.ndarray], predictions: Sequence[np.ndarray]) -> Mapping[str, Difference]:
+    """How far answers, mantissas (events, *shape) by output, are from what the model predicted; nothing without predictions."""
+    floats = [mantissas[o].astype(np.float64) * graph[o].result_type.step for o in graph.outputs]
+    return differences(graph.outputs, floats, predictions)
 
 
 def verify_rtl(graph: Graph, project: Project, order: RtlOrder) -> Verdict:
@@ -42,7 +53,8 @@ def verify_rtl(graph: Graph, project: Project, order: RtlOrder) -> Verdict:
     Raises:
         ToolError: Verilator is missing.
     """
-    from nn2hls.tools.rtl.run import SECONDS, simulate_rtl
+    from nn2hls.tools.rtl.run import simulate_rtl
+    from nn2hls.tools.steps import SECONDS
 
     with TemporaryDirectory() as folder:
         place = Path(folder) / "project"

@@ -11,8 +11,7 @@ import numpy as np
 from nn2hls.emit.roms import roms
 from nn2hls.emit.tool import Tool, lines
 from nn2hls.graph.graph import Node
-from nn2hls.hardware.code import Call, Code, Pragma
-from nn2hls.hardware.literals import constant, constant_type, literal
+from nn2hls.hardware.code import Code, Pragma
 
 
 @dataclass(frozen=True)
@@ -42,23 +41,17 @@ class Layer:
 
 
 def layer(
-    ident: str, node: Node, operands: tuple[Value, ...], result: Value, code: Call | Code, tool: Tool, *, dataflow: bool
+    ident: str, node: Node, operands: tuple[Value, ...], result: Value, code: Code, tool: Tool, *, dataflow: bool
 ) -> Layer:
-    """The layer that an op's ``call`` facet describes.
+    """The layer of this code.
 
     In one pipeline the top function unrolls every loop; with dataflow each layer is a process, which must do so itself unless
     it has loops of its own.
     """
-    headers: tuple[str, ...]
-    if isinstance(code, Call):
-        text, headers = _call(ident, code, tool), (code.header,)
-        arguments = ", ".join([*(f"x{k}" for k in range(len(operands))), "y", *(f"{ident}_{r}" for r in code.roms)])
-        body: Sequence[str | Pragma] = [f"nn2hls::{code.function}<{ident}_config>({arguments});"]
-    else:
-        types = {f"T{k}": v.type for k, v in enumerate(operands)} | {"TY": result.type}
-        helpers = _named(code.helpers, ident, types)
-        text, headers = roms(code.roms, ident, tool) + (lines(helpers, 0, tool) + "\n" if helpers else ""), tuple(code.headers)
-        body = _named(code.body, ident, types)
+    types = {f"T{k}": v.type for k, v in enumerate(operands)} | {"TY": result.type}
+    helpers = _named(code.helpers, ident, types)
+    text, headers = roms(code.roms, ident, tool) + (lines(helpers, 0, tool) + "\n" if helpers else ""), tuple(code.headers)
+    body = _named(code.body, ident, types)
     if dataflow and not _has_loops(code):
         body = [Pragma("pipeline", "1"), *body]
     parameters = [f"const {v.type} x{k}[{v.size}]" for k, v in enumerate(operands)]
@@ -66,21 +59,10 @@ def layer(
     return Layer(ident, node, operands, result, f"{text}{head}{lines(body, 4, tool)}}}\n", headers)
 
 
-def _has_loops(code: Call | Code) -> bool:
+def _has_loops(code: Code) -> bool:
     """Whether the code pipelines loops of its own."""
-    parts = (*code.body, *code.helpers) if isinstance(code, Code) else ()
+    parts = (*code.body, *code.helpers)
     return any(isinstance(p, Pragma) and p.word == "pipeline" for p in parts)
-
-
-def _call(ident: str, code: Call, tool: Tool) -> str:
-    members = [f"static const {_c_type(v)} {k} = {literal(v)};" for k, v in code.config.items()]
-    for name, number in code.values.items():
-        members += [f"static {constant_type(number)} {name}() {{", f"return {constant(number)};", "}"]
-    return lines([f"struct {ident}_config {{", *members, "};"], 0, tool) + "\n" + roms(code.roms, ident, tool)
-
-
-def _c_type(value: int) -> str:
-    return "int" if abs(value) < 1 << 31 else "long long"
 
 
 def _named(parts: Sequence[str | Pragma], ident: str, types: Mapping[str, str]) -> list[str | Pragma]:

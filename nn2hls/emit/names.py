@@ -10,9 +10,9 @@ from nn2hls.hardware.words import names_layer
 
 LONGEST = 60  # characters: HLS tools build file names from them
 TYPE, RESULT = "_result_t", "_out"  # of a layer's result: its type and its array; POSIX has a size_t, a time_t, a key_t
-# What else the code names after a layer: constant arrays, a struct, functions of its own (parts are numbered).
-_PARTS = "bias config exp_high exp_low inverse order part position power rom scale slope table value wires"
-PARTS = frozenset(_PARTS.split())
+# What else the code names after a layer: constant arrays, a struct, functions of its own; some of them are numbered.
+PARTS = frozenset(["config", "order", "part", "position", "rom", "table", "wires"])
+_NUMBER = re.compile(r"(_(?:order|part|table))[\d_]*\Z")
 _SUFFIXES = ("", TYPE, RESULT, *(f"_{p}" for p in sorted(PARTS)))
 
 
@@ -27,9 +27,10 @@ def identifiers(graph: Graph, taken: Iterable[str] = ()) -> Mapping[str, str]:
         base = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", node.name)).strip("_")[:LONGEST].strip("_") or "layer"
         base = f"layer_{base}" if base[0].isdigit() or not names_layer(base) else base
         name, n = base, 1
+        apart = "_layer" if _NUMBER.search(base) else ""  # a number alone would be that of a part
         while used & _names(name):
             n += 1
-            name = f"{base}_{n}"
+            name = f"{base}{apart}_{n}"
         used |= _names(name)
         found[node.name] = name
     return found
@@ -37,5 +38,10 @@ def identifiers(graph: Graph, taken: Iterable[str] = ()) -> Mapping[str, str]:
 
 def _names(ident: str) -> set[str]:
     """What the code makes of an identifier; numbered parts count as one."""
-    small = re.sub(r"(?<=_part)\d+\Z", "", ident.lower())
+    small = _NUMBER.sub(r"\1", ident.lower())
     return {small + s for s in _SUFFIXES}
+
+
+def is_part(name: str) -> bool:
+    """Whether the code may call a constant array so: a part, numbered or not."""
+    return _NUMBER.sub(r"\1", f"_{name}").removeprefix("_") in PARTS

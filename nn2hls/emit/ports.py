@@ -45,13 +45,15 @@ class Interface:
 def hls4ml_interface(graph: Graph) -> Interface:
     """The interface that hls4ml 1.3.0 gives to a network.
 
-    It numbers layers in the model's order from 1 on: an activation inside a layer counts, one that is linear does not. The
-    output of a reshape at the end is that of the layer before it.
+    It numbers layers in the model's order from 1 on: an activation inside a layer counts, one that is linear does not. Of
+    Keras' layers those that change nothing count, too, such as Dropout; of PyTorch's modules they do not. The output of a
+    reshape at the end is that of the layer before it.
 
     Args:
         graph: As it was loaded, before any pass.
     """
-    number = {node.name: k for k, node in enumerate(graph, 1)}
+    skipped = [place for gone in graph.absent for place in gone.places]
+    number = {node.name: k + 1 + sum(place <= k for place in skipped) for k, node in enumerate(graph)}
     outputs: list[str] = []
     for name in graph.outputs:
         node = graph[name]

@@ -11,23 +11,26 @@ from typing import Any
 import numpy as np
 
 from nn2hls.emit.core import bambu_arguments, core_tensors
+from nn2hls.emit.cpp import Style, straight_code
+from nn2hls.emit.cpp_steps import steps_code
 from nn2hls.emit.data import bench_files, heads
 from nn2hls.emit.layer import Layer, Value, layer
+from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
 from nn2hls.emit.names import RESULT, TYPE, identifiers
 from nn2hls.emit.options import Options, is_dataflow, output_ports
-from nn2hls.emit.room import MAX_WIDTH, check_room, check_size, room
 from nn2hls.emit.tool import TOOLS, lines
 from nn2hls.errors import LimitError
+from nn2hls.files import own_text
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
-from nn2hls.hardware.code import Pragma
+from nn2hls.hardware.code import MAX_ARRAY, Pragma
+from nn2hls.hardware.loop import Hardware
+from nn2hls.hardware.net import most_digits
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, data_folder, render
 
+ROOM = 2  # bits that a cast takes besides those of its result (cast.h)
 MAX_PORT_WIDTH = 63  # bits of a port's mantissa, which test data holds as C++ long long
-
-
-MAX_ARRAY = 4096  # elements that the tools partition completely
 
 
 _FILES = {
@@ -92,10 +95,12 @@ class _Emitter:
         self.ports = {port: self.values[o] for port, o in zip(ports, graph.outputs, strict=True)}
         if self.interface:
             self.interface.check(graph.inputs)
-        self.widest = max((n.result_type.width + 2 for n in graph), default=1)  # bits of the widest integer, or cast to it
+        self.hardware: dict[str, Hardware] = {}
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
+        cast = [n.result_type.width + ROOM for n in graph]  # the test bench casts decimals to the types of ports
+        self.widest = max([*cast, *map(widest, self.hardware.values())], default=1)
         if self.tool.own_adders:
-            check_size((x.text for x in self.layers), [(n.op.products(), n.op.reuse) for n in graph])
+            check_size(self.hardware.values(), sum(n.op.products() for n in graph))
 
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -118,12 +123,12 @@ class _Emitter:
     def _layer(self, node: Node) -> Layer:
         try:
             operands = [self.ranges[i] for i in node.inputs]
-            call = node.op.call_adders if self.tool.own_adders else node.op.call
-            code = call(operands, node.result_type)
-            kinds = [n.result_type for n in self.graph.operands(node)]
+            hardware = node.op.hardware(operands, node.result_type, most_digits(self.options.backend))
+            self.hardware[node.name] = hardware
             if self.options.backend == "Bambu":
-                check_room(code, kinds, node.result_type)
-            self.widest = max(self.widest, room(code, kinds, node.result_type))
+                check_width(hardware)
+            shared = any(loop.ii for loop in hardware.loops)
+            code = (steps_code if shared else straight_code)(hardware, Style(adders=self.tool.own_adders))
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
         read = tuple(self.values[i] for i in node.inputs)
@@ -143,7 +148,7 @@ class _Emitter:
             "helpers": lines(list(self._helpers()), 0, self.tool),
             "top": lines(list(self._top()), 0, self.tool),
             "dataflow": self.dataflow,
-            "native": self.widest <= MAX_WIDTH,
+            "native": self.widest <= NATIVE_WIDTH,
             "heads": heads(self.graph),
             "aliases": self._aliases(),
             "bambu": " ".join(bambu_arguments(self.options)),
@@ -155,10 +160,10 @@ class _Emitter:
         for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
             files[path.format(name=name)] = render(template, **context)
         for header in self._library():
-            files[f"firmware/nn2hls/{header}"] = (data_folder("firmware_lib") / "nn2hls" / header).read_text(encoding="utf-8")
+            files[f"firmware/nn2hls/{header}"] = own_text(data_folder("firmware_lib") / "nn2hls" / header)
         if bambu:
             types = data_folder("firmware_lib") / "ap_types"
-            files |= {f"firmware/ap_types/{h}": (types / h).read_text(encoding="utf-8") for h in _BAMBU_TYPES}
+            files |= {f"firmware/ap_types/{h}": own_text(types / h) for h in _BAMBU_TYPES}
         options = self.options
         layers = {x.id: x.node.name for x in self.layers}
         manifest = Manifest(name, options.backend, options.part, options.clock_period, layers)
@@ -245,7 +250,7 @@ class _Emitter:
             header = wanted.pop()
             if header not in found:
                 found.add(header)
-                text = (folder / header).read_text(encoding="utf-8")
+                text = own_text(folder / header)
                 wanted += [h for h in re.findall(r'^#include "([\w.]+)"', text, re.M) if (folder / h).is_file()]
         return sorted(found)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nn2hls.arith.ranges import ints
-from nn2hls.emit.names import PARTS
+from nn2hls.emit.names import is_part
 from nn2hls.emit.tool import Tool
 from nn2hls.errors import GraphError
 from nn2hls.hardware.code import Rom
@@ -22,7 +22,7 @@ def roms(found: Mapping[str, Rom], ident: str, tool: Tool) -> str:
     """All constant arrays of the layer ``ident``."""
     text = ""
     for name, rom in found.items():
-        if name not in PARTS:
+        if not is_part(name):
             raise GraphError(f"Its constants '{name}' are not in nn2hls.emit.names.PARTS.", where=ident)
         text += _rom(rom, f"{ident}_{name}", tool)
     return text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,40 +12,12 @@ from nn2hls.emit.names import identifiers
 from nn2hls.emit.options import output_ports
 from nn2hls.emit.verilog import Wire, module
 from nn2hls.emit.verilog_steps import steps_module
-from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
-from nn2hls.graph.leaves import Input
 from nn2hls.hardware.loop import Hardware, Loop
-from nn2hls.hardware.pipeline import Layer, Pipeline, pipeline
-from nn2hls.hardware.stages import Delay
+from nn2hls.hardware.pipeline import Layer, Pipeline
 from nn2hls.tools.rtl.core import RESERVED
 
 FEW = 3  # lanes that are written out instead of generated
-
-
-@dataclass(frozen=True)
-class Design:
-    """A design in Verilog.
-
-    Args:
-        name: Of the top module.
-        text: The Verilog.
-        pipeline: How it was cut into clocks.
-    """
-
-    name: str
-    text: str
-    pipeline: Pipeline
-
-
-def layers(graph: Graph) -> list[tuple[str, Hardware, tuple[str, ...]]]:
-    """(name, hardware, operands) of every layer of a fixed graph that no output can do without."""
-    ranges = graph_ranges(graph)
-    return [
-        (n.name, n.op.hardware([ranges[i] for i in n.inputs], n.result_type), n.inputs)
-        for n in graph
-        if not isinstance(n.op, Input)
-    ]
 
 
 def bits(node: Node) -> int:
@@ -54,24 +25,15 @@ def bits(node: Node) -> int:
     return math.prod(node.shape) * node.result_type.width
 
 
-def place(graph: Graph, delay: Delay, period: float) -> Pipeline:
-    """The layers of a graph in time."""
-    inputs = {n.name: (math.prod(n.shape), bits(n)) for n in graph.inputs}
-    return pipeline(layers(graph), inputs, {n.name: bits(n) for n in graph}, graph.outputs, delay, period)
-
-
-def rtl(graph: Graph, name: str, delay: Delay, period: float) -> Design:
+def rtl(graph: Graph, name: str, placed: Pipeline) -> str:
     """The Verilog of a fixed graph.
 
     Args:
         graph: With types.
         name: Of the top module.
-        delay: Of an operator, in nanoseconds.
-        period: Nanoseconds that operators may fill between two registers.
+        placed: Its layers in time.
     """
-    graph = graph.needed()
-    placed = place(graph, delay, period)
-    return Design(name, _Top(graph, name, placed).text(), placed)
+    return _Top(graph.needed(), name, placed).text()
 
 
 def input_ports(graph: Graph, name: str) -> list[str]:
@@ -149,7 +111,7 @@ class _Top:
 
     def _at(self, name: str, stage: int) -> str:
         """A tensor in a stage."""
-        waited = stage - self.placed.stage[name]
+        waited = 0 if name in self.placed.constants else stage - self.placed.stage[name]
         return f"{self.ids[name]}_out" + (f"__{waited}" if waited else "")
 
     def _control(self) -> Iterator[str]:

@@ -9,9 +9,10 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.emit.options import Options, output_ports
-from nn2hls.emit.rtl import Design, input_ports, rtl
+from nn2hls.emit.rtl import input_ports, rtl
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.hardware.pipeline import Pipeline
 from nn2hls.hardware.stages import Delay, slowest
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
 
@@ -21,13 +22,14 @@ PATIENCE = 100_000  # clocks without an event or an answer after which it gives 
 
 
 def emit_rtl(
-    graph: Graph, options: Options, delay: Delay, period: float, vectors: Mapping[str, np.ndarray]
-) -> tuple[Project, Design]:
-    """The project of a fixed graph, and how it was cut into clocks.
+    graph: Graph, options: Options, placed: Pipeline, delay: Delay, period: float, vectors: Mapping[str, np.ndarray]
+) -> Project:
+    """The project of a fixed graph.
 
     Args:
         graph: A fixed graph.
         options: Names, part and clock.
+        placed: Its layers in time, as the estimate has them.
         delay: Of an operator, in nanoseconds.
         period: Nanoseconds that operators may fill between two registers.
         vectors: Mantissas for the bench, one array (events, *shape) per input and output name.
@@ -36,8 +38,7 @@ def emit_rtl(
         LimitError: No pipeline reaches the clock; the slowest operator is named, and the period that works.
     """
     graph = graph.needed()
-    design = rtl(graph, options.name, delay, period)
-    _check_clock(design, delay, period, options.clock_period)
+    _check_clock(placed, delay, period, options.clock_period)
     name = options.name
     inputs = _ports(input_ports(graph, name), graph.inputs)
     outputs = _ports(output_ports(graph), [graph[o] for o in graph.outputs])
@@ -55,12 +56,12 @@ def emit_rtl(
     manifest = Manifest(name, options.backend, options.part, options.clock_period, {})
     stimulus, answers = vector_files(graph, vectors)
     files = {
-        f"{FOLDER}/{name}.v": design.text,
+        f"{FOLDER}/{name}.v": rtl(graph, options.name, placed),
         f"{FOLDER}/{name}_bench.v": bench,
         f"{FOLDER}/stimulus.hex": stimulus,
         f"{FOLDER}/answers.hex": answers,
     }
-    return Project(name, files, {MANIFEST: manifest.text()}), design
+    return Project(name, files, {MANIFEST: manifest.text()})
 
 
 def vector_files(graph: Graph, vectors: Mapping[str, np.ndarray]) -> tuple[str, str]:
@@ -93,8 +94,8 @@ def _ports(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int, 
     return found
 
 
-def _check_clock(design: Design, delay: Delay, period: float, clock: float) -> None:
-    for layer in design.pipeline.layers:
+def _check_clock(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
+    for layer in placed.layers:
         for loop in layer.hardware.loops:
             needed, operator = slowest(loop.body, delay)
             if operator is not None and needed > period:

@@ -31,7 +31,7 @@ class Tool:
         flow: Further words of ``open_solution``.
         setup: Tcl commands of the solution.
         own_arrays: Whether lookups that run side by side need an array each.
-        own_adders: Whether it builds additions as they are written (``Op.call_adders``).
+        own_adders: Whether it builds additions as they are written.
         pragmas: Texts by the words of :class:`nn2hls.hardware.code.Pragma`, with ``{0}`` .. for its arguments.
     """
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nn2hls.hardware.net import Cell, Code
+from nn2hls.hardware.operators import SUMS, carry_free
 from nn2hls.hardware.stages import Stages
 
 
@@ -55,6 +56,7 @@ class _Module:
     def __init__(self, name: str, stages: Stages, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> None:
         self.name, self.stages, self.inputs, self.outputs = name, stages, inputs, outputs
         self.net = stages.net
+        self.apart = bits_beside(stages)
 
     def text(self) -> str:
         net = self.net
@@ -103,9 +105,37 @@ class _Module:
         write = _TEXT.get(cell.code)
         if write is None or (cell.code is Code.SHIFT and cell.k > 0):
             return
-        yield f"    wire {span(cell.width, cell.signed)}v{wire} = {write(self, cell, stage)};"
+        kind, apart = span(cell.width, cell.signed), self.apart.get(wire)
+        if apart:
+            yield f"    wire {kind}sum{wire} = {write(self, cell, stage)};"
+            yield f"    wire {kind}v{wire} = {self._joined(wire, apart)};"
+        else:
+            yield f"    wire {kind}v{wire} = {write(self, cell, stage)};"
         for k in range(self.stages.kept.get(wire, 0)):
             yield f"    reg {span(cell.width, cell.signed)}v{wire}_{stage + k + 1};"
+
+    def _joined(self, wire: int, apart: Sequence[int]) -> str:
+        """The bits of a sum, those ``apart`` without its addition."""
+        cell, stage, parts = self.net.cells[wire], self.stages.of[wire], list[str]()
+        top = cell.width
+        for bit in [*apart, -1]:
+            if top - 1 > bit:
+                parts.append(f"sum{wire}[{top - 1}:{bit + 1}]")
+            if bit >= 0:
+                parts.append(" ^ ".join(filter(None, (self._bit(a, bit, stage) for a in cell.args))))
+            top = bit
+        return f"{{{', '.join(parts)}}}"
+
+    def _bit(self, wire: int, bit: int, stage: int) -> str:
+        """A bit of a value; empty where it is zero."""
+        cell = self.net.cells[wire]
+        if bit < cell.zeros or (bit >= cell.width and not cell.signed):
+            return ""
+        if cell.code is Code.SHIFT and cell.k > 0:
+            return self._bit(cell.args[0], bit - cell.k, stage)
+        if cell.code is Code.CONST:
+            return "1'b1" if cell.k >> bit & 1 else ""
+        return f"{self.at(wire, stage)}[{min(bit, cell.width - 1)}]" if cell.width > 1 or cell.signed else self.at(wire, stage)
 
     def _clocked(self) -> Iterator[str]:
         for wire, count in self.stages.kept.items():
@@ -161,6 +191,29 @@ class _Module:
         """An input, without the bits that its range does not need."""
         outside = self.inputs[cell.k]
         return f"x{cell.k}[{cell.width - 1}:0]" if cell.width < outside.width else f"x{cell.k}"
+
+
+def bits_beside(stages: Stages) -> dict[int, list[int]]:
+    """Bits of sums, from the top, that are written beside the addition: the lowest of an operand that is a sum read once.
+
+    Logic synthesis would take such a sum and its reader for one sum of three, in carry-save form, which costs more than carry
+    chains do and is not what was placed; a sum that is read twice stays what it is. Nothing carries into these bits.
+    """
+    net, readers = stages.net, stages.readers
+    found: dict[int, list[int]] = {}
+    for wire in net.alive():
+        cell = net.cells[wire]
+        if cell.code not in SUMS:
+            continue
+        free, bits = carry_free(net, wire), set[int]()
+        for a in cell.args:
+            source = stages.source(a)
+            inner = net.cells[source].code in SUMS and readers[source] == 1 and stages.of[source] == stages.of[wire]
+            if inner and source not in found and net.cells[a].zeros <= free:
+                bits.add(net.cells[a].zeros)
+        if bits:
+            found[wire] = sorted(bits, reverse=True)
+    return found
 
 
 _TEXT: dict[Code, Callable[[_Module, Cell, int], str]] = {

@@ -19,13 +19,13 @@ from typing import Any
 
 import yaml
 
+from nn2hls.files import own_text
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
 from nn2hls.targets import Cost, Part, find_part
 
 Coefficients = Mapping[str, Mapping[str, Mapping[str, float]]]  # structure -> figure -> term -> coefficient
 Terms = dict[str, float]
-_ADDERS = (Kind.ADD, Kind.NEGATE)
-_CASTS = (Kind.ROUND, Kind.SATURATE, Kind.SELECT, Kind.COMPARE, Kind.SHIFT)
+_CASTS = (Kind.SELECT, Kind.COMPARE)
 _OTHERS = (Kind.MUL, Kind.ROM)  # of parallel layers: the designs have none, so the family's delays and LUTs stand
 _ADDER = Operator(Kind.ADD, (16,))  # whose delay says how fast a part is
 _DSP_BITS = 9  # yosys: a product of fewer bits stays in LUTs
@@ -62,7 +62,7 @@ class BambuDesign:
 
 @functools.cache
 def _data() -> Mapping[str, Any]:
-    text = (Path(__file__).parents[1] / "targets" / "bambu_costs.yml").read_text(encoding="utf-8")
+    text = own_text(Path(__file__).parents[1] / "targets" / "bambu_costs.yml")
     return dict(yaml.safe_load(text))
 
 
@@ -80,33 +80,32 @@ def structure(schedule: Schedule) -> str:
 
 
 def delay_terms(schedule: Schedule) -> Terms:
-    """Of the nanoseconds from operand to result of a parallel layer: operators on its longest path.
+    """Of the nanoseconds from operand to result of a parallel layer: operators on its longest path."""
+    path = schedule.path
+    return {"adder": sum(op.kind is Kind.ADD for op in path), "cast": sum(op.kind in _CASTS for op in path)}
 
-    A product with a constant of c bits is a tree over c / 3 digits, which canonical forms have on average.
-    """
-    constants = [op.widths[1] for op in schedule.operators if op.kind is Kind.MUL_CONST]
-    product = math.log2(max(1.0, max(constants) / 3)) if constants else 0.0
-    adders = sum(product if op.kind is Kind.MUL_CONST else op.kind in _ADDERS for op in schedule.path)
-    return {"adder": adders, "cast": sum(op.kind in _CASTS for op in schedule.path)}
+
+WAYS = 2  # of a choice that belongs to a cast; more are a multiplexer before a multiplier
 
 
 def lut_terms(schedule: Schedule) -> Terms:
     """Of the LUTs, without memories.
 
-    Parallel: bits of adders, of partial products (a x c for a constant of c bits), and of casts and choices. Reused: bits of
-    adders, of sums that are kept, and of multiplexers, of which a LUT takes three ways more; and of casts.
+    Parallel: bits of adders, of which products with constants consist, and of casts and choices. Reused: bits of adders, of
+    sums that are kept, and of multiplexers, of which a LUT takes three ways more; and of casts.
     """
-    kinds: dict[Kind, float] = {}
+    found = {"adder_bit": 0.0, "cast_bit": 0.0, "logic_bit": float(schedule.state)}
     for op in schedule.operators:
-        first, last = op.widths[0], op.widths[-1]
-        size = {Kind.MUL_CONST: first * last, Kind.SELECT: first * (last - 1) / 3 if schedule.ii > 1 else first}
-        kinds[op.kind] = kinds.get(op.kind, 0.0) + op.count * size.get(op.kind, first)
-    adders = sum(kinds.get(kind, 0.0) for kind in _ADDERS)
+        width = op.widths[0]
+        if op.kind is Kind.ADD:
+            found["adder_bit"] += op.count * width
+        elif op.kind is Kind.SELECT and op.widths[1] > WAYS:
+            found["logic_bit"] += op.count * width * (op.widths[1] - 1) / 3
+        elif op.kind in _CASTS:
+            found["cast_bit"] += op.count * width
     if schedule.ii > 1:
-        casts = kinds.get(Kind.ROUND, 0.0) + kinds.get(Kind.SATURATE, 0.0)
-        return {"logic_bit": adders + schedule.state + kinds.get(Kind.SELECT, 0.0), "cast_bit": casts}
-    casts = sum(kinds.get(kind, 0.0) for kind in _CASTS)
-    return {"adder_bit": adders, "product_bit": kinds.get(Kind.MUL_CONST, 0.0), "cast_bit": casts}
+        return {"logic_bit": found["logic_bit"] + found["adder_bit"], "cast_bit": found["cast_bit"]}
+    return {"adder_bit": found["adder_bit"], "cast_bit": found["cast_bit"]}
 
 
 def step_terms(schedule: Schedule) -> Terms:

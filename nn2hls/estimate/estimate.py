@@ -116,6 +116,6 @@ def _after_synthesis(schedule: Schedule, report: Figures, part: Part) -> Figures
 
 
 def _allowance(part: Part, kind: Kind) -> float:
-    if kind in (Kind.ADD, Kind.NEGATE, Kind.ROUND):
+    if kind is Kind.ADD:
         return part.family.adder["base"]
     return part.family.compare["base"] if kind is Kind.COMPARE else 0.0

@@ -28,7 +28,7 @@ def alive_bits(schedule: Schedule, before: int, operand_bits: int) -> int:
         return operand_bits + sum(sum(op.widths) * op.count for op in schedule.operators if op.kind in _PRODUCTS)
     if last.kind is Kind.ADD:
         return words + last.widths[-1] * _tree(schedule, before)
-    width = last.widths[0] if last.kind in (Kind.SELECT, Kind.SHIFT) else last.widths[-1]
+    width = last.widths[0] if last.kind is Kind.SELECT else last.widths[-1]
     copies = sum(op.count for op in schedule.operators if (op.kind, op.widths) == (last.kind, last.widths))
     return words + width * max(1, copies)
 
@@ -36,7 +36,7 @@ def alive_bits(schedule: Schedule, before: int, operand_bits: int) -> int:
 def _tree(schedule: Schedule, before: int) -> int:
     """Values left in the adder trees: a level halves the additions, and each one left is one value more than results."""
     last = schedule.path[-1]
-    result = last.widths[0] if last.kind in (Kind.SELECT, Kind.SHIFT) else last.widths[-1]
+    result = last.widths[0] if last.kind is Kind.SELECT else last.widths[-1]
     results = max(1, round(schedule.results / result))
     if all(op.kind is not Kind.ADD for op in schedule.path[before:]):
         return results

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from nn2hls.files import own_text
 from nn2hls.targets import Part
 
 OPEN_TOOLS = ("bambu", "verilog")  # yosys counts what they make: there is no HLS report
@@ -157,7 +158,7 @@ class Estimate:
 @functools.cache
 def bands() -> dict[str, Any]:
     """``targets/accuracy.yml``: what validation found."""
-    text = (Path(__file__).parents[1] / "targets" / "accuracy.yml").read_text(encoding="utf-8")
+    text = own_text(Path(__file__).parents[1] / "targets" / "accuracy.yml")
     return dict(yaml.safe_load(text))
 
 

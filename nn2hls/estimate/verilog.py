@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
+from nn2hls.files import own_text
 from nn2hls.hardware.net import Cell, Code, Net
-from nn2hls.hardware.operators import compared_bits
+from nn2hls.hardware.operators import SUMS, added_bits, compared_bits
 from nn2hls.hardware.pipeline import Layer, Pipeline
 from nn2hls.hardware.steps import Lane, Steps
 from nn2hls.targets import Part
@@ -33,7 +34,8 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
         products: Non-zero products of each layer.
         part, clock_ns: What it is for.
     """
-    layers = tuple(_layer(layer, pipeline, products.get(layer.name, 0), part) for layer in pipeline.layers)
+    made = [layer for layer in pipeline.layers if layer.operands]  # a constant is wires
+    layers = tuple(_layer(layer, pipeline, products.get(layer.name, 0), part) for layer in made)
     total = sum((x.report for x in layers), Figures())
     own = sum(x.report.ff for x in layers)
     total += Figures(ff=pipeline.registers - own)  # inputs that wait, and the control
@@ -64,31 +66,14 @@ def layer_terms(layer: Layer, part: Part) -> Counter[str]:
 def terms(net: Net) -> Counter[str]:
     """Bits of the cells of a straight line, by what they are."""
     found: Counter[str] = Counter()
-    inner = _inner_sums(net)
     for wire in net.alive():
         cell = net.cells[wire]
-        size = _SIZES.get(cell.code)
-        if size is not None:
+        if cell.code in SUMS:
+            found["adder_bit"] += added_bits(net, wire)
+        elif (size := _SIZES.get(cell.code)) is not None:
             term, amount = size(cell, [net.cells[a] for a in cell.args], net)
-            found["inner_bit" if wire in inner else term] += amount
+            found[term] += amount
     return found
-
-
-def _inner_sums(net: Net) -> set[int]:
-    """Sums that only one other sum reads: yosys makes one sum of several operands of them, of carry-save adders."""
-    sums = {Code.ADD, Code.SUB}
-    readers: dict[int, list[Code | None]] = {}
-    for wire in net.alive():
-        for argument in net.cells[wire].args:
-            readers.setdefault(argument, []).append(net.cells[wire].code)
-    for wire in net.outputs:
-        readers.setdefault(wire, []).append(None)
-    return {w for w, codes in readers.items() if net.cells[w].code in sums and len(codes) == 1 and codes[0] in sums}
-
-
-def _sum(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
-    """Below the lowest bit that both operands have, a sum is one of them."""
-    return "adder_bit", max(1, cell.width - max(x.zeros for x in a))
 
 
 def _compare(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
@@ -108,8 +93,6 @@ def _product(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
 
 
 _SIZES = {
-    Code.ADD: _sum,
-    Code.SUB: _sum,
     Code.LESS: _compare,
     Code.SELECT: lambda cell, a, net: ("select_bit", cell.width),
     Code.LOOKUP: _lookup,
@@ -157,6 +140,6 @@ def _word_bits(lane: Lane, steps: Steps) -> int:
 @functools.cache
 def coefficients() -> dict[str, float]:
     """Those of ``targets/verilog_costs.yml``."""
-    text = (Path(__file__).parents[1] / "targets" / "verilog_costs.yml").read_text(encoding="utf-8")
+    text = own_text(Path(__file__).parents[1] / "targets" / "verilog_costs.yml")
     data: dict[str, Any] = yaml.safe_load(text)
     return {term: float(value) for term, value in data["coefficients"].items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,9 +31,16 @@ class Builder:
         self._last: dict[str, int] = {}  # the highest suffix of each name that was taken
         self._values = self._constants = 0
 
-    def dropped(self, layer: str, node: str) -> None:
-        """Remember that a layer of the user has no node since its value is that of ``node``."""
-        self._absent.setdefault(layer, Absent(layer, Fate.DROPPED, node))
+    def dropped(self, layer: str, node: str, *, listed: bool = False) -> None:
+        """Remember that a layer of the user has no node since its value is that of ``node``.
+
+        Args:
+            layer: Its name.
+            node: That node.
+            listed: Whether the framework's model lists it among its layers, in the order of the calls.
+        """
+        known = self._absent.get(layer, Absent(layer, Fate.DROPPED, node))
+        self._absent[layer] = replace(known, places=(*known.places, len(self._nodes))) if listed else known
 
     def add(self, name: str, op: Op, inputs: Sequence[str] = (), origin: Origin | None = None) -> str:
         """Append a node and return the name it got.

@@ -110,11 +110,19 @@ class Fate(enum.Enum):
 
 @dataclass(frozen=True)
 class Absent:
-    """A layer of the user that has no node, and the node that holds its value, if there is one."""
+    """A layer of the user that has no node.
+
+    Args:
+        layer: Its name.
+        fate: Why it has none.
+        node: The node that holds its value, if there is one.
+        places: For each call of it, the nodes that stand before it, where it is a layer in a list of layers.
+    """
 
     layer: str
     fate: Fate
     node: str = ""
+    places: tuple[int, ...] = ()
 
     @property
     def why(self) -> str:

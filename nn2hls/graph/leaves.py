@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,13 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, signed_width, width_of
+from nn2hls.arith.ranges import Range
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Op
-from nn2hls.hardware.code import Call, Rom
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.schedule import Schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +21,13 @@ class Input(Op):
     """A value that enters the design, of shape ``size`` without batch axis; it is cast to its type on entry."""
 
     size: Shape
+    called: ClassVar[tuple[str, ...]] = ("InputLayer",)
     arity: ClassVar[int | None] = 0
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if any(n < 1 for n in self.size):
             raise ModelError(f"An input of shape {self.size} has no fixed size.", where=where)
         return self.size
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        return Schedule(results=math.prod(self.size) * result.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +44,5 @@ class Constant(Op):
     def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
         return []
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        return Schedule()
-
     def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
         return np.array([net.const(int(v)) for v in self.value.array.reshape(-1)]).reshape(self.value.shape)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        flat = self.value.array.reshape(-1)
-        low, high = int(flat.min(initial=0)), int(flat.max(initial=0))
-        members = {"n": flat.size, "width": signed_width(low, high)}
-        return Call("shape.h", "constant", members, {"value": Rom(flat, width_of(low, high), low < 0)})

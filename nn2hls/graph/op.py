@@ -15,7 +15,7 @@ from nn2hls.arith.ranges import Range, ints
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.hardware.casts import cast
-from nn2hls.hardware.code import Call, Code
+from nn2hls.hardware.cost import schedule
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, assemble, elements, whole
@@ -72,7 +72,9 @@ class Op:
     follows: ClassVar[bool] = False  # the result needs no other type than the operand
     fresh: ClassVar[bool] = False  # its kernel returns an array that nobody else holds
     reuse = 1  # products that share one multiplier; a field of ops that have any
-    uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy, table_size
+    uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy ..
+    called: ClassVar[tuple[str, ...]] = ()  # what LayerType may call it beside the class of its own and of the framework
+    activation: ClassVar[bool] = False  # inside a layer it is a node with a name and types of its own
     unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
 
@@ -159,8 +161,8 @@ class Op:
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 
-    def configured(self, *, reuse: int, strategy: str) -> Op:
-        """The op with those of the settings that it ``uses``."""
+    def configured(self, *, reuse: int = 1, strategy: str = "Latency", adder_depth: int = 0) -> Op:
+        """The op with settings of its hardware, all of which it ``uses``: reuse, strategy, adder_depth."""
         return self
 
     def types(self) -> dict[str, FixedType]:
@@ -240,6 +242,10 @@ class Op:
         """What the user should know of the resolved op for operands within ``xs``: its errors, targets that it misses."""
         return []
 
+    def warnings(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        """The same of what the user must know: targets that derived types miss by a bit and more, with what mends it."""
+        return []
+
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
@@ -277,6 +283,10 @@ class Op:
         operands = [x.lo.size for x in xs]
         return assemble(self.parts(xs, shape), operands, math.prod(shape), result, self.equation(), most_digits)
 
+    def schedule(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Schedule:
+        """What the hardware costs before any device; arguments as for :meth:`hardware`."""
+        return schedule(self.hardware(xs, result, most_digits), result.width, self.work(xs))
+
     def work(self, xs: Sequence[Range]) -> int:
         """Non-zero products, for reports."""
         return 0
@@ -284,18 +294,6 @@ class Op:
     def equation(self) -> str:
         """What the op computes, in a line."""
         return (type(self).__doc__ or "").split("\n")[0]
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        """Hardware of the layer, the cast to ``result`` included."""
-        raise NotImplementedError
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call | Code:
-        """The generated C++ of the layer, the cast to ``result`` included."""
-        raise NotImplementedError
-
-    def call_adders(self, xs: Sequence[Range], result: FixedType) -> Call | Code:
-        """The same for a tool that builds additions as they are written and products with constants digit by digit (Bambu)."""
-        return self.call(xs, result)
 
     def replace(self: OpT, **changes: Any) -> OpT:
         """A copy with other fields."""

@@ -1,4 +1,4 @@
-"""The C++ of one layer: calls into the firmware library, or statements, constants and pragmas."""
+"""The C++ of one layer: statements, constants and pragmas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+MAX_ARRAY = 4_096  # elements of an array that the tools partition completely, and turns of a loop that they unroll
 
 
 @dataclass(frozen=True)
@@ -24,25 +26,6 @@ class Rom:
     banks: int = 0
 
 
-@dataclass(frozen=True)
-class Call:
-    """The C++ of one layer: ``nn2hls::function<config>(x0, x1, .., y, rom0, rom1, ..)`` from ``firmware_lib/nn2hls/header``.
-
-    Args:
-        header: File name of the header.
-        function: Template function in namespace nn2hls; operands and result are arrays of ap_[u]fixed, flat, row-major.
-        config: Members of the config struct, all integers or bools; there are no defaults on the C++ side.
-        roms: Constant arrays, by a short name; passed after the result in this order.
-        values: Numbers that the layer computes with, of any size: functions of the config struct.
-    """
-
-    header: str
-    function: str
-    config: Mapping[str, int]
-    roms: Mapping[str, Rom] = field(default_factory=dict)
-    values: Mapping[str, int] = field(default_factory=dict)
-
-
 class Pragma:
     """A hint for HLS tools in the code of a layer; each tool's description (``nn2hls.emit.tool``) says how it is written.
 
@@ -58,7 +41,7 @@ class Pragma:
 
 @dataclass(frozen=True)
 class Code:
-    """The C++ of one layer as statements, where a header's template would hide what the schedule says.
+    """The C++ of one layer as statements.
 
     Args:
         body: Lines of a function with operands ``x0``, ``x1`` .. and result ``y``, flat arrays of ap_[u]fixed.

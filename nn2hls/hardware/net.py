@@ -161,29 +161,36 @@ class Net:
 
     def scale(self, a: int, k: int) -> int:
         """a * k with a constant k: nothing, a shift, additions, or a multiplier."""
-        form = digits(k)
+        form, x = digits(k), self.cells[a]
+        low, high = sorted((x.lo * k, x.hi * k))
         if self.most_digits is not None and len(form) > self.most_digits:
-            x, down = self.cells[a], form[0][1]
-            odd = k >> down
-            ends = (x.lo * odd, x.hi * odd)
-            return self.shift(self._cell(Code.MULC, (a,), odd, min(ends), max(ends), x.zeros), down)
-        return self.total([(self.shift(a, exponent), sign < 0) for sign, exponent in form])
+            return self._cell(Code.MULC, (a,), k, low, high, x.zeros + form[0][1])
+        return self.narrowed(self.total([(self.shift(a, exponent), sign < 0) for sign, exponent in form]), low, high)
 
     def total(self, terms: Iterable[tuple[int, bool]]) -> int:
-        """The sum of wires, those subtracted whose flag is set: a tree, the least deep and narrowest first."""
+        """The sum of wires, those subtracted whose flag is set: a tree, the least deep and narrowest first.
+
+        Of a difference inside it the operand with more zero bits is subtracted, since the low bits of the other one then need
+        no adder; the flag keeps its sign, as long as another wire without a flag saves the last sum from being negated.
+        """
         heap = [(self._depth[t], self.cells[t].width, n, t, minus) for n, (t, minus) in enumerate(terms)]
         if not heap:
             return self.const(0)
         heapq.heapify(heap)
-        n = len(heap)
+        n, plain = len(heap), sum(not minus for *_, minus in heap)
         while len(heap) > 1:
             *_, a, minus_a = heapq.heappop(heap)
             *_, b, minus_b = heapq.heappop(heap)
             if minus_a == minus_b:
-                made = self.add(a, b)
+                made, minus = self.add(a, b), minus_a
+                plain -= not minus
             else:
-                made = self.sub(b, a) if minus_a else self.sub(a, b)
-            heapq.heappush(heap, (self._depth[made], self.cells[made].width, n, made, minus_a and minus_b))
+                plus, other = (b, a) if minus_a else (a, b)
+                lost = self.cells[heap[0][3]].zeros if len(heap) == 1 else 0  # a carry into all bits of the last sum
+                minus = plain > 1 and self.cells[plus].zeros > self.cells[other].zeros + lost
+                made = self.sub(other, plus) if minus else self.sub(plus, other)
+                plain -= minus
+            heapq.heappush(heap, (self._depth[made], self.cells[made].width, n, made, minus))
             n += 1
         *_, last, minus = heap[0]
         return self.negate(last) if minus else last

@@ -19,6 +19,7 @@ _OPERATORS: dict[Code, Callable[[Cell, list[Cell]], Operator | None]] = {
     Code.SELECT: lambda cell, a: Operator(Kind.SELECT, (cell.width, 2)),
     Code.LOOKUP: lambda cell, a: Operator(Kind.ROM, (a[0].width, cell.width)),
 }
+SUMS = frozenset({Code.ADD, Code.SUB})
 
 
 def _is_sign(a: list[Cell]) -> bool:
@@ -34,6 +35,32 @@ def compared_bits(a: list[Cell]) -> int:
         return width
     low = max((k & -k).bit_length() - 1 if k else width for k in (constant, constant + 1))
     return max(1, width - low)
+
+
+def carry_free(net: Net, wire: int) -> int:
+    """The highest bit of a sum or difference into which nothing carries: below it, one of the operands is zero."""
+    cell = net.cells[wire]
+    x, y = (net.cells[a].zeros for a in cell.args)
+    return max(x, y) if cell.code is Code.ADD else y
+
+
+def added_bits(net: Net, wire: int) -> int:
+    """Bits of a sum or difference that need an adder of their own: not those below, where it is one of its operands, nor one
+    above both operands, where it adds their signs once more."""
+    cell, operands = net.cells[wire], [net.cells[a] for a in net.cells[wire].args]
+    signed = any(x.signed for x in operands)
+    widest = max(x.width + (signed and not x.signed) for x in operands)
+    return max(1, min(cell.width, widest) - carry_free(net, wire))
+
+
+def additions(net: Net) -> list[int]:
+    """The wires of sums and differences that some output needs."""
+    return [w for w in net.alive() if net.cells[w].code in SUMS]
+
+
+def adder_bits(net: Net) -> int:
+    """Bits of all adders."""
+    return sum(added_bits(net, w) for w in additions(net))
 
 
 def operator(net: Net, wire: int) -> Operator | None:

@@ -90,7 +90,12 @@ class Pipeline:
             for operand in layer.operands:
                 last[operand] = max(last.get(operand, 0), layer.start)
         found = {name: until - self.stage[name] for name, until in last.items()}
-        return {name: n for name, n in found.items() if n > 0}
+        return {name: n for name, n in found.items() if n > 0 and name not in self.constants}
+
+    @cached_property
+    def constants(self) -> frozenset[str]:
+        """Layers without operands: what they give is there in every stage."""
+        return frozenset(layer.name for layer in self.layers if not layer.operands)
 
     @cached_property
     def registers(self) -> int:

@@ -1,6 +1,6 @@
 """What a layer costs in hardware, before any device: operators, memories, steps and the longest chain.
 
-An op's ``schedule`` facet returns one Schedule; the generated pragmas and the estimator both read it. Device data
+A Schedule is read from a layer's hardware (``nn2hls.hardware.cost``) and the estimator reads it. Device data
 (``nn2hls/targets``) turns operators into DSP, LUT, FF and nanoseconds.
 """
 
@@ -16,13 +16,9 @@ class Kind(enum.Enum):
     MUL = "mul"  # (a, b): product of two variables
     MUL_CONST = "mul_const"  # (a, c): product with a constant of three or more CSD digits, c bits with sign
     ADD = "add"  # (w,): sum or difference, w bits of the result
-    NEGATE = "negate"  # (w,)
     COMPARE = "compare"  # (w,): comparison of two numbers
     SELECT = "select"  # (w, n): one of n words of w bits
-    SHIFT = "shift"  # (w, n): by a variable amount of at most n
     ROM = "rom"  # (address bits, word bits): a table lookup
-    ROUND = "round"  # (w in, w out): the rounding addition of a cast
-    SATURATE = "saturate"  # (w in, w out): the clamp of a cast
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ The Verilog and the estimate read the same stages, so the latency and the flip-f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from nn2hls.hardware.schedule import Kind, Operator
 
 # Nanoseconds of an operator: from an operand's bit to the same bit of the result, and what its carry takes to the top bit.
 Delay = Callable[[Operator], tuple[float, float]]
-_RIPPLE = frozenset({Kind.ADD, Kind.NEGATE, Kind.ROUND})  # the next operator can begin with the low bits
+_RIPPLE = frozenset({Kind.ADD})  # the next operator can begin with the low bits
 _BITWISE = frozenset({Kind.SELECT})
 
 
@@ -70,6 +71,15 @@ class Stages:
                 found[source] = max(found[source], stage)
         for output in self.net.outputs:
             found[self.source(output)] = self.latency
+        return found
+
+    @cached_property
+    def readers(self) -> Counter[int]:
+        """How many cells, registers and outputs read each wire, or one that only appends zeros to it."""
+        shifts = (w for w in self.of if self.source(w) == w)
+        found = Counter(self.source(a) for w in shifts for a in self.net.cells[w].args)
+        found.update(self.kept.keys())
+        found.update(self.source(o) for o in self.net.outputs)
         return found
 
     @cached_property

@@ -4,7 +4,7 @@ from nn2hls.arith.functions import Function
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
-from nn2hls.ops.dense import Dense, Strategy
+from nn2hls.ops.dense import Dense
 from nn2hls.ops.divide import Divide
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.embedding import Embedding
@@ -14,6 +14,7 @@ from nn2hls.ops.matmul import MatMul
 from nn2hls.ops.move import Move
 from nn2hls.ops.norm import Norm
 from nn2hls.ops.order import TopK
+from nn2hls.ops.products.affine import Strategy
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose

@@ -12,15 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, value_of
-from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
-from nn2hls.hardware.code import Call
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.schedule import Kind, Operator, Schedule
-from nn2hls.ops.calls import constant_rom, simple_call
-from nn2hls.ops.cost import multiplier, pointwise_schedule
 from nn2hls.ops.exact import given_or_derived, hull, operand_rms, scaled
 
 
@@ -28,6 +24,8 @@ from nn2hls.ops.exact import given_or_derived, hull, operand_rms, scaled
 class Relu(Op):
     """y = cast(max(x, 0))."""
 
+    called: ClassVar[tuple[str, ...]] = ("Activation",)
+    activation: ClassVar[bool] = True
     overwrites: ClassVar[bool] = True
     follows: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
@@ -52,13 +50,6 @@ class Relu(Op):
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         return net.clip(wires[0], 0, None), xs[0].fraction
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        select = (Operator(Kind.SELECT, (xs[0].width, 2)),) if xs[0].signed else ()
-        return pointwise_schedule(xs[0].lo.size, select, self.exact(xs), result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        return simple_call("activation.h", "relu", self.exact(xs), result, {"width": signed_width(xs[0].low, xs[0].high)})
-
 
 @dataclass(frozen=True, eq=False)
 class LeakyRelu(Op):
@@ -69,6 +60,8 @@ class LeakyRelu(Op):
 
     slope: Const
     slope_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation", "PReLU")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ("slope",)
 
@@ -121,18 +114,6 @@ class LeakyRelu(Op):
         wire = net.select(negative, net.scale(a, int(slope.item())), net.shift(a, up), exact.low, exact.high)
         return wire, exact.fraction
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        (x,) = xs
-        product = multiplier(x.width, self._factors()[1])
-        select = Operator(Kind.SELECT, (self.exact(xs).width, 2))
-        return pointwise_schedule(x.lo.size, (*product, select), self.exact(xs), result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        exact, (up, slope) = self.exact(xs), self._factors()
-        rom, index = constant_rom(slope, exact.lo.shape)
-        members = {"width": signed_width(exact.low, exact.high, xs[0].low, xs[0].high), "up": up, **index}
-        return simple_call("activation.h", "leaky_relu", exact, result, members, {"slope": rom})
-
 
 @dataclass(frozen=True, eq=False)
 class Clip(Op):
@@ -145,6 +126,8 @@ class Clip(Op):
     low: float
     high: float
     bound_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation",)
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     unlimited: ClassVar[tuple[str, ...]] = ("low", "high")
 
@@ -187,27 +170,6 @@ class Clip(Op):
         fraction, low, high = self._ends(xs[0])
         return net.clip(net.shift(wires[0], fraction - xs[0].fraction), low, high), fraction
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        fraction, low, high = self._ends(xs[0])
-        width = xs[0].at(fraction).width
-        each = [op for end in (low, high) if end is not None for op in _limit(width, end)]
-        return pointwise_schedule(xs[0].lo.size, each, self.exact(xs), result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        assert self.bound_t is not None
-        fraction, low, high = self._ends(xs[0])
-        x = xs[0].at(fraction)
-        members = {
-            "width": signed_width(x.low, x.high, low or 0, high or 0),
-            "up": fraction - xs[0].fraction,
-            "bound_up": fraction - self.bound_t.fraction,
-            "has_low": int(low is not None),
-            "has_high": int(high is not None),
-        }
-        ends = {"low": self.low, "high": self.high}
-        values = {name: _mantissa(end, self.bound_t) if np.isfinite(end) else 0 for name, end in ends.items()}
-        return simple_call("activation.h", "clip", self.exact(xs), result, members, values=values)
-
 
 def _mantissas(value: float, fraction: int) -> Fraction | float:
     """``value * 2**fraction``, exact; infinite as it is."""
@@ -220,12 +182,6 @@ def _mantissa(value: float, kind: FixedType) -> int:
 
 def _clip(x: Any, low: int | None, high: int | None) -> Any:
     return x if low is None and high is None else np.clip(x, low, high)
-
-
-def _limit(width: int, end: int) -> tuple[Operator, ...]:
-    """One end of a clamp; against zero the sign bit is the comparison."""
-    select = Operator(Kind.SELECT, (width, 2))
-    return (select,) if end == 0 else (Operator(Kind.COMPARE, (width,)), select)
 
 
 class Simple(enum.Enum):
@@ -252,6 +208,8 @@ class Unary(Op):
     """y = cast(|x|), cast(-x), cast(x * x) or cast(sign(x)) with sign(0) = 0."""
 
     simple: Simple
+    called: ClassVar[tuple[str, ...]] = ("Activation",)
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
@@ -269,22 +227,6 @@ class Unary(Op):
 
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         return _SIMPLE[self.simple](net, wires[0]), self.exact(xs).fraction
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        w = xs[0].width
-        each = {
-            Simple.ABS: (Operator(Kind.NEGATE, (w,)), Operator(Kind.SELECT, (w, 2))),
-            Simple.NEG: (Operator(Kind.NEGATE, (w,)),),
-            Simple.SQUARE: (Operator(Kind.MUL, (w, w)),),
-            Simple.SIGN: (Operator(Kind.COMPARE, (w,)),),
-        }[self.simple]
-        products = xs[0].lo.size if self.simple is Simple.SQUARE else 0
-        return pointwise_schedule(xs[0].lo.size, each, self.exact(xs), result, products)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        exact = self.exact(xs)
-        width = signed_width(exact.low, exact.high, xs[0].low, xs[0].high)
-        return simple_call("activation.h", self.simple.value, exact, result, {"width": width})
 
 
 def _simple(simple: Simple, x: Any) -> Any:
@@ -304,6 +246,8 @@ class Threshold(Op):
     theta: float
     value: float = 0.0
     bound_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
@@ -353,20 +297,3 @@ class Threshold(Op):
         exact, a = self.exact(xs), net.shift(wires[0], fraction - xs[0].fraction)
         passes = net.less(net.const(theta), a)
         return net.select(passes, a, net.const(value), exact.low, exact.high), fraction
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        w = xs[0].at(self._constants(xs[0])[0]).width
-        each = (Operator(Kind.COMPARE, (w,)), Operator(Kind.SELECT, (w, 2)))
-        return pointwise_schedule(xs[0].lo.size, each, self.exact(xs), result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        assert self.bound_t is not None
-        fraction, theta, value = self._constants(xs[0])
-        x = xs[0].at(fraction)
-        members = {
-            "width": signed_width(x.low, x.high, theta, value),
-            "up": fraction - xs[0].fraction,
-            "bound_up": fraction - self.bound_t.fraction,
-        }
-        values = {"theta": _mantissa(self.theta, self.bound_t), "value": _mantissa(self.value, self.bound_t)}
-        return simple_call("activation.h", "threshold", self.exact(xs), result, members, values=values)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,26 +27,19 @@ from nn2hls.arith.ranges import (
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op, Watch
-from nn2hls.hardware.code import Code
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, slices
 from nn2hls.hardware.schedule import Schedule
 from nn2hls.ops.exact import operand_rms
+from nn2hls.ops.products.affine import Affine, Strategy
 from nn2hls.ops.products.bounds import column_counts, product_bounds
 from nn2hls.ops.products.distributed import distributed_terms
+from nn2hls.ops.products.reused import ReusedPlan, check_straight
 from nn2hls.ops.products.straight import ordered, product_terms, sums
 
 _ROW = 4096  # elements of a row of biases
 _HALVES = {Rounding.TRN: 0.0, Rounding.RND: 0.5}  # what is added before the floor, in steps of the result
-
-
-class Strategy(enum.Enum):
-    """How a layer's products are laid out in hardware."""
-
-    LATENCY = "Latency"
-    RESOURCE = "Resource"
-    DISTRIBUTED = "DistributedArithmetic"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +54,7 @@ class Dense(Op):
         weight: (n_in, n_out).
         bias: (n_out,); zeros where the framework has none.
         reuse: Products that share one multiplier.
+        adder_depth: Additions beyond the fewest on the longest way, where all sums are one graph.
     """
 
     weight: Const
@@ -70,8 +64,9 @@ class Dense(Op):
     accum_t: FixedType | None = None
     reuse: int = 1
     strategy: Strategy = Strategy.LATENCY
+    adder_depth: int = 0
     fresh: ClassVar[bool] = True
-    uses: ClassVar[tuple[str, ...]] = ("reuse", "strategy")
+    uses: ClassVar[tuple[str, ...]] = ("reuse", "strategy", "adder_depth")
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         n_in, n_out = self.weight.shape
@@ -120,8 +115,8 @@ class Dense(Op):
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 
-    def configured(self, *, reuse: int, strategy: str) -> Dense:
-        return self.replace(reuse=reuse, strategy=Strategy(strategy))
+    def configured(self, *, reuse: int = 1, strategy: str = "Latency", adder_depth: int = 0) -> Dense:
+        return self.replace(reuse=reuse, strategy=Strategy(strategy), adder_depth=adder_depth)
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Dense:
         weight, bias = self.weight.array, self.bias.array
@@ -292,32 +287,46 @@ class Dense(Op):
         if self.narrowed([x]):
             assert self.accum_t is not None
             return np.array(list(ordered(net, wires.tolist(), weight, bias, fraction, self.accum_t, result)))
-        expand = distributed_terms if self.strategy is Strategy.DISTRIBUTED else product_terms
+        deep = partial(distributed_terms, deeper=self.adder_depth)
+        expand = deep if self.strategy is Strategy.DISTRIBUTED else product_terms
         return np.array(list(sums(net, wires.tolist(), weight, bias.tolist(), fraction, result, expand)))
 
+    def affine_sums(self, x: Range) -> Affine:
+        """The layer as sums of products."""
+        assert self.weight_t is not None
+        assert self.accum_t is not None
+        return Affine(
+            self.weight,
+            self.weight_t,
+            self.aligned_bias(x),
+            x,
+            self.fraction(x),
+            self.exact([x]),
+            self.accum_t,
+            self.narrowed([x]),
+            self.reuse,
+            self.strategy,
+            self.equation(),
+        )
+
     def hardware(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Hardware:
-        if self.reuse == 1 or not self.products():  # nothing but biases needs no multiplier to take turns on
-            return super().hardware(xs, result, most_digits)
-        from nn2hls.ops.products.reused import ReusedPlan
+        plan = self._reused(xs[0])
+        if plan is not None:
+            return plan.hardware(result)
+        check_straight(self.affine_sums(xs[0]))
+        return super().hardware(xs, result, most_digits)
 
-        layout = ReusedPlan(self, xs[0], math.prod(xs[0].lo.shape[:-1]))
-        layout.check("")
-        return layout.hardware(result)
+    def schedule(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Schedule:
+        plan = self._reused(xs[0])
+        return super().schedule(xs, result, most_digits) if plan is None else plan.schedule(result)
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        from nn2hls.ops.products.parallel import plan
-
-        return plan(self, xs[0]).schedule(result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Code:
-        from nn2hls.ops.products.code import dense_code
-
-        return dense_code(self, xs[0], result)
-
-    def call_adders(self, xs: Sequence[Range], result: FixedType) -> Code:
-        from nn2hls.ops.products.code import dense_adders
-
-        return dense_adders(self, xs[0], result)
+    def _reused(self, x: Range) -> ReusedPlan | None:
+        """The layout with reuse; None without, and where nothing but biases is left."""
+        if self.reuse == 1 or not self.products():
+            return None
+        plan = ReusedPlan(self.affine_sums(x))
+        plan.check()
+        return plan
 
 
 def _per_channel(array: np.ndarray) -> bool:

@@ -36,6 +36,7 @@ class Divide(Op):
     slope: Const | None = None
     arity: ClassVar[int | None] = 2
     pointwise: ClassVar[bool] = True
+    per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the tables
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -13,15 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width, width_of
-from nn2hls.errors import LimitError, ModelError
+from nn2hls.arith.ranges import Range, ints, lift, round_constant
+from nn2hls.errors import ModelError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Hints, Kernel, Op
-from nn2hls.hardware.code import Call
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.schedule import Kind, Operator, Schedule
-from nn2hls.ops.calls import check_operands, simple_call
-from nn2hls.ops.cost import multiplier, pointwise_schedule
 from nn2hls.ops.exact import given_or_derived, hull, operand_rms, scaled
 
 
@@ -58,6 +53,7 @@ class Elementwise(Op):
 
     merge: Merge
     factor_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Merge",)
     arity: ClassVar[int | None] = None
     pointwise: ClassVar[bool] = True
 
@@ -141,82 +137,8 @@ class Elementwise(Op):
         total = net.total([(a, False) for a in ready])
         return net.scale(total, self._factor(len(xs))[0]), fraction
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        exact = self.exact(xs)
-        total, merges, path = self._tree(xs)
-        factor = np.array(self._factor(len(xs))[0])
-        one = pointwise_schedule(exact.lo.size, multiplier(total.width, factor), exact, result)
-        each = Counter(merges)
-        return Schedule(
-            operators=(*(Operator(o.kind, o.widths, n * exact.lo.size) for o, n in each.items()), *one.operators),
-            path=(*path, *one.path),
-            results=one.results,
-            products=exact.lo.size * (len(xs) - 1) if self.merge is Merge.MUL else 0,
-        )
-
-    def _tree(self, xs: Sequence[Range]) -> tuple[Range, list[Operator], tuple[Operator, ...]]:
-        """The operands merged in pairs, level by level, each as wide as its own values: (total, operators, longest chain)."""
-        up, merges = self._ups(xs)[0], list[Operator]()
-        values: list[tuple[Range, tuple[Operator, ...]]] = [
-            (Range(x.lo << u, x.hi << u, 0), ()) for x, u in zip(xs, up, strict=True)
-        ]
-        pair = Elementwise(Merge.ADD if self.merge is Merge.AVERAGE else self.merge)
-        while len(values) > 1:
-            level = []
-            for (a, before_a), (b, before_b) in zip(values[::2], values[1::2], strict=False):
-                merged = pair.exact([a, b])
-                steps = pair._merge_operators(a, b, merged)
-                merges += steps
-                level.append((merged, (*max(before_a, before_b, key=len), *steps)))
-            values = level + values[len(level) * 2 :]
-        ((total, path),) = values
-        return total, merges, path
-
-    def _merge_operators(self, a: Range, b: Range, merged: Range) -> tuple[Operator, ...]:
-        if self.merge is Merge.MUL:
-            return (Operator(Kind.MUL, (a.width, b.width)),)
-        if self.merge in (Merge.MAX, Merge.MIN):
-            both = width_of(min(a.low, b.low), max(a.high, b.high))
-            return Operator(Kind.COMPARE, (both,)), Operator(Kind.SELECT, (merged.width, 2))
-        return (Operator(Kind.ADD, (merged.width,)),)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        check_operands(len(xs))
-        exact, (ups, _), (factor, _) = self.exact(xs), self._ups(xs), self._factor(len(xs))
-        members = {"width": signed_width(self._bound(xs))}
-        for k, (x, up) in enumerate(zip(xs, ups, strict=True)):
-            members |= {f"up{k}": up, **_index(x.lo.shape, exact.lo.shape, k)}
-        merge = Merge.ADD if self.merge is Merge.AVERAGE else self.merge
-        return simple_call("elementwise.h", merge.value, exact, result, members, values={"factor": factor})
-
 
 def _aligned_axes(xs: Sequence[Any]) -> list[Any]:
     """Arrays with a batch axis, of equal rank: missing axes are put behind the batch axis."""
     rank = max(x.ndim for x in xs)
     return [x if x.ndim == rank else x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs]
-
-
-def _index(shape: Shape, full: Shape, k: int) -> dict[str, int]:
-    """How operand ``k`` is read: element (i / outer % rows) * columns + i / inner % columns for the flat index i of the result.
-
-    That reaches every shape whose own axes form at most two groups, which is all up to four axes.
-    """
-    padded = (1,) * (len(full) - len(shape)) + tuple(shape)
-    groups: list[list[int]] = []  # [inner, size] of each run of axes that the operand has, last first
-    inner, joined = 1, False
-    for own, whole in zip(reversed(padded), reversed(full), strict=True):
-        if whole == 1:
-            continue
-        if own > 1 and joined:
-            groups[-1][1] *= own
-        elif own > 1:
-            groups.append([inner, own])
-        joined, inner = own > 1, inner * whole
-    if len(groups) > 2:
-        raise LimitError(
-            f"A tensor of shape {shape} is spread over {full} in more than two places.",
-            fix="Reshape or transpose the operands so that their own axes lie side by side.",
-        )
-    groups += [[1, 1]] * (2 - len(groups))
-    (inner, columns), (outer, rows) = groups
-    return {f"inner{k}": inner, f"columns{k}": columns, f"outer{k}": outer, f"rows{k}": rows}

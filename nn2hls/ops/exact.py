@@ -10,7 +10,8 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, carrier, constant_type, ints
 from nn2hls.graph.op import Hints
-from nn2hls.ops.calls import WHOLE
+
+WHOLE = 1 << 16  # operands of at most this many values, zero included, are emulated by one lookup of the whole layer
 
 SQRT12 = 12**0.5  # a uniform error of one step has the variance step**2 / 12 (Widrow)
 

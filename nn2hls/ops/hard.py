@@ -10,13 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant
 from nn2hls.graph.op import Hints, Kernel, Op
-from nn2hls.hardware.code import Call
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.schedule import Kind, Operator, Schedule
-from nn2hls.ops.calls import simple_call
-from nn2hls.ops.cost import multiplier, pointwise_schedule
 from nn2hls.ops.exact import given_or_derived, hull, operand_rms, within
 
 
@@ -31,6 +27,7 @@ class _Hard(Op):
     offset: float
     slope_t: FixedType | None = None
     offset_t: FixedType | None = None
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> _Hard:
@@ -61,32 +58,6 @@ class _Hard(Op):
         fraction, slope, offset = self._line(x)
         return max(max(1, x.bound) * abs(slope) + abs(offset), 1 << fraction)
 
-    def _line_operators(self, x: Range) -> tuple[Operator, ...]:
-        _, slope, offset = self._line(x)
-        width = signed_width(self._line_bound(x))
-        add = (Operator(Kind.ADD, (width,)),) if offset else ()
-        clamp = (Operator(Kind.COMPARE, (width,)), Operator(Kind.SELECT, (width, 3)))
-        return (*multiplier(x.width, np.array(slope, dtype=object)), *add, *clamp)
-
-    def _members(self, x: Range) -> dict[str, int]:
-        assert self.slope_t is not None
-        assert self.offset_t is not None
-        fraction = self._line(x)[0]
-        return {
-            "line_width": signed_width(self._line_bound(x)),
-            "slope_up": fraction - x.fraction - self.slope_t.fraction,
-            "offset_up": fraction - self.offset_t.fraction,
-            "one_up": fraction,
-        }
-
-    def _values(self) -> dict[str, int]:
-        assert self.slope_t is not None
-        assert self.offset_t is not None
-        slope, offset = (
-            int(round_constant(np.array(v), kind)) for v, kind in ((self.slope, self.slope_t), (self.offset, self.offset_t))
-        )
-        return {"slope": slope, "offset": offset}
-
 
 @dataclass(frozen=True, eq=False)
 class HardSigmoid(_Hard):
@@ -95,6 +66,8 @@ class HardSigmoid(_Hard):
     Keras 3 and PyTorch have slope 1/6 and offset 0.5, Keras 2 has 0.2 and 0.5. They are rounded half to even to ``slope_t`` and
     ``offset_t``.
     """
+
+    called: ClassVar[tuple[str, ...]] = ("Activation", "HardActivation")
 
     @property
     def probability(self) -> str:
@@ -122,12 +95,6 @@ class HardSigmoid(_Hard):
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         return self._clamped_line(net, wires[0], xs[0]), self._line(xs[0])[0]
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        return pointwise_schedule(xs[0].lo.size, self._line_operators(xs[0]), self.exact(xs), result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        return simple_call("activation.h", "hard_sigmoid", self.exact(xs), result, self._members(xs[0]), values=self._values())
-
 
 @dataclass(frozen=True, eq=False)
 class HardSwish(_Hard):
@@ -135,6 +102,8 @@ class HardSwish(_Hard):
 
     The constants are rounded half to even to ``slope_t`` and ``offset_t``.
     """
+
+    called: ClassVar[tuple[str, ...]] = ("Activation",)
 
     def evaluate_float(self, x: Any) -> Any:
         return x * np.clip(x * self.slope + self.offset, 0.0, 1.0)
@@ -168,13 +137,3 @@ class HardSwish(_Hard):
         exact = self.exact(xs)
         product = net.mul(wires[0], self._clamped_line(net, wires[0], xs[0]))
         return net.narrowed(product, exact.low, exact.high), exact.fraction
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        (x,) = xs
-        product = Operator(Kind.MUL, (x.width, self._line(x)[0] + 1))
-        return pointwise_schedule(x.lo.size, (*self._line_operators(x), product), self.exact(xs), result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        exact = self.exact(xs)
-        members = {**self._members(xs[0]), "width": signed_width(xs[0].bound << self._line(xs[0])[0])}
-        return simple_call("activation.h", "hard_swish", exact, result, members, values=self._values())

@@ -9,21 +9,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nn2hls.arith.fixed import FixedType, Rounding, cast_to
+from nn2hls.arith.fixed import Rounding, cast_to
 from nn2hls.arith.functions import SPLITS, Function
 from nn2hls.arith.functions_float import defined_float, evaluate_float, part_float
-from nn2hls.arith.ranges import Range, ints, signed_width
+from nn2hls.arith.ranges import Range, ints
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.casts import cast, rounded
-from nn2hls.hardware.code import Call, Rom
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
-from nn2hls.ops.calls import simple_call
-from nn2hls.ops.cost import pointwise_schedule
 from nn2hls.ops.exact import looked_up
 from nn2hls.ops.inverse_size import CORES, ROOTS, Sizes, log_of_exponents, segment_tables, sizes
-from nn2hls.ops.table_size import MISSED, above, likely_operands
+from nn2hls.ops.table_size import MISSED, WARNED, above, likely_operands
 from nn2hls.text import at_most
 
 ODD = frozenset({Function.RECIPROCAL, Function.SOFTSIGN})  # f(-x) = -f(x): computed on |x|
@@ -54,6 +50,8 @@ class Normalised(Op):
     inverse: Const
     slope: Const
     power: Const
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the tables
     uses: ClassVar[tuple[str, ...]] = ("table_size",)  # with it the op is a Table instead
@@ -250,10 +248,13 @@ class Normalised(Op):
         text = f"within {at_most(largest)} of the function for every input, before rounding"
         if largest > 2 * inside:
             text += f", and within {at_most(inside)} where it fits the result; beyond, it saturates"
-        return [f"{text}.", *self._missed(xs[0], hints)]
+        return [f"{text}.", *self._missed(xs[0], hints, MISSED, WARNED)]
 
-    def _missed(self, x: Range, hints: Hints) -> list[str]:
-        """A note where the largest tables miss the noise that is asked for."""
+    def warnings(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        return self._missed(xs[0], hints, WARNED, math.inf)
+
+    def _missed(self, x: Range, hints: Hints, least: float, below: float) -> list[str]:
+        """What to say where the largest tables miss the noise that is asked for by so many dB."""
         near = np.rint(np.ldexp(likely_operands(x, hints), x.fraction))
         points = np.array([min(max(int(p), x.low), x.high) for p in near], dtype=object)  # floats may round beyond the ends
         points = points[defined_float("nonzero" if self.function in ODD else SPLITS[self.function].domain, points).astype(bool)]
@@ -263,7 +264,7 @@ class Normalised(Op):
         if self.sizes.clip is not None and points.size:
             errors = errors[(want >= self.sizes.clip.min) & (want <= self.sizes.clip.max)]
         decibels = above(float(np.sqrt(np.mean(np.square(errors)))) if errors.size else 0.0, hints)
-        if decibels < MISSED:
+        if not least <= decibels < below:
             return []
         words = len(self.inverse.array)
         return [f"its tables of {words} words miss TargetSQNR by {decibels:.0f} dB on likely inputs; there are no larger ones."]
@@ -333,80 +334,6 @@ class Normalised(Op):
         elif core is Function.RSQRT:
             least = z.most_up(core) - ((1 << (steps - 1)) - 1) - parity
         return net.shift(t, least)
-
-    def _roms(self, n: int) -> dict[str, Rom]:
-        tables = {"inverse": self.inverse, "slope": self.slope, "power": self.power}
-        found = {}
-        for name, const in tables.items():
-            low, high = int(const.array.min()), int(const.array.max())
-            width = signed_width(low, high) if low < 0 else max(1, high.bit_length())
-            found[name] = Rom(const.array, width, low < 0, n)
-        return found
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        (x,) = xs
-        z, core, exact, n = self.sizes, self.core, self.exact(xs), xs[0].lo.size
-        roms = self._roms(n)
-        t_width, odd = roms["inverse"].width, self.function in ODD and x.signed
-        sign = [Operator(Kind.NEGATE, (x.width,)), Operator(Kind.SELECT, (x.width, 2))] if odd else []
-        one = [Operator(Kind.ADD, (z.width,))] if self.function is Function.SOFTSIGN else []
-        address = z.segments + (core in ROOTS)
-        each = [
-            *sign,
-            *one,
-            Operator(Kind.SHIFT, (z.width, z.width - 1)),
-            Operator(Kind.ROM, (address, roms["slope"].width)),
-            Operator(Kind.MUL, (roms["slope"].width, z.below + 1)),
-            Operator(Kind.ADD, (t_width + 1,)),
-        ]
-        if core is not Function.LOG:
-            each.append(Operator(Kind.SHIFT, (t_width + z.most_up(core), z.most_up(core))))
-            each.append(Operator(Kind.ROUND, (t_width + z.most_up(core), exact.width)))
-        if self.function in (Function.SOFTSIGN, Function.LOG):
-            each.append(Operator(Kind.ADD, (exact.width,)))
-        each += [Operator(o.kind, (exact.width, *o.widths[1:])) for o in sign]
-        if self._clips(xs):
-            each.append(Operator(Kind.SATURATE, (self._unlimited.exact(xs).width, exact.width)))
-        main = pointwise_schedule(n, each, exact, result, n)
-        value = Operator(Kind.ROM, (address, t_width), n)
-        power = [Operator(Kind.ROM, (z.width.bit_length(), roms["power"].width), n)] if core is Function.LOG else []
-        memories = tuple(Memory(len(r.values), r.width, copies=math.ceil(n / 2)) for r in roms.values() if len(r.values) > 1)
-        return replace(main, operators=(*main.operators, value, *power), memories=memories)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        (x,) = xs
-        z, core = self.sizes, self.core
-        exact, free, clip = self.exact(xs), self._unlimited.exact(xs), z.clip
-        width = signed_width(free.low, free.high, _one(z))
-        if clip is None or not self._clips(xs):
-            clip = FixedType(width, width - z.share)
-        members = {
-            "in_width": signed_width(-x.bound, x.bound),
-            "odd": int(self.function in ODD),
-            "plus_one": int(self.function is Function.SOFTSIGN),
-            "argument_up": z.fraction - x.fraction,
-            "one_at": max(z.fraction, 0),
-            "zero_below": int(self.function is Function.SQRT),
-            "argument_width": z.width,
-            "kept": z.kept,
-            "segments": z.segments,
-            "below": z.below,
-            "roots": int(core in ROOTS),
-            "parity": z.fraction % 2,
-            "slope_width": int(self.slope.array.max()).bit_length() + 1,
-            "entry_width": int(self.inverse.array.max()).bit_length() + 2,
-            "rising": int(core in (Function.LOG, Function.SQRT)),
-            "logarithm": int(core is Function.LOG),
-            "most_up": z.most_up(core),
-            "up_sign": {Function.RECIPROCAL: -1, Function.RSQRT: -1, Function.SQRT: 1}.get(core, 0),
-            "drop": self._drop,
-            "width": width,
-            "one_share": max(z.share, 0),
-            "clip_width": clip.width,
-            "clip_signed": int(clip.signed),
-            "clip_overflow": int(clip.overflow),
-        }
-        return simple_call("inverse.h", "normalised", exact, result, members, self._roms(x.lo.size))
 
 
 def _one(z: Sizes) -> int:

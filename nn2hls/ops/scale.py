@@ -10,15 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
-from nn2hls.hardware.code import Call
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.schedule import Kind, Operator, Schedule
-from nn2hls.ops.calls import constant_rom, simple_call
-from nn2hls.ops.cost import multiplier, pointwise_schedule
 from nn2hls.ops.exact import given_or_derived, hull, operand_rms
 
 
@@ -34,6 +30,7 @@ class Scale(Op):
     bias: Const
     scale_t: FixedType | None = None
     bias_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("BatchNormalization", "BatchNormOnnx", "ApplyAlpha")
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ("scale", "bias")
 
@@ -108,31 +105,3 @@ class Scale(Op):
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         fraction, scale, bias = self._aligned(xs[0])
         return net.add(net.scale(wires[0], int(scale.item())), net.const(int(bias.item()))), fraction
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        (x,) = xs
-        _, scale, bias = self._aligned(x)
-        exact, full = self.exact(xs), x.lo.shape
-        products = [op for c in np.broadcast_to(scale, full).flat for op in multiplier(x.width, ints(c))]
-        adds = int(np.count_nonzero(np.broadcast_to(bias, full)))
-        add = (Operator(Kind.ADD, (exact.width,), adds),) if adds else ()
-        cast = pointwise_schedule(exact.lo.size, (), exact, result)
-        return Schedule(
-            operators=(*products, *add, *cast.operators),
-            path=(*multiplier(x.width, scale), *(Operator(a.kind, a.widths) for a in add), *cast.path),
-            results=cast.results,
-            products=int(np.count_nonzero(np.broadcast_to(scale, full))),
-        )
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        exact, (_, scale, bias) = self.exact(xs), self._aligned(xs[0])
-        scale_rom, at = constant_rom(scale, exact.lo.shape)
-        bias_rom, bias_at = constant_rom(bias, exact.lo.shape)
-        members = {
-            "width": signed_width(max(self._bound(xs[0]), xs[0].bound)),
-            "scale_inner": at["inner"],
-            "scale_size": at["size"],
-            "bias_inner": bias_at["inner"],
-            "bias_size": bias_at["size"],
-        }
-        return simple_call("elementwise.h", "scale", exact, result, members, {"scale": scale_rom, "bias": bias_rom})

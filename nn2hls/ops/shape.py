@@ -9,17 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, lift
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Kernel, Op
-from nn2hls.hardware.code import Call, Rom
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, elements
-from nn2hls.hardware.schedule import Schedule
-from nn2hls.ops.calls import check_operands, simple_call
-from nn2hls.ops.cost import pointwise_schedule
 from nn2hls.ops.exact import scaled
 from nn2hls.ops.places import places
 
@@ -100,12 +95,6 @@ class Reshape(_Moves):
     def take(self, kept: np.ndarray) -> Op:
         return Reshape((*self.size[:-1], len(kept)))
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        return _moves(self.exact(xs), result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        return simple_call("shape.h", "copy", self.exact(xs), result, {})
-
 
 @dataclass(frozen=True, eq=False)
 class Concatenate(_Moves):
@@ -162,22 +151,6 @@ class Concatenate(_Moves):
         ends = np.cumsum([s[-1] for s in shapes]) if last else [shapes[0][-1]] * len(shapes)
         return [np.arange(end - s[-1], end)[None] for s, end in zip(shapes, ends, strict=True)]
 
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        parts = [_moves(x, result) for x in xs]
-        return Schedule(
-            operators=tuple(o for p in parts for o in p.operators),
-            path=max((p.path for p in parts), key=len),
-            results=sum(p.results for p in parts),
-        )
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        check_operands(len(xs))
-        shape = self.exact(xs).lo.shape
-        members = {"outer": math.prod(shape[: self.axis]), "total": math.prod(shape[self.axis :])}
-        for k, x in enumerate(xs):
-            members |= {f"size{k}": math.prod(x.lo.shape[self.axis :]), f"shift{k}": x.fraction - result.fraction}
-        return Call("shape.h", "concatenate", members)
-
 
 @dataclass(frozen=True, eq=False)
 class Transpose(_Moves):
@@ -209,17 +182,3 @@ class Transpose(_Moves):
 
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
         return [needed.transpose(np.argsort(self.axes))]
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        return _moves(self.exact(xs), result)
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        shape = xs[0].lo.shape
-        order = np.arange(math.prod(shape)).reshape(shape).transpose(self.axes).reshape(-1)
-        rom = Rom(order, max(1, int(order.max(initial=0)).bit_length()), False)
-        return simple_call("shape.h", "transpose", self.exact(xs), result, {}, {"order": rom})
-
-
-def _moves(x: Range, result: FixedType) -> Schedule:
-    """Wires, and the cast where the types differ."""
-    return pointwise_schedule(x.lo.size, (), x, result)

@@ -10,16 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.arith.ranges import Range, ints, lift, signed_width
+from nn2hls.arith.ranges import Range, ints, lift
 from nn2hls.errors import LimitError, ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.casts import cast, rounded
-from nn2hls.hardware.code import Call, Rom
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, slices
-from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
-from nn2hls.ops.cost import cast_operators
 from nn2hls.ops.exact import scaled
 from nn2hls.ops.softmax_size import Plan, exp_tables, inverse_tables, inverse_type, log_of_powers, plan, slope_fraction
 from nn2hls.text import at_most
@@ -67,6 +64,7 @@ class Softmax(Op):
     inverse: Const | None = None
     slope: Const | None = None
     power: Const | None = None
+    activation: ClassVar[bool] = True
     uses: ClassVar[tuple[str, ...]] = ("table_size",)
 
     @property
@@ -389,90 +387,3 @@ class Softmax(Op):
         for a in d:
             y = net.total([(net.shift(a, exact.fraction - x.fraction), True), (total, True)])
             yield net.narrowed(y, exact.low, 0)
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        (x,) = xs
-        n, p, exact = x.lo.shape[self.axis], self.plan(), self.exact(xs)
-        rows, levels = x.lo.size // n, (n - 1).bit_length()
-        high, low, *_ = self.words()
-        t, e_width, total = p.distance_t, p.exp_t.fraction + 1, p.exp_t.fraction + n.bit_length()
-        largest = (Operator(Kind.COMPARE, (x.width,)), Operator(Kind.SELECT, (x.width, 2)))
-        distance = x.width + 1
-        address = [Operator(Kind.ADD, (distance,))]
-        if t.fraction < x.fraction:
-            address.append(Operator(Kind.ROUND, (distance, distance - x.fraction + t.fraction + 1)))
-        if (x.high - x.low) >> max(x.fraction - t.fraction, 0) > t.max_mantissa:
-            address.append(Operator(Kind.SATURATE, (distance, t.width)))
-        lookup = [Operator(Kind.ROM, (t.width - self.low_bits, int(high[0]).bit_length()))]
-        if self.low_bits:
-            lookup.append(Operator(Kind.MUL, (int(high[0]).bit_length(), int(low[0]).bit_length())))
-        add = Operator(Kind.ADD, (total,))
-        common = [Operator(Kind.SHIFT, (total, n.bit_length() - 1))] if n > 1 else []
-        common.append(Operator(Kind.ROM, (p.segments, p.inverse_t.width)))
-        if self.tangent:
-            off = total - p.segments
-            common += [Operator(Kind.MUL, (slope_fraction(p) + 1, off)), Operator(Kind.ADD, (p.inverse_t.width,))]
-        r_width = p.inverse_t.fraction + n.bit_length()
-        last = [Operator(Kind.ADD, (exact.width,))]
-        if not self.log:
-            last = [Operator(Kind.MUL, (e_width, r_width)), Operator(Kind.ROUND, (e_width + r_width, p.fraction + 1))]
-        last += cast_operators(exact, result)
-        each = [
-            *address,
-            *lookup,
-            *([Operator(Kind.ROM, (self.low_bits, int(low[0]).bit_length()))] if self.low_bits else []),
-            *last,
-        ]
-        counted = [(each, n), (largest, n - 1), ([add], n - 1), (common, 1)]
-        return Schedule(
-            operators=tuple(Operator(o.kind, o.widths, k * rows) for group, k in counted for o in group if k),
-            memories=self._memories(n, rows),
-            path=(*(largest * levels), *address, *lookup, *((add,) * levels), *common, *last),
-            results=x.lo.size * result.width,
-            products=x.lo.size,
-        )
-
-    def _memories(self, n: int, rows: int) -> tuple[Memory, ...]:
-        found = []
-        for rom in self._roms(n, rows).values():
-            if len(rom.values) > 1:
-                found.append(Memory(len(rom.values), rom.width, copies=math.ceil(rom.lookups / 2)))
-        return tuple(found)
-
-    def _roms(self, n: int, rows: int) -> dict[str, Rom]:
-        lookups = {"exp_high": n, "exp_low": n, "inverse": 1, "slope": 1, **({"power": 1} if self.log else {})}
-        both = zip(lookups.items(), self.words(), strict=False)
-        return {k: Rom(w, max(1, int(w.max()).bit_length()), False, rows * count) for (k, count), w in both}
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        (x,) = xs
-        shape, p, exact = x.lo.shape, self.plan(), self.exact(xs)
-        n = shape[self.axis]
-        most = n.bit_length() - 1
-        members = {
-            "outer": math.prod(shape[: self.axis]),
-            "n": n,
-            "inner": math.prod(shape[self.axis + 1 :]),
-            "x_width": signed_width(x.low, x.high),
-            "distance_width": max(1, (x.high - x.low).bit_length()),
-            "distance_shift": x.fraction - p.distance_t.fraction,
-            "address_width": p.distance_t.width,
-            "low_bits": self.low_bits,
-            "exp_drop": self.drop,
-            "exp_width": int(self.exponentials(np.zeros(1, dtype=np.int64))[0]).bit_length(),
-            "exp_fraction": p.exp_t.fraction,
-            "sum_width": p.exp_t.fraction + n.bit_length(),
-            "most": most,
-            "segments": p.segments,
-            "tangent": int(self.tangent),
-            "slope_width": int(self.words()[3].max(initial=1)).bit_length() + 1,
-            "slope_drop": slope_fraction(p) + p.exp_t.fraction + most - p.inverse_t.fraction,
-            "inverse_width": p.inverse_t.width + 2,
-            "shift": exact.fraction - result.fraction,
-        }
-        if self.log:
-            up = exact.fraction - p.inverse_t.fraction
-            members |= {"width": signed_width(exact.low), "distance_up": exact.fraction - x.fraction, "sum_up": up}
-        else:
-            members |= {"drop": p.exp_t.fraction + p.inverse_t.fraction + most - p.fraction, "top": self.top}
-        return Call("softmax.h", "log_softmax" if self.log else "softmax", members, self._roms(n, x.lo.size // n))

@@ -13,21 +13,17 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.arith.functions import SELU_SCALE, SPLITS, Fold, Function, Linear, Split, entries
 from nn2hls.arith.functions_float import evaluate_float
-from nn2hls.arith.ranges import Range, ints, lift, round_constant, signed_width
+from nn2hls.arith.ranges import Range, ints, lift, round_constant
 from nn2hls.errors import ModelError, TypeResolutionError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.casts import cast
-from nn2hls.hardware.code import Call, Rom
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
-from nn2hls.ops.calls import simple_call
-from nn2hls.ops.cost import multiplier, pointwise_schedule
 from nn2hls.ops.exact import given_or_derived, hull, looked_up, scaled
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.inverse_size import suits
 from nn2hls.ops.table_bound import Errors, saturates, table_errors, unsaturated
-from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, MISSED, choose_address, choose_entry, missed
+from nn2hls.ops.table_size import MAX_ADDRESS, MAX_ASKED, MISSED, WARNED, choose_address, choose_entry, missed
 from nn2hls.text import at_most
 
 MAX_ENTRY = 64  # bits of an entry: the constants of C++ have no more
@@ -59,6 +55,8 @@ class Table(Op):
     table_t: FixedType | None = None
     slope_t: FixedType | None = None
     table: Const | None = None
+    called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation")
+    activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the table
     uses: ClassVar[tuple[str, ...]] = ("table_size",)
@@ -158,20 +156,24 @@ class Table(Op):
 
     def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
         folded = fold(self.split.fold, xs[0])
-        address_t, table_t, _, words = self._types()
+        _, table_t, _, _ = self._types()
         found = self._errors(xs)
         text = f"within {at_most(found.largest)} of the function for every input, before rounding"
         if saturates(self.function, self.alpha, folded, table_t):
             low, high = found.ends
             at = f" (inputs from {low:.4g} to {high:.4g})" if self.split.fold is Fold.NONE and low < high else ""
             text += f", and within {at_most(found.inside)} where it fits its table's type {table_t}{at}; beyond, it saturates"
-        return [f"{text}.", *self._missed(folded, address_t, table_t, len(words), hints)]
+        return [f"{text}.", *self._missed(xs, hints, MISSED, WARNED)]
 
-    def _missed(self, x: Range, address_t: FixedType, table_t: FixedType, size: int, hints: Hints) -> list[str]:
-        """A note where derived types miss the noise that is asked for, with the setting that meets it."""
+    def warnings(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        return self._missed(xs, hints, WARNED, math.inf)
+
+    def _missed(self, xs: Sequence[Range], hints: Hints, least: float, below: float) -> list[str]:
+        """What to say where derived types miss the noise that is asked for by so many dB, with the setting that meets it."""
+        x, (address_t, table_t, _, words) = fold(self.split.fold, xs[0]), self._types()
         asked = hints.table_size is not None or "table" in hints.given
         decibels = missed(self.function, self.alpha, x, address_t, table_t, hints)
-        if asked or decibels < MISSED:
+        if asked or not least <= decibels < below:
             return []
         fix = "No TableSize meets it: use calibration data, or a narrower type of its input."
         for bits in range(MAX_ADDRESS + 1, MAX_ASKED + 1):
@@ -179,7 +181,7 @@ class Table(Op):
             if missed(self.function, self.alpha, x, larger, table_t, hints) < MISSED:
                 fix = f"TableSize: {1 << bits} meets it."
                 break
-        return [f"its table of {size} entries misses TargetSQNR by {decibels:.0f} dB on likely inputs. {fix}"]
+        return [f"its table of {len(words)} entries misses TargetSQNR by {decibels:.0f} dB on likely inputs. {fix}"]
 
     # ---- emulation -------------------------------------------------------------------------------------------------------
 
@@ -220,11 +222,6 @@ class Table(Op):
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
-    def rom(self, lookups: int = 1) -> Rom:
-        """The entries, addressed by the bits of the address, for so many lookups side by side."""
-        _, table_t, _, words = self._types()
-        return Rom(words, table_t.width, table_t.signed, lookups)
-
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         (a,), (x,) = wires, xs
         address_t, _, _, words = self._types()
@@ -232,49 +229,6 @@ class Table(Op):
         address = net.wrap(cast(net, _FOLDED[self.split.fold](net, a), x.fraction, address_t), address_t.width, signed=False)
         entry = net.shift(net.lookup(address, [int(w) for w in words]), up)
         return net.add(entry, net.scale(_LINE[self.split.linear](net, a), slope)), fraction
-
-    def schedule(self, xs: Sequence[Range], result: FixedType) -> Schedule:
-        (x,) = xs
-        address_t, table_t, _, words = self._types()
-        n, exact, (_, slope, _) = x.lo.size, self.exact(xs), self._sum(x)
-        w = x.width
-        before = [Operator(Kind.NEGATE, (w,)), Operator(Kind.SELECT, (w, 2))] if self.split.fold and x.signed else []
-        if x.fraction > address_t.fraction:
-            before.append(Operator(Kind.ROUND, (w, w - x.fraction + address_t.fraction + 1)))
-        rounded = fold(self.split.fold, x).rounded(address_t)
-        if rounded.low < address_t.min_mantissa or rounded.high > address_t.max_mantissa:
-            before.append(Operator(Kind.SATURATE, (rounded.width, address_t.width)))
-        lookup = Operator(Kind.ROM, (address_t.width, table_t.width))
-        add = [Operator(Kind.ADD, (exact.width,))] if self.split.linear else []
-        side = list(multiplier(w, np.array([slope], dtype=object))) if self.split.linear else []
-        if self.split.linear in (Linear.RELU, Linear.MIN) and x.signed:
-            side.append(Operator(Kind.SELECT, (w, 2)))
-        main = pointwise_schedule(n, [*before, lookup, *add], exact, result)
-        return Schedule(
-            operators=(*main.operators, *(Operator(o.kind, o.widths, n) for o in side)),
-            memories=(Memory(len(words), table_t.width, copies=math.ceil(n / 2)),),
-            path=main.path,
-            results=main.results,
-        )
-
-    def call(self, xs: Sequence[Range], result: FixedType) -> Call:
-        (x,) = xs
-        address_t, _, _, _ = self._types()
-        exact, (_, slope, up) = self.exact(xs), self._sum(x)
-        top = int(np.abs(ints(self.rom(x.lo.size).values)).max(initial=1))
-        members = {
-            "width": signed_width(exact.low, exact.high, 2 * x.bound * max(1, slope), top << up),
-            "in_width": signed_width(-x.bound, x.bound),
-            "fold": int(self.split.fold),
-            "linear": int(self.split.linear),
-            "slope": slope >> _zeros(slope),
-            "slope_up": _zeros(slope),
-            "address_width": address_t.width,
-            "address_signed": int(address_t.signed),
-            "address_shift": x.fraction - address_t.fraction,
-            "entry_up": up,
-        }
-        return simple_call("table.h", "table", exact, result, members, {"table": self.rom(x.lo.size)})
 
 
 class _Measured(Table):

@@ -23,6 +23,7 @@ MAX_ASKED = 20  # bits of an address the user asks for: a million entries
 ALIKE = 0.02  # errors over the whole range that differ by less count as equal: the likely operands decide
 UNBOUNDED = frozenset({Function.EXP, Function.LOG, Function.RSQRT, Function.RECIPROCAL})  # these saturate at their entry type
 MISSED = 1.0  # dB above the noise that is asked for, from which the user is told
+WARNED = 6.0  # dB, a bit: from here on in a warning
 LARGE = 2.0**400  # no value counts as more, so that squares of errors are floats
 
 

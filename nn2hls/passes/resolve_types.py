@@ -23,6 +23,7 @@ from nn2hls.passes.unused import Words, unused
 from nn2hls.text import plural
 
 DEFAULT_INPUT = FixedType(16, 6, True, Rounding.RND, Overflow.SAT)
+CONFIGURED = ("reuse", "strategy", "adder_depth")  # settings of an op's hardware, which its types do not depend on
 LISTED = 4  # names in a warning
 BIASED = 2  # bits: fewer than three are not worth a rounding
 
@@ -70,10 +71,13 @@ def _resolve(
         typed = dataclasses.replace(node, type=context.types[node.name][0].type)
         return typed, node.op.exact(xs)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
-    op = node.op.resolve(xs, hints).configured(reuse=settings.reuse, strategy=settings.strategy)
+    op = node.op.resolve(xs, hints)
+    op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
     if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
         context.notes += unused(node, settings, hints.given)
     context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
+    for text in op.warnings(xs, hints):
+        context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
     if given:
         why = given_result(given, exact, settings)

@@ -10,8 +10,8 @@ from nn2hls.config.settings import LayerSettings
 from nn2hls.graph.graph import Node
 
 # Settings that only some ops have a use for, as the config calls them.
-_NAMES = {"reuse": "ReuseFactor", "strategy": "Strategy", "table_size": "TableSize"}
-_HARMLESS = {"reuse": 1, "strategy": "Latency"}  # what hls4ml writes for every layer
+_NAMES = {"reuse": "ReuseFactor", "strategy": "Strategy", "adder_depth": "AdderDepth", "table_size": "TableSize"}
+_HARMLESS = {"reuse": 1, "strategy": "Latency", "adder_depth": 0}  # what hls4ml writes for every layer
 _ALWAYS = {"result", "input"}
 
 

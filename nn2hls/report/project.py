@@ -156,7 +156,7 @@ def read_reports(folder: Path) -> list[BuildReport]:
     Raises:
         ToolError: One is damaged; the message names the file and the field.
     """
-    kept = {p.stem: BuildReport.read(p) for p in sorted((folder / FOLDER).glob("*.json")) if p.is_file()}
+    kept = {p.stem: BuildReport.read(p) for p in sorted((folder / FOLDER).glob("*.json"))}
     left = read_project(folder)
     if left is not None:
         kept[left.tool] = _together(kept[left.tool], left) if left.tool in kept else left

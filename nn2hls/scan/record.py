@@ -13,8 +13,12 @@ from types import NoneType, TracebackType
 from typing import IO, Any
 
 from nn2hls.errors import DataError
+from nn2hls.guard import Guard
 from nn2hls.scan.point import Point
 from nn2hls.text import finite
+
+MAX_RECORD = 256 << 20  # bytes; a point takes about two thousand
+_GUARD = Guard(DataError, "The record", "Give another file, or remove this one.")
 
 
 class Record:
@@ -34,19 +38,18 @@ class Record:
         self.path = path
         self.known: dict[str, Point] = {}
         self._file: IO[str] | None = None
-        if path is not None and path.exists():
+        if path is not None and _GUARD.status(path) is not None:
             self._read(path)
 
     def _read(self, path: Path) -> None:
-        data = path.read_bytes()
+        data = _GUARD.read(path, MAX_RECORD)
         whole = data.rfind(b"\n") + 1
         for number, line in enumerate(data[:whole].splitlines(), 1):
             try:
-                entry = json.loads(line)
+                entry = _GUARD.json(line, f"{path}:{number}")
                 key, point, checksum = _key(entry["provenance"], entry["point"]), _point(entry["point"]), entry.pop("checksum")
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                fix = "Give another file, or remove this one."
-                raise DataError("This is not a record of a scan.", where=f"{path}:{number}", fix=fix) from error
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise _GUARD.refuse("This is not a record of a scan.", f"{path}:{number}") from error
             if checksum != _checksum(entry):
                 fix = "Remove the line, and its point is run again."
                 raise DataError("This is not what was written: its checksum is wrong.", where=f"{path}:{number}", fix=fix)

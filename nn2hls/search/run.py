@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,23 +96,36 @@ def search(
         what = "A stored study cannot tell which function a metric of one's own was."
         raise ConfigError(what, where="storage", fix="Leave storage out, or take a metric by its name.")
     seen, unseen = _split(whole, held_out, seed)
-    allowed = seen.judge.allowed(seen.reference, max_loss, target)
-    base = _without_types(seen.config)
-    space = Space.of(seen, widest, parse_reuses(reuses))
-    own = seen.judge.metric
-    kept = Study(space, seen.provenance(base, seed), seed, allowed, lambda f: own.merit(f["score"]), storage, study)
-    goal = Goal(allowed, max_latency)
-    total = trials + sum(v.high - v.low for v in space.widths())
-    run = _Run(seen, space, base, kept, workers, progress, total)
+    goal = Goal(seen.judge.allowed(seen.reference, max_loss, target), max_latency)
+    base, space = _without_types(seen.config), Space.of(seen, widest, parse_reuses(reuses))
+    kept = Study(space, seen.provenance(base, seed), seed, goal.max_loss, _merit(seen), storage, study)
+    run = _Run(seen, space, base, kept, workers, progress, trials + sum(v.high - v.low for v in space.widths()))
+    found = _found(run, unseen, goal, trials)
+    return dataclasses.replace(found, target=target, seed=seed, seconds=time.perf_counter() - start)
+
+
+def _merit(network: Network) -> Callable[[Mapping[str, Any]], float]:
+    """What the study makes large, of what was measured."""
+    metric = network.judge.metric
+    return lambda found: metric.merit(found["score"])
+
+
+def _found(run: _Run, unseen: Network, goal: Goal, trials: int) -> Search:
+    """All that a search finds.
+
+    Raises:
+        ConfigError: No design of the space can be made.
+    """
+    seen, kept = run.network, run.study
     uniform = _measured(seen, seen.uniform(UNIFORM, 1))
-    sensitivities, first = sensitivity(run.evaluate, space, allowed)
-    descend(run.evaluate, space, goal, first, trials // 2)
+    sensitivities, first = sensitivity(run.evaluate, run.space, goal.max_loss)
+    descend(run.evaluate, run.space, goal, first, trials // 2)
     run.optimise(trials - trials // 2)
     front = kept.front()
     if not front:
         raise ConfigError("No design of the space can be made.", fix="Try nn2hls convert for the reason, or wider types.")
     chosen = min(kept.designs(), key=goal.rank)
-    best = space.config(base, chosen.params)
+    best = run.space.config(run.base, chosen.params)
     return Search(
         front=tuple(front),
         chosen=chosen,
@@ -120,17 +133,17 @@ def search(
         accuracy_float=_accuracy_float(seen),
         score_float=_finite(seen.score_float),
         judge=seen.judge,
-        max_loss=allowed,
-        target=target,
-        max_latency=max_latency,
+        max_loss=goal.max_loss,
+        target=None,
+        max_latency=goal.max_latency,
         uniform=uniform,
         held=_hold(unseen, best),
         sensitivities=tuple(sensitivities),
         events=seen.events,
         designs=kept.count,
-        seconds=time.perf_counter() - start,
-        seed=seed,
-        space=space,
+        seconds=0.0,
+        seed=0,
+        space=run.space,
     )
 
 

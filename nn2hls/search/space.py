@@ -16,6 +16,7 @@ from nn2hls.config.items import Level, Setting
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.reference import run_float
+from nn2hls.size.layouts import DISTRIBUTED, LATENCY, SEARCHED
 from nn2hls.trials.network import Network
 
 SPARE = 1  # integer bits beyond the range seen
@@ -30,8 +31,8 @@ class Variable:
     """One choice: a whole number from ``low`` to ``high``, or one of ``choices``.
 
     Args:
-        name: ``LAYER.result`` and ``LAYER.weight`` are widths in bits, ``LAYER.reuse`` a reuse factor, ``rounding`` that of all
-            results.
+        name: ``LAYER.result`` and ``LAYER.weight`` are widths in bits, ``LAYER.reuse`` a reuse factor, ``LAYER.strategy`` that
+            of its sums with Backend Verilog, ``rounding`` that of all results.
     """
 
     name: str
@@ -76,6 +77,10 @@ class Space:
         variables.append(Variable("rounding", choices=tuple(ROUNDINGS)))
         if reuses:
             variables += [Variable(f"{name}.reuse", choices=tuple(reuses)) for name in weights]
+        if network.config.backend == "Verilog":
+            # Numbers of w bits have a third of w canonical signed digits on average.
+            layers = [n for n in nodes if "strategy" in n.op.uses and n.op.products() * widest <= 3 * SEARCHED]
+            variables += [Variable(f"{n.name}.strategy", choices=(DISTRIBUTED, LATENCY)) for n in layers]
         return cls(tuple(variables), values, owner, weights)
 
     def start(self) -> dict[str, Any]:
@@ -102,7 +107,7 @@ class Space:
                 # One bit finer than the result: the bias adds a quarter of the noise that rounding the result does.
                 width = max(bias_whole + fraction + 1, 1 + bias_minus)
                 precision["bias"] = FixedType(width, bias_whole, bias_minus)
-                settings = {"reuse": params[f"{name}.reuse"]} if f"{name}.reuse" in params else {}
+                settings = {word: params[f"{name}.{word}"] for word in ("reuse", "strategy") if f"{name}.{word}" in params}
             old = levels.get(name, Level(_WHERE, name))
             levels[name] = Level(
                 old.where,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nn2hls.errors import ConfigError
+from nn2hls.guard import Guard
 from nn2hls.search.result import Candidate
 from nn2hls.search.space import Params, Space
 from nn2hls.trials.workers import require
 
+_GUARD = Guard(ConfigError, "The storage", "Give --storage another place.")
 _NEAR = 4  # losses beyond this many times the allowed one are of no interest: the sampler takes them as refused
 
 
@@ -44,6 +47,8 @@ class Study:
         optuna = self._optuna = require("optuna", "runs the search", "search")
         storage_error = require("sqlalchemy.exc", "keeps the trials", "search").SQLAlchemyError
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        if storage is not None and storage.startswith("sqlite:///"):
+            _GUARD.check(Path(storage.removeprefix("sqlite:///").partition("?")[0]))  # SQLite waits for a pipe for ever
         self._known: dict[str, Candidate | None] = {}
         self._merit = merit
         self._max_loss, self._provenance = max_loss, {**provenance, "space": repr(space.variables)}

@@ -1,4 +1,4 @@
-"""What each layer can be: its reuse factors, with the interval, latency and resources that each one gives.
+"""What each layer can be: its layouts, with the interval, latency and resources that each one gives.
 
 Every figure comes from the op's own schedule and from the part's costs, as those of ``nn2hls estimate`` do.
 """
@@ -6,7 +6,7 @@ Every figure comes from the op's own schedule and from the part's costs, as thos
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,7 @@ from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.hardware.pipeline import Pipeline, pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
+from nn2hls.size.layouts import DISTRIBUTED, Layout, by_strategy, layout_of
 from nn2hls.targets import Part
 from nn2hls.text import table
 
@@ -35,24 +36,29 @@ PER_OCTAVE = 4  # reuse factors tried between one and its double
 
 @dataclass(frozen=True, repr=False)
 class Choice:
-    """One layer at one reuse factor.
+    """One layer in one layout.
 
     Args:
-        reuse: The reuse factor.
+        layout: How its products are laid out.
         layer: Its figures, as if it stood alone behind a register.
         latency: Clock edges until its result stands in a register: in a chain it adds no more than these.
         multipliers: Products that exist at the same time, DSP or not.
         rom_bits: Bits of its weight memories.
     """
 
-    reuse: int
+    layout: Layout
     layer: LayerEstimate
     latency: int
     multipliers: int
     rom_bits: int
 
     def __repr__(self) -> str:
-        return f"Choice(reuse={self.reuse}, {', '.join(f'{m}={v}' for m, v in self.measures().items())})"
+        return f"Choice({self.layout}, {', '.join(f'{m}={v}' for m, v in self.measures().items())})"
+
+    @property
+    def reuse(self) -> int:
+        """The reuse factor."""
+        return self.layout.reuse
 
     @property
     def ii(self) -> int:
@@ -65,7 +71,8 @@ class Choice:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        own = {"reuse": self.reuse, "multipliers": self.multipliers, "rom_bits": self.rom_bits}
+        own: dict[str, Any] = dict(zip(("reuse", "strategy", "adder_depth"), self.layout, strict=True))
+        own |= {"multipliers": self.multipliers, "rom_bits": self.rom_bits}
         return {
             **own,
             "latency_cycles": self.layer.latency_cycles,
@@ -79,39 +86,42 @@ class LayerChoices:
 
     Args:
         name: The layer.
-        reuse: What the config says.
+        now: How the config lays it out.
         products, weights: Non-zero products of one position, and of the full matrix.
-        choices: Those that no other one beats in everything, and those asked for by name.
+        choices: Those that no other one beats in everything, those asked for by name, and each strategy without reuse.
         refused: Reuse factors asked for that cannot be built, and why.
     """
 
     name: str
-    reuse: int
+    now: Layout
     products: int
     weights: int
     choices: tuple[Choice, ...]
     refused: Mapping[int, str]
 
     def __repr__(self) -> str:
-        return f"LayerChoices({self.name!r}, reuse {', '.join(str(c.reuse) for c in self.choices)})"
+        return f"LayerChoices({self.name!r}, reuse {', '.join(str(c.layout) for c in self.choices)})"
 
     def __str__(self) -> str:
         return self.text()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        own = {"name": self.name, "reuse": self.reuse, "products": self.products, "weights": self.weights}
+        own = {"name": self.name, "reuse": self.now.reuse, "products": self.products, "weights": self.weights}
         refused = [{"reuse": r, "why": why} for r, why in self.refused.items()]
         return {**own, "choices": [c.to_dict() for c in self.choices], "refused": refused}
 
     def text(self) -> str:
         """For people."""
-        head = ["reuse", "II", "latency", "multipliers", "DSP", "LUT", "FF", "BRAM", "ROM bits", ""]
-        rows = []
+        plural = len({c.layout[1:] for c in self.choices}) > 1
+        figures = ["II", "latency", "multipliers", "DSP", "LUT", "FF", "BRAM", "ROM bits", ""]
+        head, rows = ["reuse", *(["strategy", "depth"] if plural else []), *figures], []
         for c in self.choices:
             m = c.measures()
-            figures = [c.reuse, c.ii, c.layer.latency_cycles, c.multipliers, *(m[r] for r in MEASURES[2:]), c.rom_bits]
-            rows.append([*(f"{f:,}" for f in figures), "config" if c.reuse == self.reuse else ""])
+            amounts = [c.ii, c.layer.latency_cycles, c.multipliers, *(m[r] for r in MEASURES[2:]), c.rom_bits]
+            strategy = [c.layout.strategy, f"+{c.layout.depth}" if c.layout.strategy == DISTRIBUTED else ""]
+            name = [f"{c.reuse:,}", *((strategy if c.reuse == 1 else ["", ""]) if plural else [])]
+            rows.append([*name, *(f"{a:,}" for a in amounts), "config" if c.layout == self.now else ""])
         refused = "".join(f"  reuse {r}: {why}\n" for r, why in self.refused.items())
         kept = f"{self.products:,} non-zero products of {self.weights:,}"
         body = table(head, rows) if rows else ""
@@ -119,7 +129,9 @@ class LayerChoices:
 
 
 class Sizer:
-    """Sizes a fixed graph on a part at a clock, at any reuse factors; schedules are made once.
+    """Sizes a fixed graph on a part at a clock, in any layouts; schedules and hardware are made once.
+
+    Methods take a reuse factor in place of a layout: the strategy stays.
 
     Args:
         graph: A fixed graph.
@@ -130,83 +142,101 @@ class Sizer:
     def __init__(
         self, graph: Graph, ranges: Mapping[str, Range], part: Part, clock_ns: float, tool: str, uncertainty: float | None
     ) -> None:
-        self.graph, self.ranges = graph, ranges
+        self.graph, self.ranges = graph.needed(), ranges
         self.part, self.clock_ns, self.tool, self.uncertainty = part, clock_ns, tool, uncertainty
-        self.nodes = {n.name: n for n in graph if not isinstance(n.op, Input | Constant)}
+        self.nodes = {n.name: n for n in self.graph if not isinstance(n.op, Input | Constant)}
         self.reusable = {name: n.op.products() for name, n in self.nodes.items() if n.op.products() > 0}
-        self.inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in graph if isinstance(n.op, Input)}
-        self._schedules: dict[tuple[str, int], Schedule] = {}
-        self._built: dict[tuple[str, int], Hardware] = {}
+        self.inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in self.graph if isinstance(n.op, Input)}
+        self._schedules: dict[tuple[str, Layout], Schedule] = {}
+        self._built: dict[tuple[str, Layout], Hardware] = {}
 
-    def now(self, name: str) -> int:
-        """The reuse factor that the config gives a layer."""
-        return self.nodes[name].op.reuse
+    def now(self, name: str) -> Layout:
+        """How the config lays out a layer."""
+        return layout_of(self.graph[name].op)
 
-    def schedule(self, name: str, reuse: int | None = None) -> Schedule:
+    def layout(self, name: str, wanted: Layout | int | None) -> Layout:
+        """A layout, a reuse factor, or what the config says, as a layout."""
+        if isinstance(wanted, Layout):
+            return wanted
+        return self.now(name)._replace(reuse=wanted) if wanted else self.now(name)
+
+    def schedule(self, name: str, wanted: Layout | int | None = None) -> Schedule:
         """The schedule of a layer.
 
         Raises:
             LimitError: It cannot be built so; the message names the layer and a setting that works.
         """
-        node, reuse = self.nodes[name], reuse or self.now(name)
-        if (name, reuse) not in self._schedules:
+        node, layout = self.nodes[name], self.layout(name, wanted)
+        if (name, layout) not in self._schedules:
+            xs, digits = [self.ranges[i] for i in node.inputs], most_digits(self.tool)
             with _named(node):
-                found = self._op(name, reuse).schedule([self.ranges[i] for i in node.inputs], node.result_type)
-            self._schedules[name, reuse] = found
-        return self._schedules[name, reuse]
+                found = self._op(name, layout).schedule(xs, node.result_type, digits)
+            self._schedules[name, layout] = found
+        return self._schedules[name, layout]
 
-    def estimate(self, reuses: Mapping[str, int] | None = None) -> Estimate:
-        """The whole design; layers that ``reuses`` does not name stay as the config says.
+    def estimate(self, layouts: Mapping[str, Layout | int] | None = None) -> Estimate:
+        """The whole design; layers that ``layouts`` does not name stay as the config says.
 
         Raises:
             LimitError: As :meth:`schedule`.
         """
-        reuses = reuses or {}
+        layouts = layouts or {}
         if self.tool == "verilog":
-            return self._verilog(self.placed(reuses))
-        layers = [(name, self.schedule(name, reuses.get(name))) for name in self.nodes]
+            return self._verilog(self.placed(layouts))
+        layers = [(name, self.schedule(name, layouts.get(name))) for name in self.nodes]
         operands = {name: n.inputs for name, n in self.nodes.items()}
         return estimate(layers, self.part, self.clock_ns, self.tool, operands, self.inputs, self.uncertainty)
 
     def _verilog(self, placed: Pipeline) -> Estimate:
         """Our own Verilog, in time."""
-        ops = [self.nodes[layer.name] for layer in placed.layers]
+        ops = [self.graph[layer.name] for layer in placed.layers]
         work = {n.name: n.op.work([self.ranges[i] for i in n.inputs]) for n in ops}
         return estimate_verilog(placed, work, self.part, self.clock_ns)
 
-    def placed(self, reuses: Mapping[str, int] | None = None, names: Iterable[str] | None = None) -> Pipeline:
-        """The pipeline of our own Verilog, of the whole design or of some layers alone."""
-        kept = list(names if names is not None else self.nodes)
-        layers = [(name, self._hardware(name, (reuses or {}).get(name)), self.nodes[name].inputs) for name in kept]
-        made = {name for name, _, _ in layers}
-        read = {i: self.graph[i] for _, _, inputs in layers for i in inputs if i not in made}
-        inputs = {i: (int(np.prod(n.shape)), self._bits(n)) for i, n in read.items()}
-        bits = {name: self._bits(self.nodes[name]) for name in made}
-        outputs = [o for o in self.graph.outputs if o in made] if names is None else kept
-        period = self.clock_ns * (1 - (self.uncertainty or 0.0))
-        return pipeline(layers, inputs, bits, outputs, self.part.bit_delay, period)
+    @property
+    def period(self) -> float:
+        """Nanoseconds of a clock that operators may fill."""
+        return self.clock_ns * (1 - (self.uncertainty or 0.0))
 
-    def _hardware(self, name: str, reuse: int | None) -> Hardware:
-        node, reuse = self.nodes[name], reuse or self.now(name)
-        if (name, reuse) not in self._built:
+    def placed(self, layouts: Mapping[str, Layout | int] | None = None, names: Sequence[str] = ()) -> Pipeline:
+        """The pipeline of our own Verilog, which is both written and estimated, of the whole design or of some layers alone."""
+        graph = Graph(self.graph.nodes, tuple(names)).needed() if names else self.graph
+        made = [
+            n for n in graph if not isinstance(n.op, Input) and (not names or n.name in names or isinstance(n.op, Constant))
+        ]
+        layers = [(n.name, self.hardware(n.name, (layouts or {}).get(n.name)), n.inputs) for n in made]
+        known = {n.name for n in made}
+        read = [n for n in graph if n.name not in known and (not names or any(u.name in known for u in graph.users[n.name]))]
+        inputs = {n.name: (math.prod(n.shape), self._bits(n)) for n in read}
+        bits = {n.name: self._bits(n) for n in made}
+        return pipeline(layers, inputs, bits, graph.outputs, self.part.bit_delay, self.period)
+
+    def hardware(self, name: str, wanted: Layout | int | None = None) -> Hardware:
+        """What a layer is made of in our own Verilog.
+
+        Raises:
+            LimitError: As :meth:`schedule`.
+        """
+        node, layout = self.graph[name], self.layout(name, wanted)
+        if (name, layout) not in self._built:
             xs = [self.ranges[i] for i in node.inputs]
             with _named(node):
-                self._built[name, reuse] = self._op(name, reuse).hardware(xs, node.result_type, most_digits(self.tool))
-        return self._built[name, reuse]
+                self._built[name, layout] = self._op(name, layout).hardware(xs, node.result_type, most_digits(self.tool))
+        return self._built[name, layout]
 
-    def _op(self, name: str, reuse: int) -> Op:
-        op = self.nodes[name].op
-        return op if reuse == self.now(name) else op.replace(reuse=reuse)
+    def _op(self, name: str, layout: Layout) -> Op:
+        op = self.graph[name].op
+        return op if layout == self.now(name) else layout.of(op)
 
-    def choice(self, name: str, reuse: int | None = None) -> Choice:
-        """A layer at a reuse factor, alone.
+    def choice(self, name: str, wanted: Layout | int | None = None) -> Choice:
+        """A layer in a layout, alone.
 
         Raises:
             LimitError: As :meth:`schedule`.
         """
         if self.tool == "verilog":
-            return self._verilog_choice(name, reuse or self.now(name))
-        schedule = self.schedule(name, reuse)
+            return self._verilog_choice(name, self.layout(name, wanted))
+        schedule = self.schedule(name, wanted)
         node = self.nodes[name]
         alone, reads = [(name, schedule)], {name: node.inputs}
         bits = {i: self._bits(self.graph[i]) for i in node.inputs}
@@ -216,34 +246,39 @@ class Sizer:
             end = place(alone, reads, self.part, budget(self.clock_ns, self.tool, self.uncertainty))[name].end
             latency = end.cycle + (end.ns > 0)
         return Choice(
-            reuse or self.now(name),
+            self.layout(name, wanted),
             found.layers[0],
             latency,
             sum(o.count for o in schedule.operators if o.kind in (Kind.MUL, Kind.MUL_CONST)),
             sum(m.words * m.width * m.copies for m in schedule.memories),
         )
 
-    def _verilog_choice(self, name: str, reuse: int) -> Choice:
-        placed = self.placed({name: reuse}, [name])
+    def _verilog_choice(self, name: str, layout: Layout) -> Choice:
+        placed = self.placed({name: layout}, [name])
         found = self._verilog(placed)
-        return Choice(reuse, found.layers[0], found.latency_cycles, *products_and_words(placed.layers[0]))
+        return Choice(layout, found.layers[0], found.latency_cycles, *products_and_words(placed.layers[-1]))
 
     def _bits(self, node: Node) -> int:
         return node.result_type.width * int(np.prod(node.shape))
 
     def choices(self, name: str, named: Iterable[int] = (), per_octave: int = PER_OCTAVE) -> LayerChoices:
-        """What a layer can be: the reuse factors ``named``, and of the others those that no other one beats."""
-        products, asked = self.reusable[name], {*named}
+        """What a layer can be: the reuse factors ``named``, each strategy without reuse that our own Verilog has, and of the
+        others those that no other one beats."""
+        products, asked, now = self.reusable[name], {*named}, self.now(name)
+        factors = sorted({*reuse_factors(products, per_octave), now.reuse, *asked})
+        side_by_side = list(by_strategy(self.nodes[name].op)) if self.tool == "verilog" else [now._replace(reuse=1)]
         found, refused = [], {}
-        for reuse in sorted({*reuse_factors(products, per_octave), self.now(name), *asked}):
+        for layout in [x for r in factors for x in (side_by_side if r == 1 else [now._replace(reuse=r)])]:
             try:
-                found.append(self.choice(name, reuse))
+                found.append(self.choice(name, layout))
             except LimitError as error:
-                if reuse in asked or reuse == self.now(name):
-                    refused[reuse] = str(error)
-        kept = tuple(c for c in found if c.reuse in asked or c.reuse == self.now(name) or not _beaten(c, found))
+                if layout.reuse in {*asked, now.reuse}:
+                    refused[layout.reuse] = str(error)
+        found = [c for c in found if c.layout == now or c.layout.reuse > 1 or not _repeats(c, found)]
+        shown = {now, *side_by_side[1:]}
+        kept = tuple(c for c in found if c.reuse in asked or c.layout in shown or not _beaten(c, found))
         weights = self.nodes[name].op.products(zeros=True)
-        return LayerChoices(name, self.now(name), products, weights, kept, refused)
+        return LayerChoices(name, now, products, weights, kept, refused)
 
 
 def reuse_factors(products: int, per_octave: int = PER_OCTAVE) -> list[int]:
@@ -264,10 +299,17 @@ def _named(node: Node) -> Iterator[None]:
         raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
 
 
-def _beaten(one: Choice, others: list[Choice]) -> bool:
+def _repeats(one: Choice, others: Sequence[Choice]) -> bool:
+    """Whether a choice before it has the same strategy and measures the same."""
+    same = (c for c in others if (c.reuse, c.layout.strategy, c.measures()) == (1, one.layout.strategy, one.measures()))
+    return next(same) is not one
+
+
+def _beaten(one: Choice, others: Sequence[Choice]) -> bool:
     """Whether another choice is at least as good in everything; of equal ones the fastest stays."""
-    mine = [*one.measures().values(), one.reuse]
-    return any(
-        other is not one and all(a <= b for a, b in zip([*other.measures().values(), other.reuse], mine, strict=True))
-        for other in others
-    )
+
+    def merits(c: Choice) -> list[Any]:
+        return [*c.measures().values(), c.reuse, c.layout.depth, c.layout.strategy]
+
+    mine = merits(one)
+    return any(other is not one and all(a <= b for a, b in zip(merits(other), mine, strict=True)) for other in others)

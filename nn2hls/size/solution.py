@@ -8,6 +8,7 @@ from typing import Any
 
 from nn2hls.estimate.result import Estimate
 from nn2hls.size.choices import MEASURES
+from nn2hls.size.layouts import Layout
 from nn2hls.text import table
 
 RESOURCES = MEASURES[2:]
@@ -16,21 +17,21 @@ NAMES = {"ii": "II", "latency": "latency", "dsp": "DSP", "lut": "LUT", "ff": "FF
 
 @dataclass(frozen=True)
 class Step:
-    """The design with one layer's reuse factor changed, as differences from the solution."""
+    """The design with one layer laid out in another way, as differences from the solution."""
 
     layer: str
-    reuse: int
-    other: int
+    layout: Layout
+    other: Layout
     change: Mapping[str, int]
     within: bool
 
 
 @dataclass(frozen=True, repr=False)
 class Solution:
-    """The reuse factors, the estimate of the whole, what binds, and what one step more would change.
+    """The layouts, the estimate of the whole, what binds, and what one step more would change.
 
     Args:
-        reuses: Reuse factor of every layer that has one.
+        layouts: Of every layer that has a reuse factor.
         estimate: The whole design with them.
         limits: What was asked for, the part's own resources included.
         asked: The measures the user set a limit on.
@@ -39,13 +40,18 @@ class Solution:
         steps: One step in each direction of each layer.
     """
 
-    reuses: Mapping[str, int]
+    layouts: Mapping[str, Layout]
     estimate: Estimate
     limits: Mapping[str, int]
     asked: tuple[str, ...]
     fastest: bool
     binding: Mapping[str, Mapping[str, int]]
     steps: tuple[Step, ...]
+
+    @property
+    def reuses(self) -> dict[str, int]:
+        """The reuse factors."""
+        return {name: layout.reuse for name, layout in self.layouts.items()}
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{m}={v}" for m, v in measures(self.estimate).items())
@@ -64,14 +70,22 @@ def measures(found: Estimate) -> dict[str, int]:
 def document(found: Solution) -> dict[str, Any]:
     """Plain data."""
     steps = [
-        {"layer": s.layer, "reuse": s.reuse, "other": s.other, "change": dict(s.change), "within_limits": s.within}
+        {
+            "layer": s.layer,
+            "reuse": s.layout.reuse,
+            "other": s.other.reuse,
+            "layouts": [str(s.layout), str(s.other)],
+            "change": dict(s.change),
+            "within_limits": s.within,
+        }
         for s in found.steps
     ]
     return {
         "objective": "fastest" if found.fastest else "smallest",
         "limits": dict(found.limits),
         "asked": list(found.asked),
-        "reuse": dict(found.reuses),
+        "reuse": found.reuses,
+        "layout": {name: layout.settings() for name, layout in found.layouts.items()},
         "figures": measures(found.estimate),
         "latency_ns": found.estimate.latency_ns,
         "binding": {m: dict(without) for m, without in found.binding.items()},
@@ -84,7 +98,7 @@ def text(found: Solution) -> str:
     """The layers, the whole against its limits, what binds, and what a step more would change."""
     estimate = found.estimate
     of_layer = {layer.name: layer for layer in estimate.layers}
-    rows = [[name, reuse, of_layer[name].ii, of_layer[name].report.dsp] for name, reuse in found.reuses.items()]
+    rows = [[name, str(layout), of_layer[name].ii, of_layer[name].report.dsp] for name, layout in found.layouts.items()]
     what = "fastest" if found.fastest else "smallest"
     lines = [f"The {what} design within the limits, on {estimate.part.name} at {estimate.clock_ns:g} ns:\n"]
     lines += [table(["layer", "reuse", "II", "DSP"], rows), _totals(found), _binding(found), _alternatives(found)]
@@ -111,7 +125,7 @@ def _binding(found: Solution) -> str:
 
 def _alternatives(found: Solution) -> str:
     rows = [
-        [s.layer, f"{s.reuse} -> {s.other}", *(f"{s.change[m]:+,}" for m in MEASURES), "" if s.within else "beyond a limit"]
+        [s.layer, f"{s.layout} -> {s.other}", *(f"{s.change[m]:+,}" for m in MEASURES), "" if s.within else "beyond a limit"]
         for s in found.steps
     ]
     return "One step more, and what it changes:\n" + table(["layer", "reuse", *NAMES.values(), ""], rows) if rows else ""

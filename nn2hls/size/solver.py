@@ -1,4 +1,4 @@
-"""Picks a reuse factor for every layer: within limits the smallest design, or the fastest where no time is asked for.
+"""Picks a layout for every layer, its reuse factor and strategy: within limits the smallest design, else the fastest.
 
 Dynamic programming over the layers' lists of choices (``nn2hls.size.choices``). Resources and latency add up over the layers
 there; latency so is a bound from above, because layers share clocks. The whole design is then estimated as it is, the
@@ -16,12 +16,14 @@ import numpy as np
 from nn2hls.errors import LimitError
 from nn2hls.estimate.result import Estimate
 from nn2hls.size.choices import MEASURES, Choice, Sizer
+from nn2hls.size.layouts import Layout
 from nn2hls.size.solution import NAMES, RESOURCES, Solution, Step, measures
 
 SEARCH_PER_OCTAVE = 12  # reuse factors tried between one and its double
 MAX_STATES = 3_000  # partial solutions looked at per layer; of more, those that need alike shares of the limits are one
 ROUNDS = 8  # times that the difference between sum and whole is given back
 FASTEST, SMALLEST = "fastest", "smallest"
+Layouts = dict[str, Layout]
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,14 @@ class Solver:
         best = self._best(bounds, goal)
         if best is None:
             raise self._refusal(bounds, tuple(asked))
-        reuses, found = best
+        layouts, found = best
         binding = {}
         for measure in bounds:
             without = self._best({m: v for m, v in bounds.items() if m != measure}, goal)
             if without is not None and self._key(without[1], goal) < self._key(found, goal):
                 binding[measure] = measures(without[1])
-        steps = tuple(self._steps(reuses, found, bounds))
-        return Solution(reuses, found, bounds, tuple(asked), goal == FASTEST, binding, steps)
+        steps = tuple(self._steps(layouts, found, bounds))
+        return Solution(layouts, found, bounds, tuple(asked), goal == FASTEST, binding, steps)
 
     # ---- the whole design ------------------------------------------------------------------------------------------------
 
@@ -92,8 +94,8 @@ class Solver:
             return (amounts["ii"], amounts["latency"], self.cost(amounts))
         return (self.cost(amounts) if goal == SMALLEST else amounts[goal], amounts["latency"], self.cost(amounts))
 
-    def _best(self, bounds: Mapping[str, int], goal: str) -> tuple[dict[str, int], Estimate] | None:
-        """Reuse factors and estimate of the best design within ``bounds``."""
+    def _best(self, bounds: Mapping[str, int], goal: str) -> tuple[Layouts, Estimate] | None:
+        """Layouts and estimate of the best design within ``bounds``."""
         if goal in (FASTEST, "ii"):
             factors = sorted({max(c.ii, self.least_ii) for choices in self.lists.values() for c in choices} or {self.least_ii})
             low, high = 0, len(factors)
@@ -108,9 +110,9 @@ class Solver:
             bounds = {**bounds, "ii": factors[low]}
         return self._within(bounds, goal)
 
-    def _within(self, bounds: Mapping[str, int], goal: str, *, first: bool = False) -> tuple[dict[str, int], Estimate] | None:
+    def _within(self, bounds: Mapping[str, int], goal: str, *, first: bool = False) -> tuple[Layouts, Estimate] | None:
         """As :meth:`_best` within a limit on II; ``first``: any design that meets the bounds."""
-        found: dict[tuple[int, ...], tuple[tuple[float, ...], dict[str, int], Estimate]] = {}
+        found: dict[tuple[Layout, ...], tuple[tuple[float, ...], Layouts, Estimate]] = {}
         wanted = {FASTEST: "latency", "ii": "latency", SMALLEST: "cost"}.get(goal, goal)
         starts = [self.pick({m: v for m, v in bounds.items() if m == "ii"}, "latency")]
         # Every layer that shares a clock with the one before it makes the whole one clock shorter than the sum.
@@ -119,48 +121,48 @@ class Solver:
         for start in starts:
             picked = start
             for _ in range(ROUNDS):
-                if picked is None or tuple(c.reuse for c in picked.values()) in found:
+                if picked is None or tuple(c.layout for c in picked.values()) in found:
                     break
-                reuses = {name: c.reuse for name, c in picked.items()}
-                whole = self.sizer.estimate(reuses)
+                layouts = {name: c.layout for name, c in picked.items()}
+                whole = self.sizer.estimate(layouts)
                 real, summed = measures(whole), self.sums(picked)
                 key = self._key(whole, goal) if _meets(real, bounds) else (math.inf,)
-                found[tuple(reuses.values())] = (key, reuses, whole)
+                found[tuple(layouts.values())] = (key, layouts, whole)
                 if first and key != (math.inf,):
-                    return reuses, whole
+                    return layouts, whole
                 slack = {m: summed[m] - real[m] for m in bounds if m != "ii"}
                 picked = self.pick({m: v + slack.get(m, 0) for m, v in bounds.items()}, wanted)
         best = min(found.values(), key=lambda f: f[0], default=None)
         return None if best is None or best[0] == (math.inf,) else self._climb(best, bounds, goal)
 
     def _climb(
-        self, best: tuple[tuple[float, ...], dict[str, int], Estimate], bounds: Mapping[str, int], goal: str
-    ) -> tuple[dict[str, int], Estimate]:
+        self, best: tuple[tuple[float, ...], Layouts, Estimate], bounds: Mapping[str, int], goal: str
+    ) -> tuple[Layouts, Estimate]:
         """Single steps that the estimate of the whole finds better, until there is none."""
-        key, reuses, found = best
+        key, layouts, found = best
         better = True
         while better:
             better = False
-            for name, other in list(self._neighbours(reuses)):
-                tried = {**reuses, name: other}
+            for name, other in list(self._neighbours(layouts)):
+                tried = {**layouts, name: other}
                 whole = self.sizer.estimate(tried)
                 if _meets(measures(whole), bounds) and self._key(whole, goal) < key:
-                    key, reuses, found, better = self._key(whole, goal), tried, whole, True
+                    key, layouts, found, better = self._key(whole, goal), tried, whole, True
                     break
-        return reuses, found
+        return layouts, found
 
-    def _neighbours(self, reuses: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    def _neighbours(self, layouts: Mapping[str, Layout]) -> Iterator[tuple[str, Layout]]:
         for name, choices in self.lists.items():
-            factors = [c.reuse for c in choices]
-            at = factors.index(reuses[name])
-            yield from ((name, factors[k]) for k in (at - 1, at + 1) if 0 <= k < len(factors))
+            listed = [c.layout for c in choices]
+            at = listed.index(layouts[name])
+            yield from ((name, listed[k]) for k in (at - 1, at + 1) if 0 <= k < len(listed))
 
-    def _steps(self, reuses: Mapping[str, int], found: Estimate, bounds: Mapping[str, int]) -> Iterator[Step]:
+    def _steps(self, layouts: Mapping[str, Layout], found: Estimate, bounds: Mapping[str, int]) -> Iterator[Step]:
         base = measures(found)
-        for name, other in self._neighbours(reuses):
-            amounts = measures(self.sizer.estimate({**reuses, name: other}))
+        for name, other in self._neighbours(layouts):
+            amounts = measures(self.sizer.estimate({**layouts, name: other}))
             change = {m: amounts[m] - base[m] for m in MEASURES}
-            yield Step(name, reuses[name], other, change, _meets(amounts, bounds))
+            yield Step(name, layouts[name], other, change, _meets(amounts, bounds))
 
     def _refusal(self, bounds: Mapping[str, int], asked: tuple[str, ...]) -> LimitError:
         """Which limits cannot be met alone, else which one to move while the others hold."""

@@ -7,6 +7,7 @@ import functools
 from dataclasses import dataclass
 
 from nn2hls.errors import ConfigError, suggest
+from nn2hls.files import own_text
 from nn2hls.targets.part import DATA, Part, find_part
 
 
@@ -27,8 +28,8 @@ class BambuDevice:
 @functools.cache
 def bambu_devices() -> tuple[BambuDevice, ...]:
     """All of them, in the order of the data file."""
-    with (DATA / "bambu.csv").open(encoding="utf-8") as lines:
-        return tuple(BambuDevice(**row) for row in csv.DictReader(x for x in lines if not x.startswith("#")))
+    lines = own_text(DATA / "bambu.csv").splitlines()
+    return tuple(BambuDevice(**row) for row in csv.DictReader(x for x in lines if not x.startswith("#")))
 
 
 def bambu_device(part: str, named: str | None = None) -> BambuDevice:

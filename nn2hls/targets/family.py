@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from nn2hls.files import own_text
 from nn2hls.hardware.schedule import Kind, Memory, Operator
 
 # LUTs of a fabric multiplier whose wider operand has that many bits (Vitis HLS 2024.1 reports, UltraScale+).
@@ -74,11 +75,9 @@ class Family:
 
     def bit_delay(self, op: Operator) -> tuple[float, float]:
         """The same in two parts: from an operand's bit to that bit of the result, and of the carry to the top bit."""
-        line = {Kind.ADD: "adder", Kind.NEGATE: "adder", Kind.ROUND: "adder", Kind.COMPARE: "compare"}.get(op.kind)
-        if line is None:
+        line = {Kind.ADD: "adder", Kind.COMPARE: "compare"}.get(op.kind)
+        if line is None or (op.kind is Kind.COMPARE and op.widths[0] <= LUT_INPUTS):
             return self.delay(op), 0.0
-        if op.kind is Kind.COMPARE and op.widths[0] <= LUT_INPUTS:
-            return float(self.ns["level"]), 0.0
         base, per_bit = self.ns[line]
         return float(base), float(per_bit * op.widths[-1])
 
@@ -129,17 +128,6 @@ def _select(_: Family, widths: tuple[int, ...]) -> Cost:
     return Cost(lut=width * math.ceil(words / MUX_INPUTS))
 
 
-def _shift(_: Family, widths: tuple[int, ...]) -> Cost:
-    width, most = widths
-    return Cost(lut=width * _levels(most + 1))
-
-
-def _saturate(_: Family, widths: tuple[int, ...]) -> Cost:
-    """One test of the dropped bits, five to a LUT level, and a two-way choice per bit that stays."""
-    before, after = widths
-    return Cost(lut=math.ceil((max(before - after, 0) + 1) / 5) + after)
-
-
 def _levels(inputs: int) -> int:
     """LUT levels of a choice among ``inputs``."""
     return max(1, math.ceil(math.log(inputs, MUX_INPUTS) - 1e-9)) if inputs > 1 else 0
@@ -172,32 +160,24 @@ _COST: dict[Kind, Callable[[Family, tuple[int, ...]], Cost]] = {
     Kind.MUL: _mul,
     Kind.MUL_CONST: lambda f, widths: _mul(f, widths, constant=True),
     Kind.ADD: _linear("adder"),
-    Kind.NEGATE: _linear("adder"),
     Kind.COMPARE: _linear("compare"),
     Kind.SELECT: _select,
-    Kind.SHIFT: _shift,
     Kind.ROM: lambda f, widths: Cost(),
-    Kind.ROUND: _linear("adder"),
-    Kind.SATURATE: _saturate,
 }
 
 _DELAY: dict[Kind, Callable[[Family, tuple[int, ...]], float]] = {
     Kind.MUL: _mul_ns,
     Kind.MUL_CONST: lambda f, widths: _mul_ns(f, widths, constant=True),
     Kind.ADD: lambda f, w: _line_ns(f, "adder", w[-1]),
-    Kind.NEGATE: lambda f, w: _line_ns(f, "adder", w[-1]),
-    Kind.COMPARE: lambda f, w: _line_ns(f, "compare", w[-1]),
+    Kind.COMPARE: lambda f, w: _line_ns(f, "compare", w[-1]) if w[-1] > LUT_INPUTS else float(f.ns["level"]),
     Kind.SELECT: lambda f, w: f.ns["level"] * _levels(w[-1]),
-    Kind.SHIFT: lambda f, w: f.ns["level"] * _levels(w[-1] + 1),
     Kind.ROM: _rom_ns,
-    Kind.ROUND: lambda f, w: _line_ns(f, "adder", w[-1]),
-    Kind.SATURATE: lambda f, w: f.ns["level"] * 2,
 }
 
 
 @functools.cache
 def _families() -> dict[str, Family]:
-    text = (Path(__file__).parent / "families.yml").read_text(encoding="utf-8")
+    text = own_text(Path(__file__).parent / "families.yml")
     return {name: Family(name=name, **{**data, "ports": tuple(data["ports"])}) for name, data in yaml.safe_load(text).items()}
 
 

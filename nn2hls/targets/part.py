@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from nn2hls.errors import ConfigError, suggest
+from nn2hls.files import own_text
 from nn2hls.hardware.schedule import Operator
 from nn2hls.targets.family import Family, family
 
@@ -64,14 +65,14 @@ class Part:
 
 @functools.cache
 def _rows() -> dict[str, dict[str, str]]:
-    with (DATA / "parts.csv").open(encoding="utf-8") as lines:
-        return {row["name"]: row for row in csv.DictReader(x for x in lines if not x.startswith("#"))}
+    lines = own_text(DATA / "parts.csv").splitlines()
+    return {row["name"]: row for row in csv.DictReader(x for x in lines if not x.startswith("#"))}
 
 
 @functools.cache
 def boards() -> dict[str, str]:
     """Board name -> full name of the part on it."""
-    return dict(yaml.safe_load((DATA / "boards.yml").read_text(encoding="utf-8")))
+    return dict(yaml.safe_load(own_text(DATA / "boards.yml")))
 
 
 def part_names() -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from nn2hls.errors import ToolError
@@ -12,15 +11,15 @@ from nn2hls.targets.bambu import is_device_of
 from nn2hls.tools.find import find, version
 from nn2hls.tools.folder import Project, is_interrupted
 from nn2hls.tools.order import CoreOrder, Order
-from nn2hls.tools.process import Ended, run_logged
+from nn2hls.tools.process import PRINTED, Ended, run_logged
 from nn2hls.tools.report import FOLDER as REPORTS
-from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
+from nn2hls.tools.report import BuildReport, Figures, Resources, Step
 from nn2hls.tools.rtl.check import Simulation, check
 from nn2hls.tools.rtl.core import Core
+from nn2hls.tools.steps import SECONDS, Steps
 
 FOLDER = "bambu"  # of the project: the Verilog, Bambu's own files and the logs
 LOG = f"{FOLDER}/bambu.log"
-SECONDS = 3600.0  # for each program, when nobody says
 STEPS = ("hls", "simulate", "yosys")
 _LONGEST = 300  # characters of what Bambu says that a note repeats; the log has all
 _SMALLER = "Set a higher ReuseFactor for the largest layers, or narrower types; `nn2hls plan` shows what each layer costs."
@@ -72,47 +71,17 @@ def verify_core(folder: Path, project: Project, order: CoreOrder, seconds: float
     return check(core, order.stimulus, order.answers, seconds=seconds)[1]
 
 
-@dataclass
-class _Run:
-    order: Order
-    core: CoreOrder
-    version: str = ""
-    steps: list[Step] = field(default_factory=list)
-    total: list[Figures] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """For each program."""
-        return self.order.timeout or SECONDS
+class _Run(Steps):
+    def __init__(self, order: Order, core: CoreOrder) -> None:
+        super().__init__("bambu", order)
+        self.core = core
 
     def report(self) -> BuildReport:
-        """Run what was asked for, up to the first step that fails."""
-        order, device = self.order, self.core.device
-        if not is_device_of(device, order.part):
-            self.notes.append(f"It is built for {device.name} in place of {order.part}.")
+        """Run what was asked for, with what earlier steps found."""
+        if not is_device_of(self.core.device, self.order.part):
+            self.notes.append(f"It is built for {self.core.device.name} in place of {self.order.part}.")
         self._take_up()
-        actions = {"hls": self._hls, "simulate": self._simulate, "yosys": self._yosys}
-        for name in STEPS:
-            if name not in order.steps:
-                continue
-            if any(s.ok is False for s in self.steps):
-                self.steps.append(Step(name, None, note="not reached"))
-            else:
-                actions[name]()
-        return BuildReport(
-            "bambu",
-            str(order.folder),
-            order.digest,
-            self.version,
-            order.part,
-            order.clock_ns,
-            tuple(self.steps),
-            tuple(self.total),
-            checks=tuple(self.checks),
-            notes=tuple(self.notes),
-        )
+        return self.run(dict(zip(STEPS, (self._hls, self._simulate, self._yosys), strict=True)))
 
     def _take_up(self) -> None:
         """Keep what earlier steps found, where they are not run again and these are still their sources.
@@ -129,7 +98,7 @@ class _Run:
             raise ToolError("There is no Verilog of these sources yet.", where="--steps", fix=fix)
         again = {"simulate": "rtl", "yosys": "synthesis"}
         dropped = {again[s] for s in self.order.steps}
-        self.version = before.version
+        self.versions = [before.version] if before.version else []
         self.steps = [s for s in before.steps if s.name not in self.order.steps]
         self.total = [f for f in before.total if f.source == "hls" or (f.source == "synthesis" and f.source not in dropped)]
         self.checks = [c for c in before.checks if c.witness not in dropped]
@@ -139,7 +108,7 @@ class _Run:
     def _hls(self) -> None:
         program = find("bambu")
         find("clang-16")
-        self.version = version(program)
+        self.versions = [version(program)]
         folder = self.order.folder / FOLDER
         folder.mkdir(exist_ok=True)
         for left in (
@@ -150,13 +119,13 @@ class _Run:
         log = self.order.folder / LOG
         command = [str(program), *self.core.arguments]
         ended = run_logged(command, folder, log, timeout=self.seconds, show=self.order.show)
-        text = log.read_text(encoding="utf-8", errors="replace")
+        text = PRINTED.log(log)
         shown = f"cd {FOLDER} && {shlex.join(['bambu', *self.core.arguments])}"
         problem = self._problem(ended, text)
         note = problem or f"{ended.memory >> 20:,} MiB at most"
         self.steps.append(Step("hls", not problem, ended.seconds, shown, LOG, note, ended.memory))
         if not problem:
-            self.total.append(_figures(text, self.order.name, f"bambu {self.version}", pipelined=self.core.pipelined))
+            self.total.append(_figures(text, self.order.name, f"bambu {self.versions[0]}", pipelined=self.core.pipelined))
 
     def _problem(self, ended: Ended, text: str) -> str:
         """Why there is no usable Verilog; empty when there is."""
@@ -177,13 +146,13 @@ class _Run:
     # ---- Verilator and yosys ---------------------------------------------------------------------------------------------
 
     def _simulate(self) -> None:
-        if not self._is_there("verilator", "simulate"):
+        if not self.has("verilator", "simulate"):
             return
         core = built_core(self.order.folder, self.order.name, self.core)
         try:
             alignment, found = check(core, self.core.stimulus, self.core.answers, seconds=self.seconds)
         except ToolError as error:
-            self.steps.append(Step("simulate", False, note=str(error)))
+            self.failed("simulate", error)
             return
         self.checks.append(found.check)
         if alignment.constant:
@@ -196,31 +165,10 @@ class _Run:
         self.steps.append(Step("simulate", ok, found.seconds, found.command, f"{FOLDER}/{found.log}", note))
 
     def _yosys(self) -> None:
-        if not self._is_there("yosys", "yosys"):
-            return
-        from nn2hls.tools.rtl.yosys import synthesise
-
         core = built_core(self.order.folder, self.order.name, self.core)
-        try:
-            wrapped = (core.folder / f"{core.wrapper}.v").is_file()
-            sources = [f"{core.name}.v", *([f"{core.wrapper}.v"] if wrapped else [])]
-            top = core.wrapper if wrapped else core.name
-            done = synthesise(core.folder, top, self.core.device.name, sources, seconds=self.seconds)
-        except ToolError as error:
-            self.steps.append(Step("yosys", False, note=str(error)))
-            return
-        run = done.run
-        note = f"not counted: {done.unknown}" if done.unknown else ""
-        self.steps.append(Step("yosys", True, run.seconds, run.command, f"{FOLDER}/{run.log.name}", note))
-        self.total.append(done.figures)
-
-    def _is_there(self, program: str, step: str) -> bool:
-        try:
-            find(program)
-        except ToolError as error:
-            self.steps.append(Step(step, None, note=str(error)))
-            return False
-        return True
+        wrapped = (core.folder / f"{core.wrapper}.v").is_file()
+        sources = [f"{core.name}.v", *([f"{core.wrapper}.v"] if wrapped else [])]
+        self.yosys(core.folder, core.wrapper if wrapped else core.name, self.core.device.name, sources)
 
 
 def _figures(text: str, name: str, tool: str, *, pipelined: bool) -> Figures:

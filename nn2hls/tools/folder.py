@@ -14,11 +14,13 @@ from typing import Any
 
 from nn2hls.errors import Nn2hlsError, ProjectWarning
 from nn2hls.files import real_place
+from nn2hls.guard import Guard
 from nn2hls.tools.mark import MARK, Mark, digest_of, sha256
 from nn2hls.tools.writer import check_folder, is_interrupted, write_folder
 
 __all__ = ["MANIFEST", "MARK", "Manifest", "Project", "data_folder", "is_interrupted", "render", "written_sources"]
 
+_GUARD = Guard(Nn2hlsError, "This file", "Write the project again.")
 MANIFEST = "nn2hls.json"  # what the project is, for whoever reads its results
 
 
@@ -51,18 +53,16 @@ class Manifest:
             Nn2hlsError: The file is damaged.
         """
         path = folder / MANIFEST
-        if not path.is_file():
+        if _GUARD.status(path) is None:
             return None
+        data = _GUARD.load(path)
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
             name, layers = str(data["name"]), {str(k): str(v) for k, v in data["layers"].items()}
             found = cls(name, str(data["backend"]), str(data["part"]), float(data["clock_ns"]), layers)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-            raise Nn2hlsError(
-                "This file does not describe a project.", where=str(path), fix="Write the project again."
-            ) from error
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            raise _GUARD.refuse("This file does not describe a project.", path) from error
         if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):  # files are named after it
-            raise Nn2hlsError(f"The project's name {name!r} is no C++ name.", where=str(path), fix="Write the project again.")
+            raise _GUARD.refuse(f"The project's name {name!r} is no C++ name.", path)
         return found
 
 
@@ -70,14 +70,14 @@ def written_sources(folder: Path) -> tuple[str, bool] | None:
     """The digest of the sources that were written into a folder, and whether they still stand there as they were written.
 
     None when the folder was not written by nn2hls.
+
+    Raises:
+        Nn2hlsError: What it wrote there cannot be read.
     """
-    try:
-        mark = Mark.read(folder)
-        if mark is None:
-            return ("", False) if is_interrupted(folder) else None
-        return mark.digest, mark.untouched(folder)
-    except OSError:
-        return None
+    mark = Mark.read(folder)
+    if mark is None:
+        return ("", False) if is_interrupted(folder) else None
+    return mark.digest, mark.untouched(folder)
 
 
 def data_folder(name: str) -> Path:

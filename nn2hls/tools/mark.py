@@ -9,7 +9,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from nn2hls.errors import Nn2hlsError
+from nn2hls.guard import MAX_REPORT, Guard
+
 MARK = ".nn2hls-project"  # its first line is the digest of the sources
+FILES = Guard(Nn2hlsError, "A file of this folder", "Remove it, or choose another OutputDir.")
 _LINE = re.compile(r"([0-9a-f]{64}) (source|about) (.+)")
 
 
@@ -54,25 +58,26 @@ class Mark:
         """The mark of a folder; None when there is none.
 
         Raises:
-            OSError: It cannot be read.
+            Nn2hlsError: It cannot be read.
         """
-        try:
-            digest, *lines = (folder / MARK).read_text(encoding="utf-8").splitlines()
-        except (FileNotFoundError, NotADirectoryError):
+        path = folder / MARK
+        if FILES.status(path) is None:
             return None
+        try:
+            digest, *lines = FILES.read(path, MAX_REPORT).decode("utf-8").splitlines()
         except ValueError:  # empty, or no text: it says nothing
             return cls("", {})
         sources: dict[str, str | None] = {}
         about: dict[str, str] = {}
         for line in lines:
             found = _LINE.fullmatch(line)
-            path = found[3] if found else line
-            if not is_inside(path):
+            place = found[3] if found else line
+            if not is_inside(place):
                 continue
             if found and found[2] == "about":
-                about[path] = found[1]
+                about[place] = found[1]
             else:
-                sources[path] = found[1] if found else None
+                sources[place] = found[1] if found else None
         if None in sources.values():
             return cls(digest, _digests_of_old(folder, digest, sources))
         return cls(digest, sources, about)
@@ -90,7 +95,7 @@ def is_inside(path: str) -> bool:
 
 def _digests_of_old(folder: Path, digest: str, paths: Collection[str]) -> dict[str, str | None]:
     """The digests that a mark without any stands for: those of what is there, when all of it has the one that it names."""
-    content = {p: (folder / p).read_bytes() for p in paths if is_file(folder / p)}
+    content = {p: FILES.read(folder / p) for p in paths if is_file(folder / p)}
     same = len(content) == len(paths) and digest_of(content) == digest
     return {p: sha256(content[p]) if same else None for p in paths}
 
@@ -105,10 +110,4 @@ def is_file(place: Path) -> bool:
 
 def sha_of(place: Path) -> str | None:
     """The digest of a regular file; None when there is none."""
-    if not is_file(place):
-        return None
-    state = hashlib.sha256()
-    with place.open("rb") as file:
-        while part := file.read(1 << 20):
-            state.update(part)
-    return state.hexdigest()
+    return FILES.digest(place) if is_file(place) else None

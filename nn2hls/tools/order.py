@@ -65,6 +65,7 @@ class Order:
         show: Called with each line that the tool prints.
         core: For Bambu.
         rtl: For Verilog of our own.
+        synths: What yosys counts for, in its words; empty: for the part.
     """
 
     folder: Path
@@ -77,3 +78,4 @@ class Order:
     show: Callable[[str], None] | None = None
     core: CoreOrder | None = None
     rtl: RtlOrder | None = None
+    synths: tuple[str, ...] = ()

@@ -11,10 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
+from nn2hls.errors import ToolError
+from nn2hls.files import open_new
+from nn2hls.guard import Guard
+
+PRINTED = Guard(ToolError, "The log", "Run the step that writes it again.")
 GRACE = 5.0  # seconds that a program has to end after SIGTERM
 _POLL = 0.05  # seconds between two looks at it
+_PART = 1 << 20  # bytes of its output that are taken at once
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,13 @@ def run_logged(
         timeout: In seconds; None: it may run for ever.
         show: Called with each line as it comes.
         environment: Variables beside those of this process.
+
+    Raises:
+        OSError: The log cannot be written, or the program does not start.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    with _told(), log.open("wb") as out, log.open(encoding="utf-8", errors="replace") as tail:
+    with _told(), open_new(log) as out:
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -73,7 +81,7 @@ def run_logged(
         )
         late = False
         try:
-            lines = _Lines(tail, show)
+            lines = _Lines(out.fileno(), show)
             while not (_is_over(process) or late):
                 lines.pass_on()
                 time.sleep(_POLL)
@@ -87,16 +95,18 @@ def run_logged(
 class _Lines:
     """The lines of a log while it grows."""
 
-    def __init__(self, log: IO[str], show: Callable[[str], None] | None) -> None:
-        self._log, self._show, self._begun = log, show, ""
+    def __init__(self, log: int, show: Callable[[str], None] | None) -> None:
+        self._log, self._show, self._seen, self._begun = log, show, 0, b""
 
     def pass_on(self) -> None:
         """Show the lines that have become whole."""
         if self._show is None:
             return
-        *whole, self._begun = (self._begun + self._log.read()).split("\n")
-        for line in whole:
-            self._show(line)
+        while part := os.pread(self._log, _PART, self._seen):
+            self._seen += len(part)
+            *whole, self._begun = (self._begun + part).split(b"\n")
+            for line in whole:
+                self._show(line.decode("utf-8", "replace").removesuffix("\r"))
 
 
 def _is_over(process: subprocess.Popen[bytes]) -> bool:

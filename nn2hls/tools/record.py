@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import types
 from collections.abc import Mapping
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from nn2hls.errors import ToolError, suggest
+from nn2hls.guard import Guard
 
 T = TypeVar("T")
-LARGEST_FILE = 64 << 20  # bytes
 LARGEST = 1 << 53  # of whole numbers: all of them are counts
+_GUARD = Guard(ToolError, "The report")
 _WORDS = {str: "text", int: "a whole number from 0 on", float: "a finite number", bool: "true or false"}
 
 
@@ -24,15 +24,7 @@ def read_json(path: Path) -> Any:
     Raises:
         ToolError: It cannot be read, or is no JSON.
     """
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ToolError(f"It is longer than {LARGEST_FILE >> 20} MiB.", where=str(path))
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ToolError(f"It cannot be read: {error.strerror}.", where=str(path)) from error
-    except (ValueError, RecursionError) as error:
-        said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
-        raise ToolError(f"It is no JSON: {said}.", where=str(path)) from error
+    return _GUARD.load(path)
 
 
 def record(kind: type[T], data: Any, where: str, place: str = "") -> T:

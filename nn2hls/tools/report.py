@@ -61,6 +61,7 @@ class Figures:
         resources: DSP, LUT, FF, BRAM, URAM.
         latency, interval: In clocks: from input to output, and between two inputs (II).
         clock_ns: The clock period that it expects or reached.
+        gates: Where no FPGA is meant.
     """
 
     source: str
@@ -69,6 +70,7 @@ class Figures:
     latency: int | None = None
     interval: int | None = None
     clock_ns: float | None = None
+    gates: int | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,10 @@ def _parts(report: BuildReport) -> Iterator[str]:
     yield from (f"{c.witness}: {_verdict(c)}" for c in report.checks)
     if report.total:
         head = ["", "by", *(r.upper() for r in RESOURCES), "latency", "II", "clock ns"]
-        yield "\n" + table(head, map(_figures, report.total))
+        rows = [_figures(figures) for figures in report.total]
+        if any(figures.gates is not None for figures in report.total):
+            head, rows = [*head, "gates"], [[*row, f.gates] for row, f in zip(rows, report.total, strict=True)]
+        yield "\n" + table(head, rows)
 
 
 def _step(step: Step) -> list[str]:

@@ -87,6 +87,21 @@ def tool_named(name: str) -> Tool:
     return TOOLS[name]
 
 
+def chosen_synths(name: str, part: str, words: Sequence[str]) -> tuple[str, ...]:
+    """What yosys counts a design for, each once, in the order that was asked for.
+
+    Raises:
+        ToolError: The tool is not ``rtl``, there is no such word, or it does not go with the part.
+    """
+    if words and name != "rtl":
+        raise ToolError(f"{name} has no choice of syntheses.", where="--synth", fix="Use it with --tool rtl.")
+    from nn2hls.tools.rtl.yosys import command_for
+
+    for word in words:
+        command_for(part, word)
+    return tuple(dict.fromkeys(words))
+
+
 def chosen_steps(name: str, words: Sequence[str]) -> tuple[str, ...]:
     """The steps that these words name, in the tool's order; its usual ones without a word.
 

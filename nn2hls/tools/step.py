@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nn2hls.errors import ToolError
-from nn2hls.tools.process import run_logged
+from nn2hls.tools.process import PRINTED, run_logged
 
 TAIL = 4000  # characters of a log that a message ends with
 _MEMORY = ("bad_alloc", "out of memory", "cannot allocate memory", "virtual memory exhausted")
@@ -63,4 +63,4 @@ def run_step(command: Sequence[str | Path], folder: Path, log: Path, seconds: fl
 
 
 def _tail(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-TAIL:].strip()
+    return PRINTED.log(log, 4 * TAIL)[-TAIL:].strip()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from nn2hls.errors import ToolError
+from nn2hls.guard import Guard
 from nn2hls.tools import gxx
 from nn2hls.tools.folder import data_folder
 from nn2hls.tools.gxx import find_compiler, native_flags, refusal, run_limited
@@ -15,6 +16,7 @@ from nn2hls.tools.order import Order
 from nn2hls.tools.report import BuildReport, Check, Step
 from nn2hls.tools.waiting import waiting
 
+_GUARD = Guard(ToolError, "The bridge", "Write the project again.")
 FLAGS = tuple(f for f in gxx.FLAGS if f not in ("-fPIC", "-shared"))
 
 
@@ -31,7 +33,7 @@ def run_test_bench(order: Order) -> BuildReport:
         program = Path(scratch) / "test_bench"
         sources = [f"{order.name}_test.cpp", f"firmware/{order.name}.cpp"]
         bridge = folder / f"{order.name}_bridge.cpp"
-        flags = [*FLAGS, *native_flags(bridge.read_text(encoding="utf-8") if bridge.is_file() else "")]
+        flags = [*FLAGS, *native_flags(_GUARD.report(bridge) if bridge.exists() else "")]
         command = [compiler, *flags, "-I", str(stand_ins), "-I.", *sources, "-o", str(program)]
         with waiting(f"compiling {order.name} with {Path(compiler).name}"):
             made = run_limited(command, order.folder, str(order.folder), order.timeout)

@@ -19,7 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from nn2hls.errors import Nn2hlsError
 from nn2hls.files import replace_by, stage
-from nn2hls.tools.mark import MARK, Mark, is_file, is_inside, sha256, sha_of
+from nn2hls.guard import MAX_JSON
+from nn2hls.tools.mark import FILES, MARK, Mark, is_file, is_inside, sha256, sha_of
 
 JOURNAL = ".nn2hls-writing"  # stands there while a project is being written, and after an interruption
 LOCK = ".nn2hls-lock"
@@ -31,7 +32,12 @@ _HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 
 
 def is_interrupted(folder: Path) -> bool:
-    """Whether the folder's files may be of two projects: writing one was interrupted."""
+    """Whether the folder's files may be of two projects: writing one was interrupted.
+
+    Raises:
+        Nn2hlsError: What stands in the journal's place is no file.
+    """
+    FILES.check(folder / JOURNAL)
     return (folder / JOURNAL).is_file()
 
 
@@ -193,13 +199,15 @@ def _known(folder: Path) -> dict[str, set[str]]:
     mark = Mark.read(folder)
     files = {**mark.sources, **mark.about} if mark else {}
     known = {path: {sha} if sha else set() for path, sha in files.items()}
+    if not is_interrupted(folder):
+        return known
+    journal = FILES.read(folder / JOURNAL, MAX_JSON)
     try:
-        ours = json.loads((folder / JOURNAL).read_text(encoding="utf-8"))["ours"]
-        for path, shas in ours.items():
+        for path, shas in FILES.json(journal, folder / JOURNAL)["ours"].items():
             if is_inside(path):
                 known.setdefault(path, set()).update(map(str, shas))
-    except (FileNotFoundError, NotADirectoryError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        pass  # none, or no journal of ours: then the mark alone counts
+    except (Nn2hlsError, LookupError, TypeError, AttributeError):
+        pass  # no journal of ours: then the mark alone counts
     return known
 
 
@@ -228,7 +236,7 @@ def _keep(place: Path) -> Path:
             if sha_of(kept) != sha_of(place):
                 continue
         except OSError:  # this file system has no such names
-            stage(kept, place.read_bytes(), like=place)
+            stage(kept, FILES.read(place), like=place)
         return kept
     raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
 

@@ -15,6 +15,7 @@ from nn2hls.commands import COMMANDS
 from nn2hls.config.read import read_config
 from nn2hls.config.write import to_yaml
 from nn2hls.design.design import Verdict
+from nn2hls.ops import Dense
 from nn2hls.tools.order import Order
 from nn2hls.tools.report import build_text
 from nn2hls.tools.testbench import run_test_bench
@@ -135,7 +136,7 @@ def test_config_writes_a_file_that_converts(capsys, folder):
     config = read_config("sub/new.yml")
     assert config.model.samefile("net.onnx")
     assert config.calibration.samefile("x.npy")
-    assert config.settings_for("fc1", "fc1", "Gemm", "Dense").reuse == 2
+    assert config.settings_for("fc1", "fc1", "Gemm", Dense).reuse == 2
     code, _, err = run(capsys, "config", "net.onnx", "-o", "sub/new.yml")
     assert (code, "there already" in err) == (2, True)
     assert run(capsys, "config", "net.onnx", "-o", "sub/new.yml", "--force")[0] == 0

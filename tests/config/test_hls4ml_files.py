@@ -3,6 +3,7 @@
 The files in tests/data/hls4ml were written by hls4ml 1.3.0 for the networks below.
 """
 
+import base64
 import copy
 import json
 import shutil
@@ -119,6 +120,28 @@ def test_configs_of_onnx_projects_hold_the_model(name):
     data = yaml.load(path.read_text(), _Bytes)["OnnxModel"]["state"]["serialized"]
     assert nn2hls.load(data).text() == nn2hls.load(design.config.live).text()
     assert not [n for n in design.notes if "no layer 'w1'" in n]
+
+
+def test_a_config_with_a_model_of_half_a_million_weights_is_read(tmp_path):
+    data = np.random.default_rng(0).bytes(2 << 20)  # 2.8 MB of text
+    lines = "".join(f"      {line}\n" for line in base64.encodebytes(data).decode().splitlines())
+    tag = "!!python/object:onnx.onnx_ml_pb2.ModelProto"
+    (tmp_path / "c.yml").write_text(f"OnnxModel: {tag}\n  state:\n    serialized: !!binary |\n{lines}HLSConfig: {{}}\n")
+    assert read_config(tmp_path / "c.yml").live == data
+
+
+def test_a_config_with_every_key_of_two_thousand_layers_is_read(tmp_path):
+    keys = ("weight", "bias", "result", "accum", "table")
+    level = {"Precision": dict.fromkeys(keys, "auto"), "ReuseFactor": 1, "Strategy": "Latency", "Trace": False}
+    layers = {f"layer_{k}_of_a_very_long_chain_of_dense_layers_of_one_block": level for k in range(2000)}
+    text = yaml.dump({"HLSConfig": {"Model": {"Precision": "fixed<16,6>"}, "LayerName": layers}}, Dumper=_Plain)
+    (tmp_path / "c.yml").write_text(text)
+    assert len(read_config(tmp_path / "c.yml").layer_names) == 2000
+
+
+class _Plain(yaml.SafeDumper):
+    def ignore_aliases(self, data):
+        return True
 
 
 class _Bytes(yaml.SafeLoader):

@@ -11,6 +11,7 @@ import nn2hls
 from nn2hls.arith.fixed import FixedType
 from nn2hls.config.read import read_config
 from nn2hls.errors import ConfigError, UnsupportedError
+from nn2hls.ops import Dense, Softmax
 
 T = FixedType.parse
 
@@ -150,7 +151,7 @@ def test_every_word_of_hls4ml(place, word, value, outcome):
         assert config != without or value in (5, "Vitis", "vitis", "io_parallel", "xcvu13p-flga2577-2-e")
 
 
-def settings(source, layer="fc1", kind="Dense", op="Dense"):
+def settings(source, layer="fc1", kind="Dense", op=Dense):
     return read_config(source).settings_for(layer, layer, kind, op)
 
 
@@ -167,13 +168,13 @@ def test_words_that_mean_another_one_here():
 def test_a_key_with_t_comes_before_the_word_of_precision():
     block = {"exp_table_t": TYPE, "inv_table_t": "auto", "Precision": {"exp_table": "ap_fixed<18,8>", "inv_table": "auto"}}
     config = read_config({"LayerName": {"fc1": block}})
-    assert config.settings_for("fc1", "fc1", "Dense", "Dense").precision == {"exp_table": T(TYPE)}
+    assert config.settings_for("fc1", "fc1", "Dense", Dense).precision == {"exp_table": T(TYPE)}
     assert config.notes == (
         "config['LayerName']['fc1']['exp_table_t']: exp_table_t, ap_fixed<9,3>, comes before exp_table of Precision, "
         "ap_fixed<18,8>.",
     )
     same = read_config({"LayerName": {"fc1": {"table_t": TYPE, "Precision": {"table": "auto", "accum": TYPE}}}})
-    assert (same.settings_for("fc1", "fc1", "Dense", "Dense").precision, same.notes) == (
+    assert (same.settings_for("fc1", "fc1", "Dense", Dense).precision, same.notes) == (
         {"table": T(TYPE), "accum": T(TYPE)},
         (),
     )
@@ -201,7 +202,7 @@ def test_ac_types(text, signed):
 def test_the_quantised_tagger_of_the_examples(shared):
     path = shared / "models" / "config-files" / "qkeras_3layer_config.yml"
     config = read_config(path)
-    softmax = config.settings_for("softmax", "softmax", "Softmax", "Softmax")
+    softmax = config.settings_for("softmax", "softmax", "Softmax", Softmax)
     assert softmax.precision["exp_table"] == T("ap_fixed<18,8>")
     assert (softmax.precision["inv_table"], softmax.table_size) == (T("ap_fixed<18,4>"), 1024)
     keras = shared / "models" / "keras"  # the config stood one folder higher

@@ -20,7 +20,10 @@ from nn2hls.graph.builder import Builder
 from nn2hls.ops import Input, Relu
 from nn2hls.tools.folder import data_folder
 from nn2hls.tools.gxx import find_compiler, native_flags
+from nn2hls.tools.report import Check
+from nn2hls.tools.rtl.run import Simulation
 from tests.kit.networks import hls_config, mlp
+from tests.kit.tools import require_tool
 
 
 def compiled(design, folder, name="myproject", flags=()):
@@ -214,6 +217,31 @@ def test_the_bench_and_verify_run_the_users_events_and_show_the_differences(file
     assert found["event"] == 6
     assert main(["verify", "net.yml"]) == 0
     assert "largest difference from OutputPredictions 3" in capsys.readouterr().out
+
+
+def test_verilog_is_told_what_the_compiled_code_is(files, capsys):
+    """Overflows, and how far the answers are from the predictions; one compilation by Verilator."""
+    require_tool("verilator", shutil.which("verilator"))
+    y = np.load("y.npy")
+    y[5, 1] += 3
+    np.save("y.npy", y)
+    words = ("verify", "net.yml", "--precision", "ap_fixed<8,1>", "--tool")
+    compiled, simulated = (run_json(capsys, *words, tool)[1] for tool in ("csim", "rtl"))
+    assert simulated["events"] == 37
+    assert simulated["predictions"] == compiled["predictions"] != {}
+    assert simulated["overflows"] == compiled["overflows"] != []
+
+
+@pytest.mark.parametrize("differ", [0, 1])
+def test_a_build_of_verilog_says_how_far_it_is_from_the_predictions(files, monkeypatch, differ):
+    simulated = Simulation(Check("rtl", 37, differ, 1, 1), "", "", "rtl/x.log", 0.0)
+    monkeypatch.setattr("nn2hls.tools.rtl.run.simulate_rtl", lambda *given: simulated)
+    for room in ("rtl.run", "steps"):
+        monkeypatch.setattr(f"nn2hls.tools.{room}.find", lambda name: name)
+    monkeypatch.setattr("nn2hls.tools.rtl.run.version", lambda name: "1")
+    np.save("y.npy", np.load("y.npy") + 3)
+    notes = convert(None, "net.yml").build("rtl", steps=("verilog", "simulate")).notes
+    assert len([n for n in notes if "y: largest difference from OutputPredictions 3" in n]) == 1 - differ
 
 
 def test_input_comes_before_inputdata(files, capsys):

@@ -10,7 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from nn2hls.design.design import convert
-from nn2hls.emit.room import MAX_WIDTH, room
+from nn2hls.emit.limits import NATIVE_WIDTH, widest
 from nn2hls.errors import LimitError, ToolError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
@@ -96,12 +96,9 @@ def mutate(project: Project, path: str, old: str, new: str) -> Project:
 def mutants(design):
     """Projects with one thing changed: a rounding, a weight, a ROM word, an input index, the number of steps."""
     files = design.project.files
-    header = files["firmware/nn2hls/cast.h"]
-    yield (
-        mutate(design.project, "firmware/nn2hls/cast.h", "ap_int<T>(one << below) : zero", "ap_int<T>(one << down) : zero"),
-        header,
-    )
     wide = files["firmware/layers/fc1.h"]
+    shift = re.search(r">> (\d+)", wide)[0]
+    yield mutate(design.project, "firmware/layers/fc1.h", shift, f">> {int(shift[3:]) + 1}"), wide
     constant = wide.split("* ap_")[1].split("(")[1].split(")")[0]
     yield mutate(design.project, "firmware/layers/fc1.h", f"({constant})", f"({int(constant) ^ 1})"), wide
     reused = files["firmware/layers/fc0.h"]
@@ -183,7 +180,7 @@ def test_designs_that_fit_64_bits_are_compiled_on_native_integers():
 def test_every_op_on_native_integers(seed, width):
     rng = np.random.default_rng(seed)
     drawn = [case for make in EVERY for case in make(rng, width)] + list(every_mode())
-    cases = [c for c in drawn if room(c.op.call(c.xs, c.result), c.kinds, c.result) <= MAX_WIDTH]
+    cases = [c for c in drawn if max(widest(c.op.hardware(c.xs, c.result, 2)), c.result.width + 1) <= NATIVE_WIDTH]
     assert len(cases) > 100
     assert is_native(project_of(cases))
     compiled_equals_emulated(cases, seed, events=60)
@@ -205,7 +202,24 @@ def test_a_width_that_is_too_small_is_seen_on_native_integers():
     """A variable keeps the bits of its type: csim is a witness of the widths, too."""
     design = convert(mlp(np.random.default_rng(1), (4, 6, 3)), {"Model": {"Precision": "ap_fixed<16,6>"}})
     text = design.project.files["firmware/layers/fc0.h"]
-    declared = re.search(r"const ap_int<(\d+)> y_0", text)
+    declared = re.search(r"const ap_int<(\d+)> v\d+", text)
     project = mutate(design.project, "firmware/layers/fc0.h", declared[0], declared[0].replace(declared[1], "14"))
     design._compiled = compile_project(project)
     assert not design.verify().equal
+
+
+@pytest.mark.parametrize("backend", ["Vitis", "Bambu"])
+def test_distributed_arithmetic_is_for_every_back_end(backend):
+    graph = mlp(np.random.default_rng(5), (12, 16, 5), density=0.6)
+    models = [{"Precision": "ap_fixed<14,5>", "Strategy": word} for word in ("Latency", "DistributedArithmetic")]
+    plain, shared = (
+        convert(graph, {"Backend": backend, "Part": "xc7vx690tffg1930-3", "HLSConfig": {"Model": model}}) for model in models
+    )
+    assert plain.verify().equal
+    assert shared.verify().equal
+    found = plain.estimate(), shared.estimate()
+    assert found[1].dsp == 0
+    if backend == "Bambu":
+        assert found[1].lut < 0.9 * found[0].lut
+    else:
+        assert found[0].dsp > 100

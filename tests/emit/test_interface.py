@@ -30,12 +30,24 @@ def networks():
     outputs = [layers.Dense(2, name="fc2", activation="softmax")(branch), layers.Dense(2, name="fc3")(branch)]
     yield "two outputs", Model(x, outputs), "input_t inp, layer5_t layer5_out, fc3_result_t layer6_out"
     yield "two inputs", Model([x, x2], layers.Add(name="add")([x, x2])), "input_t inp, input2_t more, result_t layer3_out"
+    first, last = layers.Dense(3, name="fc1", activation="relu"), layers.Dense(2, name="fc2")
+    drop, linear = layers.Dropout(0.1, name="d"), layers.Activation("linear", name="d")
+    yield "dropout", Model(x, last(drop(first(x)))), "input_t inp, result_t layer5_out"
+    yield "dropout first", Model(x, last(first(drop(x)))), "input_t inp, result_t layer5_out"
+    yield "dropout last", Model(x, layers.Dropout(0.2)(last(drop(first(x))))), "input_t inp, result_t layer5_out"
+    yield "linear", Model(x, last(linear(first(x)))), "input_t inp, result_t layer5_out"
+    pair = [layers.Dense(2, name=f"fc{k}")(drop(layers.ReLU(name=f"r{k}")(x))) for k in (1, 2)]
+    yield "dropout shared", Model(x, pair), "input_t inp, layer6_t layer6_out, fc2_result_t layer7_out"
     wide = Start((4, 2), name="inp")
     flat = layers.Dense(3, name="fc1")(layers.Flatten(name="fl")(wide))
     yield "reshape at the end", Model(wide, layers.Reshape((3, 1), name="rs")(flat)), "input_t inp, result_t layer3_out"
 
 
-@pytest.mark.parametrize("name", ["inline", "two outputs", "two inputs", "reshape at the end"])
+NETWORKS = ("inline", "two outputs", "two inputs", "reshape at the end", "linear")
+DROPOUTS = ("dropout", "dropout first", "dropout last", "dropout shared")
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *DROPOUTS])
 def test_ports_are_those_of_hls4ml(name):
     pytest.importorskip("keras")
     model, wanted = next((m, w) for n, m, w in networks() if n == name)
@@ -50,6 +62,13 @@ def test_ports_are_those_of_hls4ml(name):
     for ours, theirs in zip(words, parts, strict=True):
         if theirs[0].startswith(("input", "result_t")):
             assert f"typedef {ours[0]} {theirs[0]};" in files["firmware/defines.h"]
+
+
+def test_modules_of_pytorch_that_change_nothing_are_not_counted():
+    torch = pytest.importorskip("torch")
+    parts = [torch.nn.Linear(4, 3), torch.nn.Dropout(0.1), torch.nn.ReLU(), torch.nn.Linear(3, 2)]
+    design = nn2hls.convert(torch.nn.Sequential(*parts).eval(), HLS4ML, example=torch.zeros(1, 4))
+    assert design.interface.outputs == ("layer4_out",)
 
 
 def test_inputs_are_reshaped_and_outputs_partitioned():

@@ -23,23 +23,22 @@ PART = find_part(c.PART)
 BY = {
     "parallel": {
         "ns": {"adder": 1.0, "cast": 3.0},
-        "lut": {"adder_bit": 2.0, "product_bit": 0.5, "cast_bit": 1.0},
+        "lut": {"adder_bit": 2.0, "cast_bit": 1.0},
         "ff": {"cut_lut": 0.5},
     },
     "reused": {"clocks": {"step_bit": 0.1, "layer": 3.0}, "lut": {"logic_bit": 2.0, "cast_bit": 1.0}, "ff": {"kept_bit": 3.0}},
 }
 ADD = Operator(Kind.ADD, (12,))
-PRODUCT = Operator(Kind.MUL_CONST, (8, 12))  # 4 digits: a tree of 2 adders
-ROUND = Operator(Kind.ROUND, (12, 10))
+CLAMP = Operator(Kind.SELECT, (12, 2))
 SUMS = Schedule(
-    operators=(Operator(Kind.ADD, (12,), 10), Operator(Kind.MUL_CONST, (8, 12), 2), ROUND),
-    path=(PRODUCT, ADD, ROUND),
+    operators=(Operator(Kind.ADD, (12,), 10), CLAMP),
+    path=(ADD, ADD, ADD, CLAMP),
     results=10,
 )
 STEPS = Schedule(
     ii=4,
     operators=(Operator(Kind.SELECT, (8, 4), 3), Operator(Kind.MUL, (8, 6), 3), Operator(Kind.ADD, (16,), 3)),
-    path=(Operator(Kind.ROM, (2, 9)), Operator(Kind.SELECT, (8, 4)), Operator(Kind.MUL, (8, 6)), ADD, ROUND),
+    path=(Operator(Kind.ROM, (2, 9)), Operator(Kind.SELECT, (8, 4)), Operator(Kind.MUL, (8, 6)), ADD, CLAMP),
     results=20,
     state=64,
 )
@@ -52,11 +51,11 @@ def design(*schedules, ns=5.0, part=PART):
 
 
 def test_a_pipeline_by_hand():
-    """2 + 1 adders and a cast: 6 ns, so one clock edge at 5 ns; it keeps half of what the LUTs of one of the four answer."""
+    """Three adders and a choice: 6 ns, so one clock edge at 5 ns; it keeps half of what the LUTs of one of the four answer."""
     found = design(SUMS)
     assert (found.latency, found.ii) == (1, 1)
     layer = found.layers["l0"]
-    assert layer.cost.lut == 10 * 12 * 2 + 2 * 8 * 12 * 0.5 + 12
+    assert layer.cost.lut == 10 * 12 * 2 + 12
     assert layer.ff == layer.cost.lut * 0.5 / 4
     assert layer.cost.dsp == 0
     assert design(SUMS, SUMS).latency == 2  # 12 ns
@@ -133,7 +132,7 @@ def test_the_page_holds_the_output():
 
 @pytest.mark.parametrize(
     ("structure", "figure", "median"),
-    [("parallel", "lut", 0.10), ("parallel", "ff", 0.35), ("reused", "lut", 0.40), ("reused", "ff", 0.40)],
+    [("parallel", "lut", 0.15), ("parallel", "ff", 0.35), ("reused", "lut", 0.32), ("reused", "ff", 0.40)],
 )
 def test_errors_of_the_held_out_half(structure, figure, median):
     some = [r for r in c.rows() if c.STRUCTURES[structure](r.spec) and r.spec.held_out]
@@ -166,9 +165,9 @@ def test_other_networks_that_were_built_are_near_their_estimate():
         args.config, args.backend = ROOT / (run.config or run.model), "Bambu"
         found = make_design(args).estimate()
         assert found.ii == run.interval == 1
-        assert 0 <= run.latency - found.latency_cycles <= 5
-        assert 0.6 <= run.synthesis["lut"] / found.lut <= 0.95
-        assert 1 < run.synthesis["ff"] / found.ff <= 5.1
+        assert 2 <= run.latency - found.latency_cycles <= 3
+        assert 0.7 <= run.synthesis["lut"] / found.lut <= 1.05
+        assert 2 <= run.synthesis["ff"] / found.ff <= 7
 
 
 def test_of_bambu_itself_only_clocks_are_expected():

@@ -26,7 +26,7 @@ def test_the_coefficients_are_those_of_the_fitting_half(every):
 
 def test_what_was_held_out_is_met(every):
     held_out = [r for r in every if r.case.held_out]
-    assert np.median(np.abs(errors(held_out, "lut"))) <= 0.12
+    assert np.median(np.abs(errors(held_out, "lut"))) <= 0.10
     assert not np.any(errors(held_out, "dsp"))
 
 

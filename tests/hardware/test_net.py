@@ -10,7 +10,7 @@ from nn2hls.hardware.casts import cast, cast_raised, raised
 from nn2hls.hardware.net import Code, Net, most_digits
 from nn2hls.hardware.witness import run
 from nn2hls.ops import __all__ as listed
-from tests.kit.core_cases import EVERY, NETS, every_mode
+from tests.kit.core_cases import EVERY, every_mode
 from tests.kit.witness import hardware_equals_emulated, types
 
 
@@ -87,7 +87,7 @@ def test_backends_of_additions():
     assert [most_digits(b) for b in ("Vitis", "vivado", "Bambu", "Verilog")] == [2, 2, None, None]
 
 
-@pytest.mark.parametrize("make", EVERY + NETS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
 def test_the_hardware_of_every_op_answers_as_the_emulator(make):
     for seed in range(3):
         rng = np.random.default_rng(seed)
@@ -109,5 +109,5 @@ def test_every_op_has_cases():
     known = {getattr(ops, name) for name in listed if isinstance(getattr(ops, name), type)}
     classes = {c for c in known if issubclass(c, Op) and c is not Op}
     rng = np.random.default_rng(0)
-    drawn = {type(case.op) for make in EVERY + NETS for case in make(rng, (4, 12))} | {type(c.op) for c in every_mode()}
+    drawn = {type(case.op) for make in EVERY for case in make(rng, (4, 12))} | {type(c.op) for c in every_mode()}
     assert {c.__name__ for c in classes - drawn} == {"Constant", "Input"}

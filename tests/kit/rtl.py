@@ -1,10 +1,18 @@
 """Cases of ops as one design in Verilog."""
 
+import shutil
+
+import numpy as np
+
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
+from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph
+from nn2hls.size.choices import Sizer
 from nn2hls.targets import find_part
 from nn2hls.tools.order import RtlOrder
+from nn2hls.tools.rtl.run import simulate_rtl
+from tests.kit.tools import require_tool
 
 PART = find_part("xc7vx690tffg1930-3")
 
@@ -17,6 +25,21 @@ def rtl_project(cases, rng, events, period):
     for k, case in enumerate(cases):
         x = case.draw(rng, events, ports=True)
         vectors |= {f"c{k}_in{n}": values for n, values in enumerate(x)} | {f"c{k}_op": case.emulate(x, ports=True)}
-    project, design = emit_rtl(graph, Options(backend="Verilog", clock_period=period), PART.bit_delay, period, vectors)
-    placed = design.pipeline
+    placed = Sizer(graph, graph_ranges(graph), PART, period, "verilog", None).placed()
+    options = Options(backend="Verilog", clock_period=period)
+    project = emit_rtl(graph, options, placed, PART.bit_delay, period, vectors)
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
+
+
+def simulate(project, folder, events, simulator="iverilog"):
+    require_tool(simulator, shutil.which(simulator))
+    project.write(folder / "p")
+    return simulate_rtl(folder / "p", project.name, events, 600, simulator)
+
+
+def rtl_equals_emulated(cases, folder, seed=0, events=40, period=12.0):
+    """Simulate all cases as one design in Verilog, which compares every mantissa with the emulator, and its latency."""
+    project, order = rtl_project(cases, np.random.default_rng(seed), events, period)
+    found = simulate(project, folder, events)
+    assert (found.check.events, found.check.differ, found.first) == (events, 0, "")
+    assert (found.check.latency, found.check.interval) == (order.latency, order.interval)

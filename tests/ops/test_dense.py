@@ -1,4 +1,6 @@
-"""Dense: values against its slow evaluation, bounds, plans and limits."""
+"""Dense: values against its slow evaluation, bounds, hardware and limits."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints
 from nn2hls.hardware.schedule import Kind
 from nn2hls.ops import Dense
-from nn2hls.ops.products.parallel import MAX_BLOCK, MAX_PRODUCTS, ParallelPlan, plan
+from nn2hls.ops.products.affine import Strategy
+from nn2hls.ops.products.reused import MAX_ARRAY, MAX_ORDERED, MAX_PRODUCTS
 from tests.kit.networks import draw_type
 from tests.slow.dense import constant_slow, dense_slow
 
@@ -79,82 +82,48 @@ def test_constants_are_rounded_half_to_even_and_saturated():
     assert list(op.weight.array[0]) == [constant_slow(v, kind) for v in values[0]] == [0, 2, 0, 1, 7, -8]
 
 
-def run_parallel(layout: ParallelPlan, x):
-    sums = [int(b) for b in layout.bias]
-    for block in layout.blocks:
-        values = []
-        for t in block.terms:
-            if t.kind is Kind.ADD:
-                values.append(values[t.left] - values[t.right] if t.minus else values[t.left] + values[t.right])
-            elif t.kind is Kind.MUL_CONST:
-                values.append(x[t.left] * t.right)
-            else:
-                values.append(x[t.left] << t.right)
-            assert t.lo <= values[-1] <= t.hi
-        for piece in block.pieces:
-            if piece.term is not None:
-                sums[piece.output] += -values[piece.term] if piece.minus else values[piece.term]
-    return sums
-
-
-def run_reused(layout, x):
-    part = {}
-    for m in range(layout.multipliers):
-        total = 0
-        for t in range(layout.steps):
-            i = layout.index[m, t] if layout.wiring is None else layout.wiring[m, layout.index[m, t]]
-            total = (0 if layout.first[m, t] else total) + x[i] * int(layout.weight[m, t])
-            part[m, int(layout.segment[m, t])] = total
-    f = layout.op.fraction(layout.x) - layout.x.fraction - layout.op.weight_t.fraction
-    return [int(b) + (sum(part[k] for k in keys) << f) for b, keys in zip(layout.bias, layout.parts, strict=True)]
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from(Strategy), st.sampled_from([None, 0, 2]))
 @settings(deadline=None, max_examples=150)
-def test_plans_compute_the_layer(seed, reuse):
+def test_hardware_computes_the_layer(seed, reuse, strategy, most_digits):
     rng = np.random.default_rng(seed)
     op, x, x_t, _ = draw_dense(rng)
-    layout = plan(op.replace(reuse=reuse), x)
-    weight, bias, _ = op.aligned(x)
+    op, result_t = op.replace(reuse=reuse, strategy=strategy), draw_type(rng)
+    events = mantissas(rng, x_t, (4, op.weight.shape[0]))
+    hardware = op.hardware([x.broadcast(events.shape[1:])], result_t, most_digits)
+    for row, event in zip(hardware.run([events]), events, strict=True):
+        assert list(row) == list(dense_slow(event, x_t, op.weight.array, op.weight_t, op.bias.array, op.bias_t, result_t))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40))
+@settings(deadline=None, max_examples=100)
+def test_multipliers_take_turns_on_the_products_that_are_not_zero(seed, reuse):
+    op, x, _, _ = draw_dense(np.random.default_rng(seed))
     nnz = int(np.count_nonzero(op.weight.array))
-    reused = reuse > 1 and nnz > 0
-    run = run_reused if reused else run_parallel
-    for event in mantissas(rng, x_t, (4, op.weight.shape[0])).astype(object):
-        assert run(layout, event) == [int(v) for v in event @ weight.astype(object) + bias.astype(object)]
-    if reused:
-        assert layout.multipliers == -(-nnz // reuse)
-        assert layout.steps <= reuse
-        assert np.count_nonzero(layout.weight) == nnz  # zeros are padding alone
-
-
-def test_products_of_one_function_stay_within_the_limit():
-    rng = np.random.default_rng(0)
-    n_in = MAX_BLOCK + 100  # one neuron alone is larger than a function may be
-    op = Dense(Const(rng.integers(1, 9, size=(n_in, 3)) / 8), Const(np.ones(3)))
-    x = Range.of_type(FixedType.parse("ap_ufixed<2,2>"))
-    resolved = op.resolve([x], Hints())
-    layout = plan(resolved, x)
-    sizes = [len({t.left for t in b.terms if t.kind is not Kind.ADD}) for b in layout.blocks]
-    assert max(sizes) <= MAX_BLOCK
-    event = rng.integers(0, 4, size=n_in).astype(object)
-    weight, bias, _ = resolved.aligned(x)
-    assert run_parallel(layout, event) == [int(v) for v in event @ weight.astype(object) + bias.astype(object)]
+    hardware = op.replace(reuse=reuse).hardware([x.broadcast(op.weight.shape[:1])], SIXTEEN)
+    if not nnz:
+        assert not any(loop.ii for loop in hardware.loops)  # nothing but biases
+        return
+    step = hardware.loops[0]
+    assert step.lanes == -(-nnz // reuse)
+    assert step.steps <= reuse
+    assert np.count_nonzero(step.constants[1]) == nnz  # zeros are padding alone
 
 
 def test_reuse_one_of_a_large_layer_is_refused_with_a_factor_that_works():
     side = int(MAX_PRODUCTS**0.5) + 1
-    op = Dense(Const(np.ones((side, side))), Const(np.zeros(side))).resolve([Range.of_type(SIXTEEN)], Hints())
-    with pytest.raises(LimitError, match=r"fc: .*ReuseFactor: (\d+)") as error:
-        plan(op, Range.of_type(SIXTEEN), "fc")
+    x = Range.of_type(SIXTEEN).broadcast((side,))
+    op = Dense(Const(np.ones((side, side))), Const(np.zeros(side))).resolve([x], Hints())
+    with pytest.raises(LimitError, match=r"ReuseFactor: (\d+)") as error:
+        op.hardware([x], SIXTEEN)
     works = int(str(error.value).split("ReuseFactor: ")[1].split()[0])
-    assert plan(op.replace(reuse=works), Range.of_type(SIXTEEN)).multipliers <= MAX_BLOCK
+    assert op.replace(reuse=works).hardware([x], SIXTEEN).loops[0].lanes <= MAX_ARRAY
 
 
 def test_equal_products_of_an_input_share_a_multiplier_and_cheap_weights_need_none():
     weight = np.array([[0.6875, 0.6875, 0.5, 0.625, 0.0]])  # 11 twice, 8 = one digit, 10 = two digits, a zero (in sixteenths)
-    op = Dense(Const(weight), Const(np.zeros(5))).resolve([Range.of_type(SIXTEEN)], Hints(given={"weight": SIXTEEN}))
-    schedule = plan(op, Range.of_type(SIXTEEN)).schedule(SIXTEEN)
-    counts = {o.kind: o.count for o in schedule.operators}
+    x = Range.of_type(SIXTEEN).broadcast((1,))
+    op = Dense(Const(weight), Const(np.zeros(5))).resolve([x], Hints(given={"weight": SIXTEEN}))
+    counts = {o.kind: o.count for o in op.schedule([x], SIXTEEN, 2).operators}
     assert counts == {Kind.MUL_CONST: 1, Kind.ADD: 1}
 
 
@@ -184,16 +153,37 @@ def test_an_accumulator_far_from_its_products_is_exact(accum):
 
 def test_a_narrowed_accumulator_is_costed_as_the_chain_it_is():
     rng = np.random.default_rng(0)
-    x = Range.of_type(SIXTEEN)
+    x = Range.of_type(SIXTEEN).broadcast((9,))
     accum = FixedType.parse("ap_fixed<20,8,AP_RND_CONV,AP_SAT>")
     given = {"weight": SIXTEEN, "bias": SIXTEEN, "accum": accum}
     op = Dense(Const(rng.normal(size=(9, 4))), Const(rng.normal(size=4))).resolve([x], Hints(given=given))
-    layout = plan(op, x)
-    schedule = layout.schedule(SIXTEEN)
+    schedule = op.schedule([x], SIXTEEN, 2)
     additions = [o for o in schedule.path if o.kind is Kind.ADD]
     assert len(additions) >= 9  # one after the other, where a tree has four levels
-    casts = sum(o.count for o in schedule.operators if o.kind is Kind.SATURATE)
-    assert casts == np.count_nonzero(op.weight.array)
-    assert len(layout.code(SIXTEEN, 9).body) == 4  # nine products a function: one neuron each
-    with pytest.raises(LimitError, match=r"fc: One of its neurons adds 9 products in order"):
-        layout.check(8, "fc")
+    clamps = sum(o.count for o in schedule.operators if o.kind is Kind.SELECT)
+    assert clamps == clamped_ends(op, SIXTEEN, accum)
+
+
+def clamped_ends(op, x_t, accum):
+    """How many ends of ``accum`` the sums can reach, addition by addition, on fractions; the cast to <16,6> wraps."""
+    count = 0
+    lo, hi = (Fraction(m) * Fraction(t.step) for t in (accum,) for m in (t.min_mantissa, t.max_mantissa))
+    ends = [Fraction(m) * Fraction(x_t.step) for m in (x_t.min_mantissa, x_t.max_mantissa)]
+    for column, bias in zip(op.weight.array.T, op.bias.array, strict=True):
+        low = high = cast_to(int(bias), op.bias_t.fraction, accum) * Fraction(accum.step)
+        for w in column[column != 0]:
+            products = [Fraction(int(w)) * Fraction(op.weight_t.step) * e for e in ends]
+            low, high = low + min(products), high + max(products)
+            half = Fraction(accum.step) / 2
+            count += (high > hi + half) + (low < lo - half)
+            low, high = max(low, lo), min(high, hi)
+    return count
+
+
+def test_more_products_in_order_than_a_function_holds_are_refused():
+    n_in = MAX_ORDERED + 1
+    x = Range.of_type(FixedType.parse("ap_fixed<4,2>")).broadcast((n_in,))
+    given = {"accum": FixedType.parse("ap_fixed<6,4,AP_RND,AP_SAT>")}
+    op = Dense(Const(np.ones((n_in, 1))), Const(np.zeros(1))).resolve([x], Hints(given=given))
+    with pytest.raises(LimitError, match=r"One of its neurons adds 4,097 products in order"):
+        op.hardware([x], SIXTEEN)

@@ -130,7 +130,7 @@ def test_a_narrowed_accumulator_is_widened():
 def test_settings_go_to_ops_that_use_them():
     changed = DENSE.configured(reuse=3, strategy="Resource")
     assert (changed.reuse, changed.strategy.value) == (3, "Resource")
-    assert set(DENSE.uses) == {"reuse", "strategy"}
+    assert set(DENSE.uses) == {"reuse", "strategy", "adder_depth"}
     assert Relu().configured(reuse=3, strategy="Resource").reuse == 1
 
 

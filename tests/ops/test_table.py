@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import nn2hls
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.functions import SPLITS, Function
 from nn2hls.arith.functions_float import defined_float
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.errors import ModelError, TypeResolutionError
+from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
 from nn2hls.graph.op import Hints
 from nn2hls.hardware.schedule import Kind
-from nn2hls.ops import Clip, HardSigmoid, LeakyRelu, Table
+from nn2hls.ops import Clip, HardSigmoid, Input, LeakyRelu, Table
 from nn2hls.ops.inverse_size import CORES
 from tests.kit.witness import Case, compiled_equals_emulated, each, random_type, types
 from tests.slow import table as slow
@@ -176,13 +178,36 @@ def test_a_table_that_misses_its_target_says_which_size_meets_it():
     kind = FixedType(16, 6)
     hints = Hints(noise=2.0**-11, operand_rms=(1.0,))
     note = Case(Table(Function.SIN), [kind], [(1,)], kind, hints)
-    missed = note.op.notes(note.xs, hints)[1]
+    assert len(note.op.notes(note.xs, hints)) == 1
+    (missed,) = note.op.warnings(note.xs, hints)
     assert "misses TargetSQNR by 1" in missed
     size = int(missed.split("TableSize: ")[1].split()[0])
     larger = Case(Table(Function.SIN), [kind], [(1,)], kind, replace(hints, table_size=size))
     m = np.rint(np.random.default_rng(0).normal(size=20000) * 2**10).astype(np.int64)
     assert np.sqrt(np.mean(errors_of(larger, m) ** 2)) <= 1.12 * hints.noise
-    assert len(Case(Table(Function.TANH), [kind], [(1,)], kind, hints).op.notes(note.xs, hints)) == 1
+    assert not larger.op.warnings(note.xs, replace(hints, table_size=size))
+    tanh = Case(Table(Function.TANH), [kind], [(1,)], kind, hints).op
+    assert (len(tanh.notes(note.xs, hints)), tanh.warnings(note.xs, hints)) == (1, [])
+
+
+@pytest.mark.parametrize("function", [Function.EXP, Function.SIN, Function.COS])
+def test_the_default_table_keeps_40_db_or_a_warning_says_what_does(function):
+    """Of an input without data, ``ap_fixed<16,6>``: what 4,096 entries hold, and what the setting of the warning gives."""
+    builder = Builder()
+    graph = builder.build([builder.add("y", Table(function), [builder.add("x", Input((8,)))])])
+    x = np.rint(np.random.default_rng(1).normal(size=(2000, 8)) * 1024) / 1024
+
+    def decibels(design):
+        exact = design.predict_float(x)
+        return 10 * np.log10(np.mean(exact**2) / np.mean((design.predict(x) - exact) ** 2))
+
+    design = nn2hls.convert(graph)
+    assert decibels(design) >= 40
+    (warned,) = [text for text in design.warnings if text.startswith("y: its table of 4096 entries misses TargetSQNR by ")]
+    size = int(warned.split("TableSize: ")[1].split()[0])
+    mended = nn2hls.convert(graph, {"Model": {}, "LayerName": {"y": {"TableSize": size}}})
+    assert decibels(mended) >= 58
+    assert not [text for text in mended.warnings if "misses" in text]
 
 
 @pytest.mark.parametrize(
@@ -275,4 +300,5 @@ def test_schedule_counts_a_dual_ported_table_for_two_lookups():
     schedule = case.op.schedule(case.xs, kind)
     (memory,) = schedule.memories
     assert (memory.words, memory.copies) == (1024, 32)
-    assert {o.kind for o in schedule.operators} == {Kind.ROUND, Kind.SATURATE, Kind.ROM}
+    # The address: rounded, and clamped at both ends.
+    assert {o.kind for o in schedule.operators} == {Kind.ADD, Kind.COMPARE, Kind.SELECT, Kind.ROM}

@@ -326,3 +326,16 @@ def test_the_pruned_tagger_at_half_the_cost_of_16_bits():
 def _cost(jets, kind):
     size = nn2hls.convert(jets / "jet_tagger_pruned.keras", {"Model": {"Precision": str(kind)}}).estimate()
     return size.lut + 100 * size.dsp
+
+
+@pytest.mark.filterwarnings("ignore::nn2hls.errors.ConversionWarning")
+def test_with_our_own_verilog_each_layer_has_a_strategy(data):
+    graph, x, y = data
+    config = {"Backend": "Verilog", "HLSConfig": {"Model": {"Strategy": "Latency"}}}
+    result = search(graph, config, x=x, y=y, trials=8, widest=9, max_loss=0.05, jobs=1)
+    names = {v.name for v in result.space.variables}
+    assert {"fc0.strategy", "fc1.strategy"} <= names
+    chosen = {k: v for k, v in result.chosen.params.items() if k.endswith(".strategy")}
+    design = nn2hls.convert(graph, result.config)
+    assert {f"{n.name}.strategy": n.op.strategy.value for n in design.graph if "strategy" in n.op.uses} == chosen
+    assert not any(v.name.endswith(".strategy") for v in find(data, trials=0).space.variables)

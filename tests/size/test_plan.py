@@ -12,6 +12,8 @@ import nn2hls
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, ints
 from nn2hls.cli import main
+from nn2hls.emit.cpp import Style
+from nn2hls.emit.cpp_steps import steps_code
 from nn2hls.errors import LimitError
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints
@@ -42,24 +44,24 @@ def test_what_a_schedule_counts_is_what_the_slots_hold(seed, reuse):
     rng = np.random.default_rng(seed)
     n_in, n_out = (int(n) for n in rng.integers(1, 24, size=2))
     weight = rng.integers(-9, 10, size=(n_in, n_out)) * (rng.random((n_in, n_out)) < rng.random())
-    x = Range.of_type(SIXTEEN)
+    x = Range.of_type(SIXTEEN).broadcast((n_in,))
     op = Dense(Const(weight / 16), Const(np.zeros(n_out))).resolve([x], Hints(given={"weight": SIXTEEN}))
-    plan = ReusedPlan(op.replace(reuse=reuse), x, 1)
+    plan = ReusedPlan(op.replace(reuse=reuse).affine_sums(x))
     products = [(i, j) for j in range(n_out) for i in range(n_in) if weight[i, j]]
     runs = [products[k : k + plan.steps] for k in range(0, len(products), plan.steps)]
     assert plan.multipliers == max(1, len(runs))
     assert plan.segments == max([len({j for _, j in run}) for run in runs], default=1)
-    own = max([len({i for i, _ in run}) for run in runs], default=1)
-    assert plan.choices == (own if own < n_in and own * plan.multipliers <= MAX_ARRAY else n_in)
+    own, read = max([len({i for i, _ in run}) for run in runs], default=1), len({i for i, _ in products})
+    assert plan.choices == (own if own < read and own * plan.multipliers <= MAX_ARRAY else read)
     assert [len(p) for p in plan.parts] == [sum(any(j == out for _, j in run) for run in runs) for out in range(n_out)]
     for m, run in enumerate(runs):
         for t, (i, j) in enumerate(run):
-            at = plan.index[m, t]
-            assert (at if plan.wiring is None else plan.wiring[m, at]) == i
+            assert plan.slots.input[m, t] == i
             assert (m, plan.segment[m, t]) in plan.parts[j]
-    words = plan.packed()
-    assert words.shape == (plan.steps, plan.multipliers)
-    assert max(words.ravel().tolist()) < 1 << plan.word_bits
+    if products:
+        rom = steps_code(plan.hardware(SIXTEEN), Style()).roms["rom"]
+        assert (rom.width, rom.values.size) == (plan.word_bits, plan.steps * plan.multipliers)
+        assert max(rom.values.ravel().tolist()) < 1 << plan.word_bits
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 70), st.integers(1, 40))
@@ -125,7 +127,7 @@ def test_a_layer_too_large_without_reuse_names_a_factor_that_works():
     with pytest.raises(LimitError, match=r"^fc0: .*Set ReuseFactor: (\d+)") as error:
         design.estimate()
     works = int(str(error.value).split("ReuseFactor: ")[1].split()[0])
-    plan = ReusedPlan(design.graph["fc0"].op.replace(reuse=works), Range.of_type(FixedType.parse("ap_fixed<8,4>")), 1)
+    plan = ReusedPlan(design.graph["fc0"].op.replace(reuse=works).affine_sums(Range.of_type(FixedType.parse("ap_fixed<8,4>"))))
     assert plan.multipliers * plan.segments <= MAX_ARRAY
     assert design.sizer.estimate({"fc0": works}).ii <= works
     assert all(c.reuse > 1 for c in design.sizer.choices("fc0").choices)

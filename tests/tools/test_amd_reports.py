@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from nn2hls.errors import ToolError
+from nn2hls.guard import MAX_REPORT
 from nn2hls.tools.amd.cosim import read_cosimulation
 from nn2hls.tools.amd.csynth import read_synthesis
-from nn2hls.tools.amd.text import LARGEST, read_xml, version
+from nn2hls.tools.amd.text import read_xml, version
 from nn2hls.tools.amd.vivado import read_export, read_hierarchy, read_slack, read_utilization
 from nn2hls.tools.report import Figures, Resources
 from tests.kit.paths import ROOT
@@ -90,7 +91,7 @@ CSYNTH = (FIXTURES / "vitis_hls_2023.1/syn/report/csynth.xml").read_text()
 OVERALL = "PerformanceEstimates/SummaryOfOverallLatency is missing"
 DAMAGED = {
     "<profile>": ("<!DOCTYPE a [<!ENTITY b 'x'>]><profile>", "document type"),
-    "</profile>": ("", "it is no XML"),
+    "</profile>": ("", "It is no XML"),
     "<LUT>2044</LUT>": ("<LUT>many</LUT>", "LUT is 'many', which is no whole number"),
     "<FF>1211</FF>": ("", "AreaEstimates/Resources/FF is missing"),
     "<Worst-caseLatency>9</Worst-caseLatency>": ("<Worst-caseLatency>-9</Worst-caseLatency>", "Worst-caseLatency is '-9'"),
@@ -101,7 +102,7 @@ DAMAGED = {
     "<Name>fc2</Name>": (f"<Name>{'x' * 500}</Name>", "which is no name"),
     "<Name>fc1_Pipeline_1</Name>": ("<Name>a\u009b31m</Name>", "Name is 'a\\x9b31m', which is no name"),
     "SummaryOfOverallLatency": ("Summary", OVERALL),
-    "<AreaEstimates>": ("<AreaEstimates/><Other>", "it is no XML"),
+    "<AreaEstimates>": ("<AreaEstimates/><Other>", "It is no XML"),
     "AreaEstimates": ("Area", "AreaEstimates/Resources is missing"),
     "PerformanceEstimates": ("Performance", "PerformanceEstimates is missing"),
 }
@@ -136,15 +137,15 @@ def test_what_is_not_read_may_stand_in_any_encoding(tmp_path):
 def test_reports_are_of_bounded_size_and_text(tmp_path):
     path = tmp_path / "csynth.xml"
     with path.open("wb") as file:
-        file.truncate(LARGEST + 1)
-    with pytest.raises(ToolError, match="more than 64 MiB"):
+        file.truncate(MAX_REPORT + 1)
+    with pytest.raises(ToolError, match=f"at most {MAX_REPORT} are read"):
         read_xml(path)
     path.write_bytes("<profile/>".encode("utf-16"))
     with pytest.raises(ToolError, match="no text"):
         read_xml(path)
     with pytest.raises(ToolError, match="No such file"):
         read_xml(tmp_path / "none.xml")
-    with pytest.raises(ToolError, match="Is a directory"):
+    with pytest.raises(ToolError, match="It is a folder"):
         read_xml(tmp_path)
 
 

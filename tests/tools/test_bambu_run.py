@@ -87,6 +87,18 @@ def test_a_core_is_built_simulated_and_verified(net, capsys):
     assert (code, verdict["tool"], verdict["values"], verdict["latency"], verdict["interval"]) == (0, "bambu", 2000, 1, 1)
 
 
+def test_the_users_events_are_run_and_their_predictions_compared(net, capsys):
+    require_tool("verilator", shutil.which("verilator"))
+    design = nn2hls.convert(None, "net.yml")
+    x = np.random.default_rng(2).uniform(-1, 1, (23, *design.graph.inputs[0].shape))
+    np.save("x.npy", x)
+    np.save("y.npy", np.concatenate([np.atleast_2d(a) for a in [design.predict(x)]]) + 1)
+    Path("net.yml").write_text(Path("net.yml").read_text() + "InputData: x.npy\nOutputPredictions: y.npy\n")
+    code, report, _ = build(capsys, "--steps", "hls,simulate")
+    assert (code, report["checks"][0]["events"]) == (0, 1023)
+    assert [n for n in report["notes"] if "largest difference from OutputPredictions 1 in event 1" in n]
+
+
 def test_one_wrong_value_of_one_output_is_reported(net, capsys, monkeypatch):
     require_tool("verilator", shutil.which("verilator"))
     monkeypatch.setenv("FAKE_BAMBU", "wrong")

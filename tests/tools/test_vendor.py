@@ -125,7 +125,7 @@ def test_a_step_that_needs_another_is_refused_with_what_works(capsys, install, f
         (
             "synth=garbage",
             {"csim": True, "synth": False, "vsynth": True},
-            "csynth.xml: This report cannot be read: it is no XML",
+            "csynth.xml: It is no XML",
         ),
         ("vsynth=fail", {"csim": True, "synth": True, "vsynth": False}, "vivado ended with exit status 1"),
     ],

@@ -3,11 +3,19 @@
 import random
 import shutil
 
+import numpy as np
 import pytest
 
+from nn2hls.cli import main
+from nn2hls.design.design import convert
 from nn2hls.errors import ToolError
-from nn2hls.tools.report import Resources
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
+from nn2hls.hardware.operators import adder_bits
+from nn2hls.ops import Dense, Input
+from nn2hls.tools.report import BuildReport, Resources
 from nn2hls.tools.rtl.yosys import command_for, count_cells, synthesise
+from tests.kit.paths import ROOT
 from tests.kit.tools import require_tool
 
 # An 8 bit register, an 18 x 18 bit product, a ROM of 1,024 x 18 bits, a 2,048 x 18 one, a RAM of 32 x 6, 32 registers in a row.
@@ -27,6 +35,7 @@ DESIGNS = {
         "reg [5:0] m[0:31]; always @(posedge c) if (w) m[a] <= x; assign y = m[a];",
     ),
     "delay": ("input c, x, output y", "reg [31:0] s; always @(posedge c) s <= {s, x}; assign y = s[31];"),
+    "choice": ("input s, a, b, output y", "assign y = s ? a : b;"),
     "parity": ("input [5:0] x, output y", "assign y = ^x;"),
 }
 
@@ -135,3 +144,66 @@ def test_failures_are_said(yosys, tmp_path):
     (tmp_path / "bad.v").write_text("module bad(; endmodule")
     with pytest.raises(ToolError, match=r"(?s)bad.v: Yosys refuses the Verilog:.*syntax error"):
         synthesise(tmp_path, "bad", "xc7z020")
+
+
+def test_sums_stay_carry_chains(yosys, tmp_path):
+    """A LUT for each bit that a sum adds, none for the bits written beside it: no carry-save sum of several operands."""
+    builder = Builder()
+    x = builder.add("x", Input((16,)))
+    graph = builder.build([builder.add("y", Dense(Const(np.ones((16, 1))), Const(np.zeros(1))), [x])])
+    model = {"Precision": {"input": "ap_fixed<8,8>", "weight": "ap_uint<1>", "result": "ap_fixed<12,12>"}}
+    design = convert(graph, {"Backend": "Verilog", "HLSConfig": {"Model": model}})
+    (layer,) = design.sizer.placed().layers
+    bits = sum(adder_bits(loop.body) for loop in layer.hardware.loops)
+    assert bits == 8 * 8 + 4 * 9 + 2 * 10 + 11
+    assert design.build("rtl", tmp_path, steps=["yosys"]).total[-1].resources.lut == bits
+
+
+@pytest.mark.parametrize(
+    ("name", "gates", "flip_flops"), [("register", 0, 8), ("parity", 5, 0), ("delay", 0, 32), ("choice", 3, 0)]
+)
+def test_known_designs_in_gates(yosys, tmp_path, name, gates, flip_flops):
+    found = synthesise(design(tmp_path, name), name, "a part of no family", synth="gates")
+    assert (found.figures.gates, found.figures.resources) == (gates, Resources(ff=flip_flops))
+    assert found.figures.tool.endswith(" synth, gates")
+    assert not found.unknown
+    assert found.run.log.name == "yosys_gates.log"
+
+
+def test_a_synthesis_is_chosen_or_refused_by_name(yosys, tmp_path):
+    assert command_for("xc7z020", "ecp5") == command_for("LFE5U85F8BG756C")
+    assert command_for("xcku115", "xilinx") == command_for("xcku115")
+    for part, synth, words in (
+        ("LFE5U85F8BG756C", "xilinx", "for the part 'LFE5U85F8BG756C'"),
+        ("EP2C70F896C6", "xilinx", "--synth gates"),
+        ("xc7z020", "intel", "no synthesis 'intel'.*xilinx, ecp5, gates"),
+    ):
+        with pytest.raises(ToolError, match=words):
+            command_for(part, synth)
+
+
+def test_a_build_counts_for_what_was_asked(yosys, tmp_path, capsys):
+    builder = Builder()
+    x = builder.add("x", Input((3,)))
+    graph = builder.build([builder.add("y", Dense(Const(np.ones((3, 2)) * 0.75), Const(np.zeros(2))), [x])])
+    built = convert(graph, {"Backend": "Verilog", "HLSConfig": {"Model": {"Precision": "ap_fixed<8,4>"}}})
+    report = built.build("rtl", tmp_path, steps=["yosys"], synths=["gates", "ecp5", "xilinx", "gates"])
+    assert report.ok
+    assert [f.tool.split(" ", 2)[2] for f in report.total if f.source == "synthesis"] == [
+        "synth, gates",
+        "synth_ecp5",
+        "synth_xilinx -family xcup",
+    ]
+    gates, ecp5, xilinx = (f for f in report.total if f.source == "synthesis")
+    assert gates.gates > ecp5.resources.lut > 0
+    assert xilinx.resources.lut > 0
+    shown = str(report)
+    assert "gates" in shown
+    assert f"{gates.gates:,}" in shown
+    assert BuildReport.read(tmp_path / "reports" / "rtl.json") == report
+    with pytest.raises(ToolError, match="no synthesis 'zynq'"):
+        built.build("rtl", tmp_path, synths=["zynq"])
+    with pytest.raises(ToolError, match="csim has no choice of syntheses"):
+        built.build("csim", tmp_path, synths=["gates"])
+    assert main(["build", str(ROOT / "example-configs/jet_tagger_verilog.yml"), "--synth", "gates", "-o", str(tmp_path)]) == 1
+    assert "--tool rtl" in capsys.readouterr().err

@@ -1,12 +1,14 @@
 """Distributed arithmetic: products with constants as one graph of additions that all sums share.
 
-The library ``alkaid`` finds smaller graphs than our own sharing, where it is installed (LGPL, the extra ``da``); its answer is
-taken cell by cell, so that numbers, widths and costs are those of our own net.
+The library ``alkaid`` (LGPL, the extra ``da``) often finds smaller graphs than our own sharing. Where it is installed the graph
+with fewer adder bits is taken. Its answer is taken cell by cell, so that numbers, widths and costs are those of our own net.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,31 +17,76 @@ import numpy as np
 from nn2hls import extras
 from nn2hls.arith.csd import digit_count
 from nn2hls.hardware.net import Net
-from nn2hls.ops.products.shared import shared_terms
+from nn2hls.hardware.operators import adder_bits
+from nn2hls.ops.products.shared import share, shared_terms
 from nn2hls.ops.products.straight import Terms, constant_terms
 
 MOST_DIGITS = 6_000  # of one call of the solver, which takes a few seconds for so many
-MOST_SOLVED = 40_000  # of a layer, some twenty seconds; what is left gets our own sharing
-DEPTH = 0  # additions that may stand on the longest way beyond the fewest: more share a little better, and take clocks
+MOST_SOLVED = 40_000  # of a layer, some twenty seconds; beyond, there is our own sharing alone
 EXACT = 1 << 24  # the solver holds weights and bounds in float32
 
 
-def distributed_terms(net: Net, words: Sequence[int], weight: np.ndarray, constants: Sequence[int]) -> Terms:
-    """An :class:`Expand`."""
-    if not extras.has_solver() or int(np.abs(weight).max(initial=0)) >= EXACT:
-        return shared_terms(net, words, weight, constants)
+def distributed_terms(
+    net: Net, words: Sequence[int], weight: np.ndarray, constants: Sequence[int], *, deeper: int = 0
+) -> Terms:
+    """An :class:`Expand`; ``deeper``: additions that may stand on the longest way beyond the fewest."""
+    ways = [partial(shared_terms, made=share(weight, constants, deeper))]
+    if extras.has_solver() and int(np.abs(weight).max(initial=0)) < EXACT and int(digit_count(weight).sum()) <= MOST_SOLVED:
+        ways.append(partial(_solved_terms, solved=_solve(net, words, weight, constants, deeper)))
+    best = ways[0] if len(ways) == 1 else min(ways, key=lambda way: _adder_bits(net, words, constants, way))
+    return best(net, words, constants)
+
+
+def _adder_bits(net: Net, words: Sequence[int], constants: Sequence[int], way: Callable[..., Terms]) -> int:
+    """Bits of the adders of all sums, in a net of their own."""
+    trial = Net(net.most_digits)
+    cells = [net.cells[w] for w in words]
+    wires = [trial.input(k, c.lo, c.hi, c.zeros) for k, c in enumerate(cells)]
+    trial.outputs = [trial.total(column) for column in way(trial, wires, constants)]
+    return adder_bits(trial)
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """What the solver found for some columns: its stages, the inputs that these read, the last of which is 1, and the part of
+    the constants in them."""
+
+    stages: Sequence[Any]
+    used: Sequence[int]
+    inside: Sequence[int]
+
+
+def _solve(net: Net, words: Sequence[int], weight: np.ndarray, constants: Sequence[int], deeper: int) -> list[_Solved]:
+    """The solver's sums; constants that it takes are the products of one more input, which is 1."""
     from alkaid.cmvm import cmvm_solve
 
-    found: Terms = []
-    solved = 0
+    found = []
+    cells = [*(net.cells[w] for w in words), net.cells[net.const(1)]]
     for columns in _blocks(weight):
-        block, own = weight[:, columns], constants[columns]
-        solved += int(digit_count(block).sum())
-        if solved > MOST_SOLVED:
-            found += shared_terms(net, words, block, own)
-        else:
-            found += _solved(net, words, block, own, cmvm_solve)
+        inside = [k if abs(k) < EXACT else 0 for k in constants[columns]]
+        rows = np.vstack([weight[:, columns], np.array(inside, dtype=np.int64)])
+        used = np.flatnonzero(np.any(rows != 0, axis=1)).tolist()
+        bounds = [(float(cells[i].lo), float(cells[i].hi), float(1 << cells[i].zeros)) for i in used]
+        kernel, starts = rows[used].astype(np.float32), [0.0] * len(used)
+        stages = cmvm_solve(kernel, hard_dc=deeper, qintervals=bounds, latencies=starts) if used else ()
+        found.append(_Solved(stages, used, inside))
     return found
+
+
+def _solved_terms(net: Net, words: Sequence[int], constants: Sequence[int], solved: Sequence[_Solved]) -> Terms:
+    """The terms of the sums as the solver found them, column by column."""
+    wires = [*words, net.const(1)]
+    taken = [k for block in solved for k in block.inside]
+    terms = constant_terms(net, [k - own for k, own in zip(constants, taken, strict=True)])
+    first = 0
+    for block in solved:
+        values: list[tuple[int, int] | None] = [(int(wires[i]), 0) for i in block.used]  # (wire, exponent): wire * 2**exponent
+        for stage in block.stages:
+            values = _mapped(net, stage, values)
+        for j, value in enumerate(values if block.stages else (), first):
+            terms[j] += [] if value is None else [(net.shift(*value), False)]
+        first += len(block.inside)
+    return terms
 
 
 def _blocks(weight: np.ndarray) -> list[slice]:
@@ -47,23 +94,6 @@ def _blocks(weight: np.ndarray) -> list[slice]:
     ends = np.cumsum(digit_count(weight).sum(axis=0)) // MOST_DIGITS
     cuts = [0, *(np.flatnonzero(np.diff(ends)) + 1).tolist(), weight.shape[1]]
     return [slice(a, b) for a, b in pairwise(cuts) if a < b]
-
-
-def _solved(net: Net, words: Sequence[int], weight: np.ndarray, constants: Sequence[int], solve: Callable[..., Any]) -> Terms:
-    """The solver's sums; constants that it takes are the products of one more input, which is 1."""
-    inside = [k if abs(k) < EXACT else 0 for k in constants]
-    rows = np.vstack([weight, np.array(inside, dtype=np.int64)])
-    wires = [*words, net.const(1)]
-    used = np.flatnonzero(np.any(rows != 0, axis=1)).tolist()
-    terms = constant_terms(net, [k - taken for k, taken in zip(constants, inside, strict=True)])
-    if not used:
-        return terms
-    bounds = [(float(c.lo), float(c.hi), float(1 << c.zeros)) for c in (net.cells[wires[i]] for i in used)]
-    stages = solve(rows[used].astype(np.float32), hard_dc=DEPTH, qintervals=bounds, latencies=[0.0] * len(used))
-    values: list[tuple[int, int] | None] = [(int(wires[i]), 0) for i in used]  # (wire, exponent): wire * 2**exponent
-    for stage in stages:
-        values = _mapped(net, stage, values)
-    return [own + ([] if v is None else [(net.shift(*v), False)]) for own, v in zip(terms, values, strict=True)]
 
 
 def _mapped(net: Net, stage: Any, inputs: Sequence[tuple[int, int] | None]) -> list[tuple[int, int] | None]:

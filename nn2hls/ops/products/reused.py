@@ -10,18 +10,21 @@ from functools import cached_property
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints
+from nn2hls.arith.ranges import Range, ints, signed_width
 from nn2hls.errors import LimitError
 from nn2hls.hardware.casts import cast, cast_raised, raised
+from nn2hls.hardware.code import MAX_ARRAY
+from nn2hls.hardware.cost import chain
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.net import Net
+from nn2hls.hardware.operators import operators
 from nn2hls.hardware.schedule import Kind, Memory, Operator, Schedule
-from nn2hls.ops.cost import cast_operators
-from nn2hls.ops.dense import Dense, Strategy
+from nn2hls.ops.products.affine import Affine, Strategy
 from nn2hls.ops.products.bounds import column_counts
 
-MAX_ARRAY = 4_096  # the tools' limit on one unrolled loop or partitioned array
 SHALLOW = 64  # words: what one LUT holds per bit; a block RAM would stay almost empty
+MAX_PRODUCTS = 65_536  # straight-line products of one layer
+MAX_ORDERED = 4_096  # products that one neuron adds in order
 MAX_ROM_WORD = 64  # bits: words are written as C++ integer literals
 
 
@@ -53,9 +56,17 @@ class ReusedPlan:
     laid out when the code is written.
     """
 
-    op: Dense
-    x: Range
-    positions: int
+    op: Affine
+
+    @property
+    def x(self) -> Range:
+        """Bounds of the operand."""
+        return self.op.x
+
+    @property
+    def positions(self) -> int:
+        """Places that take turns."""
+        return self.op.positions
 
     @cached_property
     def products(self) -> int:
@@ -95,15 +106,20 @@ class ReusedPlan:
         return max(1, int(np.cumsum(change).max()))
 
     @cached_property
+    def inputs(self) -> int:
+        """Inputs that some product reads."""
+        return int(np.count_nonzero(np.any(self.op.weight.array != 0, axis=1)))
+
+    @cached_property
     def choices(self) -> int:
         """Ways of each multiplier's input multiplexer: its own inputs where that makes it smaller, else all of the layer's."""
-        n_in = self.op.weight.shape[0]
+        all_inputs = self.inputs
         # A segment reads each input once at most.
         least = math.ceil(min(self.steps, self.products) / self.segments)
-        if least >= n_in or self.multipliers * least > MAX_ARRAY:
-            return n_in
+        if least >= all_inputs or self.multipliers * least > MAX_ARRAY:
+            return all_inputs
         choices = int(_distinct(self.slots.input).sum(axis=1).max())
-        return n_in if choices >= n_in or self.multipliers * choices > MAX_ARRAY else choices
+        return all_inputs if choices >= all_inputs or self.multipliers * choices > MAX_ARRAY else choices
 
     @cached_property
     def slots(self) -> Slots:
@@ -135,28 +151,6 @@ class ReusedPlan:
         return self.slots.segment
 
     @cached_property
-    def wiring(self) -> np.ndarray | None:
-        """(multipliers, choices): the inputs that each multiplier ever reads; None where it chooses among all."""
-        if self.choices == self.op.weight.shape[0]:
-            return None
-        ordered = np.sort(self.slots.input, axis=1)
-        new = _distinct(self.slots.input)
-        wiring = np.repeat(ordered[:, -1:], self.choices, axis=1)
-        rows, _ = np.nonzero(new)
-        wiring[rows, (np.cumsum(new, axis=1) - 1)[new]] = ordered[new]
-        return wiring
-
-    @cached_property
-    def index(self) -> np.ndarray:
-        """(multipliers, steps): which of its choices a multiplier reads."""
-        if self.wiring is None:
-            return self.slots.input
-        # Rows of the wiring ascend; moved apart by n_in they are one ascending list.
-        apart = np.arange(self.multipliers)[:, None] * self.op.weight.shape[0]
-        place = np.searchsorted((self.wiring + apart).ravel(), (self.slots.input + apart).ravel())
-        return place.reshape(self.slots.input.shape) - np.arange(self.multipliers)[:, None] * self.choices
-
-    @cached_property
     def parts(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """The (multiplier, segment) pairs that each output is the sum of."""
         first, runs = self._runs
@@ -170,66 +164,53 @@ class ReusedPlan:
     @cached_property
     def bias(self) -> np.ndarray:
         """Aligned mantissas of the biases."""
-        return ints(self.op.aligned_bias(self.x))
+        return ints(self.op.bias)
+
+    @cached_property
+    def ends(self) -> tuple[int, int]:
+        """The range of the factors of a multiplier: of the weights, and never of one value."""
+        weight = self.op.weight.array
+        return int(weight.min(initial=0)), int(weight.max(initial=1))
 
     @cached_property
     def word(self) -> tuple[int, int, int]:
-        """Bits of a ROM word's weight, input index and segment fields; one more bit says that a segment starts."""
-        weight_t = self.op.weight_t
-        assert weight_t is not None
+        """Bits of a ROM word's weight (signed), input index and segment; one more bit says that a segment starts."""
         index = max(1, (self.choices - 1).bit_length())
-        return weight_t.width + (not weight_t.signed), index, max(1, (self.segments - 1).bit_length())
+        return signed_width(*self.ends), index, max(1, (self.segments - 1).bit_length())
 
     @property
     def word_bits(self) -> int:
         """Bits of a ROM word."""
         return sum(self.word) + 1
 
-    def packed(self) -> np.ndarray:
-        """ROM words, (steps, multipliers), uint64: weight, index, first, segment from the top bit down."""
-        weight_bits, index_bits, segment_bits = (np.uint64(b) for b in self.word)
-        slots = self.slots
-        word = slots.weight.astype(np.int64).astype(np.uint64) & ((np.uint64(1) << weight_bits) - np.uint64(1))
-        word = (word << index_bits) | self.index.astype(np.uint64)
-        word = (word << np.uint64(1)) | slots.first.astype(np.uint64)
-        return np.ascontiguousarray(((word << segment_bits) | slots.segment.astype(np.uint64)).T)
-
-    def check(self, where: str) -> None:
+    def check(self) -> None:
         """Compare with the limits of the tools.
 
         Raises:
             LimitError: Names a setting that works.
         """
-        if self.op.narrowed([self.x]):
+        if self.op.narrowed:
             raise LimitError(
-                f"Its accumulator {self.op.accum_t} casts after every product, in an order that reuse does not keep.",
-                where=where,
+                f"Its accumulator {self.op.accum} casts after every product, in an order that reuse does not keep.",
                 fix="Set ReuseFactor: 1 for this layer, or leave its accum type to nn2hls, which then is exact.",
             )
         if self.word_bits > MAX_ROM_WORD:
             raise LimitError(
                 f"A ROM word of {self.word_bits} bits (weight, index, segment) is wider than {MAX_ROM_WORD}.",
-                where=where,
                 fix="Give its weights a narrower type.",
             )
         if not self.fits:
             raise LimitError(
                 f"At ReuseFactor {self.op.reuse} its {self.multipliers:,} multipliers with {self.segments} sums each, and "
-                f"{self.op.weight.shape[0]:,} inputs, do not fit into arrays of {MAX_ARRAY:,} registers.",
-                where=where,
-                fix=works(self.op, self.x, self.positions),
+                f"{self.inputs:,} inputs, do not fit into arrays of {MAX_ARRAY:,} registers.",
+                fix=works(self.op),
             )
 
     @property
     def fits(self) -> bool:
         """Whether the arrays that the tools must partition are small enough."""
-        wires = self.op.weight.shape[0] if self.wiring_is_whole else self.multipliers * self.choices
+        wires = self.inputs if self.choices == self.inputs else self.multipliers * self.choices
         return max(self.multipliers * self.segments, wires) <= MAX_ARRAY
-
-    @property
-    def wiring_is_whole(self) -> bool:
-        """True when every multiplier chooses among all inputs."""
-        return self.choices == self.op.weight.shape[0]
 
     def hardware(self, result: FixedType) -> Hardware:
         """For each position in turn a loop of products that adds up segments, and one that joins them to the results."""
@@ -240,7 +221,7 @@ class ReusedPlan:
         weights = self.weight.T
         product = Net()
         x = product.input(0, self.x.low, max(self.x.high, self.x.low + 1))  # a range of one value would be a constant
-        w = product.input(1, min(0, int(weights.min())), max(1, int(weights.max())))
+        w = product.input(1, *self.ends)
         product.outputs = [product.mul(x, w)]
         reads = np.stack([self.slots.input.T, np.full_like(self.slots.input.T, -1)], axis=-1)
         sums = {first + k: ends for k, ends in enumerate(bounds)}
@@ -249,7 +230,7 @@ class ReusedPlan:
         words = [joined.input(k, lo, hi) for k, (lo, hi) in enumerate(bounds)]
         joined.outputs = list(self._joined(joined, words, segment, result))
         join = Loop(joined, (np.arange(len(bounds)) + first)[None, None], (np.arange(n_out) + operands)[None, None])
-        equation, turns = self.op.equation(), self.positions
+        equation, turns = self.op.equation, self.positions
         return Hardware((step, join), (operands,), n_out * turns, len(bounds), equation, turns)
 
     @cached_property
@@ -271,9 +252,8 @@ class ReusedPlan:
 
     def _joined(self, net: Net, words: Sequence[int], segment: np.ndarray, result: FixedType) -> Iterator[int]:
         """Each output: its segments and its bias, cast."""
-        fraction, weight_t = self.op.fraction(self.x), self.op.weight_t
-        assert weight_t is not None
-        up = fraction - self.x.fraction - weight_t.fraction
+        fraction = self.op.fraction
+        up = fraction - self.x.fraction - self.op.weight_t.fraction
         first = segment[:, 0]
         for parts, bias in zip(self.parts, self.bias, strict=True):
             terms = [(net.shift(words[int(first[m]) + s], up), False) for m, s in parts]
@@ -285,13 +265,14 @@ class ReusedPlan:
     def schedule(self, result: FixedType) -> Schedule:
         """Operators of one step, of the sums after it, and the packed ROM."""
         m, x_width = self.multipliers, self.x.width
-        assert self.op.accum_t is not None
-        accum = self.op.accum_t.width
+        accum = self.op.accum.width
         _, runs = self._runs
         used = int(np.count_nonzero(runs))
         joins = int(runs.sum()) - used + int(np.count_nonzero(self.bias[runs > 0]))
         depth = max(1, int(runs.max(initial=1)))
-        cast = cast_operators(self.op.exact([self.x]), result)
+        casts = Net()
+        exact = casts.input(0, self.op.exact.low, self.op.exact.high)
+        casts.outputs = [cast(casts, exact, self.op.exact.fraction, result)]
         step = (
             Operator(Kind.ROM, (max(1, (self.steps - 1).bit_length()), self.word_bits), m),
             Operator(Kind.SELECT, (x_width, self.choices), m),
@@ -301,23 +282,46 @@ class ReusedPlan:
         after = (Operator(Kind.ADD, (accum,)),) * (math.ceil(math.log2(depth)) + bool(self.bias.any()))
         return Schedule(
             ii=self.steps * self.positions,
-            operators=(*step, Operator(Kind.ADD, (accum,), joins), *(Operator(o.kind, o.widths, used) for o in cast)),
+            operators=(
+                *step,
+                Operator(Kind.ADD, (accum,), joins),
+                *(Operator(o.kind, o.widths, n * used) for o, n in operators(casts).items()),
+            ),
             memories=(
                 Memory(self.steps, self.word_bits * m, 1, 1) if self.block_rom else Memory(self.steps, self.word_bits, m, 1),
             ),
-            path=(*(Operator(o.kind, o.widths) for o in step), *after, *cast),
+            path=(*(Operator(o.kind, o.widths) for o in step), *after, *chain(casts)[1]),
             results=result.width * used,
             products=self.products * self.positions,
             state=accum * int(runs.sum()),
         )
 
 
-def works(op: Dense, x: Range, positions: int) -> str:
+def check_straight(op: Affine) -> None:
+    """Compare a layer without reuse with the limits of straight-line code.
+
+    Raises:
+        LimitError: Names a reuse factor that works.
+    """
+    products = int(column_counts(op.weight).sum()) * op.positions
+    if products > MAX_PRODUCTS:
+        raise LimitError(
+            f"Its {products:,} products do not fit into straight-line code of at most {MAX_PRODUCTS:,}.", fix=works(op)
+        )
+    longest = int(column_counts(op.weight).max(initial=0))
+    if op.narrowed and longest > MAX_ORDERED:
+        raise LimitError(
+            f"One of its neurons adds {longest:,} products in order, more than the {MAX_ORDERED:,} of one function.",
+            fix="Leave its accum type to nn2hls, which then is exact.",
+        )
+
+
+def works(op: Affine) -> str:
     """What to set for a layer that is too large for its reuse factor, as a sentence."""
     products = int(column_counts(op.weight).sum())
     reuse = max(2, op.reuse, math.ceil(products / MAX_ARRAY))
     while reuse <= products:
-        plan = ReusedPlan(op.replace(reuse=reuse), x, positions)
+        plan = ReusedPlan(op.with_reuse(reuse))
         if plan.fits:
             return f"Set ReuseFactor: {reuse} for this layer, which leaves {plan.multipliers:,} multipliers."
         reuse += max(1, reuse // 16)

@@ -22,18 +22,41 @@ Term = tuple[int, int, int]  # (number of the value, exponent, sign)
 Pair = tuple[int, int, int, int]  # value a + sign * (value b * 2**shift): (a, b, shift, sign)
 
 
-def shared_terms(net: Net, words: Sequence[int], weight: np.ndarray, constants: Sequence[int]) -> Terms:
-    """An :class:`Expand`."""
+Made = tuple[list[int], "_Sums"]  # a block of inputs, and what its sums share
+
+
+def shared_terms(net: Net, words: Sequence[int], constants: Sequence[int], made: Iterable[Made]) -> Terms:
+    """The terms of sums that share what :func:`share` has found."""
     found = constant_terms(net, constants)
-    for block in _blocks(weight):
-        sums = _Sums(weight[block])
-        sums.share()
+    for block, sums in made:
         wires = [int(words[i]) for i in block]
         for a, b, shift, sign in sums.made:
             other = net.shift(wires[b], shift)
             wires.append(net.add(wires[a], other) if sign > 0 else net.sub(wires[a], other))
         for j, terms in enumerate(sums.terms):
             found[j] += [(net.shift(wires[value], exponent), sign < 0) for value, exponent, sign in terms]
+    return found
+
+
+def share(weight: np.ndarray, constants: Sequence[int], deeper: int = 0) -> list[Made]:
+    """What the sums over i of words[i] * weight[i, j] + constants[j] have in common.
+
+    A tree of additions over terms that are d additions deep is no deeper than D exactly if the sum of 2**d is at most 2**D
+    (Kraft's inequality); a sum takes a pair only while that holds.
+
+    Args:
+        weight: (n_in, n_out) mantissas.
+        constants: (n_out,).
+        deeper: Additions that may stand on the longest way beyond the fewest.
+    """
+    loads = digit_count(weight).sum(axis=0) + np.array([k != 0 for k in constants])
+    deepest = (max(1, int(loads.max(initial=1))) - 1).bit_length() + deeper
+    room = [(1 << deepest) - int(n) for n in loads]
+    found = []
+    for block in _blocks(weight):
+        sums = _Sums(weight[block], room)
+        sums.share()
+        found.append((block, sums))
     return found
 
 
@@ -53,10 +76,16 @@ def _blocks(weight: np.ndarray) -> Iterator[list[int]]:
 
 
 class _Sums:
-    """The digits of a block, and how often each pair of them occurs."""
+    """The digits of a block, and how often each pair of them occurs.
 
-    def __init__(self, weight: np.ndarray) -> None:
-        self.values = weight.shape[0]
+    Args:
+        weight: Of the block's inputs.
+        room: For each sum how much more of Kraft's sum its depth leaves; it is used up.
+    """
+
+    def __init__(self, weight: np.ndarray, room: list[int]) -> None:
+        self.values, self.room = weight.shape[0], room
+        self.depth = [0] * self.values
         self.made: list[Pair] = []
         self.terms: list[list[Term]] = [
             [(i, exponent, sign) for i in np.flatnonzero(column).tolist() for sign, exponent in digits(int(column[i]))]
@@ -85,17 +114,26 @@ class _Sums:
                 if now > 1:
                     heapq.heappush(self.heap, (-now, pair))
                 continue
-            places = {j: found for j in sorted(self.where[pair]) if (found := _places(self.terms[j], pair))}
+            a, b = self.depth[pair[0]], self.depth[pair[1]]
+            more = (2 << max(a, b)) - (1 << a) - (1 << b)  # what it adds to Kraft's sum
+            places = {j: found for j in sorted(self.where[pair]) if (found := self._fitting(j, pair, more))}
             if sum(map(len, places.values())) > 1:
-                self._take(pair, places)
+                self.depth.append(max(a, b) + 1)
+                self._take(pair, places, more)
             else:
                 self.counts[pair] = 0
 
-    def _take(self, pair: Pair, places: dict[int, list[tuple[Term, Term]]]) -> None:
+    def _fitting(self, j: int, pair: Pair, more: int) -> list[tuple[Term, Term]]:
+        """Where a pair occurs in a sum, as often as its depth allows."""
+        found = _places(self.terms[j], pair)
+        return found[: self.room[j] // more] if more else found
+
+    def _take(self, pair: Pair, places: dict[int, list[tuple[Term, Term]]], more: int) -> None:
         value = self.values + len(self.made)
         self.made.append(pair)
         touched: set[Pair] = set()
         for j, found in places.items():
+            self.room[j] -= more * len(found)
             for x, y in found:
                 rest = [t for t in self.terms[j] if t not in (x, y)]
                 new = (value, x[1], x[2])

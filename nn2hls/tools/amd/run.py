@@ -13,7 +13,7 @@ from nn2hls.errors import ToolError
 from nn2hls.tools.amd.project import LOGS, is_done, mark_of, read_project
 from nn2hls.tools.find import find, version
 from nn2hls.tools.order import Order
-from nn2hls.tools.process import Ended, run_logged
+from nn2hls.tools.process import PRINTED, Ended, run_logged
 from nn2hls.tools.report import BuildReport, Step
 
 __all__ = ["read_project", "run_vendor"]
@@ -208,13 +208,12 @@ class _Run:
 
 def _errors(log: Path) -> list[str]:
     """The first errors of a log; without any its last line."""
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        found: list[str] = []
-        last = ""
-        for line in lines:
-            last = "".join(c for c in line.strip()[:_LONGEST] if c.isprintable()) or last
-            if re.match(r"ERROR|CRITICAL ERROR|Abnormal program termination|Segmentation fault", line):
-                found.append(last)
-            if len(found) == _ERRORS:
-                break
+    found: list[str] = []
+    last = ""
+    for line in PRINTED.log(log).splitlines():
+        last = "".join(c for c in line.strip()[:_LONGEST] if c.isprintable()) or last
+        if re.match(r"ERROR|CRITICAL ERROR|Abnormal program termination|Segmentation fault", line):
+            found.append(last)
+        if len(found) == _ERRORS:
+            break
     return found or ([last] if last else [])

@@ -5,49 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
 
 from nn2hls.errors import ToolError
+from nn2hls.guard import Guard
 
-LARGEST = 64 << 20  # bytes of a report; a synthesis report of thousands of modules has some ten million
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
 _LONGEST = 400  # characters of a name
+_AGAIN = "Run the step that writes it again."
+_GUARD = Guard(ToolError, "This report", _AGAIN)
 UNKNOWN = frozenset({"", "-", "?", "NA", "N/A", "undef", "inf"})
 
 
 def report_error(path: Path, what: str) -> ToolError:
     """The error about a report that cannot be read."""
-    return ToolError(f"This report cannot be read: {what}.", where=str(path), fix="Run the step that writes it again.")
+    return ToolError(f"This report cannot be read: {what}.", where=str(path), fix=_AGAIN)
 
 
 def read_report(path: Path) -> str:
     """The text of a report.
 
     Raises:
-        ToolError: It is not there, or too large.
+        ToolError: It is not there, no regular file, or too large.
     """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise report_error(path, f"it has more than {LARGEST >> 20} MiB")
-        return path.read_bytes().decode("utf-8", "replace")  # paths and dates in it may be written in another encoding
-    except OSError as error:
-        raise report_error(path, str(error.strerror)) from error
+    return _GUARD.report(path)
 
 
-def read_xml(path: Path) -> ElementTree.Element:
+def read_xml(path: Path) -> Element:
     """The root of an XML report. Declarations of a document type, which entities need, are refused.
 
     Raises:
         ToolError: It is no such report.
     """
-    text = read_report(path)
-    if "\0" in text:  # which would make the parser take it for UTF-16, where a document type could hide from the next line
-        raise report_error(path, "it is no text")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise report_error(path, "it declares a document type, which no report of these tools does")
-    try:
-        return ElementTree.fromstring(text)  # without NULs a str is never decoded again, whatever it declares
-    except (ElementTree.ParseError, ValueError) as error:
-        raise report_error(path, f"it is no XML ({error})") from error
+    return _GUARD.xml(read_report(path), path)
 
 
 def whole(text: str | None, path: Path, what: str) -> int | None:

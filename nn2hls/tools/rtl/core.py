@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 
 from nn2hls.errors import ToolError
+from nn2hls.guard import Guard
 from nn2hls.tools.folder import render
 
+_GUARD = Guard(ToolError, "The core's Verilog")
 WIDEST = 64  # bits of a port of a core: a C long long
 _IDENTIFIER = re.compile(r"(?!(?i:nn2hls))[A-Za-z][A-Za-z0-9_]*\Z")
 # What a port of the wrapper must not be called: words of Verilog and VHDL that C++ lacks, and the wrapper's own ports.
@@ -88,11 +90,10 @@ class Core:
         Raises:
             ToolError: The file or the module in it is missing.
         """
-        try:
-            text = self.source.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise ToolError(f"The core's Verilog cannot be read: {error.strerror}.", where=str(self.source)) from error
-        return module_ports(text, self.name, str(self.source))
+        return module_ports(_GUARD.report(self.source), self.name, str(self.source))
+
+
+# X#, self.name, str(self.source))
 
 
 @dataclass(frozen=True)

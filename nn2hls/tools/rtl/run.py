@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from nn2hls.errors import ToolError
 from nn2hls.tools.find import find, version
 from nn2hls.tools.order import Order, RtlOrder
+from nn2hls.tools.process import PRINTED
 from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
-from nn2hls.tools.rtl.yosys import synthesise
 from nn2hls.tools.step import run_step
+from nn2hls.tools.steps import Steps
 
 FOLDER = "rtl"  # of the project
-SECONDS = 3600.0  # for each program, when nobody says
 STEPS = ("verilog", "simulate", "yosys")
-FEW = 100  # events of the second simulator, which interprets the Verilog
+FEW = 500  # events of the second simulator, which interprets the Verilog
 _OPTIMISE = "VM_PARALLEL_BUILDS=0 OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"  # compiling takes longer than running
 _SAID = re.compile(r"^(\d+) events, (\d+) answers, (\d+) differ, latency (\d+) to (\d+), interval (\d+) to (\d+)$", re.M)
 _FIRST = re.compile(r"^event \d+: .*$", re.M)
@@ -74,7 +74,7 @@ def simulate_rtl(folder: Path, name: str, events: int, seconds: float, simulator
         raise ToolError(f"{simulator} refuses the Verilog:\n{made.tail}", where=str(folder / FOLDER / f"{name}.v"))
     log = folder / FOLDER / f"{simulator}_run.log"
     run = run_step(program, folder / FOLDER, log, seconds)
-    text = log.read_text(encoding="utf-8", errors="replace")
+    text = PRINTED.log(log)
     said = _SAID.search(text)
     if run.status or said is None:
         raise ToolError(f"The simulation ended without a word about its events:\n{run.tail}", where=str(log))
@@ -104,42 +104,14 @@ _COMPILE: dict[str, Callable[[str, str, int], tuple[list[str], list[str | Path]]
 }
 
 
-@dataclass
-class _Run:
-    order: Order
-    rtl: RtlOrder
-    steps: list[Step] = field(default_factory=list)
-    total: list[Figures] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-    versions: list[str] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """For each program."""
-        return self.order.timeout or SECONDS
+class _Run(Steps):
+    def __init__(self, order: Order, rtl: RtlOrder) -> None:
+        super().__init__("rtl", order)
+        self.rtl = rtl
 
     def report(self) -> BuildReport:
-        """Run what was asked for, up to the first step that fails."""
-        actions = {"verilog": self._verilog, "simulate": self._simulate, "yosys": self._yosys}
-        for name in STEPS:
-            if name not in self.order.steps:
-                continue
-            if any(s.ok is False for s in self.steps):
-                self.steps.append(Step(name, None, note="not reached"))
-            else:
-                actions[name]()
-        order = self.order
-        return BuildReport(
-            "rtl",
-            str(order.folder),
-            order.digest,
-            ", ".join(self.versions),
-            order.part,
-            order.clock_ns,
-            tuple(self.steps),
-            tuple(self.total),
-            checks=tuple(self.checks),
-        )
+        """Run what was asked for."""
+        return self.run(dict(zip(STEPS, (self._verilog, self._simulate, self._yosys), strict=True)))
 
     def _verilog(self) -> None:
         rtl = self.rtl
@@ -150,17 +122,14 @@ class _Run:
 
     def _simulate(self) -> None:
         for simulator, events in (("verilator", self.rtl.events), ("iverilog", min(FEW, self.rtl.events))):
-            try:
-                program = find(simulator)
-            except ToolError as error:
-                self.steps.append(Step("simulate", None, note=str(error)))
+            if not self.has(simulator, "simulate"):
                 continue
             try:
                 found = simulate_rtl(self.order.folder, self.order.name, events, self.seconds, simulator)
             except ToolError as error:
-                self.steps.append(Step("simulate", False, note=str(error)))
+                self.failed("simulate", error)
                 return
-            self.versions.append(f"{simulator} {version(program)}")
+            self.versions.append(f"{simulator} {version(find(simulator))}")
             self.checks.append(found.check)
             ok, note = self._judged(found)
             self.steps.append(Step("simulate", ok, found.seconds, found.command, found.log, f"{simulator}: {note}"))
@@ -175,17 +144,4 @@ class _Run:
         return True, f"{check.events:,} events equal, {check.latency} clocks"
 
     def _yosys(self) -> None:
-        try:
-            find("yosys")
-        except ToolError as error:
-            self.steps.append(Step("yosys", None, note=str(error)))
-            return
-        try:
-            done = synthesise(self.order.folder / FOLDER, self.order.name, self.order.part, seconds=self.seconds)
-        except ToolError as error:
-            self.steps.append(Step("yosys", False, note=str(error)))
-            return
-        run = done.run
-        note = f"not counted: {done.unknown}" if done.unknown else ""
-        self.steps.append(Step("yosys", True, run.seconds, run.command, f"{FOLDER}/{run.log.name}", note))
-        self.total.append(done.figures)
+        self.yosys(self.order.folder / FOLDER, self.order.name, self.order.part)

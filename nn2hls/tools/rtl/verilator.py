@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from nn2hls.errors import ToolError
+from nn2hls.files import own_text
+from nn2hls.guard import Guard
 from nn2hls.tools.find import find
 from nn2hls.tools.folder import data_folder, render
 from nn2hls.tools.rtl.core import Core, Element, Tensors, elements, port_names
@@ -24,6 +26,8 @@ OPTIMISE = "VM_PARALLEL_BUILDS=0 OPT_FAST={} OPT_SLOW=-O0 OPT_GLOBAL=-O0"
 PATIENCE = {True: 10_000, False: 5_000_000}  # clocks without an answer, of a pipelined core and another one
 STUCK = 3  # the bench's exit status when nothing comes
 SECONDS = 1200.0  # for each of compiling and running
+MAX_ANSWERS = 1 << 30  # bytes, eight a value
+_GUARD = Guard(ToolError, "The simulation's answers")
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,8 @@ class Bench:
             raise StuckError(f"The simulated core is stuck: {run.tail}.", where=self.core.name)
         if run.status:
             raise ToolError(f"The simulation failed (exit status {run.status}):\n{run.tail}", where=self.core.name)
-        rows = np.fromfile(files["out"], dtype="<i8").reshape(-1, 2 + len(self.outputs))
-        taken = np.fromfile(files["taken"], dtype="<i8")
+        out, taken = (np.frombuffer(_GUARD.read(files[name], MAX_ANSWERS), dtype="<i8") for name in ("out", "taken"))
+        rows = out.reshape(-1, 2 + len(self.outputs))
         return Record(rows[:, 0], rows[:, 1] != 0, rows[:, 2:], taken)
 
 
@@ -156,7 +160,7 @@ def _write_bench(
         widths={t: sum(p.width for p in ports) for t, ports in (*core.inputs, *core.outputs)},
     )
     (folder / f"{kind}_bench.v").write_text(verilog, encoding="utf-8")
-    code = (data_folder("templates") / "rtl_bench.cpp").read_text(encoding="utf-8")
+    code = own_text(data_folder("templates") / "rtl_bench.cpp")
     (folder / f"{kind}_bench.cpp").write_text(code.replace("MODEL", model), encoding="utf-8")
 
 

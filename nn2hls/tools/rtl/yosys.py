@@ -1,4 +1,4 @@
-"""Yosys: open-source logic synthesis of Verilog for AMD 7 series, UltraScale(+) and Lattice ECP5, and a count of its cells.
+"""Yosys: logic synthesis of Verilog for AMD's 7 series, UltraScale(+), Lattice ECP5 or plain gates, and a count of its cells.
 
 How cells become resources:
 
@@ -8,6 +8,7 @@ How cells become resources:
 * **FF**: flip-flops and latches.
 * **DSP**: DSP48E1, DSP48E2; ECP5: MULT18X18D (a MULT9X9D counts as one, too).
 * **BRAM**: in units of 18 Kbit: RAMB18 is 1, RAMB36 is 2, DP16KD is 1. **URAM**: URAM288.
+* **Gates**: of two inputs, and inverters, where no FPGA is meant.
 * What has its own place beside them is listed, not added: carry chains (CARRY4, CARRY8), multiplexers (MUXF7, PFUMX), buffers.
 
 A cell that is in none of these is listed as unknown.
@@ -15,18 +16,18 @@ A cell that is in none of these is listed as unknown.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nn2hls.errors import ToolError
+from nn2hls.guard import Guard
 from nn2hls.tools.find import find, version
 from nn2hls.tools.report import RESOURCES, Figures, Resources
 from nn2hls.tools.step import Done, run_step
 
+_GUARD = Guard(ToolError, "The count of cells")
 SECONDS = 3600.0  # for one design
 LOG = "yosys.log"
 CELLS = "yosys_cells.json"
@@ -35,6 +36,8 @@ _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*\Z")
 # The command by the beginning of the part's name; the first that fits.
 _XILINX = "synth_xilinx -family {} -flatten -noiopad -noclkbuf"
 _ECP5 = "synth_ecp5"
+_GATES = "synth -flatten"  # and abc -g gates
+SYNTHS = ("xilinx", "ecp5", "gates")  # what may be asked for in place of the part's own
 COMMANDS = (
     (re.compile(r"xc7"), _XILINX.format("xc7")),
     (re.compile(r"xc(ku|vu|zu|au)\d+[a-z]*p|xczu|xc(u\d|ux)|xck\d"), _XILINX.format("xcup")),
@@ -59,6 +62,8 @@ _BELS: dict[str, dict[str, int]] = {
     "bram": {"RAMB18E1": 1, "RAMB18E2": 1, "RAMB36E1": 2, "RAMB36E2": 2, "DP16KD": 1, "PDPW16KD": 1},
     "uram": {"URAM288": 1, "URAM288_BASE": 1},
 }
+_GATE = re.compile(r"\$_(AND|NAND|OR|NOR|XOR|XNOR|ANDNOT|ORNOT|NOT)_\Z")
+_FLIP_FLOP = re.compile(r"\$_(S|A|AL)?DFF\w*_\Z|\$_DLATCH\w*_\Z")
 _BESIDE = frozenset(
     ("CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "BUFG", "BUFGCE", "IBUF", "OBUF", "GND", "VCC")
 )
@@ -89,26 +94,33 @@ class Synthesis:
         return "; ".join(filter(None, [text, f"NOT COUNTED: {', '.join(missing)}" if missing else ""]))
 
 
-def command_for(part: str) -> str:
+def command_for(part: str, synth: str = "") -> str:
     """Yosys' synthesis command for a part.
 
     Args:
         part: Its name, from the first letter on: ``xc7vx690t-3ffg1930``, ``LFE5U85F8BG756C``.
+        synth: One of SYNTHS, whatever the part is, but for AMD's families, which differ; empty: the part's own.
 
     Raises:
-        ToolError: Yosys has none for it.
+        ToolError: Yosys has none for it, or there is no such ``synth``.
     """
+    if synth and synth not in SYNTHS:
+        raise ToolError(f"There is no synthesis '{synth}'.", where="--synth", fix=f"Use {', '.join(SYNTHS)}.")
+    if synth in ("ecp5", "gates"):
+        return _ECP5 if synth == "ecp5" else _GATES
     for pattern, command in COMMANDS:
-        if pattern.match(part.strip().lower()):
+        if pattern.match(part.strip().lower()) and (not synth or synth in command):
             return command
     raise ToolError(
         f"Yosys cannot synthesise for the part '{part}'.",
         where="Part",
-        fix="It knows AMD's 7 series, UltraScale and UltraScale+, and Lattice ECP5 (LFE5...).",
+        fix="It knows AMD's 7 series, UltraScale and UltraScale+, and Lattice ECP5 (LFE5...). --synth gates counts gates.",
     )
 
 
-def synthesise(folder: Path, top: str, part: str, sources: Sequence[str] = (), *, seconds: float = SECONDS) -> Synthesis:
+def synthesise(
+    folder: Path, top: str, part: str, sources: Sequence[str] = (), *, synth: str = "", seconds: float = SECONDS
+) -> Synthesis:
     """Synthesise a module and count its cells, out of context: without buffers at its ports.
 
     Args:
@@ -116,12 +128,13 @@ def synthesise(folder: Path, top: str, part: str, sources: Sequence[str] = (), *
         top: The module.
         part: Decides the family.
         sources: File names in the folder; without, ``<top>.v``.
+        synth: See :func:`command_for`.
         seconds: After that time it is ended.
 
     Raises:
         ToolError: Yosys is missing, does not know the part, refuses the Verilog, or takes too long or too much memory.
     """
-    command = command_for(part)
+    command, log = command_for(part, synth), f"yosys_{synth}.log" if synth else LOG
     files = list(sources) or [f"{top}.v"]
     for name in (top, *files):
         if not _FILE.match(name):
@@ -129,29 +142,35 @@ def synthesise(folder: Path, top: str, part: str, sources: Sequence[str] = (), *
     program = find("yosys")
     # -defer: modules are read when their parameters are known, among them the names of memory images
     script = f"read_verilog -defer -sv {' '.join(files)}; hierarchy -check -top {top}; {command} -top {top}; "
+    script += "abc -g gates; opt_clean; " if command == _GATES else ""
     script += f"tee -q -o {CELLS} stat -json"
-    run = run_step([program, "-q", "-p", script], folder, folder / LOG, seconds)
+    run = run_step([program, "-q", "-p", script], folder, folder / log, seconds)
     if run.status:
         raise ToolError(f"Yosys refuses the Verilog:\n{run.tail}", where=str(folder / files[0]))
     cells = _cells(folder / CELLS)
     resources, beside, unknown = count_cells(cells)
-    figures = Figures("synthesis", f"yosys {version(program)} {command.split(' -flatten')[0]}", resources)
+    gates = sum(n for cell, n in cells.items() if _GATE.match(cell)) if command == _GATES else None
+    if gates is not None:
+        resources = Resources(ff=resources.ff)
+    name = f"{command.split(' -flatten')[0]}{'' if gates is None else ', gates'}"
+    figures = Figures("synthesis", f"yosys {version(program)} {name}", resources, gates=gates)
     return Synthesis(figures, beside, unknown, run)
 
 
 def count_cells(cells: Mapping[str, int]) -> tuple[Resources, dict[str, int], dict[str, int]]:
     """Resources, the cells beside them, and those that are not known, of a number of cells by type."""
     total = {r: sum(n * _BELS[r].get(cell, 0) for cell, n in cells.items()) for r in RESOURCES}
+    total["ff"] += sum(n for cell, n in cells.items() if _FLIP_FLOP.match(cell))
     beside = {cell: n for cell, n in sorted(cells.items()) if cell in _BESIDE}
     counted = {cell for kind in _BELS.values() for cell in kind} | _BESIDE
-    unknown = {cell: n for cell, n in sorted(cells.items()) if cell not in counted}
+    plain = {cell for cell in cells if _GATE.match(cell) or _FLIP_FLOP.match(cell)}
+    unknown = {cell: n for cell, n in sorted(cells.items()) if cell not in counted | plain}
     return Resources(**total), beside, unknown
 
 
 def _cells(path: Path) -> dict[str, int]:
     """Cells by type, of the whole design."""
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-        return {str(k): int(n) for k, n in data["design"]["num_cells_by_type"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return {str(k): int(n) for k, n in _GUARD.load(path)["design"]["num_cells_by_type"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ToolError(f"Yosys left no count of its cells ({error!r}).", where=str(path)) from error
