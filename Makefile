@@ -49,6 +49,7 @@ bench: $(STAMPS)/demo ## measure speed and size against the limits the project p
 
 docs: $(STAMPS)/demo ## write the generated pages of docs/ again
 	$(BIN)/python -m nn2hls.config.docs > docs/config.md
+	$(BIN)/python -m nn2hls.converters.catalogue > docs/layers.md
 
 clean: ## remove .venv, caches and generated projects
 	rm -rf $(VENV) build dist nn2hls-projects *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,23 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _KERAS_OFFERED = """
-    Activation ActivityRegularization Add AlphaDropout Average BatchNormalization Concatenate Dense Dropout ELU Flatten
-    GaussianDropout GaussianNoise Identity InputLayer LeakyReLU Maximum Minimum Multiply Normalization PReLU Permute ReLU
-    Rescaling Reshape Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract ThresholdedReLU TFOpLambda
+    Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention Average
+    AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Concatenate Conv1D
+    Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution1DTranspose Convolution2D
+    Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D
+    DepthwiseConv2D Dot Dropout EinsumDense ELU Embedding Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
+    GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D
+    GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupedQueryAttention
+    GroupNormalization GroupQueryAttention Identity InputLayer LayerNormalization LeakyReLU Maximum MaxPool1D MaxPool2D
+    MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Minimum MultiHeadAttention Multiply Normalization Permute PReLU ReLU
+    RepeatVector Rescaling Reshape RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D
+    SeparableConvolution2D SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract TFOpLambda
+    ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D
+    ZeroPadding3D
 """
 _KERAS_COMING = """
-    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
-    AdaptiveMaxPooling3D AdditiveAttention Attention AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D
-    AvgPool3D Bidirectional Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution2D
-    Convolution1DTranspose Convolution2DTranspose Convolution3D Convolution3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D
-    Cropping1D Cropping2D Cropping3D DepthwiseConv1D DepthwiseConv2D Dot EinsumDense Embedding GRU GRUCell
-    GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D
-    GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-    GroupNormalization GroupQueryAttention GroupedQueryAttention LSTM LSTMCell LayerNormalization LocallyConnected1D
-    LocallyConnected2D Masking MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D MultiHeadAttention
-    RMSNormalization RNN RepeatVector SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D SimpleRNN
-    SimpleRNNCell SlicingOpLambda SpectralNormalization StackedRNNCells TensorFlowOpLayer TimeDistributed UnitNormalization
-    UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LocallyConnected1D LocallyConnected2D LSTM LSTMCell Masking
+    RNN SimpleRNN SimpleRNNCell SpectralNormalization StackedRNNCells TensorFlowOpLayer
 """
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
@@ -48,11 +49,9 @@ _KERAS_NEVER = {
 }
 # Operations of keras.ops that come; every other one is not offered.
 _KERAS_OPERATIONS_COMING = """
-    AdaptiveAveragePool AdaptiveMaxPool Amax Amin Argmax Argmin Average AveragePool BatchNorm BroadcastTo Cast Ceil Conv
-    ConvTranspose DepthToSpace DepthwiseConv Dot DotProductAttention Einsum Equal ExpandDims Flip Floor GetItem Glu
-    Greater GreaterEqual Hstack Inner LayerNorm Less LessEqual Matmul Max MaxPool Mean Min Moveaxis Normalize NotEqual
-    OneHot Outer Pad Ravel Repeat RMSNorm Roll Round SeparableConv Slice SpaceToDepth Split Squeeze Stack Std Sum
-    Swapaxes Take Tensordot Tile TopK Tril Triu Unstack Var Vdot Vstack Where
+    AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Ceil Conv ConvTranspose DepthToSpace DepthwiseConv Dot
+    DotProductAttention Equal Floor Greater GreaterEqual Inner LayerNorm Less LessEqual MaxPool NotEqual OneHot Outer Ravel
+    RMSNorm Round SeparableConv SpaceToDepth Tensordot Vdot Vstack
 """
 _QUANTISED_LAYERS = """
     FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
@@ -77,30 +76,21 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _adaptive_avg_pool2d _native_batch_norm_legit _scaled_dot_product_flash_attention_for_cpu
-    _transformer_encoder_layer_fwd adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
-    adaptive_max_pool2d amax amin argmax argmin avg_pool1d avg_pool2d avg_pool3d baddbmm bilinear bmm ceil
-    channel_shuffle chunk constant_pad_nd conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
-    convolution copy cumsum dot einsum embedding eq flip floor gather ge glu group_norm gru gru_cell gt hardshrink index
-    index_select instance_norm layer_norm le linalg_vector_norm lstm lstm_cell lt masked_fill max max_pool1d max_pool2d
-    max_pool2d_with_indices max_pool3d mean min movedim narrow native_group_norm native_layer_norm ne new_zeros norm pad
-    pixel_shuffle pixel_unshuffle reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d
-    replication_pad2d rms_norm rnn_relu rnn_tanh roll round scaled_dot_product_attention scalar_tensor select slice
-    softshrink split split_with_sizes std sum swapaxes tensor_split tile topk tril triu unbind unfold
-    upsample_bilinear2d upsample_nearest1d upsample_nearest2d upsample_nearest3d var where
+    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum dot eq floor ge gru gru_cell gt le
+    lstm lstm_cell lt ne new_zeros rnn_relu rnn_tanh round scalar_tensor tensor_split unfold
 """
 _ONNX_OFFERED = """
-    Abs Add BatchNormalization Cast Celu Clip Concat Constant Cos Div Dropout Elu Erf Exp Expand Flatten Gelu Gemm HardSigmoid
-    HardSwish Identity LeakyRelu Log LogSoftmax MatMul Max Mean Min Mish Mul Neg PRelu Pow Reciprocal Relu Reshape Selu Shape
-    Sigmoid Sign Sin Size Softmax Softplus Softsign Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Transpose Unsqueeze
+    Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos
+    DepthToSpace Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool
+    GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Log
+    LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2
+    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
+    RMSNormalization Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze
+    Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where
 """
 _ONNX_COMING = """
-    ArgMax ArgMin Attention AveragePool Ceil Conv ConvTranspose DepthToSpace DequantizeLinear Einsum Equal Floor GRU Gather
-    GatherElements GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual GroupNormalization Hardmax
-    InstanceNormalization LRN LSTM LayerNormalization Less LessOrEqual LpNormalization LpPool MatMulInteger MaxPool
-    MeanVarianceNormalization OneHot Pad QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN ReduceL1 ReduceL2
-    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Resize Round Scan Shrink
-    Slice SpaceToDepth Split SwiGLU Tile TopK Trilu Upsample Where
+    Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LpPool LRN LSTM
+    MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RNN Round Scan SwiGLU
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"
@@ -135,7 +125,7 @@ _TYPES = frozenset(
     for names in (KERAS, QUANTISED_LAYERS, ONNX, ONNX_QUANTISERS, _TORCH_MODULES.split(), _HLS4ML_TYPES.split())
     for name in names
 )
-_ACTIVATIONS_COMING = frozenset(("glu", "hard_shrink", "soft_shrink", "sparse_plus", "squareplus", "threshold"))
+_ACTIVATIONS_COMING = frozenset(("sparse_plus", "threshold"))
 _SPARSEMAX = {"sparsemax": "take softmax, or leave it out of the model"}
 _QUANTISED_ACTIVATIONS = """
     quantized_bits quantized_relu quantized_tanh quantized_sigmoid quantized_po2 quantized_relu_po2 binary stochastic_binary

@@ -115,6 +115,17 @@ def test_arrows_point_to_earlier_rows():
     assert not wrong, "\n".join(wrong)
 
 
+def test_front_ends_meet_in_what_a_layer_means():
+    """converters.lower knows no front end, and no front end knows another one."""
+    own = {f"converters.{name}" for name in ("keras", "pytorch", "onnx", "lower")}
+    met = set()
+    for a, b in arrows():
+        one, other = (".".join(name.split(".")[:2]) for name in (a, b))
+        if one in own and other in own and one != other:
+            met.add((one, other))
+    assert met == {(name, "converters.lower") for name in own - {"converters.lower"}}
+
+
 def test_what_an_op_is_stands_in_its_own_file():
     """Others ask the op for a fact; of the classes they know Op itself and the leaves, which are in nn2hls.graph."""
     found = {

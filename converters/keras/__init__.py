@@ -13,19 +13,20 @@ from nn2hls.converters.keras import live as keras_live
 from nn2hls.converters.keras.calls import Call, Ref
 from nn2hls.converters.keras.emit import Names, Prepared, Site
 from nn2hls.converters.keras.h5 import Weights
-from nn2hls.converters.keras.layers import LAYERS
+from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
 from nn2hls.converters.keras.refusals import refusal
 from nn2hls.converters.keras.weights import attach
+from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.errors import LimitError, ModelError, UnsupportedError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.graph import Graph, Origin
 from nn2hls.guard import MAX_LAYERS
 from nn2hls.ops import Input
 
-# The node names of a call's results; None when a layer before it could not be lowered.
-Results = tuple[str | None, ...]
+# The values of a call's results; None when a layer before it could not be lowered.
+Results = tuple[Tensor | None, ...]
 
 
 def load_file(path: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None) -> Graph:
@@ -67,14 +68,16 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
     for layer in model.leaves():
         table = OPERATIONS if layer.is_operation else {**LAYERS, "TFOpLambda": tf_function}
         problems[layer] = refusal(layer, [*table, "InputLayer"])
-        extra = ", ".join(sorted({call.extra for call in layer.calls if call.extra}))
+        extra = ", ".join(
+            sorted({name for call in layer.calls for name in call.settings if name not in TAKES.get(layer.kind, ())})
+        )
         if extra and not problems[layer]:
             problems[layer] = f"called with {extra}, which is not supported"
         if not problems[layer] and layer.kind != "InputLayer":
             try:
                 prepared[layer] = table[layer.kind](layer)
-            except UnsupportedError as error:
-                problems[layer] = error.what
+            except Refusal as reason:
+                problems[layer] = str(reason)
     return prepared, {layer: reason for layer, reason in problems.items() if reason}
 
 
@@ -97,18 +100,19 @@ class _Lowering:
         by_name = {layer.name: layer for layer in self.model.layers}
         inputs = [self._input(by_name[ref.layer]) for ref in self.model.inputs]
         outputs = self._run(self.model, inputs, where)
-        known = [name for name in outputs if name is not None]
+        known = [x.node for x in outputs if x is not None]
         return self.builder.build(known) if len(known) == len(outputs) else None
 
-    def _input(self, layer: Layer) -> str:
+    def _input(self, layer: Layer) -> Tensor:
         shape = layer.value("batch_shape", "batch_input_shape")
         if not isinstance(shape, (list, tuple)) or not all(isinstance(n, int) and n > 0 for n in shape[1:]):
             fix = "Give the Input layer a fixed shape, and build the model before saving it."
             raise ModelError(f"Its input shape {shape} is not fixed.", where=layer.where, fix=fix)
-        return self.builder.add(self.names.take(layer), Input(tuple(shape[1:])), (), Origin(layer.name, "InputLayer"))
+        node = self.builder.add(self.names.take(layer), Input(tuple(shape[1:])), (), Origin(layer.name, "InputLayer"))
+        return Tensor(node, self.builder.shape(node))
 
-    def _run(self, model: Model, inputs: Sequence[str | None], where: str) -> Results:
-        """The names of the model's outputs when it is called with the nodes ``inputs``."""
+    def _run(self, model: Model, inputs: Sequence[Tensor | None], where: str) -> Results:
+        """The model's outputs when it is called with ``inputs``."""
         if len(inputs) != len(model.inputs):
             raise ModelError(f"It is called with {len(inputs)} values and takes {len(model.inputs)}.", where=where)
         values: dict[tuple[str, int], Results] = {(r.layer, 0): (name,) for r, name in zip(model.inputs, inputs, strict=True)}
@@ -125,18 +129,19 @@ class _Lowering:
             raise LimitError(what, where=layer.where, fix="Make the network smaller.")
         operands = [_value(values, o, layer.where) if isinstance(o, Ref) else o for o in call.operands]
         if isinstance(layer, Model):
-            return self._run(layer, [o if isinstance(o, str) else None for o in operands], layer.where)
+            return self._run(layer, [o if isinstance(o, Tensor) else None for o in operands], layer.where)
         known = tuple(o for o in operands if o is not None)
         if len(known) < len(operands):
             return (None,)
-        site = Site(self.builder, self.names, layer, known, self.names.take(layer))
+        site = Site(self.builder, self.names, layer, known, self.names.take(layer), settings=call.settings)
         try:
-            result = self.prepared[layer](site)
-            if result in [o for o in operands if isinstance(o, str)]:
-                self.builder.dropped(self.names.base(layer), result, listed=True)
-            return (result,)
-        except UnsupportedError as error:
-            self.problems[layer] = error.what
+            found = self.prepared[layer](site)
+            results = (found,) if isinstance(found, Tensor) else tuple(found)
+            if results[0] in [o for o in operands if isinstance(o, Tensor)]:
+                self.builder.dropped(self.names.base(layer), results[0].node, listed=True)
+            return results
+        except Refusal as reason:
+            self.problems[layer] = str(reason)
             return (None,)
 
 
@@ -168,7 +173,7 @@ def _order(calls: Sequence[tuple[Layer, int, Call]], given: set[tuple[str, int]]
         raise ModelError("What it is called with is never computed.", where=calls[stuck][0].where)
 
 
-def _value(values: Mapping[tuple[str, int], Results], ref: Ref, where: str) -> str | None:
+def _value(values: Mapping[tuple[str, int], Results], ref: Ref, where: str) -> Tensor | None:
     results = values.get((ref.layer, ref.call))
     if results is None or ref.output >= len(results):
         raise ModelError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,15 +34,22 @@ class Other:
     text: str
 
 
-Operand = Ref | np.ndarray | Other
+@dataclass(frozen=True)
+class Key:
+    """What stands in the brackets of ``x[...]``: slices, numbers, None and Ellipsis."""
+
+    cuts: tuple[Any, ...]
+
+
+Operand = Ref | np.ndarray | Other | Key
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a layer: its operands in order, and what else was given, in words."""
+    """One call of a layer: its operands in order, and what else was given, by its name."""
 
     operands: tuple[Operand, ...] = ()
-    extra: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def refs(self) -> Iterator[Ref]:
@@ -79,17 +86,21 @@ def parse_call(node: Any, path: tuple[str, ...]) -> Call:
 def _call(operands: list[Operand], kwargs: Any, where: str) -> Call:
     if not isinstance(kwargs, dict):
         raise ModelError("The named arguments of a call must be an object.", where=where)
-    extra = [k for k in _SETTINGS if kwargs.get(k) not in (None, False)]
+    settings = {k: kwargs[k] for k in _SETTINGS if kwargs.get(k) not in (None, False)}
     for key, value in kwargs.items():
         if key not in _SETTINGS and key != "name":
             is_ref = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
             operands += [_ref(value, where)] if is_ref else _flat(value, where)
-    return Call(tuple(operands), ", ".join(extra))
+    return Call(tuple(operands), settings)
 
 
 def _flat(value: Any, where: str) -> Iterator[Operand]:
     """The operands in an argument, lists and tuples opened; None is no operand."""
-    if isinstance(value, (list, tuple)) and value and _is_numbers(value):
+    if isinstance(value, (list, tuple)) and any(_cut(v) is not _NO_CUT and isinstance(v, dict) for v in value):
+        yield Key(tuple(_cut(v) for v in value))
+    elif isinstance(value, dict) and _cut(value) is not _NO_CUT:
+        yield Key((_cut(value),))
+    elif isinstance(value, (list, tuple)) and value and _is_numbers(value):
         yield _array(value, where)
     elif isinstance(value, (list, tuple)):
         for item in value:
@@ -100,6 +111,26 @@ def _flat(value: Any, where: str) -> Iterator[Operand]:
         yield np.asarray(value, dtype=np.float64)
     elif value is not None:
         yield Other(repr(value)[:80])
+
+
+_NO_CUT = object()
+
+
+def _cut(value: Any) -> Any:
+    """A slice, number, None or Ellipsis of a key, as Keras 3 or Keras 2 writes it; ``_NO_CUT`` for anything else."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if not isinstance(value, dict):
+        return _NO_CUT
+    if value.get("class_name") in ("__ellipsis__", "ellipsis"):
+        return Ellipsis
+    body = value.get("config") if value.get("class_name") in ("__slice__", "slice") else value
+    if not isinstance(body, dict) or not {"start", "stop", "step"} <= set(body):
+        return _NO_CUT
+    ends = [body[k] for k in ("start", "stop", "step")]
+    if any(n is not None and (isinstance(n, bool) or not isinstance(n, int)) for n in ends) or ends[2] == 0:
+        return _NO_CUT
+    return slice(*ends)
 
 
 def _is_numbers(value: Any) -> bool:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.keras.calls import Other
+from nn2hls.converters.keras.calls import Key, Other
 from nn2hls.converters.keras.model import Layer, Model
-from nn2hls.errors import UnsupportedError
+from nn2hls.converters.lower import value as lower
+from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Shape
 from nn2hls.graph.graph import Origin
 from nn2hls.ops import Op
 
 # What a layer's entry in a table returns: the config is checked once, the calls come later.
-Prepared = Callable[["Site"], str]
+Prepared = Callable[["Site"], Tensor | Sequence[Tensor]]
 Entry = Callable[[Layer], Prepared]
+# A function of one tensor, applied at a site.
+Apply = Callable[["Site", Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of one tensor, None for the identity, and the word it adds to its layer's name."""
+
+    word: str
+    apply: Apply | None
 
 
 class Names:
@@ -55,54 +66,65 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Site:
+class Site(lower.Site):
     """One call of one layer.
 
     Args:
         builder, names: What is being built.
         layer: Whose call it is.
-        operands: Names of nodes, numbers and arrays, or other arguments.
+        operands: Values of the network, arrays, or other arguments.
         main: The call's own name, also the stem of further names.
+        last: Whether the node of that name is the layer's result; it is not where an activation follows.
+        settings: Arguments of the call that are no operands.
     """
 
     builder: Builder
     names: Names
     layer: Layer
-    operands: tuple[str | np.ndarray | Other, ...]
+    operands: tuple[Tensor | np.ndarray | Other | Key, ...]
     main: str
+    last: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def tensors(self) -> list[str]:
+    def tensors(self) -> list[Tensor]:
         """The operands, all of which must be values of the network."""
         for operand in self.operands:
-            if not isinstance(operand, str):
-                text = operand.text if isinstance(operand, Other) else "a constant"
-                raise UnsupportedError(f"called with {text}, which is not supported here")
-        return [o for o in self.operands if isinstance(o, str)]
+            if not isinstance(operand, Tensor):
+                text = {Key: "a key", Other: getattr(operand, "text", "")}.get(type(operand), "a constant")
+                raise Refusal(f"called with {text}, which is not supported here")
+        return [o for o in self.operands if isinstance(o, Tensor)]
 
     @property
-    def tensor(self) -> str:
+    def tensor(self) -> Tensor:
         """The only operand."""
         tensors = self.tensors
         if len(tensors) != 1:
-            raise UnsupportedError(f"called with {len(tensors)} values instead of one")
+            raise Refusal(f"called with {len(tensors)} values instead of one")
         return tensors[0]
 
-    def shape(self, name: str) -> Shape:
-        """Shape of a node without the batch axis."""
-        return self.builder.shape(name)
-
-    def emit(self, op: Op, inputs: Iterable[str] | None = None, *, word: str = "", last: bool = True) -> str:
-        """Add a node named after the call, and the word if there is one; ``last`` marks the layer's result."""
-        origin = Origin(self.names.base(self.layer), self.layer.kind, last)
+    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
+        origin = Origin(self.names.base(self.layer), self.layer.kind, self.last and not word)
         name = self.names.derived(f"{self.main}_{word}") if word else self.main
-        return self.builder.add(name, op, [self.tensor] if inputs is None else list(inputs), origin)
+        return self.builder.add(name, op, nodes, origin)
 
-    def chain(self, ops: Iterable[Op], x: str, *, word: str = "") -> str:
-        """Several ops one after the other on one value; the last one has the name of the call and the word."""
-        ops = list(ops)
-        for k, op in enumerate(ops):
-            last = k == len(ops) - 1
-            part = word if last else "_".join(filter(None, (word, type(op).__name__.lower())))
-            x = self.emit(op, [x], word=part, last=last)
-        return x
+    def at(self, word: str, x: Tensor) -> Site:
+        """Where the same layer is called on another value, on the way to its result."""
+        return replace(self, operands=(x,), main=self.names.derived(f"{self.main}_{word}"), last=False)
+
+    def then(self, function: Activation, compute: Callable[[Site], Tensor]) -> Tensor:
+        """What ``compute`` makes at this site, then a function, as a node of its own, which is the layer's result."""
+        if function.apply is None:
+            return compute(self)
+        x = compute(replace(self, last=False))
+        return function.apply(replace(self, main=self.names.derived(f"{self.main}_{function.word}")), x)
+
+
+def per_event(array: np.ndarray, rank: int) -> np.ndarray:
+    """A constant that meets a tensor of ``rank`` axes with the batch, without its batch axis of size one."""
+    array = array[0] if array.ndim == rank and array.shape[0] == 1 else array
+    if array.ndim >= rank:
+        raise Refusal(f"a constant of shape {array.shape} reaches over the batch axis")
+    if not np.isfinite(array).all():
+        raise Refusal("a constant holds NaN or Inf")
+    return array

@@ -2,55 +2,49 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras.activations import Ops, axis_of, scalar
-from nn2hls.converters.keras.emit import Entry, Prepared, Site
+from nn2hls.converters.keras import attention, choice, moves, norms, products, windows
+from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
-from nn2hls.errors import ModelError, UnsupportedError
-from nn2hls.graph.const import Const, Shape
-from nn2hls.ops import Concatenate, Dense, Elementwise, LeakyRelu, Merge, Reshape, Scale, Transpose
-
-EPSILON = 1e-7  # keras.config.epsilon(), which Normalization uses
+from nn2hls.converters.lower import arith, linear, shape
+from nn2hls.converters.lower import moves as lower_moves
+from nn2hls.converters.lower.activations import leaky_relu
+from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.errors import ModelError
+from nn2hls.ops import Merge
 
 
 def dense(layer: Layer) -> Prepared:
     """Dense, over the last axis, then its activation as a node of its own."""
     function = activations.activation(layer)
     if layer.value("lora_rank"):
-        raise UnsupportedError(
-            "it has LoRA weights; merge them before saving (layer.lora_enabled, then quantize or save merged)"
-        )
+        raise Refusal("it has LoRA weights; merge them before saving (layer.lora_enabled, then quantize or save merged)")
 
-    def lower(site: Site) -> str:
-        kernel = layer.const("kernel")
-        bias = layer.const("bias") if "bias" in layer.weights else Const(np.zeros(kernel.shape[-1:]))
-        units = layer.integer("units")
+    def lower(site: Site) -> Tensor:
+        kernel, units = layer.weights["kernel"], layer.integer("units")
         if len(kernel.shape) != 2 or kernel.shape[1] != units:
             raise ModelError(f"Its kernel has shape {kernel.shape} and must end with {units} units.", where=layer.where)
-        then = function.ops((1,) * len(site.shape(site.tensor)))
-        x = site.emit(Dense(kernel, bias), last=not then)
-        return site.chain(then, x, word=function.word)
+        return site.then(function, lambda at: linear.dense(at, at.tensor, kernel, layer.weights.get("bias")))
 
     return lower
 
 
 def activation(layer: Layer) -> Prepared:
     """Activation, whose only content is the function."""
-    function = activations.activation(layer)
-    return lambda site: site.chain(function.ops(site.shape(site.tensor)), site.tensor)
+    function = activations.activation(layer).apply
+    return identity(layer) if function is None else lambda site: function(site, site.tensor)
 
 
-def from_ops(prepare: Callable[[Layer], Ops]) -> Entry:
+def of_one(prepare: Callable[[Layer], Apply]) -> Entry:
     """A layer that is a function of one tensor."""
 
     def entry(layer: Layer) -> Prepared:
-        ops = prepare(layer)
-        return lambda site: site.chain(ops(site.shape(site.tensor)), site.tensor)
+        apply = prepare(layer)
+        return lambda site: apply(site, site.tensor)
 
     return entry
 
@@ -62,129 +56,83 @@ def identity(layer: Layer) -> Prepared:
 
 def prelu(layer: Layer) -> Prepared:
     """PReLU: slopes of the operand's shape, with size one along shared axes."""
-    return lambda site: site.emit(LeakyRelu(layer.const("alpha")))
-
-
-def along(array: np.ndarray, axes: tuple[int, ...], shape: Shape, layer: Layer) -> np.ndarray:
-    """Constants along ``axes`` (counted with the batch axis), shaped so that they broadcast to ``shape``."""
-    kept = sorted(axis_of(a, shape) for a in axes)
-    if array.size not in (1, math.prod(shape[k] for k in kept)):
-        raise ModelError(f"It holds {array.size} values along axes of {shape}.", where=layer.where)
-    if array.size == 1:
-        return array.reshape(())
-    return array.reshape([n if k in kept else 1 for k, n in enumerate(shape) if k >= kept[0]])
-
-
-def _check_shapes(layer: Layer, *arrays: np.ndarray) -> None:
-    shapes = [a.shape for a in arrays if a.size != 1]
-    if len(set(shapes)) > 1:
-        raise ModelError(f"Its constants have the shapes {', '.join(map(str, shapes))}, which differ.", where=layer.where)
-
-
-def _scale(site: Site, factor: np.ndarray, offset: np.ndarray, axes: tuple[int, ...]) -> str:
-    shape = site.shape(site.tensor)
-    scale, bias = (Const(along(a, axes, shape, site.layer)) for a in (factor, offset))
-    return site.emit(Scale(scale, bias))
-
-
-def batch_norm(layer: Layer) -> Prepared:
-    """Inference: x * gamma / sqrt(variance + epsilon) + beta - mean * scale, in float64."""
-    axes = layer.integers("axis") if layer.value("axis") is not None else (-1,)
-    epsilon = layer.number("epsilon", default=1e-3)
-    if layer.value("renorm", default=False):
-        raise UnsupportedError("'renorm' is not supported")
-
-    def lower(site: Site) -> str:
-        w = layer.weights
-        _check_shapes(layer, *w.values())
-        spread = w["moving_variance"] + epsilon
-        if not (spread > 0).all():
-            raise ModelError("Its variance plus epsilon is not positive.", where=layer.where)
-        factor = w.get("gamma", 1.0) / np.sqrt(spread)
-        offset = w.get("beta", 0.0) - w["moving_mean"] * factor
-        return _scale(site, factor, offset, axes)
-
-    return lower
-
-
-def normalization(layer: Layer) -> Prepared:
-    """(x - mean) / max(sqrt(variance), 1e-7), or its inverse; mean and variance are weights or arguments."""
-    given = {k: None if layer.value(k) is None else layer.array(k) for k in ("mean", "variance")}
-    if len({v is None for v in given.values()}) > 1:
-        raise ModelError("'mean' and 'variance' must be given together.", where=layer.where)
-    axes = layer.integers("axis") if layer.value("axis") is not None else ()
-    invert = layer.flag("invert", False)
-
-    def lower(site: Site) -> str:
-        mean, variance = (layer.weights[k] if v is None else v for k, v in given.items())
-        _check_shapes(layer, mean, variance)
-        if (variance < 0).any():
-            raise ModelError("Its variance is negative.", where=layer.where)
-        deviation = np.maximum(np.sqrt(variance), EPSILON)
-        factor, offset = (deviation, mean) if invert else (1 / deviation, -mean / deviation)
-        return _scale(site, factor, offset, axes)
-
-    return lower
+    return lambda site: leaky_relu(site, site.tensor, layer.weights["alpha"])
 
 
 def rescaling(layer: Layer) -> Prepared:
     """x * scale + offset, numbers or lists along the last axis."""
 
-    def constant(key: str, default: float) -> Const:
+    def constant(key: str, default: float) -> np.ndarray:
         value = layer.value(key)
-        return Const(layer.array(key)) if isinstance(value, list) else scalar(layer.number(key, default=default))
+        return layer.array(key) if isinstance(value, list) else np.asarray(layer.number(key, default=default))
 
-    op = Scale(constant("scale", 1.0), constant("offset", 0.0))
-    return lambda site: site.emit(op)
+    scale, offset = constant("scale", 1.0), constant("offset", 0.0)
+    return lambda site: arith.scale(site, site.tensor, scale, offset)
 
 
 def merging(merge: Merge) -> Entry:
-    """A merge of any number of operands; those of lower rank gain axes after the batch axis, as NumPy adds them."""
-    return lambda layer: lambda site: site.emit(Elementwise(merge), site.tensors)
+    """A merge of any number of operands; those of lower rank gain axes after the batch axis."""
+    return lambda layer: lambda site: arith.merge(site, merge, site.tensors, ranks=False)
+
+
+def subtract(layer: Layer) -> Prepared:
+    """The first operand minus the second."""
+
+    def lower(site: Site) -> Tensor:
+        if len(site.tensors) != 2:
+            raise ModelError(f"Subtraction takes two operands, not {len(site.tensors)}.", where=layer.where)
+        return arith.merge(site, Merge.SUB, site.tensors, ranks=False)
+
+    return lower
 
 
 def concatenate(layer: Layer) -> Prepared:
     """Concatenate along an axis."""
     axis = layer.integer("axis", -1)
-    return lambda site: site.emit(Concatenate(axis_of(axis, site.shape(site.tensors[0]))), site.tensors)
-
-
-def reshaped(site: Site, x: str, size: Shape) -> str:
-    """A Reshape, unless the shape is the same already."""
-    return x if site.shape(x) == size else site.emit(Reshape(size), [x])
+    return lambda site: shape.concatenate(site, site.tensors, site.tensors[0].axis(axis))
 
 
 def flatten(layer: Layer) -> Prepared:
     """One axis, row-major, channels last."""
     first = layer.value("data_format", default="channels_last") == "channels_first"
 
-    def lower(site: Site) -> str:
-        shape = site.shape(site.tensor)
-        turned = first and len(shape) > 1
-        x = site.emit(Transpose((*range(1, len(shape)), 0)), word="transpose", last=False) if turned else site.tensor
-        return reshaped(site, x, (math.prod(shape),))
+    def lower(site: Site) -> Tensor:
+        x = site.tensor
+        if first and len(x.shape) > 1:
+            x = shape.transpose(site.step("transpose"), x, (*range(1, len(x.shape)), 0))
+        return shape.reshape(site, x, (int(np.prod(x.shape)),))
 
     return lower
-
-
-def resolve_size(target: tuple[int, ...], shape: Shape) -> Shape:
-    """A target shape with its one -1 worked out."""
-    known = math.prod(n for n in target if n != -1)
-    if target.count(-1) > 1 or any(n < -1 or n == 0 for n in target) or math.prod(shape) % known:
-        raise UnsupportedError(f"a shape of {target} does not follow from {shape}")
-    return tuple(math.prod(shape) // known if n == -1 else n for n in target)
 
 
 def reshape(layer: Layer) -> Prepared:
     """Reshape to ``target_shape``, without batch axis."""
     target = layer.integers("target_shape")
-    return lambda site: reshaped(site, site.tensor, resolve_size(target, site.shape(site.tensor)))
+    return lambda site: shape.reshape(site, site.tensor, shape.full_size(target, site.tensor.shape))
 
 
 def permute(layer: Layer) -> Prepared:
     """Permute: ``dims`` count from 1, without batch axis."""
-    axes = tuple(k - 1 for k in layer.integers("dims"))
-    return lambda site: site.tensor if axes == tuple(range(len(axes))) else site.emit(Transpose(axes))
+    axes = [k - 1 for k in layer.integers("dims")]
+    return lambda site: shape.transpose(site, site.tensor, axes)
+
+
+def time_distributed(layer: Layer) -> Prepared:
+    """The inner layer at every place of the first axis, each with nodes of its own; a Dense layer works on them all at once."""
+    inner = layer.inner
+    if inner is None or inner.kind not in LAYERS or inner.custom or inner.kind == layer.kind:
+        raise Refusal(f"it holds a layer of the class {inner.kind if inner else 'none'}, which is not offered inside of it")
+    prepared = LAYERS[inner.kind](inner)
+
+    def lower(site: Site) -> Tensor | Sequence[Tensor]:
+        inner.weights = layer.weights
+        if inner.kind == "Dense" or len(site.tensor.shape) < 2:
+            return prepared(site)
+        steps = lower_moves.unstack(site, site.tensor, 0)
+        found = [prepared(site.at(f"time{k}", step)) for k, step in enumerate(steps)]
+        return shape.stack(site, [x for x in found if isinstance(x, Tensor)], 0)
+
+    return lower
 
 
 IDENTITIES = (
@@ -202,19 +150,26 @@ LAYERS: dict[str, Entry] = {
     "Activation": activation,
     "Add": merging(Merge.ADD),
     "Average": merging(Merge.AVERAGE),
-    "BatchNormalization": batch_norm,
     "Concatenate": concatenate,
     "Dense": dense,
     "Flatten": flatten,
     "Maximum": merging(Merge.MAX),
     "Minimum": merging(Merge.MIN),
     "Multiply": merging(Merge.MUL),
-    "Normalization": normalization,
     "PReLU": prelu,
     "Permute": permute,
     "Rescaling": rescaling,
     "Reshape": reshape,
-    "Subtract": merging(Merge.SUB),
-    **{kind: from_ops(ops) for kind, ops in activations.LAYERS.items()},
+    "Subtract": subtract,
+    "TimeDistributed": time_distributed,
+    **{kind: of_one(apply) for kind, apply in activations.LAYERS.items()},
     **dict.fromkeys(IDENTITIES, identity),
+    **windows.LAYERS,
+    **moves.LAYERS,
+    **products.LAYERS,
+    **norms.LAYERS,
+    **choice.LAYERS,
+    **attention.LAYERS,
 }
+# Arguments of a call that a layer takes; every other one is refused.
+TAKES = dict.fromkeys(attention.LAYERS, attention.SETTINGS)

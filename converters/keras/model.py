@@ -18,6 +18,7 @@ from nn2hls.graph.const import Const
 
 MAX_DEPTH = 32
 MODELS = ("Sequential", "Functional", "Model")
+WRAPPERS = ("TimeDistributed",)  # layers that hold one other
 # Where Keras says that its own classes are found, and where they are defined.
 PUBLIC = re.compile(r"(keras|tf_keras|tensorflow\.keras)(\.(layers|models|activations|ops))?")
 PRIVATE = re.compile(r"(keras|tf_keras|tensorflow\.python\.keras)\.(src|engine|layers|models)\..+")
@@ -38,6 +39,7 @@ class Layer:
         keras: Keras' major version.
         shared: Equal for copies of one layer that several models hold, None when there is one.
         weights: Its arrays by name, once they are attached.
+        inner: The layer that a wrapper holds.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Layer:
     keras: int = 3
     shared: int | None = None
     weights: dict[str, np.ndarray] = field(default_factory=dict)
+    inner: Layer | None = None
 
     @property
     def where(self) -> str:
@@ -181,7 +184,8 @@ def _layer(spec: Any, outer: tuple[str, ...] | None, keras: int) -> Layer:
         return _sequential(spec, fields)
     if "output_layers" in inner and not fields["custom"]:
         return _functional(fields)
-    return Layer(**fields)
+    held = inner.get("layer") if kind in WRAPPERS and not fields["custom"] else None
+    return Layer(**fields, inner=None if held is None else _layer(held, fields["path"], keras))
 
 
 def foreign(spec: dict[str, Any]) -> str:

@@ -2,202 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras.activations import PLAIN, Ops, leaky, table
-from nn2hls.converters.keras.emit import Entry, Prepared, Site
-from nn2hls.converters.keras.layers import concatenate, from_ops, identity, reshaped, resolve_size
+from nn2hls.converters.keras.activations import PLAIN, function
+from nn2hls.converters.keras.choice import OPERATIONS as CHOICE
+from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site, per_event
+from nn2hls.converters.keras.layers import concatenate, identity, of_one
 from nn2hls.converters.keras.model import Layer
-from nn2hls.errors import UnsupportedError
-from nn2hls.graph.const import Const
-from nn2hls.ops import Clip, Constant, Elementwise, Function, Merge, Op, Scale, Simple, Table, Threshold, Transpose, Unary
-
-Operand = str | np.ndarray
-
-
-def plain(*ops: Op) -> Entry:
-    """The same ops whatever the config."""
-    return from_ops(lambda layer: lambda shape: ops)
+from nn2hls.converters.keras.moves import OPERATIONS as MOVES
+from nn2hls.converters.keras.norms import OPERATIONS as NORMS
+from nn2hls.converters.keras.products import OPERATIONS as PRODUCTS
+from nn2hls.converters.keras.reductions import OPERATIONS as REDUCTIONS
+from nn2hls.converters.lower import activations as lower
+from nn2hls.converters.lower import arith, moves, shape
+from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 
 
-def _two(site: Site) -> tuple[Operand, Operand]:
+def plain(apply: Apply) -> Entry:
+    """The same function whatever the config."""
+    return of_one(lambda layer: apply)
+
+
+def _pair(site: Site) -> tuple[Operand, Operand]:
     """Two operands, at least one of them a tensor; constants lose a batch axis of size one."""
-    ranks = {len(site.shape(o)) for o in site.operands if isinstance(o, str)}
-    found = tuple(o for o in site.operands if isinstance(o, (str, np.ndarray)))
+    ranks = [o.rank for o in site.operands if isinstance(o, Tensor)]
+    found = tuple(o for o in site.operands if isinstance(o, (Tensor, np.ndarray)))
     if len(found) != 2 or len(site.operands) != 2 or not ranks:
-        raise UnsupportedError("it needs two operands, values of the network or numbers")
-    if len(ranks) > 1:
-        raise UnsupportedError("its operands differ in rank, so that one of them broadcasts over the batch axis")
-    (rank,) = ranks
-    a, b = (o if isinstance(o, str) else _without_batch(o, rank) for o in found)
+        raise Refusal("it needs two operands, values of the network or numbers")
+    a, b = (o if isinstance(o, Tensor) else per_event(o, ranks[0]) for o in found)
     return a, b
 
 
-def _without_batch(array: np.ndarray, rank: int) -> np.ndarray:
-    array = array[0] if array.ndim == rank + 1 and array.shape[0] == 1 else array
-    if array.ndim > rank:
-        raise UnsupportedError(f"a constant of shape {array.shape} reaches over the batch axis")
-    if not np.isfinite(array).all():
-        raise UnsupportedError("a constant holds NaN or Inf")
-    return array
-
-
-def _with_constant(site: Site, x: str, array: np.ndarray, merge: Merge, scale: Scale | None) -> str:
-    """One Scale, or an element-wise op with a Constant where there is none or the constant makes x larger."""
-    shape = site.shape(x)
-    if scale is not None and len(array.shape) <= len(shape) and np.broadcast_shapes(shape, array.shape) == shape:
-        return site.emit(scale, [x])
-    constant = site.emit(Constant(Const(array)), [], word="const", last=False)
-    return site.emit(Elementwise(merge), [x, constant])
-
-
-def _affine(scale: np.ndarray | float, bias: np.ndarray | float) -> Scale:
-    return Scale(Const(np.asarray(scale, np.float64)), Const(np.asarray(bias, np.float64)))
-
-
-def add(layer: Layer) -> Prepared:
-    """x + y, x + c."""
-
-    def lower(site: Site) -> str:
-        match _two(site):
-            case (str(x), np.ndarray() as c) | (np.ndarray() as c, str(x)):
-                return _with_constant(site, x, c, Merge.ADD, _affine(1.0, c))
-        return site.emit(Elementwise(Merge.ADD), site.tensors)
-
-    return lower
-
-
-def subtract(layer: Layer) -> Prepared:
-    """x - y, x - c, c - x."""
-
-    def lower(site: Site) -> str:
-        match _two(site):
-            case (str(x), np.ndarray() as c):
-                return _with_constant(site, x, -c, Merge.ADD, _affine(1.0, -c))
-            case (np.ndarray() as c, str(x)) if np.broadcast_shapes(site.shape(x), c.shape) == site.shape(x):
-                return site.emit(_affine(-1.0, c), [x])
-            case (np.ndarray() as c, str(x)):
-                constant = site.emit(Constant(Const(c)), [], word="const", last=False)
-                return site.emit(Elementwise(Merge.SUB), [constant, x])
-        return site.emit(Elementwise(Merge.SUB), site.tensors)
-
-    return lower
-
-
-def multiply(layer: Layer) -> Prepared:
-    """x * y, x * c."""
-
-    def lower(site: Site) -> str:
-        match _two(site):
-            case (str(x), np.ndarray() as c) | (np.ndarray() as c, str(x)):
-                return _with_constant(site, x, c, Merge.MUL, _affine(c, 0.0))
-        return site.emit(Elementwise(Merge.MUL), site.tensors)
-
-    return lower
-
-
-def divide(layer: Layer) -> Prepared:
-    """x / c."""
-
-    def lower(site: Site) -> str:
-        match _two(site):
-            case (str(x), np.ndarray() as c) if (c != 0).all():
-                return _with_constant(site, x, 1 / c, Merge.MUL, _affine(1 / c, 0.0))
-            case (str(), np.ndarray()):
-                raise UnsupportedError("it divides by zero")
-        raise UnsupportedError("only a division by a constant is supported; multiply by keras.ops.reciprocal(y) instead")
-
-    return lower
-
-
-def extreme(merge: Merge) -> Entry:
-    """Maximum or minimum of two tensors, or of a tensor and a constant (a number gives a Clip)."""
-
-    def lower(site: Site) -> str:
-        match _two(site):
-            case (str(x), np.ndarray() as c) | (np.ndarray() as c, str(x)):
-                if c.size == 1:
-                    if merge is Merge.MAX:
-                        ops = PLAIN["relu"] if c.item() == 0 else (Clip(c.item(), np.inf),)
-                    else:
-                        ops = (Clip(-np.inf, c.item()),)
-                    return site.chain(ops, x)
-                return _with_constant(site, x, c, merge, None)
-        return site.emit(Elementwise(merge), site.tensors)
-
-    return lambda layer: lower
-
-
-POWERS: dict[float, tuple[Op, ...]] = {
-    -1.0: (Table(Function.RECIPROCAL),),
-    -0.5: (Table(Function.RSQRT),),
-    0.5: (Table(Function.SQRT),),
-    1.0: (),
-    2.0: (Unary(Simple.SQUARE),),
-}
-
-
-def power(layer: Layer) -> Prepared:
-    """x ** c for the exponents in POWERS."""
-
-    def lower(site: Site) -> str:
-        match _two(site):
-            case (str(x), np.ndarray() as c) if c.ndim == 0 and c.item() in POWERS:
-                return site.chain(POWERS[c.item()], x)
-        raise UnsupportedError(f"only the exponents {', '.join(f'{p:g}' for p in POWERS)} are supported")
-
-    return lower
+def two(meaning: Callable[[Site, Operand, Operand], Tensor]) -> Entry:
+    """An operation on two operands, either of which may be a constant."""
+    return lambda layer: lambda site: meaning(site, *_pair(site))
 
 
 def clip(layer: Layer) -> Prepared:
     """Clip between two numbers."""
     low, high = layer.number("x_min", default=0.0), layer.number("x_max", default=0.0)
-    op = Clip(low, high)
-    return lambda site: site.emit(op)
+    return lambda site: lower.clip(site, site.tensor, low, high)
 
 
 def reshape(layer: Layer) -> Prepared:
     """Reshape to ``newshape``, with batch axis."""
     target = layer.integers("newshape")
     if target[:1] != (-1,):
-        raise UnsupportedError(f"a new shape of {target} must keep the batch axis first, as -1")
-
-    def lower(site: Site) -> str:
-        return reshaped(site, site.tensor, resolve_size(target[1:], site.shape(site.tensor)))
-
-    return lower
+        raise Refusal(f"a new shape of {target} must keep the batch axis first, as -1")
+    return lambda site: shape.reshape(site, site.tensor, shape.full_size(target[1:], site.tensor.shape))
 
 
 def transpose(layer: Layer) -> Prepared:
     """Transpose with the batch axis in its place."""
     axes = layer.integers("axes")
     if axes[:1] != (0,):
-        raise UnsupportedError(f"axes {axes} move the batch axis")
-    return lambda site: site.emit(Transpose(tuple(k - 1 for k in axes[1:])))
+        raise Refusal(f"axes {axes} move the batch axis")
+    return lambda site: shape.transpose(site, site.tensor, [k - 1 for k in axes[1:]])
 
 
-def gelu(layer: Layer) -> Ops:
+def gelu(layer: Layer) -> Apply:
     """``keras.ops.gelu`` approximates with tanh unless told otherwise, unlike the activation of that name."""
-    op = Table(Function.GELU_TANH if layer.flag("approximate", True) else Function.GELU)
-    return lambda shape: (op,)
+    approximate = layer.flag("approximate", True)
+    return lambda site, x: lower.gelu(site, x, approximate=approximate)
 
 
-def leaky_relu(layer: Layer) -> Ops:
-    """Leaky ReLU."""
-    ops = leaky(layer.number("negative_slope", default=0.2))
-    return lambda shape: ops
+def celu(layer: Layer) -> Apply:
+    """CELU."""
+    alpha = layer.number("alpha", default=1.0)
+    return lambda site, x: lower.celu(site, x, alpha)
 
 
-def threshold(layer: Layer) -> Ops:
+def threshold(layer: Layer) -> Apply:
     """x above the threshold, else another value."""
-    op = Threshold(layer.number("threshold", default=0.0), layer.number("default_value", default=0.0))
-    return lambda shape: (op,)
+    theta, value = layer.number("threshold", default=0.0), layer.number("default_value", default=0.0)
+    return lambda site, x: lower.step_threshold(site, x, theta, value)
 
 
-def log_softmax(layer: Layer) -> Ops:
+def glu(layer: Layer) -> Prepared:
+    """The first half times the sigmoid of the second."""
+    axis = layer.integer("axis", -1)
+    return lambda site: moves.glu(site, site.tensor, site.tensor.axis(axis))
+
+
+def shrink(meaning: Callable[[Site, Tensor, float], Tensor]) -> Callable[[Layer], Apply]:
+    """Towards zero, or zero, within a threshold."""
+
+    def prepare(layer: Layer) -> Apply:
+        threshold = layer.number("threshold", default=0.5)
+        return lambda site, x: meaning(site, x, threshold)
+
+    return prepare
+
+
+def squareplus(layer: Layer) -> Apply:
+    """Squareplus."""
+    b = layer.number("b", default=4.0)
+    return lambda site, x: lower.squareplus(site, x, b)
+
+
+def log_softmax(layer: Layer) -> Apply:
     """LogSoftmax along one axis."""
     return activations.softmax(layer, log=True)
+
+
+def hard_sigmoid(layer: Layer) -> Apply:
+    """HardSigmoid, which Keras 2 and 3 define differently."""
+    return activations.hard_sigmoid(layer)
 
 
 # Functions in Keras 2's TFOpLambda layers, by the operation of Keras 3 that does the same.
@@ -235,50 +148,52 @@ def tf_function(layer: Layer) -> Prepared:
     """TFOpLambda, which Keras 2.4 and later write for ``x * 2`` and for functions of TensorFlow."""
     function = layer.value("function", default="an unknown function")
     if function not in TF_FUNCTIONS:
-        raise UnsupportedError(
-            f"TFOpLambda of {function!s:.80} is not offered; write it with layers, or leave it out of the model"
-        )
+        raise Refusal(f"TFOpLambda of {function!s:.80} is not offered; write it with layers, or leave it out of the model")
     return OPERATIONS[TF_FUNCTIONS[function]](layer)
 
 
-def _tables(*functions: Function) -> dict[str, Entry]:
-    return {f.value.title().replace("_", ""): plain(Table(f)) for f in functions}
-
+# Operations without parameters, by the function that they are where that has another name.
+_FUNCTIONS = """
+    Sigmoid Tanh Softplus Softsign Selu Silu Exp Log Sqrt Rsqrt Reciprocal Erf Sin Cos Mish LogSigmoid TanhShrink Sign Square
+    Relu Relu6 HardTanh SparseSigmoid
+"""
+_NAMES = {"LogSigmoid": "log_sigmoid", "TanhShrink": "tanh_shrink", "HardTanh": "hard_tanh", "SparseSigmoid": "sparse_sigmoid"}
 
 OPERATIONS: dict[str, Entry] = {
-    "Absolute": plain(Unary(Simple.ABS)),
-    "Add": add,
-    "Celu": from_ops(table(Function.CELU, "alpha")),
+    **MOVES,
+    **REDUCTIONS,
+    **PRODUCTS,
+    **NORMS,
+    **CHOICE,
+    **{name: plain(function(_NAMES.get(name, name.lower()))) for name in _FUNCTIONS.split()},
+    "Absolute": plain(function("abs")),
+    "Add": two(arith.add),
+    "Celu": of_one(celu),
     "Clip": clip,
     "Concatenate": concatenate,
     "Copy": identity,
-    "Divide": divide,
-    "Elu": from_ops(table(Function.ELU, "alpha")),
-    "Gelu": from_ops(gelu),
-    "HardSigmoid": from_ops(lambda layer: activations.named("hard_sigmoid", layer).ops),
-    "HardSilu": plain(*PLAIN["hard_silu"]),
-    "HardTanh": plain(*PLAIN["hard_tanh"]),
-    "LeakyRelu": from_ops(leaky_relu),
-    "LogSoftmax": from_ops(log_softmax),
-    "Maximum": extreme(Merge.MAX),
-    "Minimum": extreme(Merge.MIN),
-    "Multiply": multiply,
-    "Negative": plain(Unary(Simple.NEG)),
-    "Power": power,
-    "ReLU": from_ops(activations.relu),
-    "Relu": plain(*PLAIN["relu"]),
-    "Relu6": plain(*PLAIN["relu6"]),
+    "Divide": two(arith.divide),
+    "Elu": of_one(activations.elu),
+    "Gelu": of_one(gelu),
+    "HardSigmoid": of_one(hard_sigmoid),
+    "Glu": glu,
+    "HardShrink": of_one(shrink(lower.hard_shrink)),
+    "SoftShrink": of_one(shrink(lower.soft_shrink)),
+    "Squareplus": of_one(squareplus),
+    "HardSilu": plain(PLAIN["hard_silu"]),
+    "LeakyRelu": of_one(activations.leaky_relu(0.2)),
+    "LogSoftmax": of_one(log_softmax),
+    "Maximum": two(arith.maximum),
+    "Minimum": two(arith.minimum),
+    "Multiply": two(arith.multiply),
+    "Negative": plain(function("neg")),
+    "Power": two(arith.power),
+    "ReLU": of_one(activations.relu),
     "Reshape": reshape,
-    "Sign": plain(Unary(Simple.SIGN)),
-    "Softmax": from_ops(activations.softmax),
-    "SparseSigmoid": plain(*PLAIN["sparse_sigmoid"]),
-    "Square": plain(Unary(Simple.SQUARE)),
+    "Softmax": of_one(activations.softmax),
     "StopGradient": identity,
-    "Subtract": subtract,
-    "Threshold": from_ops(threshold),
+    "Subtract": two(arith.subtract),
+    "Threshold": of_one(threshold),
     "Transpose": transpose,
-    "TrueDivide": divide,
-    **_tables(Function.SIGMOID, Function.TANH, Function.SOFTPLUS, Function.SOFTSIGN, Function.SELU, Function.SILU),
-    **_tables(Function.EXP, Function.LOG, Function.SQRT, Function.RSQRT, Function.RECIPROCAL, Function.ERF),
-    **_tables(Function.SIN, Function.COS, Function.MISH, Function.LOG_SIGMOID, Function.TANH_SHRINK),
+    "TrueDivide": two(arith.divide),
 }

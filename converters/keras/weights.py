@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from nn2hls.converters.keras import attention, windows
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import Layer, Model
+from nn2hls.converters.keras.windows import depthwise_name
 from nn2hls.errors import ModelError
 
 # Names of the trainable and of the other weights, in Keras' order.
@@ -29,9 +31,32 @@ def _normalization(layer: Layer) -> Names:
     return [], [] if layer.value("mean") is not None else ["mean", "variance", "count"]
 
 
+def _depthwise(layer: Layer) -> Names:
+    return [depthwise_name(layer), *_dense(layer)[0][1:]], []
+
+
+def _separable(layer: Layer) -> Names:
+    return ["depthwise_kernel", "pointwise_kernel", *_dense(layer)[0][1:]], []
+
+
+def _own_norm(layer: Layer) -> Names:
+    return [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.flag(key, True)], []
+
+
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     "Dense": _dense,
+    "Embedding": lambda layer: (["embeddings"], []),
+    **dict.fromkeys(attention.MULTI_HEAD, lambda layer: (attention.part_names(layer), [])),
+    "AdditiveAttention": lambda layer: (["scale"] if layer.flag("use_scale", True) else [], []),
+    "Attention": lambda layer: (["scale"] if layer.flag("use_scale", False) else [], []),
+    "EinsumDense": lambda layer: (["kernel", *([] if layer.value("bias_axes") is None else ["bias"])], []),
+    **dict.fromkeys((kind for kind in windows.LAYERS if "Conv" in kind), _dense),
+    **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Depthwise")), _depthwise),
+    **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Separable")), _separable),
     "BatchNormalization": _batch_norm,
+    "GroupNormalization": _own_norm,
+    "LayerNormalization": _own_norm,
+    "RMSNormalization": lambda layer: (["scale"], []),
     "PReLU": lambda layer: (["alpha"], []),
     "Normalization": _normalization,
 }
@@ -39,6 +64,8 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
 
 def expected(layer: Layer) -> Names:
     """Names of the arrays the layer owns; a frozen layer has no trainable ones."""
+    if layer.inner is not None:
+        return expected(layer.inner)
     names = WEIGHTS[layer.kind](layer) if layer.kind in WEIGHTS and not layer.is_operation else ([], [])
     return names if layer.flag("trainable", True) else ([], names[0] + names[1])
 
@@ -85,8 +112,19 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
             _numbered(layer, f"{key}/{place.split('/')[0]}", weights, seen)
             continue
         names = [n for kind in expected(layer) for n in kind]
-        arrays = [(name, array) for name, (_, array) in zip(names, weights.groups.get(key, ()), strict=False)]
-        _assign(layer, arrays, weights, found=len(weights.groups.get(key, ())))
+        found = _own(layer, key, weights)
+        arrays = [(name, array) for name, (_, array) in zip(names, found, strict=False)]
+        _assign(layer, arrays, weights, found=len(found))
+
+
+def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
+    """The arrays of a layer, those of its sub-layers in Keras' order."""
+    if layer.inner is not None:
+        return _own(layer.inner, f"{key}/layer", weights)
+    if layer.kind not in attention.MULTI_HEAD:
+        return weights.groups.get(key, ())
+    folders = [(f"{key}/{part}", f"{key}/_{part}") for part in attention.PARTS]
+    return [array for names in folders for name in names for array in weights.groups.get(name, ())]
 
 
 def snake_case(name: str) -> str:
@@ -114,7 +152,7 @@ def _share_out(model: Model, arrays: Arrays, weights: Weights) -> None:
     if len(by_key) == len(arrays) and set(by_key) == keys and len(keys) == len(wanted):
         for leaf, name in wanted:
             found[leaf].append((name, by_key[leaf.name, name]))
-    elif [_parts(name)[1] for name, _ in arrays] == [name for _, name in wanted]:
+    elif [_parts(name)[1] for name, _ in arrays] == [_parts(name)[1] for _, name in wanted]:
         for (leaf, name), (_, array) in zip(wanted, arrays, strict=True):
             found[leaf].append((name, array))
     else:
@@ -132,7 +170,10 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _assign(layer: Layer, arrays: Arrays, weights: Weights, found: int | None = None) -> None:
     names = [n for kind in expected(layer) for n in kind]
-    layer.weights = {_parts(name)[1]: array for name, array in arrays}
+    if any("/" in n for n in names) and [_parts(n)[1] for n in names] == [_parts(n)[1] for n, _ in arrays]:
+        layer.weights = {name: array for name, (_, array) in zip(names, arrays, strict=True)}  # sub-layers use a name twice
+    else:
+        layer.weights = {_parts(name)[1]: array for name, array in arrays}
     found = len(arrays) if found is None else found
     missing = [n for n in names if n not in layer.weights and n != "count"]  # older versions keep no count
     if missing or found > len(names) or set(layer.weights) - set(names):

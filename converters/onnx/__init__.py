@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nn2hls.converters.onnx.context import Context, Known, Live, RefusedError
+from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.onnx.attention import ATTENTION
+from nn2hls.converters.onnx.choice import CHOICE
+from nn2hls.converters.onnx.context import At, Context, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent
 from nn2hls.converters.onnx.graph import FileGraph, read_graph
+from nn2hls.converters.onnx.moves import MOVES
+from nn2hls.converters.onnx.norms import NORMS
 from nn2hls.converters.onnx.ops import ARITHMETIC
 from nn2hls.converters.onnx.patterns import simplify
+from nn2hls.converters.onnx.reductions import REDUCTIONS
 from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_out
+from nn2hls.converters.onnx.shapes import SHAPES
 from nn2hls.converters.onnx.unary import UNARY
+from nn2hls.converters.onnx.windows import WINDOWS
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.graph.graph import Absent, Fate, Graph, Origin
 from nn2hls.ops import Input
@@ -24,7 +32,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY}
+HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION, **NORMS, **CHOICE}
 
 
 def load_file(path: str | Path) -> Graph:
@@ -81,7 +89,7 @@ def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, s
     for name, array in known.items():
         context.values[name] = Known((array,) * len(graph.batches))
     for name, shape in graph.inputs.items():
-        context.values[name] = Live(context.builder.add(name, Input(shape), (), Origin(name, "Input")), shape)
+        context.values[name] = Tensor(context.builder.add(name, Input(shape), (), Origin(name, "Input")), shape)
     refused = list(_refusals(graph, context, problems))
     if refused:
         listed = "".join(f"\n  {line}" for line in refused)
@@ -95,10 +103,12 @@ def _output(name: str, context: Context, where: str) -> str:
     if isinstance(value, Known):
         fix = "Remove it from the model."
         raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix=fix)
-    if value.merged:
+    if not value.is_plain:
         fix = "Give the output the batch as its first axis."
-        raise UnsupportedError(f"The first axis of output '{name}' is the batch mixed with others.", where=where, fix=fix)
-    return value.name
+        raise UnsupportedError(f"The first axis of output '{name}' is not the batch alone.", where=where, fix=fix)
+    if value.hidden is not None:
+        raise UnsupportedError(f"Output '{name}' is minus infinity where a mask says so.", where=where, fix="Cut it off.")
+    return value.node
 
 
 def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> Iterator[str]:
@@ -112,26 +122,33 @@ def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> I
         reason = node.trouble or problems.get(node.outputs[0], "")
         if not reason and node.op not in HANDLERS and (depends or not foldable(node)):
             reason = not_offered_node(node, labels)
-        if not reason and (further := [o for o in node.outputs[1:] if o and o in read]):
-            reason = f"its further result '{further[0]}' is read, and only the first is computed"
         ready = all(i in context.values for i in node.inputs if i)
         if not reason and ready:
             try:
-                value = context.values[node.outputs[0]] = _value(node, context)
-                if isinstance(value, Live) and value in (context.values.get(i) for i in node.inputs):
-                    context.builder.dropped(node.name, value.name)
-            except (RefusedError, ValueError) as error:
+                reason = _set_results(node, context, read)
+            except (Refusal, ValueError) as error:
                 reason = str(error)
         if reason:
             yield f"{node.name} ({node.kind or node.op}): {reason}"
 
 
-def _value(node: FileNode, context: Context) -> Known | Live:
+def _set_results(node: FileNode, context: Context, read: set[str]) -> str:
+    """Lower a node; why a result that is read is not computed, or nothing."""
+    found = _value(node, context)
+    results = list(found) if isinstance(found, Sequence) else [found]
+    context.values.update({o: v for o, v in zip(node.outputs, results, strict=False) if o})
+    if isinstance(results[0], Tensor) and results[0] in (context.values.get(i) for i in node.inputs):
+        context.builder.dropped(node.name, results[0].node)
+    further = [o for o in node.outputs[len(results) :] if o and o in read]
+    return f"its further result '{further[0]}' is read, and only the first is computed" if further else ""
+
+
+def _value(node: FileNode, context: Context) -> Value | Sequence[Value]:
     operands = [context.values[i] if i else None for i in node.inputs]
-    if node.op in HANDLERS and any(isinstance(v, Live) for v in operands):
-        return HANDLERS[node.op](context, node)
-    if not foldable(node) or any(isinstance(v, Live) for v in operands):
-        raise RefusedError("this operator is only supported on constants")
+    if node.op in HANDLERS and any(isinstance(v, Tensor) for v in operands):
+        return HANDLERS[node.op](At(context, node))
+    if not foldable(node) or any(isinstance(v, Tensor) for v in operands):
+        raise Refusal("this operator is only supported on constants")
     known = [v.arrays if isinstance(v, Known) else (None,) * len(context.batches) for v in operands]
     arrays = tuple(fold(node, [k[t] for k in known]) for t in range(len(context.batches)))
     context.folded = spent(context.folded, *arrays)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.onnx.file import FileNode
 from nn2hls.errors import ModelError
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Origin
 from nn2hls.ops import Constant, Op
-
-
-class RefusedError(Exception):
-    """A node that cannot be lowered; the text says why and what to do, the converter adds the place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,38 +24,8 @@ class Known:
     arrays: tuple[np.ndarray, ...]
 
 
-@dataclass(frozen=True)
-class Live:
-    """A node of the graph being built.
-
-    Args:
-        name: Of the node.
-        shape: Of the node, without batch axis.
-        merged: How many leading axes of ``shape`` the file takes as one with the batch, as exporters write a Dense layer on
-            more than two axes: (batch * 4, 16) is merged = 1 of (4, 16).
-    """
-
-    name: str
-    shape: Shape
-    merged: int = 0
-
-    @property
-    def free(self) -> Shape:
-        """The axes after the first one, as the file sees them."""
-        return self.shape[self.merged :]
-
-    @property
-    def rank(self) -> int:
-        """The number of axes, as the file sees them."""
-        return 1 + len(self.free)
-
-    def full(self, batch: int) -> Shape:
-        """The shape, as the file sees it."""
-        return (batch * math.prod(self.shape[: self.merged]), *self.free)
-
-
-Value = Known | Live
-Handler = Callable[["Context", FileNode], Value]
+Value = Known | Tensor
+Handler = Callable[["At"], Value | Sequence[Value]]
 
 
 @dataclass(eq=False)
@@ -79,93 +45,133 @@ class Context:
     values: dict[str, Value] = field(default_factory=dict)
     folded: int = 0
 
-    def emit(self, node: FileNode, op: Op, *operands: Live, part: str = "") -> Live:
-        """Append an op for a node; ``part`` names a step on the way to the node's own value."""
-        name = f"{node.name}_{part}" if part else node.name
-        origin = Origin(node.name, node.kind or node.op, is_result=not part)
+
+class At(Site):
+    """One node of the file while it is lowered: its attributes and operands, and where its nodes go."""
+
+    def __init__(self, context: Context, node: FileNode) -> None:
+        self.context, self.node, self.builder = context, node, context.builder
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Batch sizes that shapes are computed for."""
+        return self.context.batches
+
+    @property
+    def opset(self) -> int:
+        """Version of the standard operators."""
+        return self.context.opset
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        """An attribute of the node, or what it means to leave it out."""
+        return self.node.attrs.get(name, default)
+
+    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
+        return self._add(self.node.name, op, nodes, word)
+
+    def _add(self, name: str, op: Op, nodes: Sequence[str], word: str) -> str:
+        origin = Origin(name, self.node.kind or self.node.op, is_result=not word)
         try:
-            unique = self.builder.add(name, op, [o.name for o in operands], origin)
+            return self.builder.add(f"{name}_{word}" if word else name, op, nodes, origin)
         except ModelError as error:
-            raise RefusedError(f"{error.what} {error.fix}".strip()) from None
-        return Live(unique, self.builder.shape(unique), max((o.merged for o in operands), default=0))
+            raise Refusal(f"{error.what} {error.fix}".strip()) from None
 
-    def operand(self, node: FileNode, k: int) -> Value:
-        """Operand k, which must be there."""
-        if not self.has(node, k):
-            raise RefusedError(f"its operand {k} is missing")
-        return self.values[node.inputs[k]]
-
-    def has(self, node: FileNode, k: int) -> bool:
+    def has(self, k: int) -> bool:
         """Whether operand k is given."""
-        return k < len(node.inputs) and bool(node.inputs[k])
+        return k < len(self.node.inputs) and bool(self.node.inputs[k])
 
-    def live(self, node: FileNode, k: int = 0, *, plain: bool = False) -> Live:
+    def name(self, k: int) -> str:
+        """The name of operand k in the file."""
+        return self.node.inputs[k]
+
+    def value(self, k: int) -> Value:
+        """Operand k, which must be there."""
+        if not self.has(k):
+            raise Refusal(f"its operand {k} is missing")
+        return self.context.values[self.name(k)]
+
+    def is_known(self, k: int) -> bool:
+        """Whether operand k is given and a constant."""
+        return self.has(k) and isinstance(self.value(k), Known)
+
+    def tensor(self, k: int = 0, *, plain: bool = False) -> Tensor:
         """Operand k, which must be computed from the inputs; ``plain``: its first axis must be the batch alone."""
-        value = self.operand(node, k)
+        value = self.value(k)
         if isinstance(value, Known):
-            raise RefusedError(f"its operand '{node.inputs[k]}' is a constant")
-        if plain and value.merged:
-            raise RefusedError(f"the first axis of its operand '{node.inputs[k]}' is the batch mixed with other axes")
+            raise Refusal(f"its operand '{self.name(k)}' is a constant")
+        if plain and not value.is_plain:
+            raise Refusal(f"the first axis of its operand '{self.name(k)}' is the batch mixed with other axes")
         return value
 
-    def array(self, node: FileNode, k: int, what: str) -> np.ndarray:
+    def array(self, k: int, what: str) -> np.ndarray:
         """Operand k, which must be a constant of finite numbers that does not depend on the batch size, as float64."""
-        array = self.raw(node, k, what)
+        array = self.raw(k, what)
         if not np.isfinite(array).all():
             kind = "NaN" if np.isnan(array).any() else "Inf"
-            raise RefusedError(f"its {what} '{node.inputs[k]}' holds {kind}; train or export the model again")
+            raise Refusal(f"its {what} '{self.name(k)}' holds {kind}; train or export the model again")
         return array
 
-    def raw(self, node: FileNode, k: int, what: str) -> np.ndarray:
+    def optional(self, k: int, what: str) -> np.ndarray | None:
+        """Like :meth:`array`, None where the operand is left out."""
+        return self.array(k, what) if self.has(k) else None
+
+    def raw(self, k: int, what: str) -> np.ndarray:
         """Like :meth:`array`, infinite values allowed."""
-        value = self.operand(node, k)
-        if isinstance(value, Live):
-            raise RefusedError(f"its {what} '{node.inputs[k]}' is computed and must be a constant")
+        value = self.value(k)
+        if isinstance(value, Tensor):
+            raise Refusal(f"its {what} '{self.name(k)}' is computed and must be a constant")
         if not same(value.arrays):
-            raise RefusedError(f"its {what} '{node.inputs[k]}' depends on the batch size")
+            raise Refusal(f"its {what} '{self.name(k)}' depends on the batch size")
         if value.arrays[0].dtype.kind not in "fiub":
-            raise RefusedError(f"its {what} '{node.inputs[k]}' holds no numbers")
+            raise Refusal(f"its {what} '{self.name(k)}' holds no numbers")
         return value.arrays[0].astype(np.float64)
 
-    def scalar(self, node: FileNode, k: int, what: str) -> float:
+    def scalar(self, k: int, what: str) -> float:
         """Operand k, a constant of one number; it may be infinite but not NaN."""
-        array = self.raw(node, k, what)
+        array = self.raw(k, what)
         if array.size != 1 or np.isnan(array).any():
-            raise RefusedError(f"its {what} '{node.inputs[k]}' is no single number")
+            raise Refusal(f"its {what} '{self.name(k)}' is no single number")
         return float(array.reshape(()))
 
-    def per_sample(self, node: FileNode, k: int, rank: int) -> np.ndarray:
+    def per_event(self, k: int, rank: int) -> np.ndarray:
         """Constant operand k for a tensor of ``rank`` axes, batch included: without batch and leading unit axes.
 
         ``axis`` of the opsets before 7 says where the constant's axes belong.
         """
-        array = self.array(node, k, "constant")
-        if "axis" in node.attrs and array.ndim:
-            axis = node.attrs["axis"] % rank
+        array = self.raw(k, "constant")
+        if np.isnan(array).any() or np.isposinf(array).any():
+            raise Refusal(f"its constant '{self.name(k)}' holds NaN or Inf; train or export the model again")
+        if "axis" in self.node.attrs and array.ndim:
+            axis = self.node.attrs["axis"] % rank
             array = array.reshape(*array.shape, *(1,) * max(0, rank - axis - array.ndim))
         rows = array.ndim == rank and array.shape[0] != 1
         if rows and (array.shape[0],) == self.batches and (array == array[:1]).all():
             array, rows = array[0], False
         if array.ndim > rank or rows:
-            raise RefusedError(
-                f"its constant '{node.inputs[k]}' of shape {array.shape} varies along the batch axis; "
+            raise Refusal(
+                f"its constant '{self.name(k)}' of shape {array.shape} varies along the batch axis; "
                 "give it a first axis of size 1"
             )
         return trimmed(array)
 
-    def as_live(self, node: FileNode, k: int) -> Live:
-        """Operand k; a constant whose rows are all the same becomes a Constant node."""
-        value = self.operand(node, k)
-        if isinstance(value, Live):
+    def operands(self) -> list[Operand]:
+        """All operands of an operator on elements: tensors, and constants for every event."""
+        values = [self.value(k) for k in range(len(self.node.inputs))]
+        rank = next((v.rank for v in values if isinstance(v, Tensor)), 0)
+        return [v if isinstance(v, Tensor) else self.per_event(k, rank) for k, v in enumerate(values)]
+
+    def as_tensor(self, k: int) -> Tensor:
+        """Operand k; a constant whose rows are all the same becomes a Constant node, named after it."""
+        value = self.value(k)
+        if isinstance(value, Tensor):
             return value
         rows = [
             a[0] for a, n in zip(value.arrays, self.batches, strict=True) if a.ndim and a.shape[0] == n and (a == a[:1]).all()
         ]
         if len(rows) < len(self.batches) or not same(tuple(rows)) or not np.isfinite(rows[0]).all():
-            raise RefusedError(f"its constant '{node.inputs[k]}' is not finite or varies along the batch axis")
-        return self.emit(
-            dataclasses.replace(node, name=node.inputs[k]), Constant(Const(rows[0].astype(np.float64))), part="const"
-        )
+            raise Refusal(f"its constant '{self.name(k)}' is not finite or varies along the batch axis")
+        node = self._add(self.name(k), Constant(Const(rows[0].astype(np.float64))), (), "const")
+        return Tensor(node, self.builder.shape(node))
 
 
 def same(arrays: tuple[np.ndarray, ...]) -> bool:
@@ -173,15 +179,3 @@ def same(arrays: tuple[np.ndarray, ...]) -> bool:
     first = arrays[0]
     nan = first.dtype.kind == "f"
     return all(a.shape == first.shape and np.array_equal(a, first, equal_nan=nan) for a in arrays[1:])
-
-
-def trimmed(array: np.ndarray) -> np.ndarray:
-    """An array without leading axes of size one."""
-    while array.ndim and array.shape[0] == 1:
-        array = array[0]
-    return array
-
-
-def number(value: float) -> Const:
-    """A scalar constant."""
-    return Const(np.asarray(value, dtype=np.float64))

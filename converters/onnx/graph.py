@@ -105,8 +105,8 @@ def _input_size(value: Any, onnx: Any) -> tuple[int | None, Shape]:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
         raise ModelError("It is no tensor of known shape.", where=where, fix="Export the model with fixed input shapes.")
-    floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE, onnx.TensorProto.BFLOAT16}
-    if kind.elem_type not in floats:
+    names = ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16", "INT64", "INT32")  # whole numbers for an Embedding
+    if kind.elem_type not in {getattr(onnx.TensorProto, name) for name in names}:
         label = {v: k for k, v in onnx.TensorProto.DataType.items()}.get(kind.elem_type, kind.elem_type)
         raise UnsupportedError(f"It holds {label} values.", where=where, fix="Export the model with a float input.")
     dims = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]

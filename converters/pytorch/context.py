@@ -9,27 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.pytorch.pt2_program import Call, Meta, Ref
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.graph import Graph, Origin
-from nn2hls.ops import Constant, Op
-
-
-class Refusal(Exception):  # noqa: N818  (it is collected, never shown as it is)
-    """Why a call is not supported, and the way out."""
+from nn2hls.ops import Op
 
 
 class Unknown(Refusal):
     """A call reads what an unsupported call, already reported, would have computed."""
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A value that depends on the input. The first torch axis is the batch times the first ``merged`` axes of the node."""
-
-    node: str
-    merged: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,7 +99,7 @@ def _looked_up(value: Any, values: Mapping[str, Any]) -> Any:
     return values[value.name]
 
 
-class Lowering:
+class Lowering(Site):
     """What the lowering of an operator works with: the graph so far, the batch, and the layer it is at."""
 
     def __init__(self, batch: int | None) -> None:
@@ -136,54 +124,38 @@ class Lowering:
             return call.module.path
         return f"{call.module.path}.{call.name}" if call.module.path else call.name
 
-    def emit(self, op: Op, operands: Sequence[Tensor], *, suffix: str = "") -> Tensor:
-        """Add a node; ``suffix`` marks one that is not yet the layer's result."""
+    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
         call = self._call
         assert call is not None
         kind = call.module.kind if call.module.is_layer else call.function
-        name = f"{self.layer}_{suffix}" if suffix else self.layer
-        node = self.builder.add(name, op, [t.node for t in operands], Origin(self.layer, kind))
+        name = f"{self.layer}_{word}" if word else self.layer
+        node = self.builder.add(name, op, nodes, Origin(self.layer, kind))
         group = (call.module.key, self.layer)
         self._groups[node], self._last[group] = group, node
-        return Tensor(node, operands[0].merged if operands else 0)
-
-    def constant(self, array: np.ndarray) -> Tensor:
-        """A constant as a node, of the array's shape without batch axis."""
-        return self.emit(Constant(Const(array)), [], suffix="constant")
-
-    def shape(self, tensor: Tensor) -> Shape:
-        """The node's shape, without batch axis."""
-        return self.builder.shape(tensor.node)
-
-    def rank(self, tensor: Tensor) -> int:
-        """The torch rank."""
-        return 1 + len(self.shape(tensor)) - tensor.merged
-
-    def axis(self, tensor: Tensor, dim: int) -> int:
-        """The node's axis for a torch dimension.
-
-        Raises:
-            Refusal: It is the batch axis.
-        """
-        rank = self.rank(tensor)
-        if not -rank <= dim < rank:
-            raise Refusal(f"its axis {dim} is not one of a tensor of rank {rank}")
-        if dim % rank == 0:
-            raise Refusal("it works along the first axis, the batch; each event must be computed for itself")
-        return dim % rank - 1 + tensor.merged
+        return node
 
     def without_batch(self, array: np.ndarray, rank: int) -> np.ndarray:
-        """A constant that meets a tensor of torch rank ``rank``, without its batch axis and leading ones
-        (the last axis stays, as it does in the other frontends)."""
+        """A constant that meets a tensor of torch rank ``rank``, without its batch axis and leading ones."""
         if array.ndim > rank:
             raise Refusal(f"its constant of shape {array.shape} has more axes than the tensor it meets")
         if array.ndim == rank:
             if array.shape[0] != 1 and not (array.shape[0] == self.batch and (array == array[:1]).all()):
                 raise Refusal(f"its constant of shape {array.shape} differs along the first axis, the batch")
             array = array[0]
-        while array.ndim > 1 and array.shape[0] == 1:
-            array = array[0]
-        return array
+        return trimmed(array)
+
+    def operand(self, value: Value, other: Value) -> Operand:
+        """One of two operands of arithmetic, the other being ``other``: a tensor, or a constant for every event."""
+        if isinstance(value, Tensor):
+            return value
+        if not isinstance(value, (int, float, np.ndarray)):
+            raise Refusal("its operand is neither a tensor nor a number")
+        array = np.asarray(value, np.float64)
+        if not isinstance(other, Tensor):
+            return array
+        if other.place and array.ndim > len(other.free):
+            raise Refusal(f"its constant of shape {array.shape} meets a tensor whose first axis is not the batch")
+        return trimmed(array) if other.place else self.without_batch(array, other.rank)
 
     def graph(self, outputs: Sequence[str]) -> Graph:
         """The graph; only the last node of a layer is its result."""

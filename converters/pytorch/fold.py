@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering, Refusal
+from nn2hls.converters.lower.value import Refusal
+from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call
 
 LARGEST = 1 << 28  # elements of a constant that a file may ask to be made
@@ -86,6 +87,13 @@ def _expand(a: Args) -> np.ndarray:
     return np.broadcast_to(x, tuple(o if n == -1 else n for n, o in zip(sizes, old, strict=True)))
 
 
+def _repeat(a: Args) -> np.ndarray:
+    x, counts = a.get("self"), _sizes(a, "repeats")
+    if x.size * math.prod(counts) > LARGEST:
+        raise Refusal("it makes a constant that is too large")
+    return np.tile(x, counts)
+
+
 def _sum(function: Callable[[Any, Any], Any]) -> Callable[[Args], Any]:
     return lambda a: function(_arrays(a, "self", "other")[0], _scaled(a))
 
@@ -106,6 +114,10 @@ _UNARY: Mapping[str, Callable[[Any], Any]] = {
     "tanh": np.tanh, "reciprocal": np.reciprocal, "t": np.transpose, "rsqrt": lambda x: 1 / np.sqrt(x),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0), "mT": lambda x: np.swapaxes(x, -1, -2),
 }  # fmt: skip
+_COMPARE: _Two = {
+    "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal, "eq": np.equal, "ne": np.not_equal,
+    "logical_and": np.logical_and, "logical_or": np.logical_or, "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or,
+}  # fmt: skip
 _SAME = (
     "clone.default", "detach.default", "alias.default", "contiguous.default", "lift_fresh_copy.default", "lift_fresh.default",
     "requires_grad.default", "dropout.default",
@@ -116,6 +128,14 @@ FOLD: Mapping[str, Callable[[Args], Any]] = {
     **{f"{k}.{o}": _sum(f) for k, f in _ADD.items() for o in ("Tensor", "Scalar")},
     **{f"{k}.{o}": _binary(f) for k, f in _BINARY.items() for o in ("Tensor", "Scalar", "default")},
     **{f"{k}.default": _unary(f) for k, f in _UNARY.items()},
+    **{f"{k}.{o}": _binary(f) for k, f in _COMPARE.items() for o in ("Tensor", "Scalar", "default")},
+    "bitwise_not.default": lambda a: np.invert(a.get("self")),
+    "logical_not.default": lambda a: np.logical_not(a.get("self")),
+    "triu.default": lambda a: np.triu(a.get("self"), a.whole("diagonal", 0)),
+    "tril.default": lambda a: np.tril(a.get("self"), a.whole("diagonal", 0)),
+    "masked_fill.Scalar": lambda a: np.where(_arrays(a, "mask", "self")[0], a.number("value"), a.get("self")),
+    "where.self": lambda a: np.where(*_arrays(a, "condition", "self", "other")),
+    "repeat.default": _repeat,
     **dict.fromkeys((*_SAME, *_CONVERT), _same),
     "rsub.Scalar": lambda a: np.subtract(a.get("other"), a.get("self")),
     "pow.Tensor_Scalar": lambda a: np.power(a.get("self"), a.get("exponent")),
@@ -157,7 +177,7 @@ def fold(context: Lowering, call: Call, args: Args) -> np.ndarray:
         raise Refusal(f"its constant operands do not fit ({error})") from None
     if context.meta is not None:
         result = as_dtype(result, context.meta.dtype)
-    if result.dtype.kind == "f" and not np.isfinite(result).all():
+    if result.dtype.kind == "f" and (np.isnan(result).any() or np.isposinf(result).any()):  # masks hold minus infinity
         raise Refusal("it makes NaN or infinite values from constants")
     return result
 

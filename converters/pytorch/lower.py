@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.pytorch.context import Args, Lowering, Refusal, Tensor, Unknown, Value
+from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.pytorch.context import Args, Lowering, Unknown, Value
 from nn2hls.converters.pytorch.fold import FOLD, fold
 from nn2hls.converters.pytorch.ops import LOWER
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call, Meta, Program
@@ -39,7 +40,8 @@ def lower(program: Program) -> Graph:
     program = without_unused(with_biases(with_activations(without_in_place(program, report))))
     values: dict[str, Any] = dict(program.constants)
     for name in program.inputs:
-        values[name] = Tensor(context.builder.add(name, Input(_sizes(program, name)), (), Origin(name, "Input")))
+        node = context.builder.add(name, Input(_sizes(program, name)), (), Origin(name, "Input"))
+        values[name] = Tensor(node, context.builder.shape(node))
     for call in program.calls:
         try:
             results = _results(context, program, call, values)
@@ -70,14 +72,16 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
             return [fold(context, call, args)]
         if call.target not in LOWER:
             raise Refusal(_not_offered(call.target))
-        result = LOWER[call.target](context, args)
+        found = LOWER[call.target](context, args)
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
         what = f"The operands of aten.{call.target} do not fit together ({error})."
         raise ModelError(what, where=context.layer, fix="Export the model again.") from None
-    _check(context, call, result, meta)
-    if isinstance(result, Tensor) and result in args.tensors():
-        context.builder.dropped(context.layer, result.node)
-    return [result]
+    results: list[Value] = list(found) if isinstance(found, Sequence) else [found]
+    for name, value in zip(call.outputs, results, strict=False):
+        _check(context, name, value, program.metas.get(name))
+    if isinstance(results[0], Tensor) and results[0] in args.tensors():
+        context.builder.dropped(context.layer, results[0].node)
+    return results
 
 
 def _not_offered(target: str) -> str:
@@ -92,8 +96,9 @@ def _batch(program: Program) -> int | None:
     sizes = {}
     for name in program.inputs:
         meta = program.metas[name]
-        if meta.dtype not in FLOATS:
-            raise ModelError(f"The input holds {meta.dtype} values.", where=name, fix="Export it with floating-point inputs.")
+        if meta.dtype not in (*FLOATS, "int64", "int32"):
+            fix = "Export it with floating-point inputs, or whole numbers for an Embedding."
+            raise ModelError(f"The input holds {meta.dtype} values.", where=name, fix=fix)
         if len(meta.sizes) < 2:
             raise ModelError("The input has no batch axis: its first axis must be the batch.", where=name, fix=EXAMPLE)
         if None in meta.sizes[1:]:
@@ -116,7 +121,8 @@ def _stand_in(context: Lowering, program: Program, output: str, constant: bool) 
     meta = program.metas.get(output)
     if constant or meta is None or not meta.sizes or meta.sizes[0] not in (None, context.batch) or not all(meta.sizes[1:]):
         return None
-    return Tensor(context.builder.add(output, Input(_sizes(program, output))))
+    node = context.builder.add(output, Input(_sizes(program, output)))
+    return Tensor(node, context.builder.shape(node))
 
 
 def _output(context: Lowering, name: str, value: Value, problems: dict[str, None]) -> str:
@@ -126,18 +132,19 @@ def _output(context: Lowering, name: str, value: Value, problems: dict[str, None
     if not isinstance(value, Tensor):
         problems[f"{name}: it is an output and no tensor"] = None
         return name
-    if value.merged:
+    if not value.is_plain:
         problems[f"{name}: it is an output whose first axis is not the batch"] = None
+    if value.hidden is not None:
+        problems[f"{name}: it is an output that is minus infinity where a mask says so"] = None
     return value.node
 
 
-def _check(context: Lowering, call: Call, value: Value, meta: Meta | None) -> None:
+def _check(context: Lowering, name: str, value: Value, meta: Meta | None) -> None:
     """The file states the shape of every value; another one here is a damaged file or a wrong lowering, never to pass on."""
     if meta is None or not isinstance(value, Tensor):
         return
-    shape = context.shape(value)
-    merged = math.prod(shape[: value.merged])
-    first = meta.sizes[0] if meta.sizes else 0
-    fits = first is None or context.batch is None or first == context.batch * merged
-    if not fits or meta.sizes[1:] != shape[value.merged :]:
-        raise ModelError(f"'{call.outputs[0]}' has the shape {meta.sizes} by the file, {('batch', *shape)} by its operators.")
+    batch = context.batch or 1
+    computed = value.full(batch)
+    known = [k for k in range(len(computed)) if k != value.place or None not in (context.batch, *meta.sizes[k : k + 1])]
+    if len(meta.sizes) != len(computed) or any(meta.sizes[k] != computed[k] for k in known):
+        raise ModelError(f"'{name}' has the shape {meta.sizes} by the file, {computed} by its operators.")

@@ -156,7 +156,6 @@ def _array(data: bytes, meta: Any, order: str, where: str) -> np.ndarray:
     array = view.astype(stored.newbyteorder("="))
     if dtype == "bfloat16":
         array = (array.astype(np.uint32) << 16).view(np.float32)
-    if dtype in FLOATS and not np.isfinite(array).all():
-        bad = int(np.count_nonzero(~np.isfinite(array)))
+    if dtype in FLOATS and (bad := int(np.count_nonzero(~(np.isfinite(array) | np.isneginf(array))))):  # masks hold -inf
         raise ModelError(f"{bad} of its {array.size} values are NaN or infinite.", where=where, fix="Train or load it again.")
     return array

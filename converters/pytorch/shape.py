@@ -8,118 +8,74 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering, Refusal, Tensor, Value
+from nn2hls.converters.lower import layout, shape
+from nn2hls.converters.lower.value import Refusal, Tensor, plain
+from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering, Value
 from nn2hls.converters.pytorch.pt2_program import FLOATS
-from nn2hls.ops import Concatenate, Reshape, Transpose
+
+PROBE = 1_000_003  # stands for a symbolic batch: a prime, so that no other size is taken for a multiple of it
 
 
-def _view(c: Lowering, x: Tensor, sizes: Sequence[Any], suffix: str = "") -> Tensor:
-    """x in other sizes, of which the first is the batch, or the batch times leading axes of x (as a decomposed Linear does)."""
-    shape = c.shape(x)
-    known = math.prod(s for s in sizes[1:] if isinstance(s, int) and s >= 0)
-    if not sizes or not all(isinstance(s, int) for s in sizes[1:]) or not known:
-        raise Refusal(f"its sizes {list(sizes)} do not keep the batch as the first axis")
-    times = _times(c, sizes, math.prod(shape), known)
-    rest = tuple(math.prod(shape) // (known * max(times, 1)) if s == -1 else s for s in sizes[1:])
-    if times < 1 or times * math.prod(rest) != math.prod(shape):
-        raise Refusal(f"its sizes {list(sizes)} do not keep the batch of {shape} as the first axis")
-    if times == 1:
-        return reshaped(c, Tensor(x.node), rest, suffix)
-    merged = next((k for k in range(1, len(shape) + 1) if math.prod(shape[:k]) == times and shape[k:] == rest), 0)
-    return Tensor(x.node, merged) if merged else Tensor(reshaped(c, Tensor(x.node), (times, *rest), suffix or "split").node, 1)
-
-
-def _times(c: Lowering, sizes: Sequence[Any], total: int, known: int) -> int:
-    """How many times the batch the first size is; 0 where it is no multiple."""
-    first = sizes[0]
-    if isinstance(first, BatchSize):
-        return first.times
-    if not isinstance(first, int):
-        raise Refusal("its first size is not a number")
-    if first == -1:
-        return total // known
-    if c.batch is None:
-        raise Refusal(f"its first size is {first}, although the batch is symbolic")
-    return first // c.batch if first % c.batch == 0 else 0
-
-
-def reshaped(c: Lowering, x: Tensor, shape: tuple[int, ...], suffix: str = "") -> Tensor:
-    """x in the node shape ``shape``; no node when it has that already."""
-    return x if c.shape(x) == shape else c.emit(Reshape(shape), [x], suffix=suffix)
-
-
-def _plain(c: Lowering, x: Tensor) -> tuple[int, ...]:
-    if x.merged:
-        raise Refusal("its first axis is the batch merged with others")
-    return c.shape(x)
+def _view(c: Lowering, x: Tensor, sizes: Sequence[Any]) -> Tensor:
+    """x in other sizes; the batch is one of them, or one with other axes (as a decomposed Linear has it)."""
+    batch = c.batch or PROBE
+    whole = [s.times * batch if isinstance(s, BatchSize) else s for s in sizes]
+    if not all(isinstance(s, int) for s in whole) or whole.count(-1) > 1:
+        raise Refusal(f"its sizes {list(sizes)} are not all known before the design is built")
+    known = math.prod(s for s in whole if s != -1)
+    total = math.prod(x.shape) * batch
+    if -1 in whole and (known < 1 or total % known):
+        raise Refusal(f"its sizes {list(sizes)} do not hold the elements of a batch of {x.shape}")
+    return layout.regroup(c, x, [total // known if s == -1 else s for s in whole], batch)
 
 
 def _flatten(c: Lowering, a: Args) -> Value:
     x = a.tensor()
-    shape = _plain(c, x)
-    start, end = c.axis(x, a.whole("start_dim")), c.axis(x, a.whole("end_dim", -1))
-    return reshaped(c, x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+    return shape.flatten(c, x, x.axis(a.whole("start_dim")), x.axis(a.whole("end_dim", -1)))
 
 
 def _unflatten(c: Lowering, a: Args) -> Value:
     x = a.tensor()
-    shape = _plain(c, x)
-    axis, sizes = c.axis(x, a.whole("dim")), a.items("sizes")
-    known = math.prod(s for s in sizes if s != -1)
-    return reshaped(c, x, (*shape[:axis], *(shape[axis] // known if s == -1 else s for s in sizes), *shape[axis + 1 :]))
+    axis, sizes = x.axis(a.whole("dim")), a.items("sizes")
+    new = shape.full_size(sizes, (x.shape[axis],))
+    at, full = a.whole("dim") % x.rank, x.full(c.batch or PROBE)
+    return layout.regroup(c, x, [*full[:at], *new, *full[at + 1 :]], c.batch or PROBE)
 
 
 def _squeeze(c: Lowering, a: Args) -> Value:
     x = a.tensor()
-    shape = _plain(c, x)
-    dims = a.items("dim", range(1, c.rank(x)))
     if "dim" not in a and c.batch == 1:
         raise Refusal("it would drop the first axis, the batch of one, too; name the axis: squeeze(1)")
-    axes = {c.axis(x, d) for d in dims}
-    return reshaped(c, x, tuple(n for k, n in enumerate(shape) if k not in axes or n != 1))
+    dims = a.items("dim", [d for d in range(x.rank) if d != x.place])
+    return layout.squeeze(c, x, x.axes(dims))
 
 
 def _unsqueeze(c: Lowering, a: Args) -> Value:
-    x, dim = a.tensor(), a.whole("dim")
-    shape = list(_plain(c, x))
-    dim += c.rank(x) + 1 if dim < 0 else 0
-    if dim < 1:
-        raise Refusal("it puts an axis before the batch, which must stay the first")
-    shape.insert(dim - 1, 1)
-    return reshaped(c, x, tuple(shape))
+    return layout.unsqueeze(c, a.tensor(), a.whole("dim"))
 
 
-def _permuted(c: Lowering, x: Tensor, dims: Sequence[int]) -> Value:
-    _plain(c, x)
-    rank = c.rank(x)
-    if len(dims) != rank:
-        raise Refusal(f"its order of axes {list(dims)} is not one of a tensor of rank {rank}")
-    axes = tuple(c.axis(x, d) for d in dims[1:])  # refuses the batch, which must stay the first
-    return x if axes == tuple(range(rank - 1)) else c.emit(Transpose(axes), [x])
+def permuted(c: Lowering, x: Tensor, dims: Sequence[int]) -> Tensor:
+    """x with its torch axes in another order."""
+    return layout.permute(c, x, [d % x.rank if -x.rank <= d < x.rank else d for d in dims])
 
 
 def _swapped(c: Lowering, x: Tensor, one: int, other: int) -> Value:
-    order = list(range(c.rank(x)))
+    order = list(range(x.rank))
     order[one], order[other] = order[other], order[one]
-    return _permuted(c, x, order)
+    return permuted(c, x, order)
 
 
 def _cat(c: Lowering, a: Args, *, new_axis: bool = False) -> Value:
-    values = a.items("tensors")
-    rank = max(c.rank(v) for v in a.tensors())
+    rank = max(v.rank for v in a.tensors())
     dim = a.whole("dim")
     dim += (rank + new_axis) if dim < 0 else 0
     if not 1 <= dim < rank + new_axis:
         raise Refusal("it joins along the first axis, the batch")
-    operands = [v if isinstance(v, Tensor) else c.constant(_row(c, v, rank)) for v in values]
-    for k, x in enumerate(operands):
-        shape = _plain(c, x)
-        if new_axis:
-            operands[k] = reshaped(c, x, (*shape[: dim - 1], 1, *shape[dim - 1 :]), "unsqueeze")
-    return operands[0] if len(operands) == 1 else c.emit(Concatenate(dim - 1), operands)
+    operands = [v if isinstance(v, Tensor) else c.constant(_row(v, rank)) for v in a.items("tensors")]
+    return (shape.stack if new_axis else shape.concatenate)(c, operands, dim - 1)
 
 
-def _row(c: Lowering, value: Any, rank: int) -> np.ndarray:
+def _row(value: Any, rank: int) -> np.ndarray:
     if not isinstance(value, np.ndarray) or value.ndim != rank or not (value == value[:1]).all():
         raise Refusal("it joins a constant that differs along the first axis, the batch")
     return np.asarray(value[0])
@@ -139,17 +95,9 @@ def _dropout(c: Lowering, a: Args) -> Value:
     return a.tensor("input")
 
 
-def _expand(c: Lowering, a: Args) -> Value:
-    x, sizes = a.tensor(), a.items("size")
-    if len(sizes) != c.rank(x) or any(s not in (-1, n) for s, n in zip(sizes[1:], _plain(c, x), strict=True)):
-        raise Refusal("it repeats values along an axis, which is not offered; arithmetic broadcasts by itself")
-    return x
-
-
 def _size(c: Lowering, a: Args) -> Value:
     x, dim = a.tensor(), a.whole("dim")
-    shape = c.shape(x)
-    return BatchSize(math.prod(shape[: x.merged])) if dim % c.rank(x) == 0 else shape[c.axis(x, dim)]
+    return BatchSize(math.prod(x.joined)) if dim % x.rank == x.place else x.shape[x.axis(dim)]
 
 
 def _size_product(c: Lowering, a: Args) -> Value:
@@ -163,7 +111,7 @@ def _size_product(c: Lowering, a: Args) -> Value:
 
 def _filled(value: Callable[[Args], float]) -> Callable[[Lowering, Args], Value]:
     """A constant in the shape of a computed tensor, the same for the whole batch."""
-    return lambda c, a: np.full((1, *_plain(c, a.tensor())), value(a))
+    return lambda c, a: np.full((1, *plain(a.tensor())), value(a))
 
 
 _SAME = ("clone", "detach", "alias", "contiguous", "lift_fresh_copy", "_to_copy", "requires_grad", "positive")
@@ -179,13 +127,16 @@ SHAPE: Mapping[str, Callable[[Lowering, Args], Value]] = {
     "unflatten.int": _unflatten,
     **dict.fromkeys(("squeeze.dim", "squeeze.dims", "squeeze.default"), _squeeze),
     "unsqueeze.default": _unsqueeze,
-    "permute.default": lambda c, a: _permuted(c, a.tensor(), a.items("dims")),
+    "permute.default": lambda c, a: permuted(c, a.tensor(), a.items("dims")),
     "transpose.int": lambda c, a: _swapped(c, a.tensor(), a.whole("dim0"), a.whole("dim1")),
-    "t.default": lambda c, a: _swapped(c, a.tensor(), 0, c.rank(a.tensor()) - 1),
+    "t.default": lambda c, a: _swapped(c, a.tensor(), 0, a.tensor().rank - 1),
+    "numpy_T.default": lambda c, a: permuted(c, a.tensor(), list(range(a.tensor().rank))[::-1]),
+    **dict.fromkeys(
+        ("swapaxes.default", "swapdims.default"), lambda c, a: _swapped(c, a.tensor(), a.items("axis0")[0], a.items("axis1")[0])
+    ),
     "mT.default": lambda c, a: _swapped(c, a.tensor(), -2, -1),
     **dict.fromkeys(("cat.default", "concat.default"), _cat),
     "stack.default": lambda c, a: _cat(c, a, new_axis=True),
-    "expand.default": _expand,
     "ones_like.default": _filled(lambda a: 1.0),
     "zeros_like.default": _filled(lambda a: 0.0),
     "full_like.default": _filled(lambda a: a.number("fill_value")),

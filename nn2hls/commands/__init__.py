@@ -8,6 +8,7 @@ from nn2hls.commands import (
     doctor,
     emulate,
     estimate,
+    layers,
     passes,
     plan,
     report,
@@ -29,6 +30,7 @@ COMMANDS: tuple[Command, ...] = (
     report.COMMAND,
     scan.COMMAND,
     search.COMMAND,
+    layers.COMMAND,
     passes.COMMAND,
     doctor.COMMAND,
 )

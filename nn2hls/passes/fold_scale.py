@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+
+import numpy as np
 
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.op import Op
 from nn2hls.passes.base import Context
 
 
 def fold_scale(graph: Graph, context: Context) -> Graph:
     """Dense then Scale becomes Dense, Scale then Scale becomes Scale, where nobody else reads the first.
+
+    A layer between them that only puts the channels elsewhere, as where these come first, stays and shows the Scale.
 
     A node that the user gave a type of its own is not folded across; a note says so.
     """
@@ -18,27 +24,60 @@ def fold_scale(graph: Graph, context: Context) -> Graph:
     for node in graph:
         node = dataclasses.replace(node, inputs=tuple(gone.get(i, i) for i in node.inputs))
         merged = _merge(graph, done, node, context)
-        if merged is None:
-            done[node.name] = node
-        else:
-            done[merged.name] = merged
-            gone[node.name] = merged.name
+        done.update((n.name, n) for n in merged or (node,))
+        if merged:
+            gone[node.name] = merged[-1].name
     return Graph(tuple(done.values()), tuple(gone.get(o, o) for o in graph.outputs))
 
 
-def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) -> Node | None:
-    if node.op.affine is None:
-        return None
-    before, last = done[node.inputs[0]], graph[node.name].inputs[0]  # what it read may be folded into another one already
-    if len(graph.users[last]) != 1 or last in graph.outputs:
-        return None
+def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) -> tuple[Node, ...]:
+    """The layer before the node with the node in it, last of what changes; nothing where that cannot be."""
+    if node.op.affine is None or not _only_reader(graph, graph[node.name].inputs[0]):
+        return ()
+    before = done[node.inputs[0]]  # what it read may be folded into another one already
     op = before.op.folded(*node.op.affine)
-    if op is None:
-        return None
-    for layer in (before, node):
+    if op is not None:
+        return _with(before, op, node) if _allowed((before, node), context) else ()
+    if not before.op.rearranges or not _only_reader(graph, graph[before.name].inputs[0]):
+        return ()
+    inner = done[before.inputs[0]]
+    pulled = _pulled(node.op.affine, before, inner)
+    op = None if pulled is None else inner.op.folded(*pulled)
+    if op is None or not _allowed((inner, before, node), context):
+        return ()
+    return dataclasses.replace(inner, op=op), *_with(before, before.op, node)
+
+
+def _only_reader(graph: Graph, name: str) -> bool:
+    return len(graph.users[name]) == 1 and name not in graph.outputs
+
+
+def _with(before: Node, op: Op, node: Node) -> tuple[Node]:
+    origin = dataclasses.replace(before.origin, shows=node.origin.trace_key, folded=node.origin.layer)
+    return (dataclasses.replace(before, op=op, origin=origin),)
+
+
+def _allowed(layers: tuple[Node, ...], context: Context) -> bool:
+    """Whether none of the layers has a type of its own; else a note says so."""
+    for layer in layers:
         if context.settings(layer).own_type:
             why = f"'{layer.origin.layer}' has a type of its own"
-            context.notes.append(f"{node.origin.layer}: not folded into '{before.origin.layer}', because {why}.")
+            context.notes.append(f"{layers[-1].origin.layer}: not folded into '{layers[0].origin.layer}', because {why}.")
+            return False
+    return True
+
+
+def _pulled(affine: tuple[np.ndarray, np.ndarray], move: Node, inner: Node) -> tuple[np.ndarray, np.ndarray] | None:
+    """Scale and shift for each channel of what a Move reads, that give the same behind it; None where channels mix."""
+    index = move.op.origins([inner.shape])
+    if index is None or index.size != math.prod(inner.shape):
+        return None
+    found = []
+    for array in affine:
+        values = np.zeros(index.size)
+        values[index.reshape(-1)] = np.broadcast_to(array, move.shape).reshape(-1)
+        rows = values.reshape(-1, inner.shape[-1])
+        if (rows != rows[:1]).any():
             return None
-    origin = dataclasses.replace(before.origin, shows=node.origin.trace_key, folded=node.origin.layer)
-    return dataclasses.replace(before, op=op, origin=origin)
+        found.append(rows[0])
+    return found[0], found[1]

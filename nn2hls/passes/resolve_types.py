@@ -73,7 +73,8 @@ def _resolve(
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     op = node.op.resolve(xs, hints)
     op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
-    context.notes += unused(node, settings, hints.given)
+    if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
+        context.notes += unused(node, settings, hints.given)
     context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
     for text in op.warnings(xs, hints):
         context.warn(f"{node.name}: {text}")

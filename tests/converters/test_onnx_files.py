@@ -67,13 +67,20 @@ def _independent(made, x):
     return x
 
 
-@pytest.mark.parametrize(
-    ("name", "operator", "count"), [("conv1d_small_keras.onnx", "Conv", 3), ("separable_conv_model_ch_last.onnx", "Quant", 11)]
-)
-def test_public_models_with_convolutions_list_every_node(shared, name, operator, count):
+def test_a_public_quantised_model_lists_every_node(shared):
     with pytest.raises(UnsupportedError) as caught:
-        frontend.load_file(shared / "models" / "onnx" / name)
-    assert len(re.findall(rf"\((?:[\w.]+\.)?{operator}\): ", str(caught.value))) == count
+        frontend.load_file(shared / "models" / "onnx" / "separable_conv_model_ch_last.onnx")
+    assert len(re.findall(r"\((?:[\w.]+\.)?Quant\): ", str(caught.value))) == 11
+
+
+def test_a_public_model_with_convolutions(shared):
+    """As its exporter wrote it: channels first inside, transposes around."""
+    path = shared / "models" / "onnx" / "conv1d_small_keras.onnx"
+    graph = frontend.load_file(path)
+    made = onnx.load(path)
+    (name,) = (i.name for i in made.graph.input if i.name not in {t.name for t in made.graph.initializer})
+    x = draw(1, *graph.inputs[0].shape)  # the file has a batch of one
+    np.testing.assert_allclose(evaluate(graph, {name: x})[0], reference(made, {name: x})[0], rtol=1e-5, atol=1e-5)
 
 
 def torch_models():
@@ -187,26 +194,25 @@ def test_dead_nodes_do_not_matter():
 
 def test_all_unsupported_nodes_are_listed_at_once():
     nodes = [N("Det", ["x"], ["a"], name="first"), N("Relu", ["a"], ["b"]), N("NonZero", ["b"], ["c"], name="second"),
-             N("Where", ["c", "x", "b"], ["y"], name="third")]  # fmt: skip
+             N("CumSum", ["c", "x"], ["y"], name="third")]  # fmt: skip
     text = refusal(model(nodes, {"x": ["N", 3, 3]}), UnsupportedError)
     assert "3 of its nodes" in text
-    assert all(line in text for line in ("first (Det): ", "second (NonZero): ", "third (Where): "))
+    assert all(line in text for line in ("first (Det): ", "second (NonZero): ", "third (CumSum): "))
     assert "extract_model" in text
 
 
 REFUSED = {
-    "batch transpose": ([N("Transpose", ["x"], ["y"], perm=[1, 0])], {}, "moves the batch axis"),
+    "batch transpose": ([N("Transpose", ["x"], ["y"], perm=[1, 0])], {}, "is not the batch alone"),
     "batch softmax": ([N("Softmax", ["x"], ["y"], axis=0)], {}, "batch axis"),
     "batch concat": ([N("Concat", ["x", "x"], ["y"], axis=0)], {}, "batch axis"),
     "batch reshape": ([N("Reshape", ["x", "s"], ["y"])], {"s": np.array([3, -1])}, "batch"),
-    "batch flatten": ([N("Flatten", ["x"], ["y"], axis=0)], {}, "batch axis"),
+    "batch flatten": ([N("Flatten", ["x"], ["y"], axis=0)], {}, "is not the batch alone"),
     "batch product": ([N("MatMul", ["w", "x"], ["y"])], {"w": draw(2, 2)}, "mixes the samples"),
     "transA": ([N("Gemm", ["x", "w"], ["y"], transA=1)], {"w": draw(4, 2)}, "transA"),
-    "live product": ([N("MatMul", ["x", "x"], ["y"])], {}, "two computed tensors"),
-    "quotient": ([N("Sqrt", ["x"], ["h"]), N("Div", ["x", "h"], ["y"])], {}, "two computed tensors"),
-    "zero divisor": ([N("Div", ["x", "w"], ["y"])], {"w": np.float32([1, 0, 1, 1])}, "'w' holds zero"),
+    "live product": ([N("MatMul", ["x", "x"], ["y"])], {}, "is not one for each event"),
+    "zero divisor": ([N("Div", ["x", "w"], ["y"])], {"w": np.float32([1, 0, 1, 1])}, "holds zeros"),
     "rows": ([N("Add", ["x", "w"], ["y"])], {"w": draw(3, 4)}, "varies along the batch axis"),
-    "exponent": ([N("Pow", ["x", "e"], ["y"])], {"e": np.float32(2.5)}, "exponent 2.5"),
+    "exponent": ([N("Pow", ["x", "e"], ["y"])], {"e": np.float32(2.5)}, "powers of 2.5"),
     "nan": ([N("MatMul", ["x", "w"], ["y"])], {"w": np.float32([[1], [2], [np.nan], [1]])}, "'w' holds NaN"),
     "inf": ([N("Add", ["x", "w"], ["y"])], {"w": np.float32([1, np.inf, 1, 1])}, "'w' holds Inf"),
     "nan clip": ([N("Clip", ["x", "w"], ["y"])], {"w": np.float32(np.nan)}, "no single number"),

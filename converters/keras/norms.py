@@ -1,0 +1,119 @@
+"""Keras normalisation: by running statistics, by given ones, and by those of the event."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nn2hls.converters.keras.emit import Entry, Prepared, Site
+from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.lower import norm
+from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.errors import ModelError
+
+EPSILON = 1e-7  # keras.config.epsilon(), which Normalization uses
+
+
+def batch_norm(layer: Layer) -> Prepared:
+    """Inference: x * gamma / sqrt(variance + epsilon) + beta - mean * scale, in float64."""
+    axes = layer.integers("axis") if layer.value("axis") is not None else (-1,)
+    epsilon = layer.number("epsilon", default=1e-3)
+    if layer.value("renorm", default=False):
+        raise Refusal("'renorm' is not supported")
+
+    def lower(site: Site) -> Tensor:
+        w, x = layer.weights, site.tensor
+        mean, variance = w["moving_mean"], w["moving_variance"]
+        return norm.batch_norm(site, x, x.axes(axes), mean, variance, w.get("gamma"), w.get("beta"), epsilon)
+
+    return lower
+
+
+def normalization(layer: Layer) -> Prepared:
+    """(x - mean) / max(sqrt(variance), 1e-7), or its inverse; mean and variance are weights or arguments."""
+    given = {k: None if layer.value(k) is None else layer.array(k) for k in ("mean", "variance")}
+    if len({v is None for v in given.values()}) > 1:
+        raise ModelError("'mean' and 'variance' must be given together.", where=layer.where)
+    axes = layer.integers("axis") if layer.value("axis") is not None else ()
+    invert = layer.flag("invert", False)
+
+    def lower(site: Site) -> Tensor:
+        mean, variance = (layer.weights[k] if v is None else v for k, v in given.items())
+        if (variance < 0).any():
+            raise ModelError("Its variance is negative.", where=layer.where)
+        return norm.normalise(site, site.tensor, site.tensor.axes(axes), mean, variance, EPSILON, inverse=invert)
+
+    return lower
+
+
+def _axes(layer: Layer) -> tuple[int, ...]:
+    return layer.integers("axis") if layer.value("axis") is not None else (-1,)
+
+
+def _along(array: np.ndarray | None, axes: tuple[int, ...], x: Tensor) -> np.ndarray | None:
+    return None if array is None else norm.along(array, axes, x)
+
+
+def layer_norm(layer: Layer) -> Prepared:
+    """By the event's mean and variance over axes; ``rms_scaling`` leaves the mean out."""
+    axes, epsilon = _axes(layer), layer.number("epsilon", default=1e-3)
+    center = not layer.flag("rms_scaling", False)
+
+    def lower(site: Site) -> Tensor:
+        x = site.tensor
+        over = x.axes(axes)
+        gamma, beta = (_along(layer.weights.get(name), over, x) for name in ("gamma", "beta"))
+        return norm.layer_norm(site, x, over, gamma, beta if center else None, epsilon, center=center)
+
+    return lower
+
+
+def rms_norm(layer: Layer) -> Prepared:
+    """By the event's mean of squares over axes."""
+    axes, epsilon = _axes(layer), layer.number("epsilon", default=1e-6)
+
+    def lower(site: Site) -> Tensor:
+        x = site.tensor
+        over = x.axes(axes)
+        return norm.layer_norm(site, x, over, _along(layer.weights.get("scale"), over, x), None, epsilon, center=False)
+
+    return lower
+
+
+def group_norm(layer: Layer) -> Prepared:
+    """By the statistics of each group of channels; -1 groups are as many as channels."""
+    axis, epsilon = layer.integer("axis", -1), layer.number("epsilon", default=1e-3)
+    groups = layer.integer("groups", 32)
+
+    def lower(site: Site) -> Tensor:
+        x, w = site.tensor, layer.weights
+        place = x.axis(axis)
+        count = x.shape[place] if groups == -1 else groups
+        return norm.group_norm(site, x, count, w.get("gamma"), w.get("beta"), epsilon, axis=place)
+
+    return lower
+
+
+def unit_norm(layer: Layer) -> Prepared:
+    """To the length one."""
+    axes = _axes(layer)
+    return lambda site: norm.unit_norm(site, site.tensor, site.tensor.axes(axes))
+
+
+def _normalize(layer: Layer) -> Prepared:
+    """``keras.ops.normalize``."""
+    axes, order = layer.integers("axis"), layer.value("order", default=2)
+    epsilon = 1e-7 if layer.value("epsilon") is None else layer.number("epsilon", default=1e-7)
+    if order != 2:
+        raise Refusal(f"'order' = {order!r} is not offered; 2 is")
+    return lambda site: norm.unit_norm(site, site.tensor, site.tensor.axes(axes), epsilon**2)
+
+
+LAYERS: dict[str, Entry] = {
+    "BatchNormalization": batch_norm,
+    "GroupNormalization": group_norm,
+    "LayerNormalization": layer_norm,
+    "Normalization": normalization,
+    "RMSNormalization": rms_norm,
+    "UnitNormalization": unit_norm,
+}
+OPERATIONS: dict[str, Entry] = {"Normalize": _normalize}

@@ -1,0 +1,58 @@
+"""Keras operations that sum, average or compare over axes."""
+
+from __future__ import annotations
+
+from nn2hls.converters.keras.emit import Entry, Prepared, Site
+from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.lower import reductions
+from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.ops import Reduction
+
+
+def _axes(layer: Layer) -> tuple[tuple[int, ...], bool]:
+    if layer.value("axis") is None:
+        raise Refusal("it works along all axes, the batch among them; name the axes, such as axis=1")
+    return layer.integers("axis"), layer.flag("keepdims", False)
+
+
+def _over(kind: Reduction) -> Entry:
+    def entry(layer: Layer) -> Prepared:
+        axes, keepdims = _axes(layer)
+        if layer.value("initial") is not None:
+            raise Refusal("'initial' is not supported")
+
+        def lower(site: Site) -> Tensor:
+            return reductions.reduce(site, site.tensor, kind, site.tensor.axes(axes), keepdims=keepdims)
+
+        return lower
+
+    return entry
+
+
+def _spread(*, root: bool) -> Entry:
+    def entry(layer: Layer) -> Prepared:
+        axes, keepdims = _axes(layer)
+        return lambda site: reductions.variance(site, site.tensor, site.tensor.axes(axes), keepdims=keepdims, root=root)
+
+    return entry
+
+
+def _norm(layer: Layer) -> Prepared:
+    axes, keepdims = _axes(layer)
+    order = layer.value("ord", default=2)
+    if not isinstance(order, (int, float)):
+        raise Refusal(f"'ord' = {order!r} is not offered; 1 and 2 are")
+    return lambda site: reductions.vector_norm(site, site.tensor, site.tensor.axes(axes), order, keepdims=keepdims)
+
+
+OPERATIONS: dict[str, Entry] = {
+    **dict.fromkeys(("Amax", "Max"), _over(Reduction.MAX)),
+    **dict.fromkeys(("Amin", "Min"), _over(Reduction.MIN)),
+    "Average": _over(Reduction.MEAN),
+    "Mean": _over(Reduction.MEAN),
+    "Norm": _norm,
+    "Prod": _over(Reduction.PROD),
+    "Std": _spread(root=True),
+    "Sum": _over(Reduction.SUM),
+    "Var": _spread(root=False),
+}

@@ -1,0 +1,96 @@
+"""A layer means one thing: the same one from Keras, PyTorch and ONNX gives one graph, and it answers as the framework does."""
+
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+
+from nn2hls.converters import lower
+from tests.kit import (
+    lowering_attention,
+    lowering_cases,
+    lowering_choices,
+    lowering_moves,
+    lowering_norms,
+    lowering_products,
+    lowering_windows,
+    onnx_tools,
+)
+from tests.kit.keras_zoo import evaluate
+from tests.kit.lowerings import keras_graph, onnx_graph, torch_graph
+
+for framework in ("keras", "torch", "onnx"):
+    pytest.importorskip(framework)
+
+ROOMS = (
+    lowering_cases,
+    lowering_windows,
+    lowering_moves,
+    lowering_products,
+    lowering_attention,
+    lowering_norms,
+    lowering_choices,
+)
+CASES = {name: case for room in ROOMS for name, case in room.CASES.items()}
+HELPERS = {
+    "linear.along_axis",
+    "shape.move",
+    "shape.unsqueeze",
+    "window.channels_first",
+}  # steps of several lowerings, no layers
+MAKERS = {"keras": keras_graph, "torch": torch_graph, "onnx": onnx_graph}
+
+
+def lowerings():
+    """``module.function`` of every public function of the room that works at a site."""
+    for found in pkgutil.iter_modules(lower.__path__):
+        module = importlib.import_module(f"nn2hls.converters.lower.{found.name}")
+        for name, function in vars(module).items():
+            own = inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
+            if own and next(iter(inspect.signature(function).parameters), "") == "site":
+                yield f"{found.name}.{name}"
+
+
+def test_every_lowering_has_a_case():
+    assert sorted((set(lowerings()) - HELPERS) ^ {case.lowering for case in CASES.values()}) == []
+
+
+def answer(framework, model, x):
+    if framework == "torch":
+        import torch
+
+        return model(torch.tensor(x)).detach().numpy()
+    if framework == "onnx":
+        return onnx_tools.reference(model, {"x": x})[0]
+    return np.asarray(model(x, training=False))
+
+
+def inputs(case):
+    rng, size = np.random.default_rng(3), (5, *case.shape)
+    if case.whole:
+        return rng.integers(0, case.whole, size).astype(np.float32)
+    return (rng.normal(0, 1, size) if case.low is None else rng.uniform(case.low, 2, size)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_graph_from_all_frameworks(name):
+    case = CASES[name]
+    frameworks = [f for f in MAKERS if getattr(case, f)]
+    assert frameworks
+    texts = {}
+    for framework in frameworks:
+        model, graph = MAKERS[framework](case)
+        texts[framework] = graph.needed().text(names=False)  # a part that nothing reads is no difference
+        if framework in case.cannot_run:
+            continue
+        rng = np.random.default_rng(3)
+        x = (rng.normal(0, 1, (5, *case.shape)) if case.low is None else rng.uniform(case.low, 2, (5, *case.shape))).astype(
+            "f4"
+        )
+        want = answer(framework, model, x)
+        (got,) = evaluate(graph, [x])
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(want).max())))
+    assert len(set(texts.values())) < 2, "\n".join(f"{k}:\n{v}" for k, v in texts.items())
