@@ -43,8 +43,11 @@ def test_wide_types_run_exactly(kind):
             assert mantissa == cast_slow(total, target)
     assert design.predict(x).tolist() == [[float(m * step) for m in row] for row in raw.mantissas.tolist()]
     assert convert(design.float_graph, hls_config({"Precision": kind})).estimate().dsp > 0
-    with pytest.raises(LimitError, match=r"fc0: A ROM word of \d+ bits .* wider than 64"):
-        design.estimate()
+    if target.width > 100:  # a ROM is as wide as its weights are, not as their type
+        with pytest.raises(LimitError, match=r"fc0: A ROM word of \d+ bits .* wider than 64"):
+            design.estimate()
+    else:
+        assert design.estimate().ii == 2
     with pytest.raises(LimitError, match="wider than 63 bits"):
         design.verify()
 

@@ -61,9 +61,8 @@ def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
     compile_project = checks.compile_project
 
     def wrong(project, **more):
-        cast = project.files["firmware/nn2hls/cast.h"].replace(
-            "ap_int<T>(one << below) : zero", "ap_int<T>(one << down) : zero"
-        )
+        cast = project.files["firmware/nn2hls/cast.h"].replace("false>::type bits = m;", "false>::type bits = m + 1;")
+        assert cast != project.files["firmware/nn2hls/cast.h"]
         files = project.files | {"firmware/nn2hls/cast.h": cast}
         return compile_project(dataclasses.replace(project, files=files), **more)
 
