@@ -40,7 +40,7 @@ READERS = {
     "core": ("net.v", lambda folder: Core("net", folder, (), (), True).rtl_ports, ToolError, MAX_REPORT),
     "scan": ("scan.jsonl", lambda folder: Record(folder / "scan.jsonl"), DataError, MAX_RECORD),
 }
-TEXTS = {"manifest", "report", "build", "cells", "scan"}  # those that are JSON
+TEXTS = ("manifest", "report", "build", "cells", "scan")  # those that are JSON
 
 
 @pytest.mark.parametrize("reader", READERS)
