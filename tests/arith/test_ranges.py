@@ -54,3 +54,11 @@ def test_moving_up_leaves_int64():
     x = Range(np.array([-5, 1 << 40]), np.array([3, 1 << 41]), 2).at(30)
     assert x.lo.tolist() == [-5 << 28, 1 << 68]
     assert (x.low, x.high) == (-5 << 28, 1 << 69)
+
+
+@pytest.mark.parametrize("values", [[2**63], [-1, 2**63], [2**64 - 1, 0], [-(2**63)], [2**200, -1]])
+@pytest.mark.parametrize("make", [ints, compact])
+def test_lists_of_large_integers_stay_what_they_are(make, values):
+    assert make(values).tolist() == values
+    found = np.array(values, dtype=np.uint64) if 0 <= min(values) <= max(values) < 2**64 else np.array(values, dtype=object)
+    assert make(found).tolist() == values
