@@ -36,6 +36,7 @@ class Move(Op):
 
     index: Places
     shapes: tuple[Shape, ...]
+    called: ClassVar[tuple[str, ...]] = ("Reshape", "Transpose", "Concatenate", "ZeroPadding1D", "ZeroPadding2D", "Resize")
     arity: ClassVar[int | None] = None
     moves: ClassVar[bool] = True
 
