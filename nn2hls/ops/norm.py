@@ -14,6 +14,7 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.functions import Function
 from nn2hls.arith.ranges import INT64_EXACT, Range, compact, ints, round_constant
+from nn2hls.arith.wide import added, product
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -166,11 +167,11 @@ class Norm(Op):
         (x,), n = xs, self._count(xs[0].shape)
         (up, addend), root = self._argument(x), self._root
         _, scale, bias = self._aligned(x)
-        largest = max((self._most(x) << max(up, 0)) + addend, self._shares(x), root.ends(1, 1)[1])
-        narrow = max(largest, self.exact(xs).bound + int(np.abs(bias).max())) <= INT64_EXACT
+        bound, biased = self.exact(xs).bound, bool(np.any(bias))
+        steps = (self._most(x) << max(up, 0)) + addend, self._shares(x), root.ends(1, 1)[1], int(np.abs(scale).max())
+        narrow = max(steps) <= INT64_EXACT
         axes = tuple(k + 1 for k in self.axes)
-        if narrow:
-            scale, bias = compact(scale), compact(bias)
+        scale = compact(scale) if narrow else scale
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             m = ops[0].astype(np.int64) if narrow else ints(ops[0])
@@ -180,7 +181,8 @@ class Norm(Op):
                 total = np.sum(m, axis=axes, keepdims=True)
                 v, c = n * v - total * total, n * m - total
             factor = root.factors((v << up) + addend)
-            return c * (factor if narrow else ints(factor)) * scale + bias
+            y = product(c * (factor if narrow else ints(factor)), scale, bound)
+            return added(y, bias, bound) if biased else y
 
         return run
 
