@@ -73,8 +73,11 @@ def _gather(at: At) -> Value:
         if at.attr("axis", 0) != 0:
             raise Refusal("it chooses by computed numbers along another axis than the first of its table")
         return choice.embedding(at, at.tensor(1, plain=True), at.array(0, "table"))
-    x = at.tensor(plain=True)
-    return moves.take(at, x, at.raw(1, "indices"), x.axis(at.attr("axis", 0)))
+    x, indices = at.tensor(), at.raw(1, "indices")
+    axis = x.axis(at.attr("axis", 0))
+    if indices.ndim == 0:
+        return moves.slice_(at, x, [*[slice(None)] * axis, int(indices)])
+    return moves.take(at, x, indices, axis)
 
 
 def _gather_elements(at: At) -> Value:

@@ -114,6 +114,9 @@ def _expand(c: Lowering, a: Args) -> Value:
     x, sizes = a.tensor(), a.items("size")
     if len(sizes) != x.rank:
         raise Refusal(f"its sizes {sizes} add axes before the batch")
+    full = x.full(c.batch or 1)
+    if all(s in (-1, n) for k, (s, n) in enumerate(zip(sizes, full, strict=True)) if k != x.place):
+        return x
     return moves.expand(c, x, tuple(n if s == -1 else s for s, n in zip(sizes[1:], plain(x), strict=True)))
 
 
