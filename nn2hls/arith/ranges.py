@@ -16,20 +16,32 @@ INT64_EXACT = (1 << 63) - 1
 MAX_AUTO_ACCUMULATOR = 53  # bits: beyond them float64 is not exact any more
 
 
+def _array(values: Any) -> np.ndarray:
+    """An array; one of Python ints where NumPy would take uint64, or for large integers of both signs floats."""
+    array = np.asarray(values)
+    if array.dtype.kind == "u":
+        return array.astype(object)
+    if array.dtype.kind == "f" and not isinstance(values, np.ndarray):
+        exact = np.array(values, dtype=object)
+        return exact if all(isinstance(v, int) for v in exact.flat) else array
+    return array
+
+
 def ints(values: Any) -> np.ndarray:
     """An object array of Python ints, so that nothing overflows."""
-    array = np.asarray(values)
+    array = _array(values)
     if array.dtype == object:
         return array
     out = np.empty(array.shape, dtype=object)
-    out[...] = array.astype(np.int64).tolist() if array.ndim else int(array)
+    if array.size:
+        out[...] = array.astype(np.int64).tolist() if array.ndim else int(array)
     return out
 
 
 def compact(values: Any) -> np.ndarray:
     """Integers as an int64 array where that holds all of them, else an object array; axes along which all are equal have
     stride 0, so that the bounds of a million equal elements take the room of one."""
-    array = np.asarray(values)
+    array = _array(values)
     if array.dtype == object:
         core = _core(array)
         narrow = not core.size or -INT64_EXACT <= min(core.flat) <= max(core.flat) <= INT64_EXACT

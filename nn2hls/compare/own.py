@@ -124,7 +124,7 @@ def examine(layer: Layer) -> Finding:
 
 def _events(layer: Layer, *arrays: np.ndarray) -> Layer:
     """The layer with the events in which all of some arrays are finite."""
-    keep = np.logical_and.reduce([np.isfinite(a).reshape(len(a), -1).all(axis=1) for a in arrays])
+    keep = np.logical_and.reduce([np.isfinite(a).all(axis=tuple(range(1, a.ndim))) for a in arrays])
     if keep.all():
         return layer
     return dataclasses.replace(layer, floats=[f[keep] for f in layer.floats], result=layer.result[keep])

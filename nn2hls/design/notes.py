@@ -61,7 +61,8 @@ def _solver_notes(config: Config) -> list[str]:
         return [f"{s.where}: AdderDepth has no effect without Strategy: DistributedArithmetic." for s in deep if s.value]
     if has_solver():
         return []
-    return [f"Strategy: alkaid is missing; where its graph of additions is smaller than ours, it is taken. {missing('da')}"]
+    what = "alkaid is missing; its graph of additions would be taken where it is smaller than ours, which is seldom"
+    return [f"Strategy: {what} (docs/verilog.md). {missing('da')}"]
 
 
 def _bambu_notes(config: Config) -> list[str]:

@@ -187,7 +187,8 @@ class Dense(Op):
         if self.narrowed([x]):
             return Range.of_type(self.accum_t)
         bounds, up, bias = product_bounds(self.weight, x), self._up(x), ints(self.aligned_bias(x))
-        return Range((bounds.lo << up) + bias, (bounds.hi << up) + bias, self.fraction(x))
+        lo, hi = (bounds.everywhere((end << up) + bias) for end in (bounds.lo, bounds.hi))
+        return Range(lo, hi, self.fraction(x))
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         (x,) = xs

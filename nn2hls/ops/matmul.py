@@ -26,6 +26,7 @@ class MatMul(Op):
     A transposed operand is a Move before it. The product with a constant matrix is a Dense.
     """
 
+    called: ClassVar[tuple[str, ...]] = ("Dot",)
     arity: ClassVar[int | None] = 2
     fresh: ClassVar[bool] = True
 

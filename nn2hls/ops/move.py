@@ -36,6 +36,7 @@ class Move(Op):
 
     index: Places
     shapes: tuple[Shape, ...]
+    called: ClassVar[tuple[str, ...]] = ("Reshape", "Transpose", "Concatenate", "ZeroPadding1D", "ZeroPadding2D", "Resize")
     arity: ClassVar[int | None] = None
     moves: ClassVar[bool] = True
 
@@ -117,7 +118,8 @@ class Move(Op):
 
     def take(self, kept: np.ndarray) -> Op:
         links = self.channels(self.shapes)
-        assert links is not None
+        if links is None or len(kept) == self.index.shape[-1]:
+            return self
         remaining, renumbered, first = [], [], 0
         for at, shape in zip(links, self.shapes, strict=True):
             assert at is not None

@@ -52,6 +52,7 @@ class Norm(Op):
     sizes: Sizes | None = None
     value: Const | None = None
     slope: Const | None = None
+    called: ClassVar[tuple[str, ...]] = ("LayerNormalization",)
     fresh: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:

@@ -63,6 +63,7 @@ class Reduce(Op):
     keepdims: bool = False
     present: Places | None = None
     factor_t: FixedType | None = None
+    called: ClassVar[tuple[str, ...]] = ("Pooling1D", "Pooling2D", "GlobalPooling1D", "GlobalPooling2D")
     fresh: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:

@@ -86,7 +86,8 @@ class Scale(Op):
     def _bound(self, x: Range) -> int:
         """The largest magnitude of any product, sum or constant."""
         _, scale, bias = self._aligned(x)
-        size = np.maximum(np.maximum(np.abs(x.lo), np.abs(x.hi)), 1)
+        lo, hi = (np.atleast_1d(end) for end in (x.lo, x.hi))  # NumPy makes int64 of a single Python int
+        size = np.maximum(np.maximum(np.abs(lo), np.abs(hi)), 1)
         return int(np.max(ints(size * np.abs(scale) + np.abs(bias)), initial=1))
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:

@@ -44,7 +44,21 @@ def test_a_cast_of_many_is_that_of_each(kind, target, seed):
         assert target.min_mantissa <= one.low <= one.high <= target.max_mantissa
 
 
+def test_nothing_has_no_bounds():
+    assert ints(np.zeros((0, 2, 5))).shape == (0, 2, 5)
+    x = Range(np.zeros((0, 2), dtype=int), np.zeros((0, 2), dtype=int), 3)
+    assert (x.low, x.high, x.at(5).size) == (0, 0, 0)
+
+
 def test_moving_up_leaves_int64():
     x = Range(np.array([-5, 1 << 40]), np.array([3, 1 << 41]), 2).at(30)
     assert x.lo.tolist() == [-5 << 28, 1 << 68]
     assert (x.low, x.high) == (-5 << 28, 1 << 69)
+
+
+@pytest.mark.parametrize("values", [[2**63], [-1, 2**63], [2**64 - 1, 0], [-(2**63)], [2**200, -1]])
+@pytest.mark.parametrize("make", [ints, compact])
+def test_lists_of_large_integers_stay_what_they_are(make, values):
+    assert make(values).tolist() == values
+    found = np.array(values, dtype=np.uint64) if 0 <= min(values) <= max(values) < 2**64 else np.array(values, dtype=object)
+    assert make(found).tolist() == values

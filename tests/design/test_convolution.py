@@ -1,5 +1,6 @@
 """Convolutions as patches and Dense: the numbers of fractions, compact hardware, the same in Verilog, what pruning saves."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 from nn2hls.design.design import convert
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
 from nn2hls.graph.reference import run_float
-from nn2hls.ops import Input, Reduction
+from nn2hls.hardware.operators import operators
+from nn2hls.ops import Dense, Input, Move, Reduction
 from nn2hls.tools.rtl.run import simulate_rtl
 from tests.kit.cnn import cnn, convolution, convolved
 from tests.kit.tools import require_tool
@@ -78,6 +81,25 @@ def test_zeros_of_a_kernel_cost_nothing(reuse):
     assert left.report.lut < (share + 0.15) * whole.report.lut
 
 
+def test_matrices_of_zeros_and_ones_are_wires_and_additions():
+    """The receivers of an interaction network: which of three particles each of six edges ends in, and their sums back."""
+    receivers = np.zeros((3, 6))
+    receivers[[0, 0, 1, 1, 2, 2], range(6)] = 1
+    b = Builder()
+    x, e = b.add("x", Input((3, 4))), b.add("e", Input((4, 6)))
+    turned = b.add("turned", Move.of(np.transpose, (3, 4)), [x])
+    edges = b.add("edges", Dense(Const(receivers), Const(np.zeros(6))), [turned])
+    sums = b.add("sums", Dense(Const(receivers.T), Const(np.zeros(3))), [e])
+    design = verilog(b.build([edges, sums]), {"Precision": "ap_fixed<12,5>"})
+    graph, ranges = design.graph, Emulator(design.graph).ranges
+    found = {}
+    for name in ("turned", "edges", "sums"):
+        node = graph[name]
+        loops = node.op.hardware([ranges[i] for i in node.inputs], node.type).loops
+        found[name] = {op.kind.name: n * loop.lanes for loop in loops for op, n in operators(loop.body).items()}
+    assert found == {"turned": {}, "edges": {}, "sums": {"ADD": 3 * 4}}
+
+
 def test_removed_channels_shrink_through_the_network():
     """Half of the first convolution's channels have no weights: pooling, patches, the next kernel and flatten lose them."""
     rng = np.random.default_rng(4)
@@ -95,10 +117,6 @@ def test_removed_channels_shrink_through_the_network():
 
 
 def _without(node, channels):
-    import dataclasses
-
-    from nn2hls.graph.const import Const
-
     weight, bias = node.op.weight.array.copy(), node.op.bias.array.copy()
     weight[:, channels] = bias[channels] = 0
     return dataclasses.replace(node, op=node.op.replace(weight=Const(weight), bias=Const(bias)))

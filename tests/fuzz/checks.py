@@ -96,14 +96,14 @@ def check_mantissas(case: Case) -> None:
     for event in range(EVENTS):
         want = graph_slow(case.resolved, [x[event] for x in inputs])
         for name in graph.outputs:
-            if found[name][event].ravel().tolist() != want[name].ravel().tolist():
+            if np.ravel(found[name][event]).tolist() != np.ravel(want[name]).tolist():
                 raise Fault(_first_difference(case, event, found, want))
 
 
 def _first_difference(case: Case, event: int, found, want) -> str:
     """The first value, in order, that differs: the smallest part of the network that shows the fault."""
     for node in case.design.graph:
-        if node.name in found and found[node.name][event].ravel().tolist() != want[node.name].ravel().tolist():
+        if node.name in found and np.ravel(found[node.name][event]).tolist() != np.ravel(want[node.name]).tolist():
             operands = [f"\n  {o.name}: {o.type} {want[o.name].tolist()}" for o in case.design.graph.operands(node)]
             return (
                 f"{node.name} = {node.op} -> {node.type} of{''.join(operands)}\n"
@@ -118,7 +118,8 @@ def check_floats(case: Case) -> None:
     nodes = design.graph.inputs
     x = [draw_floats(rng, n.result_type, n.shape, EVENTS) for n in nodes]
     raws, answers, trace = _listed(design.predict_raw(x)), _listed(design.predict(x)), design.trace(x)
-    keys, ranges, needed = trace_nodes(design.graph, design.float_graph), graph_ranges(case.resolved), demanded(case.resolved)
+    keys, ranges = trace_nodes(design.graph, design.float_graph), graph_ranges(case.resolved)
+    needed, built = demanded(case.resolved), demanded(design.graph)
     for event in range(EVENTS):
         mantissas = [_quantised(a[event], n.result_type) for a, n in zip(x, nodes, strict=True)]
         want = graph_slow(case.resolved, mantissas)
@@ -128,7 +129,7 @@ def check_floats(case: Case) -> None:
             _same_floats(f"predict of {name}", answer[event], want[name], raw.type)
         for key, name in keys.items():
             kind = case.resolved[name].result_type
-            _same_floats(f"trace of {key}", trace[key][event], want[name], kind, _computed(case, name, ranges, needed))
+            _same_floats(f"trace of {key}", trace[key][event], want[name], kind, _computed(case, name, ranges, needed, built))
 
 
 def _same_floats(what, found, mantissas, kind, computed=True) -> None:
@@ -138,12 +139,16 @@ def _same_floats(what, found, mantissas, kind, computed=True) -> None:
         raise Fault(f"{what}: {np.ravel(found).tolist()}, fractions {want.tolist()}")
 
 
-def _computed(case: Case, name: str, ranges, needed):
-    """Which elements of a layer are computed, or known without: what nothing reads is shown as zero."""
+def _computed(case: Case, name: str, ranges, needed, built):
+    """Which elements of a layer are computed, or known without: what nothing reads is shown as zero.
+
+    ``needed`` of the network and ``built`` of what was left of it say what is read: a layer may read only constants of another.
+    """
     node, known = case.design.graph[name], ranges[name].lo == ranges[name].hi
     if isinstance(node.op, Constant):
         return known | isinstance(case.resolved[name].op, Constant)
-    return known | needed[name] & (node.spread is None or node.spread.source >= 0)
+    read = built[name] if node.spread is None else node.spread.expand(built[name][None], False)[0]
+    return known | needed[name] & read
 
 
 def _as_float(value: Fraction) -> float:

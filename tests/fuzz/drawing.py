@@ -8,7 +8,7 @@ import numpy as np
 from nn2hls import ops
 from nn2hls.arith.fixed import FixedType
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const
+from nn2hls.graph.const import Const, Places
 from nn2hls.graph.graph import Graph
 from tests.kit.networks import draw_type, hls_config
 
@@ -193,7 +193,88 @@ def _softmax(net):
     net._add(ops.Softmax(int(net.rng.integers(len(net.shape(x)))), bool(net.rng.random() < 0.4)), [x])
 
 
-_MAKERS = {_dense: 5, _pointwise: 6, _merge: 3, _concatenate: 2, _move: 1, _constant: 0.5, _table: 1.2, _softmax: 0.6}
+def _rearrange(net):
+    """Places of any of the operands, some empty, in runs as channels have them and alone."""
+    rng = net.rng
+    names = [net.any() for _ in range(int(rng.integers(1, 4)))]
+    shapes = [net.shape(n) for n in names]
+    total = sum(int(np.prod(s)) for s in shapes)
+    run = int(rng.choice([1, 1, shapes[0][-1] if shapes[0] else 1]))
+    starts = rng.integers(-1, max(1, total - run + 1), size=int(rng.integers(1, 1 + MOST_ELEMENTS // run)))
+    index = np.array([-1 if s < 0 else s + k for s in starts for k in range(run)])
+    index = index.reshape(-1, run) if rng.random() < 0.5 else index
+    net._add(ops.Move(Places(index), tuple(shapes)), names)
+
+
+def _reduce(net):
+    rng = net.rng
+    x = net.any(lambda s: len(s) > 0)
+    shape = net.shape(x)
+    axes = tuple(k for k in range(len(shape)) if rng.random() < 0.6) or (len(shape) - 1,)
+    kind = list(ops.Reduction)[rng.integers(len(ops.Reduction))]
+    if kind is ops.Reduction.PROD and np.prod([shape[k] for k in axes]) > 3:
+        kind = ops.Reduction.MAX
+    mask = None
+    if kind is not ops.Reduction.PROD and rng.random() < 0.3:
+        mask = (rng.random(shape) < 0.6).astype(int)
+        mask[tuple(0 if k in axes else slice(None) for k in range(len(shape)))] = 1
+    net._add(ops.Reduce(kind, axes, bool(rng.integers(2)), None if mask is None else Places(mask)), [x])
+
+
+def _matmul(net):
+    a = net.any(lambda s: len(s) == 2)
+    b = a and net.any(lambda s: len(s) == 2 and s[0] == net.shape(a)[1] and s[1] * net.shape(a)[0] <= MOST_ELEMENTS)
+    if b:
+        net._add(ops.MatMul(), [a, b])
+
+
+def _divide(net):
+    a = net.any()
+    net._add(ops.Divide(), [a, net.any(partial(_broadcasts, net.shape(a)))])
+
+
+def _norm(net):
+    rng = net.rng
+    x = net.any(lambda s: len(s) > 0)
+    shape = net.shape(x)
+    axes = tuple(k for k in range(len(shape)) if rng.random() < 0.5) or (len(shape) - 1,)
+    own = shape[-1:] if rng.random() < 0.7 else (1,)
+    epsilon = float(rng.choice([0.0, 1e-5, 1e-3, 0.1]))
+    net._add(ops.Norm(axes, epsilon, net.constants(own), net.constants(own), bool(rng.random() < 0.7)), [x])
+
+
+def _choose(net):
+    rng = net.rng
+    x = net.any(lambda s: len(s) > 0)
+    shape = net.shape(x)
+    axis = int(rng.integers(len(shape)))
+    k = int(rng.integers(1, shape[axis] + 1))
+    net._add(ops.TopK(axis, k, *(bool(v) for v in rng.integers(2, size=2))), [x])
+
+
+def _embedding(net):
+    x = net.any()
+    width = 1 + MOST_ELEMENTS // max(1, int(np.prod(net.shape(x)))) // 2
+    net._add(ops.Embedding(net.constants((int(net.rng.integers(1, 9)), width))), [x])
+
+
+_MAKERS = {
+    _dense: 5,
+    _pointwise: 6,
+    _merge: 3,
+    _concatenate: 2,
+    _move: 1,
+    _constant: 0.5,
+    _table: 1.2,
+    _softmax: 0.6,
+    _rearrange: 1.5,
+    _reduce: 1.5,
+    _matmul: 1,
+    _divide: 0.6,
+    _norm: 0.6,
+    _choose: 0.8,
+    _embedding: 0.4,
+}
 
 
 # ---- settings ------------------------------------------------------------------------------------------------------------
@@ -208,6 +289,9 @@ _WORDS = {
     ops.HardSwish: ("slope", "shift"),
     ops.Table: ("table",),
     ops.Softmax: ("exp_table", "inv_table"),
+    ops.Reduce: ("factor",),
+    ops.Norm: ("scale", "bias"),
+    ops.Embedding: ("table",),
 }
 
 
@@ -219,6 +303,8 @@ def _settings(rng, graph, node, size, reuse):
     if rng.random() < (0.9 if port else 0.5):
         types["result"] = str(_wide(rng, min(size, 63) if port and rng.random() < 0.9 else size))
     words = _WORDS.get(type(op), ())
+    if isinstance(op, ops.Reduce) and op.kind is not ops.Reduction.MEAN:
+        words = ()
     if isinstance(op, ops.Elementwise) and op.merge is ops.Merge.AVERAGE and len(node.inputs) == 3:
         words = ("factor",)
     for word in words:

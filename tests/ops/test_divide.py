@@ -77,6 +77,13 @@ def test_a_pole_says_nothing_of_the_size_of_others():
     assert design.graph["q"].type.integer <= 3
 
 
+def test_a_quotient_that_is_no_number_is_compared_to_nothing():
+    b = Builder()
+    x = b.add("x", Input((2,)))
+    design = convert(b.build([b.add("q", Divide(), [x, x])]), calibration=[np.ones((3, 2))])
+    assert design.compare([np.zeros((4, 2))]).outputs is not None
+
+
 def test_what_does_not_broadcast_is_refused():
     with pytest.raises(ModelError, match=r"here.*do not broadcast"):
         Divide().infer([(2,), (3,)], "here")

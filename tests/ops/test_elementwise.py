@@ -71,6 +71,13 @@ def test_scale(kind, result, weight, seed):
     case.check(case.draw(rng, 3), lambda op, xs: slow.scale(op, xs[0]))
 
 
+def test_scale_of_a_single_number_beyond_int64():
+    kind = FixedType(90, 40)
+    op = Scale(Const(np.array(0.7)), Const(np.array(0.1)))
+    case = Case(op, [FixedType(30, 10)], [()], FixedType(60, 20), Hints(given={"weight": kind, "bias": kind}))
+    case.check(case.draw(np.random.default_rng(0), 3), lambda op, xs: slow.scale(op, xs[0]))
+
+
 @settings(max_examples=40, deadline=None)
 @given(kinds=st.lists(types(), min_size=1, max_size=5), axis=st.integers(0, 1), result=types(), seed=st.integers(0, 99))
 def test_concatenate(kinds, axis, result, seed):

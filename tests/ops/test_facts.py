@@ -143,3 +143,16 @@ def test_probabilities():
         "",
         "",
     ]
+
+
+def test_activations_inside_a_layer_have_settings_of_their_own():
+    """An op that hls4ml calls an Activation, and a softmax, is a node NAME_<activation>; settings of NAME are not its."""
+    from nn2hls.config.read import read_config
+    from nn2hls.ops import Clip, Dense, HardSigmoid, HardSwish, LeakyRelu, Relu, Scale, Softmax, Table, Threshold, Unary
+
+    config = read_config({"LayerName": {"fc": {"ReuseFactor": 7}}, "LayerType": {"Activation": {"ReuseFactor": 3}}})
+    for op in (Relu, LeakyRelu, Clip, Unary, Threshold, Table, HardSigmoid, HardSwish):
+        assert config.settings_for("fc", "fc_inner", "Dense", op).reuse == 3, op
+    assert config.settings_for("fc", "fc_softmax", "Dense", Softmax).reuse == 1
+    for op in (Dense, Scale):
+        assert config.settings_for("fc", "fc_inner", "Dense", op).reuse == 7, op

@@ -170,6 +170,7 @@ def test_bounds_know_what_is_empty():
 def test_mixed_and_missing_channels_are_held(change):
     op = Move.of(change, (4, 3))
     assert op.channels(op.shapes) is None
+    assert op.take(np.arange(op.index.shape[-1])) is op
 
 
 def test_one_op_does_what_two_did():

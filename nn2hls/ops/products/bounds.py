@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -18,12 +19,14 @@ _MANTISSA = 53  # bits of float64
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of x @ weight, as mantissas of the product's fraction; object arrays with one value per output and position.
+    """Of x @ weight, as mantissas of the product's fraction; object arrays (distinct positions, outputs).
 
     Args:
         lo, hi: The whole sum.
         least, most: The sum of any of the products, none included.
         size: The sum of their magnitudes.
+        which: For each position of x the row that is its own.
+        lead: The shape of the positions.
     """
 
     lo: np.ndarray
@@ -31,6 +34,14 @@ class Bounds:
     least: np.ndarray
     most: np.ndarray
     size: np.ndarray
+    which: np.ndarray
+    lead: tuple[int, ...]
+
+    def everywhere(self, rows: np.ndarray) -> np.ndarray:
+        """Rows for the distinct positions as an array (*positions, outputs)."""
+        if len(rows) == 1:
+            return np.broadcast_to(rows[0], (*self.lead, rows.shape[1]))
+        return np.asarray(rows[self.which].reshape(*self.lead, rows.shape[1]))
 
 
 def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,18 +61,29 @@ def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @_remembered
 def product_bounds(weight: Const, x: Range) -> Bounds:
-    """Bounds of x @ weight for a matrix of mantissas (n_in, n_out)."""
+    """Bounds of x @ weight for a matrix of mantissas (n_in, n_out): most positions of a convolution share theirs."""
     n_in = weight.shape[0]
-    lo, hi = (np.broadcast_to(a, (*np.shape(a)[:-1], n_in)) for a in (x.lo, x.hi))
-    rows = np.stack(np.broadcast_arrays(lo, hi, np.minimum(lo, 0), np.maximum(hi, 0)))
-    flat = rows.reshape(-1, n_in)
-    up, down = (
-        _matmul(flat, part).reshape(*rows.shape[:-1], weight.shape[1])
-        for part in (np.maximum(weight.array, 0), np.minimum(weight.array, 0))
-    )
-    size = np.maximum(np.abs(lo), np.abs(hi))
-    total = _matmul(size.reshape(-1, n_in), np.abs(weight.array)).reshape(*size.shape[:-1], weight.shape[1])
-    return Bounds(up[0] + down[1], up[1] + down[0], up[2] + down[3], up[3] + down[2], total)
+    lo, hi, which = _distinct(x, n_in)
+    ends = np.concatenate([lo, hi, np.minimum(lo, 0), np.maximum(hi, 0)])
+    up, down = (np.split(_matmul(ends, part), 4) for part in (np.maximum(weight.array, 0), np.minimum(weight.array, 0)))
+    total = _matmul(np.maximum(np.abs(lo), np.abs(hi)), np.abs(weight.array))
+    sums = (up[0] + down[1], up[1] + down[0], up[2] + down[3], up[3] + down[2], total)
+    return Bounds(*sums, which, x.shape[:-1])
+
+
+def _distinct(x: Range, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(lo, hi, which) of the positions that differ: Python ints (distinct, n), and for each position its own row."""
+    least, most = (np.broadcast_to(a, (*x.shape[:-1], n)) for a in (x.least, x.most))
+    positions = math.prod(x.shape[:-1])
+    if not any(a.strides[k] for a in (least, most) for k in range(a.ndim - 1)):
+        first = (0,) * (least.ndim - 1)
+        return ints(least[first])[None], ints(most[first])[None], np.zeros(positions, dtype=np.int64)
+    rows = np.concatenate([a.reshape(positions, n) for a in (least, most)], axis=1)
+    numbers: dict[Any, int] = {}
+    keys = map(tuple, rows.tolist()) if rows.dtype == object else (row.tobytes() for row in rows)
+    which = np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+    kept = ints(rows[np.unique(which, return_index=True)[1]])
+    return kept[:, :n], kept[:, n:], which
 
 
 @_remembered

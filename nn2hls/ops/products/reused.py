@@ -23,7 +23,7 @@ from nn2hls.ops.products.affine import Affine, Strategy
 from nn2hls.ops.products.bounds import column_counts
 
 SHALLOW = 64  # words: what one LUT holds per bit; a block RAM would stay almost empty
-MAX_PRODUCTS = 65_536  # straight-line products of one layer
+MAX_PRODUCTS = 65_536  # straight-line products of one position
 MAX_ORDERED = 4_096  # products that one neuron adds in order
 MAX_ROM_WORD = 64  # bits: words are written as C++ integer literals
 
@@ -298,12 +298,12 @@ class ReusedPlan:
 
 
 def check_straight(op: Affine) -> None:
-    """Compare a layer without reuse with the limits of straight-line code.
+    """Compare a layer without reuse with the limits of straight-line code, which is written once for all positions.
 
     Raises:
         LimitError: Names a reuse factor that works.
     """
-    products = int(column_counts(op.weight).sum()) * op.positions
+    products = int(column_counts(op.weight).sum())
     if products > MAX_PRODUCTS:
         raise LimitError(
             f"Its {products:,} products do not fit into straight-line code of at most {MAX_PRODUCTS:,}.", fix=works(op)
