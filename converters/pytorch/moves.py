@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.lower import linear, moves, shape
-from nn2hls.converters.lower.value import Refusal, Tensor, plain
+from nn2hls.converters.lower.value import Refusal, Tensor, limited, plain
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.shape import permuted
 
@@ -239,7 +239,7 @@ def _resized(a: Args, space: Sequence[int], rank: int) -> tuple[list[int], list[
         sizes = [int(n * f) for n, f in zip(space, factors, strict=True)]
     if len(space) != rank or len(sizes) != rank or not all(isinstance(n, int) and n > 0 for n in sizes):
         raise Refusal(f"its size {sizes} does not fit a space of {tuple(space)}")
-    return list(sizes), scales
+    return list(limited(sizes)), scales
 
 
 def _floors(size: int, wanted: int, scale: float | None) -> np.ndarray:
