@@ -103,7 +103,7 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
     for layer in model.layers:
         if layer.is_operation:
             continue
-        snake = snake_case(layer.kind)
+        snake = snake_case(_CLASSES.get(layer.kind, layer.kind))
         key = f"{place}/{snake}_{count[snake]}" if count[snake] else f"{place}/{snake}"
         count[snake] += 1
         if layer.shared is not None:
@@ -115,6 +115,10 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
         found = _own(layer, key, weights)
         arrays = [(name, array) for name, (_, array) in zip(names, found, strict=False)]
         _assign(layer, arrays, weights, found=len(found))
+
+
+# Layers that Keras exports under another name than that of their class, which files of weights have.
+_CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
 
 
 def _own(layer: Layer, key: str, weights: Weights) -> Arrays:

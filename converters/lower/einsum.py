@@ -12,7 +12,7 @@ from nn2hls.converters.lower import linear
 from nn2hls.converters.lower.linear import dense
 from nn2hls.converters.lower.reductions import reduce
 from nn2hls.converters.lower.shape import reshape, transpose
-from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, limited, plain, trimmed
+from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, limited_weights, plain, trimmed
 from nn2hls.ops import MatMul, Reduction
 
 
@@ -85,7 +85,7 @@ def einsum_constant(site: Site, equation: Equation, x: Tensor, weight: np.ndarra
     flat = reshape(site.step("flat"), flat, (*(sizes[c] for c in free), math.prod(sizes[c] for c in (*blocks, *summed))))
     arranged = np.transpose(weight, [second.index(c) for c in (*blocks, *summed, *new)])
     b, s, n = (math.prod(sizes[c] for c in part) for part in (blocks, summed, new))
-    limited([b * s, b * n])
+    limited_weights([b * s, b * n])
     matrix = np.zeros((b, s, b, n))
     matrix[np.arange(b), :, np.arange(b), :] = arranged.reshape(b, s, n)
     given = [*free, *blocks, *new]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nn2hls.converters.lower.shape import reshape, transpose
-from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, limited, plain, trimmed
+from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, limited, limited_weights, plain, trimmed
 from nn2hls.ops import Dense
 
 
@@ -68,7 +68,7 @@ def resize_linear(site: Site, x: Tensor, coordinates: Sequence[np.ndarray | None
     for k in changed:
         at = coordinates[k]
         assert at is not None
-        limited([x.shape[k], len(at)])
+        limited_weights([x.shape[k], len(at)])
         x = along_axis(site if k == changed[-1] else site.step(f"axis{k}"), x, k, _between(at, x.shape[k]))
     return x
 
@@ -87,7 +87,7 @@ def _between(at: np.ndarray, size: int) -> np.ndarray:
 
 def coordinates(size: int, wanted: int, *, corners: bool = False, scale: float | None = None) -> np.ndarray:
     """Where the elements of an axis of ``wanted`` elements lie on one of ``size``: by their middles, or by their ends."""
-    k = np.arange(wanted, dtype=np.float64)
+    k = np.arange(*limited([wanted]), dtype=np.float64)
     if corners:
         return k * (size - 1) / (wanted - 1) if wanted > 1 else np.zeros(1)
     return (k + 0.5) * (size / wanted if scale is None else 1 / scale) - 0.5

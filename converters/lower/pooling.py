@@ -83,6 +83,7 @@ def adaptive_pool(site: Site, x: Tensor, kind: Reduction, size: Sequence[int], *
     space = space_of(x, first=first)
     if len(size) != len(space) or min(size) < 1:
         raise Refusal(f"its size {tuple(size)} must be {len(space)} positive numbers, one for each axis of {space}")
+    limited(size)
     if all(n == 1 for n in size):
         return global_pool(site, x, kind, keepdims=True, first=first)
     if all(n % m == 0 for n, m in zip(space, size, strict=True)):

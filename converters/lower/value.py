@@ -11,7 +11,7 @@ import numpy as np
 
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const, Shape
-from nn2hls.guard import MAX_TENSOR
+from nn2hls.guard import MAX_TENSOR, MAX_VALUES
 from nn2hls.ops import Constant, Op
 
 
@@ -154,6 +154,13 @@ def limited(shape: Sequence[int]) -> Shape:
     """
     if math.prod(max(n, 0) for n in shape) > MAX_TENSOR:
         raise Refusal(f"it makes {math.prod(shape)} values on its way; at most {MAX_TENSOR} are read")
+    return tuple(shape)
+
+
+def limited_weights(shape: Sequence[int]) -> Shape:
+    """Like :func:`limited`, for the constants of a layer."""
+    if math.prod(shape) > MAX_VALUES:
+        raise Refusal(f"its weights, with the zeros between its groups, are {math.prod(shape)}; at most {MAX_VALUES} are read")
     return tuple(shape)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nn2hls.converters.lower.linear import dense
 from nn2hls.converters.lower.shape import move, transpose
-from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited, plain
+from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited, limited_weights, plain
 from nn2hls.graph.const import Shape
 from nn2hls.ops import places
 
@@ -175,6 +175,7 @@ def _convolved(
 def _block_diagonal(kernel: np.ndarray, groups: int) -> np.ndarray:
     """A kernel (*k, channels / groups, filters) as (*k, channels, filters): filters see the channels of their group alone."""
     *size, inner, filters = kernel.shape
+    limited_weights([*size, groups * inner, filters])
     full = np.zeros((*size, groups, inner, groups, filters // groups))
     for g in range(groups):
         full[..., g, :, g, :] = kernel.reshape(*size, inner, groups, -1)[..., g, :]

@@ -140,7 +140,8 @@ class At(Site):
         """
         array = self.raw(k, "constant")
         if np.isnan(array).any() or np.isposinf(array).any():
-            raise Refusal(f"its constant '{self.name(k)}' holds NaN or Inf; train or export the model again")
+            kind = "NaN" if np.isnan(array).any() else "Inf"
+            raise Refusal(f"its constant '{self.name(k)}' holds {kind}; train or export the model again")
         if "axis" in self.node.attrs and array.ndim:
             axis = self.node.attrs["axis"] % rank
             array = array.reshape(*array.shape, *(1,) * max(0, rank - axis - array.ndim))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.lower import choice, linear, moves
-from nn2hls.converters.lower.value import Operand, Refusal, Tensor, plain
+from nn2hls.converters.lower.value import Operand, Refusal, Tensor, limited, plain
 from nn2hls.converters.onnx.context import At, Handler, Known, Value
 
 
@@ -73,8 +73,11 @@ def _gather(at: At) -> Value:
         if at.attr("axis", 0) != 0:
             raise Refusal("it chooses by computed numbers along another axis than the first of its table")
         return choice.embedding(at, at.tensor(1, plain=True), at.array(0, "table"))
-    x = at.tensor(plain=True)
-    return moves.take(at, x, at.raw(1, "indices"), x.axis(at.attr("axis", 0)))
+    x, indices = at.tensor(), at.raw(1, "indices")
+    axis = x.axis(at.attr("axis", 0))
+    if indices.ndim == 0:
+        return moves.slice_(at, x, [*[slice(None)] * axis, int(indices)])
+    return moves.take(at, x, indices, axis)
 
 
 def _gather_elements(at: At) -> Value:
@@ -159,7 +162,7 @@ def _resize(at: At) -> Value:
     rounds = "floor" if old else at.attr("nearest_mode", "round_prefer_floor")
     if maps not in _COORDINATES or rounds not in _ROUNDS:
         raise Refusal(f"coordinates of '{maps}' rounded by '{rounds}' are not offered")
-    axes = list(zip(x.shape, sizes[1:], scales[1:], strict=True))
+    axes = list(zip(x.shape, limited(sizes[1:]), scales[1:], strict=True))
     sources = [_COORDINATES[maps](np.arange(m, dtype=np.float64), s, n, m) for n, m, s in axes]
     if mode == "linear":
         return linear.resize_linear(at, x, [None if n == m else c for c, (n, m, _) in zip(sources, axes, strict=True)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.lower import linear, moves, shape
-from nn2hls.converters.lower.value import Refusal, Tensor, plain
+from nn2hls.converters.lower.value import Refusal, Tensor, limited, plain
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.shape import permuted
 
@@ -114,6 +114,9 @@ def _expand(c: Lowering, a: Args) -> Value:
     x, sizes = a.tensor(), a.items("size")
     if len(sizes) != x.rank:
         raise Refusal(f"its sizes {sizes} add axes before the batch")
+    full = x.full(c.batch or 1)
+    if all(s in (-1, n) for k, (s, n) in enumerate(zip(sizes, full, strict=True)) if k != x.place):
+        return x
     return moves.expand(c, x, tuple(n if s == -1 else s for s, n in zip(sizes[1:], plain(x), strict=True)))
 
 
@@ -236,7 +239,7 @@ def _resized(a: Args, space: Sequence[int], rank: int) -> tuple[list[int], list[
         sizes = [int(n * f) for n, f in zip(space, factors, strict=True)]
     if len(space) != rank or len(sizes) != rank or not all(isinstance(n, int) and n > 0 for n in sizes):
         raise Refusal(f"its size {sizes} does not fit a space of {tuple(space)}")
-    return list(sizes), scales
+    return list(limited(sizes)), scales
 
 
 def _floors(size: int, wanted: int, scale: float | None) -> np.ndarray:

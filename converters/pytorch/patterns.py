@@ -40,7 +40,16 @@ _SHIFTED_RELU6 = (
 )
 _EXP_SCALED = ("exp.default", ("mul.Tensor", "self", "beta"))
 
+_SOFTMAX = ("_softmax.default", "self", "dim", False)
+_NOT_HIDDEN = ("any.dim", ("logical_not.default", ("eq.Scalar", "self", float("-inf"))), "dim", True)
+
 PATTERNS = (
+    # Zero for rows that a mask hides entirely, which is refused here.
+    Pattern(
+        "softmax",
+        "_softmax.default",
+        ("where.self", ("logical_not.default", _NOT_HIDDEN), ("full_like.default", _SOFTMAX, 0), _SOFTMAX),
+    ),
     Pattern("softsign", "softsign", ("div.Tensor", "self", ("add.Tensor", ("abs.default", "self"), 1))),
     Pattern("silu", "silu.default", ("mul.Tensor", "self", ("sigmoid.default", "self"))),
     Pattern("tanhshrink", "tanhshrink", ("sub.Tensor", "self", ("tanh.default", "self"))),

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nn2hls.converters.pytorch.pt2_program import DTYPES, FLOATS, Program, decode
+from nn2hls.converters.pytorch.pt2_program import DTYPES, Program, decode
 from nn2hls.errors import ModelError
 from nn2hls.guard import MAX_FILE, MAX_VALUES, Guard
 
@@ -125,6 +125,7 @@ class _Archive:
                 if path not in storages:
                     storages[path] = self.read(f"data/{folder}/{path}")
                 arrays[title] = _array(storages[path], entry["tensor_meta"], order, f"{self.where}: {title}")
+                _check_finite(arrays[title], f"{self.where}: {title}", mask=not entry.get("is_param", True))
                 self.values += arrays[title].size
                 if self.values > MAX_VALUES:
                     raise ModelError(
@@ -156,6 +157,11 @@ def _array(data: bytes, meta: Any, order: str, where: str) -> np.ndarray:
     array = view.astype(stored.newbyteorder("="))
     if dtype == "bfloat16":
         array = (array.astype(np.uint32) << 16).view(np.float32)
-    if dtype in FLOATS and (bad := int(np.count_nonzero(~(np.isfinite(array) | np.isneginf(array))))):  # masks hold -inf
-        raise ModelError(f"{bad} of its {array.size} values are NaN or infinite.", where=where, fix="Train or load it again.")
     return array
+
+
+def _check_finite(array: np.ndarray, where: str, *, mask: bool) -> None:
+    """Refuse NaN and infinite values; constants that are no parameters may hold minus infinity, as masks do."""
+    bad = 0 if array.dtype.kind != "f" else int(np.count_nonzero(~(np.isfinite(array) | (np.isneginf(array) & mask))))
+    if bad:
+        raise ModelError(f"{bad} of its {array.size} values are NaN or infinite.", where=where, fix="Train or load it again.")

@@ -320,9 +320,12 @@ def test_symbolic_size_besides_the_batch_is_refused(tmp_path):
         load_file(save(tmp_path, nn.ReLU(), torch.zeros(3, 8), dynamic_shapes=dynamic))
 
 
-def test_integer_inputs_are_refused(tmp_path):
-    with pytest.raises(ModelError, match="input: The input holds int64"):
-        load_file(save(tmp_path, nn.Embedding(4, 3), torch.zeros(3, 2, dtype=torch.int64)))
+def test_inputs_are_numbers(tmp_path):
+    """Whole ones too, as an Embedding takes them."""
+    graph = load_file(save(tmp_path, nn.Embedding(4, 3), torch.zeros(3, 2, dtype=torch.int64)))
+    assert graph.inputs[0].shape == (2,)
+    with pytest.raises(ModelError, match="input: The input holds bool"):
+        load_file(save(tmp_path, nn.Identity(), torch.zeros(3, 2, dtype=torch.bool)))
 
 
 class Several(nn.Module):

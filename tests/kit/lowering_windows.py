@@ -153,6 +153,16 @@ def padded_pool(kind: str, *, counts: bool = False, ceil: bool = False) -> Case:
     return Case("pooling.pool", (3, 7, 6), None, torch, (made,), opset=20, cannot_run=broken)
 
 
+def pool_that_ends_in_its_pads(kind: str) -> Case:
+    """With ``ceil_mode``, where a last position would begin in the padding."""
+
+    def torch(x):
+        more = {} if kind == "max" else {"count_include_pad": False}
+        return getattr(_torch().nn.functional, f"{kind}_pool1d")(x, 2, stride=3, padding=1, ceil_mode=True, **more)
+
+    return Case("pooling.pool", (3, 4), None, torch)
+
+
 def global_pool(rank: int, kind: str) -> Case:
     """One number a channel, the axes kept."""
 
@@ -202,6 +212,7 @@ CASES: dict[str, Case] = {
     **{f"{kind} pool same": pool(2, kind, 3, strides=2, padding="same") for kind in ("max", "avg")},
     "max pool padded": padded_pool("max"),
     "max pool ceil": padded_pool("max", ceil=True),
+    **{f"{kind} pool ceil in the pads": pool_that_ends_in_its_pads(kind) for kind in ("max", "avg")},
     "avg pool padded": padded_pool("avg"),
     "avg pool counts": padded_pool("avg", counts=True),
     "avg pool ceil": padded_pool("avg", ceil=True),

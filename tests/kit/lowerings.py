@@ -82,14 +82,18 @@ def torch_graph(case: Case) -> tuple[Any, Any]:
             return case.torch(x)
 
     module = Module().eval()
+    if case.whole:
+        return module, load_live(module, torch.zeros((2, *case.shape), dtype=torch.int64))
     return module, load_live(module, input_shape=case.shape)
 
 
 def onnx_graph(case: Case) -> tuple[Any, Any]:
     """(model, graph)."""
     from nn2hls.converters.onnx import load_live
-    from tests.kit.onnx_tools import helper, model
+    from tests.kit.onnx_tools import TensorProto, helper, model
 
     nodes = [helper.make_node(op, operands, results, **attributes) for op, operands, results, attributes in case.onnx]
     made = model(nodes, {"x": ["N", *case.shape]}, case.constants, opset=case.opset, ir_version=8 if case.opset < 21 else 10)
+    if case.whole:
+        made.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
     return made, load_live(made)
