@@ -66,10 +66,7 @@ def einsum_constant(site: Site, equation: Equation, x: Tensor, weight: np.ndarra
     batch, letters = first[0], first[1:]
     if equation.result[:1] != batch or batch in second:
         raise Refusal("the batch must be the first letter of the tensor and of the result, and not one of the constant")
-    sizes = dict(zip(letters, plain(x), strict=True))
-    for letter, n in zip(second, weight.shape, strict=True):
-        if sizes.setdefault(letter, n) != n:
-            raise Refusal(f"its letter '{letter}' stands for {sizes[letter]} and for {n} elements")
+    sizes = _sizes((letters, plain(x)), (second, weight.shape))
     out = equation.result[1:]
     alone = [k for k, c in enumerate(letters) if c not in second and c not in out]
     x = reduce(site.step("sum"), x, Reduction.SUM, alone)
@@ -84,17 +81,33 @@ def einsum_constant(site: Site, equation: Equation, x: Tensor, weight: np.ndarra
     flat = transpose(site.step("transposed"), x, order)
     flat = reshape(site.step("flat"), flat, (*(sizes[c] for c in free), math.prod(sizes[c] for c in (*blocks, *summed))))
     arranged = np.transpose(weight, [second.index(c) for c in (*blocks, *summed, *new)])
-    b, s, n = (math.prod(sizes[c] for c in part) for part in (blocks, summed, new))
-    limited_weights([b * s, b * n])
-    matrix = np.zeros((b, s, b, n))
-    matrix[np.arange(b), :, np.arange(b), :] = arranged.reshape(b, s, n)
+    matrix = _diagonal(arranged.reshape([math.prod(sizes[c] for c in part) for part in (blocks, summed, new)]))
     given = [*free, *blocks, *new]
     same = given == list(out)
     whole = same and len(blocks) + len(new) == 1
     offset = None if bias is None else _offset(bias, out, free, [*blocks, *new], sizes)
-    product = dense(site if whole else site.step("product"), flat, matrix.reshape(b * s, b * n), offset)
+    product = dense(site if whole else site.step("product"), flat, matrix, offset)
     split = reshape(site if same else site.step("split"), product, tuple(sizes[c] for c in given))
     return transpose(site, split, [given.index(c) for c in out])
+
+
+def _sizes(*operands: tuple[str, Sequence[int]]) -> dict[str, int]:
+    """How many elements each letter stands for."""
+    sizes: dict[str, int] = {}
+    for word, shape in operands:
+        for letter, n in zip(word, shape, strict=True):
+            if sizes.setdefault(letter, n) != n:
+                raise Refusal(f"its letter '{letter}' stands for {sizes[letter]} and for {n} elements")
+    return sizes
+
+
+def _diagonal(blocks: np.ndarray) -> np.ndarray:
+    """Matrices (b, s, n) as one (b * s, b * n) with zeros between them."""
+    b, s, n = blocks.shape
+    limited_weights([b * s, b * n])
+    matrix = np.zeros((b, s, b, n))
+    matrix[np.arange(b), :, np.arange(b), :] = blocks
+    return matrix.reshape(b * s, b * n)
 
 
 def _offset(bias: np.ndarray, out: str, free: Sequence[str], own: Sequence[str], sizes: dict[str, int]) -> np.ndarray:
@@ -113,11 +126,7 @@ def einsum(site: Site, equation: Equation, x: Tensor, y: Tensor) -> Tensor:
     batch, (one, other) = equation.result[:1], (word[1:] for word in equation.operands)
     if not batch or any(word[:1] != batch for word in equation.operands):
         raise Refusal("the batch must be the first letter of both tensors and of the result")
-    sizes: dict[str, int] = {}
-    for word, tensor in ((one, x), (other, y)):
-        for letter, n in zip(word, plain(tensor), strict=True):
-            if sizes.setdefault(letter, n) != n:
-                raise Refusal(f"its letter '{letter}' stands for {sizes[letter]} and for {n} elements")
+    sizes = _sizes((one, plain(x)), (other, plain(y)))
     out = equation.result[1:]
     x, one = _without(site.step("left"), x, one, other + out)
     y, other = _without(site.step("right"), y, other, one + out)

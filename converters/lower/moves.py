@@ -141,8 +141,8 @@ def _mirrored(site: Site, x: Tensor, pads: Sequence[tuple[int, int]], mode: str)
     for size, pair in zip(x.shape, pads, strict=True):
         if min(pair) < 0 or (mode != "edge" and max(pair) > size - less):
             raise Refusal(f"its pads {pair} do not fit an axis of {size} elements in the mode '{mode}'")
-    words: Any = mode
-    return move(site, lambda index: np.pad(index, pads, mode=words), x)
+    word: Any = mode  # NumPy's stubs want a literal
+    return move(site, lambda index: np.pad(index, pads, mode=word), x)
 
 
 def flip(site: Site, x: Tensor, axes: Sequence[int]) -> Tensor:

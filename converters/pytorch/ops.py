@@ -31,11 +31,14 @@ def _linear(c: Lowering, a: Args) -> Value:
     return _dense(c, a.tensor("input"), None if weight is None else weight.T, a.const("bias"))
 
 
-def _one(value: Value) -> Value:
-    """The one matrix of a constant that repeats it, as decomposed products of moved batches do."""
-    while isinstance(value, np.ndarray) and value.ndim > 2 and (value == value[:1]).all():
-        value = value[0]
-    return value
+def _factor(c: Lowering, value: Value, other: Value) -> Operand:
+    """A tensor, one constant matrix for all, or one for each place of leading axes."""
+    rank = other.rank if isinstance(other, Tensor) else 0
+    while isinstance(value, np.ndarray) and 2 < value.ndim <= rank and (value == value[:1]).all():
+        value = value[0]  # decomposed products of moved batches repeat it
+    if isinstance(value, np.ndarray) and value.ndim < 3:
+        return np.asarray(value, np.float64)
+    return c.operand(value, other)
 
 
 def _product(left: str, right: str) -> Lower:
@@ -43,8 +46,7 @@ def _product(left: str, right: str) -> Lower:
         x, y = a.get(left), a.get(right)
         if not isinstance(x, Tensor) and np.ndim(x) < 3 and isinstance(y, Tensor) and y.rank < 3:
             raise Refusal("a constant matrix on the left mixes the batch; put it on the right")
-        one, other = (c.operand(v, w) if np.ndim(v) > 2 else v for v, w in ((_one(x), _one(y)), (_one(y), _one(x))))
-        return einsum.matmul(c, one, other)
+        return einsum.matmul(c, _factor(c, x, y), _factor(c, y, x))
 
     return lower
 
