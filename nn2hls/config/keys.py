@@ -61,6 +61,7 @@ def _refused(name: str, places: Place, way_out: str) -> Key:
 
 _ONE = "Model files: give exactly one of these."
 _SERVES_LATER = "It serves {}, which come later."
+_HALVES = "A separable convolution NAME is two layers: set ReuseFactor and Precision of NAME_depthwise and of NAME."
 
 TOP_KEYS = (
     Key("Model", Place.TOP, f"A model file of any framework. {_ONE}", v.model, "model", values="file"),
@@ -248,12 +249,13 @@ LEVEL_KEYS = (
     *(
         _obsolete(k, Place.LEVEL, _SERVES_LATER.format(layers))
         for layers, keys in {
-            "convolutions": ("ParallelizationFactor", "DepthwiseReuseFactor", "PointwiseReuseFactor"),
             "recurrent layers": ("Static", "RecurrentReuseFactor", "TimeStepLoopParallelism"),
-            "layer normalizations": ("TableRangePower2",),
+            "streams": ("ParallelizationFactor",),
         }.items()
         for k in keys
     ),
+    *(_obsolete(k, Place.LEVEL, _HALVES) for k in ("DepthwiseReuseFactor", "PointwiseReuseFactor")),
+    _obsolete("TableRangePower2", Place.LEVEL, "The table of a normalization follows from its operand; its bound is printed."),
 )
 
 # The words of Precision. A bare type, or `default`, sets these four; the others stay derived until they are named.
@@ -280,12 +282,12 @@ PRECISION_WORDS = {
 OBSOLETE_WORDS = {
     "inv_inp": "The sum in a softmax is exact.",
     "inp_norm": "The differences in a softmax are exact.",
+    **dict.fromkeys(("depthwise", "pointwise", "depthwise_accum", "pointwise_accum", "depthwise_result"), _HALVES),
+    "embeddings": "The rows of an embedding have its type weight.",
     **{
         word: _SERVES_LATER.format(layers)
         for layers, words in {
             "recurrent layers": ("recurrent_weight", "recurrent_bias", "state"),
-            "convolutions": ("depthwise", "pointwise", "depthwise_accum", "pointwise_accum", "depthwise_result"),
-            "embeddings": ("embeddings",),
             "spiking layers": ("membrane",),
         }.items()
         for word in words
