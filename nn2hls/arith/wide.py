@@ -166,6 +166,24 @@ class Wide:
         return Wide.from_parts([*floor, (up, 0)])
 
 
+def product(a: Any, b: Any, bound: int) -> Any:
+    """The element-wise product of integers, of magnitude up to ``bound``: int64 where that holds it, else a Wide.
+
+    Two int64 arrays, or of Python integers, whose product is one.
+    """
+    if object in (a.dtype, b.dtype):
+        return np.asarray(a.astype(object) * b.astype(object))
+    return a * b if bound <= _INT64 else Wide.product(a, b)
+
+
+def added(a: Any, constants: np.ndarray, bound: int) -> Any:
+    """``a + constants`` for Python integers as constants, where no product or sum exceeds ``bound``."""
+    if isinstance(a, Wide):
+        limbs = -(-max(1, bound.bit_length()) // _BASE)
+        return a + Wide.from_parts(_split(constants, _BASE, limbs))
+    return a + (constants.astype(np.int64) if a.dtype != object and bound <= _INT64 else constants)
+
+
 def _split(array: Any, bits: int, count: int) -> list[tuple[np.ndarray, int]]:
     """``count`` limbs of integers, each below 2**bits in magnitude, and their places; the last one has the sign."""
     mask = (1 << bits) - 1

@@ -38,6 +38,14 @@ class Part:
     reads: tuple[np.ndarray, ...]
     writes: np.ndarray
 
+    def writes_of(self, array: np.ndarray) -> np.ndarray:
+        """The elements of an array of the result's shape that the lanes write."""
+        return np.asarray(array.reshape(-1)[self.writes])
+
+    def lanes_of(self, chosen: np.ndarray, op: Builds) -> Part:
+        """Some of the lanes, computed by another op."""
+        return Part(op, self.xs, tuple(r[chosen] for r in self.reads), self.writes[chosen])
+
 
 def whole(op: Builds, xs: Sequence[Range], shape: Sequence[int]) -> Part:
     """The layer as one lane."""

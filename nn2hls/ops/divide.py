@@ -11,6 +11,7 @@ import numpy as np
 
 from nn2hls.arith.functions import Function
 from nn2hls.arith.ranges import INT64_EXACT, Range, ints
+from nn2hls.arith.wide import product
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -83,13 +84,12 @@ class Divide(Op):
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         a, b = xs
         up, bound = self._up(b), self.exact(xs).bound
-        narrow = max(bound, b.bound << up, a.bound) <= INT64_EXACT
+        narrow = max(self._inverse.ends(1, 1)[1], b.bound << up, a.bound) <= INT64_EXACT
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             p, q = (x.astype(np.int64) if narrow else ints(x) for x in _aligned(ops))
             factor = self._inverse.factors(np.abs(q) << up)
-            factor = np.where(q < 0, -factor, factor)
-            return p * (factor if narrow else ints(factor))
+            return product(p, np.where(q < 0, -factor, factor), bound)
 
         return run
 

@@ -200,14 +200,14 @@ class _Gather:
 
     def __call__(self, arrays: Sequence[Any]) -> Any:
         events = len(arrays[0])
-        flat = [a.reshape(events, -1) for a in arrays]
+        flat = [a.reshape(events, math.prod(a.shape[1:])) for a in arrays]
         if self.whole and len(flat) == 1 and flat[0].shape[1] == self.places.size * self.block:
             return arrays[0].reshape(events, *self.shape)
         size = sum(a.shape[1] for a in flat)
         spare = -size % self.block + (self.block if self.empty else 0)  # whole blocks, the last one empty
         if spare or len(flat) > 1:
             flat = [np.concatenate([*flat, np.zeros((events, spare), dtype=flat[0].dtype)], axis=1)]
-        blocks = flat[0].reshape(events, -1, self.block)
+        blocks = flat[0].reshape(events, (size + spare) // self.block, self.block)
         return np.take(blocks, self.places, axis=1).reshape(events, *self.shape)
 
 

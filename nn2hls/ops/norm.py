@@ -14,6 +14,7 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.functions import Function
 from nn2hls.arith.ranges import INT64_EXACT, Range, compact, ints, round_constant
+from nn2hls.arith.wide import added, product
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -35,9 +36,9 @@ class Norm(Op):
 
     On the n values that are normalised together, exactly:
 
-    1. S = sum of x, c = n * x - S, V = n * sum of x**2 - S**2, which is n**2 times the variance.
-       Without ``center``: c = x, V = sum of x**2, and the scale is multiplied with sqrt(n).
-    2. A = V + n**2 * epsilon (without ``center``, n * epsilon), the constant rounded half to even to ``sizes.fraction`` bits.
+    1. S = sum of x, or 0 without ``center``, for which the mean is 0; c = n * x - S; V = n * sum of x**2 - S**2, which is n**2
+       times the variance.
+    2. A = V + n**2 * epsilon, the constant rounded half to even to ``sizes.fraction`` fraction bits.
     3. y = cast(c * r(A) * scale + bias), where r(A) is near 1 / sqrt(A) by the tables of :mod:`nn2hls.ops.relative`, and scale
        and bias, which broadcast to x, are rounded half to even to ``scale_t`` and ``bias_t``.
     """
@@ -80,9 +81,9 @@ class Norm(Op):
     # ---- types -----------------------------------------------------------------------------------------------------------
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Norm:
-        (x,), n = xs, self._count(xs[0].shape)
-        error, scale = hints.noise / math.sqrt(3), self.scale.array * (1.0 if self.center else math.sqrt(n))
-        scale_t = given_or_derived(hints, ("scale", "weight"), scale, error * (1.0 if self.center else math.sqrt(n)))
+        (x,) = xs
+        error = hints.noise / math.sqrt(3)
+        scale_t = given_or_derived(hints, ("scale", "weight"), self.scale.array, error)
         bias_t = given_or_derived(hints, ("bias",), self.bias.array, error)
         relative = error / max(float(np.sqrt(np.mean(np.square(self.scale.array)))), 2.0**-30)
         most, more = self._most(x), self._more(x, relative)
@@ -90,7 +91,7 @@ class Norm(Op):
         z = relative_sizes(Function.RSQRT, (most << more) + addend, 2 * x.fraction + more, relative)
         tables = Relative(Function.RSQRT, z).tables
         resolved: Norm = self.replace(
-            scale=Const(round_constant(scale, scale_t)),
+            scale=Const(round_constant(self.scale.array, scale_t)),
             bias=Const(round_constant(self.bias.array, bias_t)),
             scale_t=scale_t,
             bias_t=bias_t,
@@ -103,25 +104,19 @@ class Norm(Op):
     def _count(self, shape: Shape) -> int:
         return math.prod(shape[k] for k in self.axes)
 
-    def _weight(self, shape: Shape) -> int:
-        """What epsilon is multiplied with."""
-        n = self._count(shape)
-        return n * n if self.center else n
-
     def _most(self, x: Range) -> int:
-        """The largest V: n times the sum of all squares, or that sum, at least one."""
-        n = self._count(x.shape)
-        return max(1, x.bound**2 * n * (n if self.center else 1))
+        """The largest V: n times the sum of all squares, at least one."""
+        return max(1, x.bound**2 * self._count(x.shape) ** 2)
 
     def _more(self, x: Range, relative: float) -> int:
         """Fraction bits of A beyond those of V: rounding the addend is to matter less than ``relative`` where V is not 0."""
         bits = min(max(math.ceil(-math.log2(max(relative, 2.0**-60))), 0), MAX_BITS)
-        inside = Fraction(self.epsilon) * self._weight(x.shape) * Fraction(2) ** (2 * x.fraction)
+        inside = Fraction(self.epsilon) * self._count(x.shape) ** 2 * Fraction(2) ** (2 * x.fraction)
         return max(0, bits - int(1 + inside).bit_length()) if self.epsilon else 0
 
     def _addend(self, shape: Shape, fraction: int) -> int:
         """n**2 * epsilon."""
-        return round(Fraction(self.epsilon) * self._weight(shape) * Fraction(2) ** fraction)
+        return round(Fraction(self.epsilon) * self._count(shape) ** 2 * Fraction(2) ** fraction)
 
     @cached_property
     def _root(self) -> Relative:
@@ -136,8 +131,8 @@ class Norm(Op):
     # ---- values ----------------------------------------------------------------------------------------------------------
 
     def _reach(self, n: int) -> float:
-        """The largest c / sqrt(V): one value far from n - 1 others that are equal."""
-        return math.sqrt(n - 1) if self.center else 1.0
+        """The largest c / sqrt(V): one value far from n - 1 others that are equal, or zero."""
+        return math.sqrt(n - 1 if self.center else n)
 
     def _aligned(self, x: Range) -> tuple[int, np.ndarray, np.ndarray]:
         """(exact fraction, scale, bias) as factors and mantissas for it."""
@@ -153,7 +148,7 @@ class Norm(Op):
         n, root = self._count(x.shape), self._root
         _, addend = self._argument(x)
         reach = Fraction(self._reach(n) * FLOAT * (1 + root.error())) * Fraction(2) ** (x.fraction + root.fraction)
-        deviation = (n - 1) * (x.high - x.low) if self.center else x.bound
+        deviation = (n - 1) * (x.high - x.low) if self.center else n * x.bound
         return min(math.ceil(reach), deviation * root.ends(addend, addend)[1])
 
     def exact(self, xs: Sequence[Range]) -> Range:
@@ -166,21 +161,21 @@ class Norm(Op):
         (x,), n = xs, self._count(xs[0].shape)
         (up, addend), root = self._argument(x), self._root
         _, scale, bias = self._aligned(x)
-        largest = max((self._most(x) << max(up, 0)) + addend, self._shares(x), root.ends(1, 1)[1])
-        narrow = max(largest, self.exact(xs).bound + int(np.abs(bias).max())) <= INT64_EXACT
+        bound, biased = self.exact(xs).bound, bool(np.any(bias))
+        steps = (self._most(x) << max(up, 0)) + addend, self._shares(x), root.ends(1, 1)[1], int(np.abs(scale).max())
+        narrow = max(steps) <= INT64_EXACT
         axes = tuple(k + 1 for k in self.axes)
-        if narrow:
-            scale, bias = compact(scale), compact(bias)
+        scale = compact(scale) if narrow else scale
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             m = ops[0].astype(np.int64) if narrow else ints(ops[0])
-            v = np.sum(m * m, axis=axes, keepdims=True)
-            c = m
+            v, c = n * np.sum(m * m, axis=axes, keepdims=True), n * m
             if self.center:
                 total = np.sum(m, axis=axes, keepdims=True)
-                v, c = n * v - total * total, n * m - total
+                v, c = v - total * total, c - total
             factor = root.factors((v << up) + addend)
-            return c * (factor if narrow else ints(factor)) * scale + bias
+            y = product(c * (factor if narrow else ints(factor)), scale, bound)
+            return added(y, bias, bound) if biased else y
 
         return run
 
@@ -224,16 +219,15 @@ class Norm(Op):
         """Of all elements of one axis."""
         (x,), wires = xs, words[0].tolist()
         n, root, (up, addend) = len(wires), self._root, self._argument(x)
-        total = net.total([(a, False) for a in wires])
-        v = net.total([(net.mul(a, a), False) for a in wires])
-        if self.center:
-            v = net.sub(net.scale(v, n), net.mul(total, total))
+        total = net.total([(a, False) for a in wires]) if self.center else net.const(0)
+        v = net.scale(net.total([(net.mul(a, a), False) for a in wires]), n)
+        v = net.sub(v, net.mul(total, total))
         v = net.narrowed(v, 0, self._most(x))
         t, moved = root.entry(net, net.add(net.shift(v, up), net.const(addend)))
         most, (fraction, scale, bias) = self._shares(x), self._aligned(x)
         found = []
         for a, s, b in zip(wires, scale.tolist(), bias.tolist(), strict=True):
-            c = net.sub(net.scale(a, n), total) if self.center else a
-            share = net.narrowed(root.scaled(net, net.mul(c, t), moved), -most, most)
+            product = net.mul(net.sub(net.scale(a, n), total), t)
+            share = net.narrowed(root.scaled(net, product, moved), -most, most)
             found.append(cast(net, net.add(net.scale(share, s), net.const(b)), fraction, result))
         return np.array(found)

@@ -12,7 +12,7 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.arith.ranges import Range, ints, lift
 from nn2hls.errors import LimitError, ModelError
-from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.const import Const, Places, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.casts import cast, rounded
 from nn2hls.hardware.net import Net
@@ -45,6 +45,9 @@ class Softmax(Op):
     sum of e * r / 2**k is S * r / 2**k, within ``inverse_error`` < 1 step of 1 whatever errors e has, and each rounding adds
     half a step. ``bound`` is the error of each y.
 
+    ``present``, in the shape of x with axes of one element where it is the same all along, is 0 where an element is left out:
+    it gets 0 and the others are computed as if it were not there, which is what attention asks of its mask.
+
     Config: TableSize, ``exp_table`` and ``inv_table`` choose one table each for exp and 1/s, without slopes.
     """
 
@@ -64,6 +67,7 @@ class Softmax(Op):
     inverse: Const | None = None
     slope: Const | None = None
     power: Const | None = None
+    present: Places | None = None
     activation: ClassVar[bool] = True
     uses: ClassVar[tuple[str, ...]] = ("table_size",)
 
@@ -77,16 +81,34 @@ class Softmax(Op):
         if shapes[0][self.axis] > MAX_CLASSES:
             what = f"A softmax over {shapes[0][self.axis]:,} classes is beyond the limit of {MAX_CLASSES:,}."
             raise LimitError(what, where=where, fix="Cut it off: the largest of its inputs has the largest answer.")
+        self._check_mask(shapes[0], where)
         return shapes[0]
 
+    def _check_mask(self, shape: Shape, where: str) -> None:
+        if self.present is None:
+            return
+        mask = self.present.shape
+        if len(mask) != len(shape) or any(a not in (1, b) for a, b in zip(mask, shape, strict=True)):
+            raise ModelError(f"Its mask has shape {mask}, its operand {shape}.", where=where)
+        if self.log:
+            raise ModelError("The logarithm of what a mask leaves out is minus infinity.", where=where)
+        if not self._present(shape).any(axis=self.axis).all():
+            raise ModelError("Its mask leaves nothing of one of its sums.", where=where)
+
+    def _present(self, shape: Shape) -> np.ndarray:
+        """Which elements are not left out."""
+        return np.asarray(np.broadcast_to(1 if self.present is None else self.present.array, shape) != 0)
+
     def evaluate_float(self, x: Any) -> Any:
+        if self.present is not None:
+            x = np.where(self._present(x.shape[1:]), x, -np.inf)
         shifted = x - x.max(axis=self.axis + 1, keepdims=True)
         e = np.exp(shifted)
         total = e.sum(axis=self.axis + 1, keepdims=True)
         return shifted - np.log(total) if self.log else e / total
 
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:
-        return [np.broadcast_to(needed.any(axis=self.axis, keepdims=True), needed.shape)]
+        return [np.broadcast_to(needed.any(axis=self.axis, keepdims=True), needed.shape) & self._present(needed.shape)]
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 
@@ -146,7 +168,7 @@ class Softmax(Op):
         (x,) = xs
         p, shape = self.plan(), x.lo.shape
         if not self.log:
-            return Range(ints(0), ints(self.top), p.fraction).broadcast(shape)
+            return Range(np.zeros(shape, dtype=np.int64), self.top * self._present(shape), p.fraction)
         fraction = max(x.fraction, p.inverse_t.fraction)
         *_, inverse, slope, power = self.words()
         n = shape[self.axis]
@@ -162,12 +184,18 @@ class Softmax(Op):
         n, bits = x.lo.shape[self.axis], self._product_bits(x.lo.shape[self.axis])
         kind: Any = np.float64 if bits <= 52 else np.int64 if bits <= 62 else object
         exp = self._exp_lookup(x, kind)
+        masked, mask = self.present is not None, np.moveaxis(self._present(x.shape), self.axis, 0)[:, None]
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             moved = np.moveaxis(lift(ops[0], 2 * x.bound), self.axis + 1, 0)  # classes first: NumPy reduces whole rows
             rows = np.ascontiguousarray(moved.reshape(n, -1))
-            d = rows.max(axis=0) - rows
-            e = exp(d)
+            if masked:
+                here = np.broadcast_to(mask, moved.shape).reshape(n, -1)
+                d = np.where(here, rows, x.low).max(axis=0) - rows
+                e = exp(np.where(here, d, 0)) * here
+            else:
+                d = rows.max(axis=0) - rows
+                e = exp(d)
             y = self._log_share(d, e, x) if self.log else self._share(e, n)
             return np.ascontiguousarray(np.moveaxis(y.reshape(moved.shape), 0, self.axis + 1))
 
@@ -315,14 +343,23 @@ class Softmax(Op):
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
     def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
-        yield slices(self.replace(axis=0), xs[0], shape, self.axis)
+        every = slices(self.replace(axis=0), xs[0], shape, self.axis)
+        if self.present is None:
+            yield every
+            return
+        masks, which = np.unique(every.writes_of(self._present(shape)), axis=0, return_inverse=True)
+        for k, mask in enumerate(masks):
+            yield every.lanes_of(which.reshape(-1) == k, self.replace(axis=0, present=Places(mask)))
 
     def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
         (x,), (wires,) = xs, words
-        p, n = self.plan(), len(wires)
-        largest = net.tree(net.maximum, wires.tolist())
-        distances = [net.narrowed(net.sub(largest, a), 0, max(0, x.high - x.low)) for a in wires.tolist()]
-        e = [self._exponential(net, d, x) for d in distances]
+        p, n, here = self.plan(), len(wires), self._present(wires.shape).tolist()
+        largest = net.tree(net.maximum, [a for a, counts in zip(wires.tolist(), here, strict=True) if counts])
+        distances = [
+            net.narrowed(net.sub(largest, a), 0, max(0, x.high - x.low)) if counts else net.const(0)
+            for a, counts in zip(wires.tolist(), here, strict=True)
+        ]
+        e = [self._exponential(net, d, x) if counts else d for d, counts in zip(distances, here, strict=True)]
         total = net.narrowed(net.total([(a, False) for a in e]), 1 << p.exp_t.fraction, n << p.exp_t.fraction)
         s, shifts = self._normalise(net, total, n)
         if self.log:

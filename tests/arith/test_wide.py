@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast
 from nn2hls.arith.ranges import Range
-from nn2hls.arith.wide import Wide, matmul_exact
+from nn2hls.arith.wide import Wide, added, matmul_exact, product
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
@@ -145,3 +145,18 @@ def test_a_layer_whose_sums_leave_int64(width, result):
     sums = x.astype(object) @ op.weight.array.astype(object) * step**2 + op.bias.array.astype(object) * step
     assert isinstance(taken["y"], np.ndarray)
     assert taken["y"].tolist() == [[cast_slow(s, out) for s in row] for row in sums]
+
+
+@pytest.mark.parametrize("bits", [20, 40, 62])
+@pytest.mark.parametrize("more", [10, 40, 62])
+def test_products_and_sums_leave_int64(bits, more):
+    rng = np.random.default_rng(bits + more)
+    a, b = rng.integers(-(1 << bits), 1 << bits, size=(4, 5)), rng.integers(-(1 << more), 1 << more, size=5)
+    c = np.array([1 << (bits + more), -(1 << (bits + more)), 0, -1, 3], dtype=object)
+    want = a.astype(object) * b.astype(object)
+    bound = (1 << (bits + more)) * 2
+    found = product(a, b, bound)
+    assert (found.dtype == np.int64) == (bound < 1 << 63)
+    assert np.asarray(found.astype(object)).tolist() == want.tolist()
+    assert np.asarray(added(found, c, bound).astype(object)).tolist() == (want + c).tolist()
+    assert product(a.astype(object), b, bound).tolist() == want.tolist()

@@ -190,7 +190,12 @@ def _table(net):
 
 def _softmax(net):
     x = net.any(lambda s: len(s) > 0)
-    net._add(ops.Softmax(int(net.rng.integers(len(net.shape(x)))), bool(net.rng.random() < 0.4)), [x])
+    shape, rng = net.shape(x), net.rng
+    axis, log, mask = int(rng.integers(len(shape))), bool(rng.random() < 0.4), None
+    if not log and rng.random() < 0.3:
+        mask = (rng.random(shape) < 0.6).astype(int)
+        mask[tuple(0 if k == axis else slice(None) for k in range(len(shape)))] = 1
+    net._add(ops.Softmax(axis, log, present=None if mask is None else Places(mask)), [x])
 
 
 def _rearrange(net):

@@ -73,6 +73,8 @@ def softmaxes(rng, width):
             yield Case(
                 Softmax(axis, log), [random_type(rng, (max(2, width[0]), width[1]))], [shape], result, Hints(result=result)
             )
+    masked = Softmax(1, present=Places(np.array([[1, 0, 1, 1], [1, 1, 1, 1]])))
+    yield Case(masked, [random_type(rng, (max(2, width[0]), width[1]))], [(2, 4)], random_type(rng, width), NOISE)
 
 
 def denses(rng, width):

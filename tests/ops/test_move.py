@@ -60,10 +60,23 @@ def test_a_change_of_the_places_is_that_of_the_values(change):
     assert np.array_equal(Move.of(change, X.shape).evaluate_float(X[None])[0], change(X))
 
 
+def test_no_events_are_moved_too():
+    for change in (np.ravel, np.transpose, lambda a: p.padded(a, [(1, 0)])):
+        op = Move.of(change, (2, 3))
+        assert op.evaluate_float(np.zeros((0, 2, 3))).shape == (0, *op.index.shape)
+
+
 def test_several_operands():
     op = Move.of(lambda a, b: np.concatenate([a[:, :1], b, a], axis=1), (2, 3), (2, 2))
     a, b = np.arange(6.0).reshape(1, 2, 3), np.arange(4.0).reshape(1, 2, 2) + 10
     assert np.array_equal(op.evaluate_float(a, b), np.concatenate([a[:, :, :1], b, a], axis=2))
+
+
+def test_a_choice_by_a_constant_mask():
+    mask = np.array([[True, False, True], [False, False, True]])
+    op = Move.of(lambda a, b: np.where(mask, a, b), (2, 3), ())
+    a = np.arange(12.0).reshape(2, 2, 3)
+    assert np.array_equal(op.evaluate_float(a, np.array([-7.0, -8])), np.where(mask, a, np.array([-7.0, -8])[:, None, None]))
 
 
 def test_padding_and_cropping():

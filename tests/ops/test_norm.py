@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.design.design import convert
-from nn2hls.errors import ModelError
+from nn2hls.errors import ConversionWarning, ModelError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints
@@ -111,6 +111,17 @@ def test_bounds_are_near_what_is_reached(center):
     exact, bounds = case.exact_mantissas([np.array([[7, -8], [-8, 7], [-8, -8], [7, 7]])])
     assert bounds.low <= exact.min() < bounds.low * 0.6
     assert bounds.high * 0.5 < exact.max() <= bounds.high
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_a_scale_that_saturates_is_told(center):
+    b = Builder()
+    x = b.add("x", Input((16,)))
+    graph = b.build([b.add("y", Norm((0,), 1e-3, Const(np.array([1.5])), Const(np.zeros(1)), center), [x])])
+    holds, ends = ({"LayerName": {"y": {"Precision": {"scale": f"ap_ufixed<8,{k}>"}}}} for k in (1, 0))
+    assert not convert(graph, holds).warnings
+    with pytest.warns(ConversionWarning, match=r"y: constants beyond ap_ufixed<8,0> are saturated: scale\[0\] = 1.5"):
+        convert(graph, ends)
 
 
 def test_demand_is_all_that_is_normalised_together():

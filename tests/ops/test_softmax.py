@@ -12,25 +12,14 @@ from hypothesis import strategies as st
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.errors import LimitError, ModelError, TypeResolutionError
-from nn2hls.graph.const import Const
+from nn2hls.graph.const import Const, Places
 from nn2hls.graph.op import Hints
 from nn2hls.ops import Softmax
-from tests.kit.witness import Case, compiled_equals_emulated, random_type, types
+from tests.kit.witness import Case, compiled_equals_emulated, hardware_equals_emulated, random_type, types
 from tests.slow import softmax as slow
 
 K16 = FixedType(16, 6)
 GIVEN = Hints(table_size=256, given={"exp_table": FixedType(18, 8), "inv_table": FixedType(18, 8)}, result=K16)
-
-
-def rows(op, operands):
-    (x,) = operands
-    out = np.empty(x.shape, dtype=object)
-    for index in np.ndindex(*(1 if k == op.axis else n for k, n in enumerate(x.shape))):
-        place = (*index[: op.axis], slice(None), *index[op.axis + 1 :])
-        line = np.empty(x.shape[op.axis], dtype=object)
-        line[:] = slow.row(op, list(x[place]))
-        out[place] = line
-    return out
 
 
 def case_of(kind, n, result=K16, log=False, hints=None):
@@ -53,7 +42,7 @@ def test_emulator_is_the_equation(log, kind, result, shape, hints):
         "given": GIVEN,
     }
     case = Case(Softmax(shape[1], log), [kind], [shape[0]], result, chosen[hints])
-    case.check(case.draw(np.random.default_rng(0), 4), rows)
+    case.check(case.draw(np.random.default_rng(0), 4), slow.rows)
 
 
 @pytest.mark.parametrize("kind", [FixedType(16, 6), FixedType(24, 8), FixedType(12, 5)], ids=str)
@@ -77,7 +66,7 @@ def test_wide_operands_and_results(log):
         (FixedType(64, 0), FixedType(64, 4), 5),
     ]:
         case = case_of(kind, n, result, log)
-        case.check(case.draw(np.random.default_rng(0), 3), rows)
+        case.check(case.draw(np.random.default_rng(0), 3), slow.rows)
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -101,7 +90,7 @@ def test_types_of_up_to_128_bits(log, kind, result, n, hints, table):
     }
     case = case_of(kind, n, result, log, chosen[hints])
     inputs = case.draw(np.random.default_rng(0), 3)
-    case.check(inputs, rows)
+    case.check(inputs, slow.rows)
     wild_guarantees(case, inputs[0])
 
 
@@ -259,3 +248,42 @@ def test_compiled_equals_emulated():
 def test_demand_is_whole_rows():
     needed = np.array([[True, False], [False, False]])
     assert Softmax(1).demand(needed, [(2, 2)])[0].tolist() == [[True, True], [False, False]]
+
+
+MASKS = [((1, 3), (2, 3), 1), ((2, 3), (2, 3), 1), ((3, 1), (3, 2), 0), ((2, 1, 3), (2, 2, 3), 2)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=types((1, 16), (-2, 12)),
+    result=types((1, 18), (-3, 8)),
+    where=st.sampled_from(MASKS),
+    noise=st.sampled_from([2.0**-5, 2.0**-12]),
+    seed=st.integers(0, 99),
+)
+def test_what_a_mask_leaves_out_is_not_there(kind, result, where, noise, seed):
+    (own, shape, axis), rng = where, np.random.default_rng(seed)
+    mask = rng.integers(0, 2, size=own)
+    mask[tuple(rng.integers(n) if k == axis else slice(None) for k, n in enumerate(own))] = 1
+    case = Case(Softmax(axis, present=Places(mask)), [kind], [shape], result, Hints(noise=noise))
+    case.check(case.draw(rng, 4), slow.rows)
+    hardware_equals_emulated([case], seed, events=4)
+
+
+def test_a_mask_in_floats():
+    mask = np.array([[1, 0, 1], [1, 1, 0]])
+    x = np.random.default_rng(0).normal(size=(4, 2, 3))
+    e = np.exp(x) * mask
+    op = Softmax(1, present=Places(mask))
+    assert np.allclose(op.evaluate_float(x), e / e.sum(axis=2, keepdims=True))
+    assert op.demand(np.array([[True, False, False], [False] * 3]), [(2, 3)])[0].tolist() == [[True, False, True], [False] * 3]
+
+
+@pytest.mark.parametrize(("op", "words"), [
+    (Softmax(1, present=Places(np.ones(3, dtype=int))), "mask has shape"),
+    (Softmax(1, present=Places(np.array([[1, 1, 0], [0, 0, 0]]))), "leaves nothing"),
+    (Softmax(1, True, present=Places(np.array([[1, 1, 0]]))), "minus infinity"),
+])  # fmt: skip
+def test_masks_that_cannot_be_are_refused(op, words):
+    with pytest.raises(ModelError, match=f"here.*{words}"):
+        op.infer([(2, 3)], "here")

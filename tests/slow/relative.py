@@ -51,9 +51,10 @@ def normalise(op, xs, shape):
     for index in itertools.product(*map(range, shape)):
         row = x[tuple(slice(None) if k in op.axes else i for k, i in enumerate(index))].ravel().tolist()
         squares = sum(v * v for v in row)
-        c, v = (n * x[index] - sum(row), n * squares - sum(row) ** 2) if op.center else (x[index], squares)
+        total = sum(row) if op.center else 0
+        c, v = n * x[index] - total, n * squares - total**2
         unit = Fraction(2) ** op.sizes.fraction
-        a = v + round_slow(Fraction(op.epsilon) * (n * n if op.center else n) * unit, "RND_CONV") / unit
+        a = v + round_slow(Fraction(op.epsilon) * n * n * unit, "RND_CONV") / unit
         y = c * factor("rsqrt", a, op.sizes)
         out[index] = y * value_slow(scale[index], op.scale_t) + value_slow(bias[index], op.bias_t)
     return out

@@ -65,6 +65,17 @@ def row(op, x):
     return [Fraction(min(math.floor(v * r / 2**k * step + Fraction(1, 2)), op.top)) / step for v in e]
 
 
+def masked(op, x, place):
+    """The row of those that count; the others are 0."""
+    if op.present is None:
+        return row(op, x)
+    mask = op.present.array
+    own = (k if isinstance(k, slice) else 0 if n == 1 else k for k, n in zip(place, mask.shape, strict=True))
+    here = np.broadcast_to(mask[tuple(own)], len(x)).tolist()
+    answers = iter(row(op, [v for v, counts in zip(x, here, strict=True) if counts]))
+    return [next(answers) if counts else Fraction(0) for counts in here]
+
+
 def rows(op, operands):
     """All rows of one operand along the axis."""
     (x,) = operands
@@ -72,6 +83,6 @@ def rows(op, operands):
     for index in np.ndindex(*(1 if k == op.axis else n for k, n in enumerate(x.shape))):
         place = (*index[: op.axis], slice(None), *index[op.axis + 1 :])
         line = np.empty(x.shape[op.axis], dtype=object)
-        line[:] = row(op, list(x[place]))
+        line[:] = masked(op, list(x[place]), place)
         out[place] = line
     return out
