@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from nn2hls.converters.lower.shape import move
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, const
+from nn2hls.graph.const import Places
 from nn2hls.ops import (
     Clip,
     Elementwise,
@@ -26,7 +26,6 @@ from nn2hls.ops import (
     Table,
     Threshold,
     Unary,
-    places,
 )
 
 # Functions without parameters, by the names that most frameworks have for them.
@@ -175,25 +174,11 @@ def softmax(site: Site, x: Tensor, axis: int, *, log: bool = False) -> Tensor:
 
 
 def masked_softmax(site: Site, x: Tensor, keep: np.ndarray, axis: int) -> Tensor:
-    """Softmax of the elements that a mask keeps, zero at the others: one Softmax for all rows that keep the same places."""
-    shape = x.shape
-    numbers = np.moveaxis(places.places(shape)[0], axis, -1)
-    kept = np.moveaxis(np.broadcast_to(keep, shape), axis, -1).reshape(-1, shape[axis])
-    rows = numbers.reshape(kept.shape)
-    patterns, which = np.unique(kept, axis=0, return_inverse=True)
-    if not patterns.any(axis=1).all():
+    """Softmax of the elements that a mask keeps, as if the others were not there; these are zero."""
+    present = np.broadcast_to(keep, x.shape)
+    if not present.any(axis=axis).all():
         raise Refusal("its mask hides all of a row, whose softmax is no number")
-    parts, where, whole = [], [], replace(x, merged=0, place=0, before=0)
-    for k, pattern in enumerate(patterns):
-        taken = rows[which.reshape(-1) == k][:, pattern]
-        part = move(site.step(f"rows{k}"), lambda index, at=taken: index.reshape(-1)[at], whole)
-        parts.append(site.step(f"softmax{k}").emit(Softmax(1, False), part))
-        where.append(taken)
-
-    def assembled(*indices: np.ndarray) -> np.ndarray:
-        flat = np.full(math.prod(shape), places.EMPTY)
-        for index, at in zip(indices, where, strict=True):
-            flat[at] = index
-        return flat.reshape(shape)
-
-    return replace(x, node=move(site, assembled, *parts).node)
+    for k in range(present.ndim):
+        if (present == present.take([0], k)).all():
+            present = present.take([0], k)
+    return site.emit(Softmax(axis, present=Places(present.astype(np.int64))), x)

@@ -70,6 +70,21 @@ def test_batch_norm_stays_where_another_reads_the_convolution(net):
     np.testing.assert_allclose(design.predict_float(X), Both().eval()(torch.tensor(X).float()).detach(), rtol=1e-5, atol=1e-5)
 
 
+def test_a_scale_that_changes_over_the_space_stays(net):
+    class Spots(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = net.conv
+            self.register_buffer("spots", torch.linspace(0.5, 1.5, 256).reshape(4, 8, 8))
+
+        def forward(self, x):
+            return self.conv(x) * self.spots
+
+    module = Spots().eval()
+    design = nn2hls.convert(nn2hls.load(module, input_shape=(1, 8, 8)), calibration=X)
+    np.testing.assert_allclose(design.predict_float(X), module(torch.tensor(X).float()).detach(), rtol=1e-5, atol=1e-6)
+
+
 def test_traces_have_the_shapes_of_the_model(graph, net):
     design = nn2hls.convert(graph, calibration=X)
     trace, exact = design.trace(X[:5]), design.trace_float(X[:5])

@@ -81,6 +81,25 @@ def test_what_pytorch_writes_as_onnx_is_read(name, batch):
     np.testing.assert_allclose(evaluate(graph, [x])[0], module(torch.tensor(x)).detach(), rtol=1e-5, atol=1e-6)
 
 
+def test_one_public_network_from_two_files(shared):
+    """A convolutional one that Keras saved and tf2onnx wrote: transposes around, channels first inside."""
+    keras = shared / "models" / "keras"
+    first = nn2hls.load(keras / "KERAS_conv1d_small.json", weights=keras / "KERAS_conv1d_small_weights.h5")
+    second = nn2hls.load(shared / "models" / "onnx" / "conv1d_small_keras.onnx")
+    x = np.random.default_rng(3).normal(0, 1, (20, *first.inputs[0].shape))
+    answers = [nn2hls.convert(graph).predict_float(x) for graph in (first, second)]
+    np.testing.assert_allclose(answers[0], answers[1], rtol=1e-6, atol=1e-7)
+
+
+def test_a_public_network_of_pictures(shared):
+    keras = shared / "models" / "keras"
+    graph = nn2hls.load(keras / "jetTagger_Conv2D_Small.json", weights=keras / "jetTagger_Conv2D_Small_weights.h5")
+    x = np.random.default_rng(3).uniform(0, 1, (20, *graph.inputs[0].shape))
+    design = nn2hls.convert(graph, calibration=x)
+    np.testing.assert_allclose(design.predict_float(x).sum(axis=1), 1, rtol=1e-6)
+    assert np.abs(design.predict(x) - design.predict_float(x)).max() < 1e-2
+
+
 def test_receivers_and_senders_cost_no_products():
     """Matrices of zeros and ones are wires and additions."""
     module, shape = networks.network("interaction network")

@@ -85,6 +85,11 @@ CASES: dict[str, Case] = {
         lambda x: _torch().softmax(x.masked_fill(~_torch().tensor(CAUSAL), float("-inf")), -1),
         (node("Where", "m x v", "h"), node("Softmax", "h")), {"m": CAUSAL, "v": np.float32(-np.inf)},
     ),
+    "masked_softmax of all rows": Case(
+        "activations.masked_softmax", (4, 3), None,
+        lambda x: _torch().softmax(x.masked_fill(_torch().tensor([False, True, False]), float("-inf")), -1),
+        (node("Where", "m v x", "h"), node("Softmax", "h")), {"m": np.array([False, True, False]), "v": np.float32(-np.inf)},
+    ),
     "masked_softmax by a sum": Case(
         "activations.masked_softmax", (3, 3), None, lambda x: _torch().softmax(x + _torch().tensor(ADDED), 1),
         (node("Add", "x m", "h"), node("Softmax", "h", axis=1)), {"m": ADDED},

@@ -83,6 +83,13 @@ CASES: dict[str, Case] = {
             bias_initializer=constant(draw(2, 3)),
         )(x),
     ),
+    "einsum_dense turned": Case(
+        "einsum.einsum_constant", (3, 4),
+        lambda x: _keras().layers.EinsumDense(
+            "abc,cde->abed", (None, 3, 2), bias_axes="ed", kernel_initializer=constant(draw(4, 2, 3)),
+            bias_initializer=constant(draw(3, 2)),
+        )(x),
+    ),
     "dot": Case("einsum.dot", (3, 4), lambda x: _keras().layers.Dot((2, 2))([x, x]), lambda x: x @ _turned(x)),
     "dot of vectors": Case("einsum.dot", (4,), lambda x: _keras().layers.Dot(1)([x, x])),
 }  # fmt: skip
