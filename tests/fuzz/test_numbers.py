@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 
@@ -61,14 +62,12 @@ def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
     compile_project = checks.compile_project
 
     def wrong(project, **more):
-        cast = project.files["firmware/nn2hls/cast.h"].replace(
-            "ap_int<T>(one << below) : zero", "ap_int<T>(one << down) : zero"
-        )
-        files = project.files | {"firmware/nn2hls/cast.h": cast}
-        return compile_project(dataclasses.replace(project, files=files), **more)
+        """Without the last bit of every value."""
+        layers = {k: re.sub(r"set_raw\((y\[.*?\]), (.*)\);", r"set_raw(\1, (\2) & -2);", v) for k, v in project.files.items()}
+        return compile_project(dataclasses.replace(project, files=layers), **more)
 
     monkeypatch.setattr(checks, "compile_project", wrong)
-    (case, what), *_ = numbers.run(seed=2028, networks=3, batch=1).faults
+    (case, what), *_ = numbers.run(seed=2028, networks=6, batch=1).faults
     assert case.startswith("2028:")
     assert "C++" in what
 
