@@ -25,6 +25,7 @@ from nn2hls.ops.exact import given_or_derived
 from nn2hls.ops.inverse_size import MAX_BITS, Sizes
 from nn2hls.ops.places import places
 from nn2hls.ops.relative import Relative, relative_sizes
+from nn2hls.ops.table_size import WARNED, above
 from nn2hls.text import at_most
 
 FLOAT = 1 + 2.0**-30  # bounds are computed in float64
@@ -195,6 +196,15 @@ class Norm(Op):
 
     def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
         return [f"within {at_most(self.error(xs))} of the function for every input, before rounding."]
+
+    def warnings(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        assert self.scale_t is not None
+        scale = math.sqrt(float(np.mean(np.square(self.scale.array.astype(np.float64))))) * self.scale_t.step
+        decibels = above(self._root.error() * scale / math.sqrt(3), hints)  # of values as evenly spread as errors are
+        if decibels < WARNED:
+            return []
+        words = len(self._root.tables.inverse.array)
+        return [f"its tables of {words} words miss TargetSQNR by {decibels:.0f} dB; there are no larger ones."]
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
 

@@ -140,12 +140,12 @@ class Reduce(Op):
         return int(self._counts(x.shape).max())
 
     def _bound(self, x: Range) -> int:
-        """The largest magnitude of any partial result."""
+        """The largest magnitude of any partial result and factor."""
         if self.kind in _EXTREMES:
             return x.bound
         if self.kind is Reduction.PROD:
             return int(max(1, x.bound) ** self._count(x))
-        return x.bound * self._count(x) * max(1, int(np.abs(self._factors(x.shape)[0]).max()))
+        return max(1, x.bound) * self._count(x) * max(1, int(self._factors(x.shape)[0].max()))
 
     def _beyond(self, x: Range) -> int:
         return x.low if self.kind is Reduction.MAX else x.high

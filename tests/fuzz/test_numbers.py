@@ -67,7 +67,7 @@ def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
         return compile_project(dataclasses.replace(project, files=files), **more)
 
     monkeypatch.setattr(checks, "compile_project", wrong)
-    (case, what), *_ = numbers.run(seed=2028, networks=3, batch=1).faults
+    (case, what), *_ = numbers.run(seed=2028, networks=6, batch=1).faults
     assert case.startswith("2028:")
     assert "C++" in what
 

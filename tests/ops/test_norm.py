@@ -83,6 +83,16 @@ def test_the_error_is_as_small_as_is_asked_for(target, center):
     assert 10 * np.log10(np.var(want) / np.mean((got - want) ** 2)) > target - 1
 
 
+def test_a_target_beyond_the_largest_tables_is_told():
+    b = Builder()
+    x = b.add("x", Input((8,)))
+    graph = b.build([b.add("y", Norm((0,), 1e-5, Const(np.ones(1)), Const(np.zeros(1))), [x])])
+    layers = {"LayerName": {"x": {"Precision": "ap_fixed<30,4>"}}}
+    assert not convert(graph, {"Model": {"TargetSQNR": 90, "MaxWidth": 53}, **layers}).warnings
+    with pytest.warns(ConversionWarning, match=r"y: its tables of 1024 words miss TargetSQNR by \d+ dB"):
+        convert(graph, {"Model": {"TargetSQNR": 150, "MaxWidth": 53}, **layers})
+
+
 def test_floats_are_those_of_torch():
     torch = pytest.importorskip("torch")
     x = np.random.default_rng(0).normal(size=(5, 4, 6))

@@ -63,6 +63,12 @@ def test_sums_leave_the_array_type_of_their_elements():
     assert case.emulate([x]).tolist() == [3 * kind.max_mantissa]
 
 
+def test_a_factor_beyond_int64_of_zeros():
+    x = Range(np.zeros(3, dtype=int), np.zeros(3, dtype=int), 2)
+    op = Reduce(Reduction.MEAN, (0,)).resolve([x], Hints(given={"factor": FixedType(99, 6)}))
+    assert (op.exact([x]).low, op.kernel([x])([np.zeros((2, 3))], None).tolist()) == (0, [0, 0])
+
+
 @pytest.mark.parametrize("kind", Reduction)
 def test_a_body_holds_what_any_of_its_lanes_holds(kind):
     lo, hi = np.array([[-9, 2], [-1, -3]]), np.array([[-7, 5], [1, 6]])

@@ -77,11 +77,11 @@ def test_bounds_are_exact_at_any_width(seed, x_bits, w_bits):
     weight = draw(w_bits, (5, 3))
     found = product_bounds(Const(weight.astype(np.int64)), x)
     ends = np.stack([x.lo[:, None] * weight, x.hi[:, None] * weight])
-    assert list(found.lo) == list(ends.min(axis=0).sum(axis=0))
-    assert list(found.hi) == list(ends.max(axis=0).sum(axis=0))
-    assert list(found.least) == list(np.minimum(ends.min(axis=0), 0).sum(axis=0))
-    assert list(found.most) == list(np.maximum(ends.max(axis=0), 0).sum(axis=0))
-    assert list(found.size) == list(np.abs(ends).max(axis=0).sum(axis=0))
+    assert list(found.everywhere(found.lo)) == list(ends.min(axis=0).sum(axis=0))
+    assert list(found.everywhere(found.hi)) == list(ends.max(axis=0).sum(axis=0))
+    assert list(found.everywhere(found.least)) == list(np.minimum(ends.min(axis=0), 0).sum(axis=0))
+    assert list(found.everywhere(found.most)) == list(np.maximum(ends.max(axis=0), 0).sum(axis=0))
+    assert list(found.everywhere(found.size)) == list(np.abs(ends).max(axis=0).sum(axis=0))
 
 
 @pytest.fixture(scope="module")
