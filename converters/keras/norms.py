@@ -54,27 +54,33 @@ def _along(array: np.ndarray | None, axes: tuple[int, ...], x: Tensor) -> np.nda
 
 
 def layer_norm(layer: Layer) -> Prepared:
-    """By the event's mean and variance over axes; ``rms_scaling`` leaves the mean out."""
+    """By the event's mean and variance over axes; ``rms_scaling`` keeps the mean, and divides by the deviation about it."""
     axes, epsilon = _axes(layer), layer.number("epsilon", default=1e-3)
-    center = not layer.flag("rms_scaling", False)
+    keeps = layer.flag("rms_scaling", False)
 
     def lower(site: Site) -> Tensor:
         x = site.tensor
         over = x.axes(axes)
         gamma, beta = (_along(layer.weights.get(name), over, x) for name in ("gamma", "beta"))
-        return norm.layer_norm(site, x, over, gamma, beta if center else None, epsilon, center=center)
+        if keeps:
+            return norm.by_deviation(site, x, over, gamma, epsilon)
+        return norm.layer_norm(site, x, over, gamma, beta, epsilon)
 
     return lower
 
 
 def rms_norm(layer: Layer) -> Prepared:
-    """By the event's mean of squares over axes."""
+    """By the event's mean of squares over axes; Keras lays its scale along the last axes, whichever axes it normalises."""
     axes, epsilon = _axes(layer), layer.number("epsilon", default=1e-6)
 
     def lower(site: Site) -> Tensor:
         x = site.tensor
         over = x.axes(axes)
-        return norm.layer_norm(site, x, over, _along(layer.weights.get("scale"), over, x), None, epsilon, center=False)
+        scale = layer.weights.get("scale", np.ones(()))
+        last = x.shape[len(x.shape) - scale.ndim :]
+        if len(last) < scale.ndim or any(n not in (1, m) for n, m in zip(scale.shape, last, strict=True)):
+            raise Refusal(f"its scale of shape {scale.shape} stands along the last axes of {x.shape}; normalise over those")
+        return norm.layer_norm(site, x, over, scale, None, epsilon, center=False)
 
     return lower
 

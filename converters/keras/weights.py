@@ -40,6 +40,8 @@ def _separable(layer: Layer) -> Names:
 
 
 def _own_norm(layer: Layer) -> Names:
+    if layer.flag("rms_scaling", False):  # Keras makes this gamma whatever 'scale' says
+        return ["gamma"], []
     return [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.flag(key, True)], []
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nn2hls.converters.lower.arith import scale
+from nn2hls.converters.lower.activations import function
+from nn2hls.converters.lower.arith import add, multiply, scale
+from nn2hls.converters.lower.reductions import variance
 from nn2hls.converters.lower.shape import reshape
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, plain
 from nn2hls.ops import Norm
@@ -83,6 +85,15 @@ def layer_norm(
         raise Refusal("it normalises over the batch axis, or over none")
     scale, bias = const(1.0 if gamma is None else gamma), const(0.0 if beta is None else beta)
     return site.emit(Norm(tuple(axes), epsilon, scale, bias, center), x)
+
+
+def by_deviation(site: Site, x: Tensor, axes: Sequence[int], gamma: np.ndarray | None = None, epsilon: float = 1e-5) -> Tensor:
+    """x / sqrt(variance + epsilon) * gamma: the variance is that about the mean, yet x keeps its mean."""
+    spread = add(site.step("spread"), variance(site.step("variance"), x, axes, keepdims=True), np.asarray(epsilon))
+    inverse = function(site.step("inverse"), spread, "rsqrt")
+    if gamma is None:
+        return multiply(site, x, inverse)
+    return scale(site, multiply(site.step("scaled"), x, inverse), gamma)
 
 
 def group_norm(

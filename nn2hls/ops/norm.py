@@ -163,7 +163,7 @@ class Norm(Op):
         (up, addend), root = self._argument(x), self._root
         _, scale, bias = self._aligned(x)
         bound, biased = self.exact(xs).bound, bool(np.any(bias))
-        steps = (self._most(x) << max(up, 0)) + addend, self._shares(x), root.ends(1, 1)[1], int(np.abs(scale).max())
+        steps = (self._most(x) << max(up, 0)) + addend, self._shares(x), root.ends(1, 1)[1], int(np.max(np.abs(scale)))
         narrow = max(steps) <= INT64_EXACT
         axes = tuple(k + 1 for k in self.axes)
         scale = compact(scale) if narrow else scale

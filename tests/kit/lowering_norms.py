@@ -50,6 +50,9 @@ CASES: dict[str, Case] = {
         (node("RMSNormalization", "x g", axis=-1, epsilon=EPSILON),), {"g": GAMMA}, opset=23,
     ),
     "rms_norm layer": Case("norm.layer_norm", (3, 4), lambda x: _keras().layers.RMSNormalization()(x)),
+    "by_deviation": Case(
+        "norm.by_deviation", (3, 4), lambda x: _keras().layers.LayerNormalization(rms_scaling=True, epsilon=EPSILON)(x)
+    ),
     "group_norm": Case(
         "norm.group_norm", (4, 3, 2), lambda x: _keras().layers.GroupNormalization(2, axis=1, **_trained())(x),
         lambda x: _nn().group_norm(x, 2, _tensor(GAMMA), _tensor(BETA), EPSILON),

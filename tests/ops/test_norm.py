@@ -19,7 +19,7 @@ AXES = [((4,), (0,)), ((2, 3), (1,)), ((2, 3), (0,)), ((2, 2, 3), (0, 2)), ((1,)
 
 
 def drawn(rng, shape, axes, center, epsilon):
-    fitting = [n if rng.integers(2) else 1 for n in shape]
+    fitting = [n if rng.integers(2) else 1 for n in shape] if rng.integers(4) else ()
     return Norm(axes, epsilon, Const(rng.normal(size=fitting)), Const(rng.normal(size=fitting) * rng.integers(2)), center)
 
 
