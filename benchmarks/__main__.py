@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from benchmarks import convolution, seeds, tagger, verilog, wide
+from benchmarks import feed_forward, seeds, tagger, verilog, wide
 from benchmarks.measure import Row, table
 
 PARTS = {
@@ -15,7 +15,8 @@ PARTS = {
     "process": tagger.process_rows,
     "compile": tagger.compile_rows,
     "wide": wide.rows,
-    "convolution": convolution.rows,
+    "layers": feed_forward.speed_rows,
+    "sizes": feed_forward.size_rows,
     "verilog": verilog.rows,
     "seeds": seeds.rows,
 }

@@ -12,7 +12,7 @@ from tests.kit.paths import ROOT
 
 HERE = ROOT / "examples" / "jet_tagging"
 ENDINGS = (".keras", ".h5", ".onnx", ".pt2")
-CONFIGS = sorted((ROOT / "example-configs").glob("*.yml"))
+CONFIGS = sorted((ROOT / "example-configs").glob("jet_tagger*.yml"))
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ _ADD: _Two = {"add": np.add, "sub": np.subtract}
 _BINARY: _Two = {"mul": np.multiply, "div": np.true_divide, "maximum": np.maximum, "minimum": np.minimum}
 _UNARY: Mapping[str, Callable[[Any], Any]] = {
     "abs": np.abs, "neg": np.negative, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "square": np.square, "sign": np.sign,
-    "tanh": np.tanh, "reciprocal": np.reciprocal, "t": np.transpose, "rsqrt": lambda x: 1 / np.sqrt(x),
+    "tanh": np.tanh, "reciprocal": np.reciprocal, "t": np.transpose, "numpy_T": np.transpose, "rsqrt": lambda x: 1 / np.sqrt(x),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0), "mT": lambda x: np.swapaxes(x, -1, -2),
 }  # fmt: skip
 _COMPARE: _Two = {

@@ -126,6 +126,7 @@ FUNCTIONS = {
     "matmul_3d": lambda m, x: torch.matmul(x.view(-1, 2, 4), m.w[:4]),
     "addmm": lambda m, x: torch.addmm(m.c[:3], x, m.w, beta=0.5, alpha=2),
     "linear_of_buffer": lambda m, x: F.linear(x, m.w.t().contiguous()),
+    "linear_of_buffer_T": lambda m, x: F.linear(x, m.w.T),
     "where": lambda m, x: torch.where(x > 0, x, x * 0.1),
     "where_zero": lambda m, x: torch.where(x > 0, x, 0),
     "conversions": lambda m, x: x.to(torch.float32).detach().clone().contiguous().double().float() * 2,

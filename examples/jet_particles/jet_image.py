@@ -1,0 +1,37 @@
+"""Train a convolutional network on jet images of 16 x 16 with Keras, prune it to 30 %, and write jet_image.keras."""
+
+from __future__ import annotations
+
+from particles import CLASSES, images
+from training import SEED, TEST, TRAIN, arguments, class_loss, fit, keep_data, tell
+
+KEEP = 0.3
+
+
+def network():
+    """Two convolutions of 3 x 3 with 4 and 8 filters, each with ReLU and a maximum of 2 x 2, then the classes."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(SEED)
+    stack = [keras.Input((16, 16, 1), name="image")]
+    for number, filters in enumerate((4, 8), start=1):
+        stack.append(layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}"))
+        stack.append(layers.MaxPooling2D(2, name=f"pool{number}"))
+    stack += [layers.Flatten(name="flatten"), layers.Dense(len(CLASSES), activation="softmax", name="output")]
+    return keras.Sequential(stack, name="jet_image")
+
+
+def main() -> None:
+    """Train and write."""
+    given = arguments(__doc__)
+    model = network()
+    train, test = images(TRAIN, SEED, 16), images(TEST, SEED + 1, 16)
+    fit(model, *train, class_loss, given.epochs, KEEP)
+    tell(model, *test)
+    model.save(given.out / "jet_image.keras")
+    keep_data(given.out, "jet_image", train, test)
+
+
+if __name__ == "__main__":
+    main()

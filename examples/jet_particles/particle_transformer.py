@@ -1,0 +1,44 @@
+"""Train a particle transformer of one attention block with PyTorch, prune it to 40 %, and write particle_transformer.pt2."""
+
+from __future__ import annotations
+
+import torch
+from particles import CLASSES, particles
+from torch import nn
+from training import SEED, TEST, TRAIN, arguments, class_loss, export_pt2, fit, keep_data, tell
+
+PARTICLES, WIDTH, HEADS, KEEP = 8, 8, 2, 0.4
+
+
+class ParticleTransformer(nn.Module):
+    """Eight particles, each of three features: embedding, attention, a dense block, the mean over particles, the classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(3, WIDTH)
+        self.attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+        self.fc1, self.fc2 = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
+        self.output = nn.Linear(WIDTH, len(CLASSES))
+
+    def forward(self, particles: torch.Tensor) -> torch.Tensor:
+        """Class probabilities (events, 5) of particles (events, 8, 3)."""
+        x = torch.relu(self.embed(particles))
+        x = self.norm1(x + self.attention(x, x, x, need_weights=False)[0])
+        x = self.norm2(x + self.fc2(torch.relu(self.fc1(x))))
+        return torch.softmax(self.output(x.mean(dim=1)), dim=-1)
+
+
+def main() -> None:
+    """Train and write."""
+    given = arguments(__doc__)
+    model = ParticleTransformer()
+    train, test = particles(TRAIN, SEED, PARTICLES), particles(TEST, SEED + 1, PARTICLES)
+    fit(model, *train, class_loss, given.epochs, KEEP)
+    tell(model, *test)
+    export_pt2(model, test[0], given.out / "particle_transformer.pt2")
+    keep_data(given.out, "particle_transformer", train, test)
+
+
+if __name__ == "__main__":
+    main()

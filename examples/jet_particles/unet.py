@@ -1,0 +1,41 @@
+"""Train a U-Net of two levels with Keras that finds where a jet is, prune it to 30 %, and write unet.h5."""
+
+from __future__ import annotations
+
+from particles import noisy
+from training import SEED, TEST, TRAIN, arguments, fit, keep_data, pixel_loss, tell
+
+PIXELS, FILTERS, KEEP = 8, 2, 0.5
+
+
+def network():
+    """Down by a maximum of 2 x 2, up by repeating, with the upper level beside it; a probability for each pixel."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(SEED)
+
+    def convolution(name: str, filters: int):
+        return layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)
+
+    image = keras.Input((PIXELS, PIXELS, 1), name="image")
+    above = convolution("down", FILTERS)(image)
+    below = convolution("bottom", 2 * FILTERS)(layers.MaxPooling2D(2, name="pool")(above))
+    joined = layers.Concatenate(name="skip")([layers.UpSampling2D(2, name="up_sampling")(below), above])
+    answer = layers.Conv2D(1, 1, activation="sigmoid", name="mask")(convolution("up", FILTERS)(joined))
+    return keras.Model(image, answer, name="unet")
+
+
+def main() -> None:
+    """Train and write."""
+    given = arguments(__doc__)
+    model = network()
+    train, test = noisy(TRAIN, SEED, PIXELS), noisy(TEST, SEED + 1, PIXELS)
+    fit(model, *train, pixel_loss, given.epochs, KEEP)
+    tell(model, *test)
+    model.save(given.out / "unet.h5")
+    keep_data(given.out, "unet", train, test)
+
+
+if __name__ == "__main__":
+    main()
