@@ -216,7 +216,7 @@ def test_moves_that_cancel_leave_nothing():
     assert [n.name for n in design.graph] == ["x", "first", "second"]
     kept = convert(there_and_back(shown=True))
     assert [n.name for n in kept.graph] == ["x", "first", "out", "back", "second"]
-    named = convert(there_and_back(), {"LayerName": {"inside": {"Precision": "ap_fixed<9,4>"}}})
+    named = convert(there_and_back(), {"LayerName": {"out": {"Precision": "ap_fixed<9,4>"}}})
     assert [n.name for n in named.graph] == ["x", "first", "out", "back", "second"]
     x = np.random.default_rng(3).normal(size=(5, 2, 3))
     assert np.array_equal(design.predict(x), kept.predict(x))
