@@ -175,7 +175,13 @@ def _order(calls: Sequence[tuple[Layer, int, Call]], given: set[tuple[str, int]]
 
 def _value(values: Mapping[tuple[str, int], Results], ref: Ref, where: str) -> Tensor | None:
     results = values.get((ref.layer, ref.call))
-    if results is None or ref.output >= len(results):
+    if results is not None and ref.output >= len(results):
+        raise ModelError(
+            f"It asks '{ref.layer}' for more than the {len(results)} it gives here, such as the scores of an attention.",
+            where=where,
+            fix="Leave the other results out of the model.",
+        )
+    if results is None:
         raise ModelError(
             f"It refers to result {ref.output} of call {ref.call} of '{ref.layer}', which is not there.", where=where
         )

@@ -88,7 +88,11 @@ def _not_offered(target: str) -> str:
     """Why an operator is refused; names come from PyTorch, so that none is misspelt."""
     if target.startswith("torch.ops."):
         return "an operator of a library of its own is not offered; write it with PyTorch's"
-    return not_offered("aten", target.partition(".")[0], "write it with other operators, or leave it out of the module")
+    name = target.partition(".")[0]
+    forms = sorted(t for t in LOWER if t.startswith(f"{name}."))
+    if forms:
+        return f"{target} is not offered; {', '.join(forms)} {'is' if len(forms) == 1 else 'are'}"
+    return not_offered("aten", name, "write it with other operators, or leave it out of the module")
 
 
 def _batch(program: Program) -> int | None:
@@ -146,5 +150,5 @@ def _check(context: Lowering, name: str, value: Value, meta: Meta | None) -> Non
     batch = context.batch or 1
     computed = value.full(batch)
     known = [k for k in range(len(computed)) if k != value.place or None not in (context.batch, *meta.sizes[k : k + 1])]
-    if len(meta.sizes) != len(computed) or any(meta.sizes[k] != computed[k] for k in known):
+    if len(meta.sizes) != len(computed) or any(meta.sizes[k] not in (None, computed[k]) for k in known):
         raise ModelError(f"'{name}' has the shape {meta.sizes} by the file, {computed} by its operators.")

@@ -42,6 +42,10 @@ def _norm(c: Lowering, a: Args) -> Value:
     return reductions.vector_norm(c, x, axes, order, keepdims=keepdims)
 
 
+_WHOLE = {
+    "max": Reduction.MAX, "min": Reduction.MIN, "mean": Reduction.MEAN, "prod": Reduction.PROD, "sum": Reduction.SUM
+}  # fmt: skip
+
 REDUCTIONS: Mapping[str, Callable[[Lowering, Args], Value]] = {
     "amax.default": _over(Reduction.MAX),
     "amin.default": _over(Reduction.MIN),
@@ -50,6 +54,7 @@ REDUCTIONS: Mapping[str, Callable[[Lowering, Args], Value]] = {
     "mean.dim": _over(Reduction.MEAN),
     "prod.dim_int": _over(Reduction.PROD),
     "sum.dim_IntList": _over(Reduction.SUM),
+    **{f"{name}.default": _over(kind) for name, kind in _WHOLE.items()},  # refused, for they take the batch along
     **dict.fromkeys(("std.dim", "std.correction"), _spread(root=True)),
     **dict.fromkeys(("var.dim", "var.correction"), _spread(root=False)),
     **dict.fromkeys(("linalg_vector_norm.default", "norm.ScalarOpt_dim"), _norm),

@@ -200,7 +200,8 @@ LEVEL_KEYS = (
     Key(
         "Strategy",
         Place.LEVEL,
-        "Latency: parallel. Resource: shared multipliers, weights in memory. DistributedArithmetic: shared additions.",
+        "Latency: parallel. Resource: shared multipliers, weights in memory. "
+        "DistributedArithmetic: shared additions (reuse 1).",
         v.strategy,
         "strategy",
         values="Latency, Resource, DistributedArithmetic",

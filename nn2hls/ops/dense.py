@@ -267,6 +267,18 @@ class Dense(Op):
 
         return run
 
+    def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
+        """Where another setting leaves nothing for DistributedArithmetic to do."""
+        if self.strategy is not Strategy.DISTRIBUTED or not self.products():
+            return []
+        if self.reuse > 1:
+            why = f"ReuseFactor {self.reuse:,} shares multipliers, and has no additions to share; leave one of the two out"
+        elif self.narrowed(xs):
+            why = f"its additions keep the order that its accumulator {self.accum_t} fixes; leave one of the two out"
+        else:
+            return []
+        return [f"Strategy: {self.strategy.value} has no effect: {why}."]
+
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
     def products(self, *, zeros: bool = False) -> int:

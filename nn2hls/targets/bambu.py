@@ -52,8 +52,8 @@ def bambu_device(part: str, named: str | None = None) -> BambuDevice:
     raise ConfigError(
         f"Bambu has not characterised {wanted.name} with speed grade -{wanted.grade}.",
         where="Part",
-        fix=f"The nearest that it knows is {near.name}: set Part to it, or, to build for it in place of the part, "
-        f"BambuDevice: {near.name} (--bambu-device {near.name}).",
+        fix=f"The nearest that it knows is {near.name}: set Part to {near.part}-{near.grade}, or, to build for it in place of "
+        f"the part, BambuDevice: {near.name} (--bambu-device {near.name}).",
     )
 
 

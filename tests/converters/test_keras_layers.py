@@ -153,6 +153,12 @@ UNSUPPORTED = {
 }  # fmt: skip
 
 
+def test_results_beyond_the_first_are_refused_by_name():
+    model = build(lambda x: L.Attention(name="looks")([x, x], return_attention_scores=True)[1])
+    with pytest.raises(ModelError, match=r"asks 'looks' for more than the 1 it gives.*Leave the other results out"):
+        load_live(model)
+
+
 def build(make, shape=(3, 4)):
     x = keras.Input(shape, name="x")
     return randomise(keras.Model(x, make(x)))

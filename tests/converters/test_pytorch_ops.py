@@ -13,6 +13,7 @@ from nn2hls.converters.pytorch.lower import lower
 from nn2hls.converters.pytorch.pt2_file import read_stream
 from nn2hls.converters.pytorch.pt2_program import Call, Meta, Program, Ref
 from nn2hls.errors import ModelError, UnsupportedError
+from nn2hls.graph.reference import run_float
 from nn2hls.ops import Dense, Reshape, Scale, Table
 from tests.kit.onnx_tools import evaluate
 from tests.kit.torch_zoo import FUNCTIONS, LAYERS, Everything, Functional
@@ -120,6 +121,27 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refusal_names_the_reason(name):
     function, reason = REFUSED[name]
+    with pytest.raises(UnsupportedError, match=reason):
+        load_live(Functional(function), torch.zeros(3, 8))
+
+
+def test_a_mask_of_constants_chooses_elements():
+    """The file leaves their number open, and the operators know it."""
+    mask, x = torch.arange(8) % 3 == 0, torch.linspace(-1, 1, 24).reshape(3, 8)
+    graph = load_live(Functional(lambda m, x: F.relu(x[:, mask])), x)
+    assert np.array_equal(run_float(graph, [x.numpy()])[graph.outputs[0]], F.relu(x[:, mask]).numpy())
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda m, x: x.mean(), "works along all axes"),
+        (lambda m, x: x.max(), "works along all axes"),
+        (lambda m, x: torch.clamp(x, min=m.c), r"clamp\.Tensor is not offered; clamp\.default is"),
+        (lambda m, x: torch.div(x, 0.3, rounding_mode="floor"), r"Tensor_mode is not offered; div\.Scalar, div\.Tensor are"),
+    ],
+)
+def test_another_form_of_an_operator_is_named(function, reason):
     with pytest.raises(UnsupportedError, match=reason):
         load_live(Functional(function), torch.zeros(3, 8))
 

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from nn2hls import extras
 from nn2hls.arith.csd import digit_count
+from nn2hls.design.design import convert
 from nn2hls.hardware.net import Code, Net
 from nn2hls.hardware.operators import adder_bits
 from nn2hls.hardware.witness import run
 from nn2hls.ops.products import distributed
 from nn2hls.ops.products.distributed import distributed_terms
 from nn2hls.ops.products.straight import product_terms
+from tests.kit.networks import mlp
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 6), st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 60, 5000]))
 
@@ -112,3 +114,20 @@ def test_inside_a_total_the_operand_with_zero_bits_is_subtracted():
         net.outputs = [net.total([(net.shift(a, 3), False), (b, True), (net.shift(c, up), False)])]
         bits.append(adder_bits(net))
     assert bits == [(7 - 3) + 8, 7 + (16 - 9)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"ReuseFactor": 2}, "ReuseFactor 2 shares multipliers"),
+        ({"Precision": {"accum": "ap_fixed<8,4,AP_RND>"}}, "order that its accumulator ap_fixed<8,4,AP_RND> fixes"),
+        ({}, None),
+    ],
+)
+def test_settings_that_leave_no_additions_to_share_are_told(settings, reason):
+    graph = mlp(np.random.default_rng(0), (4, 3))
+    name = graph.outputs[0]
+    design = convert(graph, {"Model": {}, "LayerName": {name: {"Strategy": "DistributedArithmetic", **settings}}})
+    told = [note for note in design.notes if "has no effect" in note]
+    assert len(told) == (reason is not None)
+    assert all(note.startswith(f"{name}: Strategy: DistributedArithmetic") and reason in note for note in told)

@@ -7,6 +7,7 @@ import pytest
 from nn2hls.errors import ConfigError
 from nn2hls.hardware.schedule import Kind, Memory, Operator
 from nn2hls.targets import boards, family, find_part, part_names
+from nn2hls.targets.bambu import bambu_device
 
 FAMILIES = ["artix7", "kintex7", "ultrascale", "ultrascale_plus", "versal"]
 
@@ -71,6 +72,14 @@ def test_unknown_parts_are_refused_with_a_way_out(text, says):
         find_part(text, where="config.yml:3")
     assert says in str(error.value)
     assert "config.yml:3" in str(error.value)
+
+
+@pytest.mark.parametrize("part", ["xcvu13p", "xcu280-1", "xc7z045-1", "xcku115-flvb2104-2-i"])
+def test_the_part_that_is_named_for_bambu_is_one_it_knows(part):
+    with pytest.raises(ConfigError) as refused:
+        bambu_device(part)
+    named = refused.value.fix.split("set Part to ")[1].split(",")[0]
+    assert bambu_device(named).name in refused.value.fix
 
 
 def test_public_reports_agree_with_the_table():
