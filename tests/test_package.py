@@ -100,7 +100,7 @@ def test_it_works_from_wherever_python_starts(python, tmp_path):
     places = [source] if how == "checkout" else [source, tmp_path]
     for place in places:
         count, file, *loaded = run(program, ["-c", code, str(source / model)], place).split()
-        assert int(count) > 20
+        assert int(count) > 15
         assert source in Path(file).parents or (how, place) == ("plain", tmp_path)
         assert not {"tensorflow", "keras", "torch"} & set(loaded)
         assert "usage: nn2hls" in run(program, ["-m", "nn2hls", "--help"], place)

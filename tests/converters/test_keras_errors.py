@@ -264,7 +264,7 @@ def wired(nodes, inputs=(("x", 0, 0),), outputs=(("fc", 0, 0),)):
         (wired([[["fc", 0, 0, {}]]]), "fc: What it is called with is never computed"),
         (wired([[["gone", 0, 0, {}]]]), "refers to a layer 'gone' that is not there"),
         (wired([[["x", 3, 0, {}]]]), "never computed"),
-        (wired([[["x", 0, 2, {}]]]), "result 2 of call 0 of 'x'"),
+        (wired([[["x", 0, 2, {}]]]), "asks 'x' for more than the 1 it gives"),
         (wired([[["x", 0]]]), "has the operand"),
         (wired([[["x", -1, 0, {}]]]), "does not name a layer"),
         (wired([[["x", 0, 0, {}], ["x", 0, 0, {}]]]), "called with 2 values instead of one"),
