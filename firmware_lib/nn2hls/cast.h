@@ -161,13 +161,6 @@ inline void store(Y& y, const M& m) {
     set_raw(y, cast_to<SHIFT, to::W, to::SIGNED, to::ROUNDING, to::OVERFLOW>(m));
 }
 
-// The same where half a step was added to m before, so that rounding to nearest is rounding down.
-template <int SHIFT, class Y, class M>
-inline void store_floor(Y& y, const M& m) {
-    typedef format<Y> to;
-    set_raw(y, cast_to<SHIFT, to::W, to::SIGNED, TRN, to::OVERFLOW>(m));
-}
-
 }  // namespace nn2hls
 
 #endif

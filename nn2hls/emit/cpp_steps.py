@@ -6,12 +6,10 @@ import numpy as np
 
 from nn2hls.emit.cpp import Body, Style
 from nn2hls.errors import LimitError
-from nn2hls.hardware.code import MAX_ARRAY, Code, Pragma, Rom
+from nn2hls.hardware.code import MAX_ARRAY, MAX_ROM_WORD, Code, Pragma, Rom
 from nn2hls.hardware.literals import int_type
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.steps import Steps, reused
-
-MAX_ROM_WORD = 64  # bits: words are written as C++ integer literals
 
 
 def steps_code(hardware: Hardware, style: Style) -> Code:

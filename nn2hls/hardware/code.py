@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+MAX_ROM_WORD = 64  # bits of a word of packed steps, which is written as a C++ integer literal
 MAX_ARRAY = 4_096  # elements of an array that the tools partition completely, and turns of a loop that they unroll
 
 

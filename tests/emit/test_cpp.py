@@ -223,3 +223,14 @@ def test_distributed_arithmetic_is_for_every_back_end(backend):
         assert found[1].lut < 0.9 * found[0].lut
     else:
         assert found[0].dsp > 100
+
+
+def test_values_stand_near_their_readers():
+    """A compiler takes several times longer over a layer whose products all come before its sums."""
+    design = convert(mlp(np.random.default_rng(1), (24, 16)), hls_config({"Precision": "ap_fixed<16,6>"}))
+    lines = design.project.files["firmware/layers/fc0.h"].splitlines()
+    made = {m[1]: n for n, line in enumerate(lines) if (m := re.search(r"const \S+ (v\d+) = ", line))}
+    last = {name: max((n for n, line in enumerate(lines) if re.search(rf"\b{name}\b", line))) for name in made}
+    held = max(sum(made[v] <= n < last[v] for v in made) for n in range(len(lines)))
+    assert len(made) > 500
+    assert held < 60  # the terms of one sum of 24 inputs, and the products that later sums share

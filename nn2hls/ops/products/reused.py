@@ -13,7 +13,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, ints, signed_width
 from nn2hls.errors import LimitError
 from nn2hls.hardware.casts import cast, cast_raised, raised
-from nn2hls.hardware.code import MAX_ARRAY
+from nn2hls.hardware.code import MAX_ARRAY, MAX_ROM_WORD
 from nn2hls.hardware.cost import chain
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.net import Net
@@ -25,7 +25,6 @@ from nn2hls.ops.products.bounds import column_counts
 SHALLOW = 64  # words: what one LUT holds per bit; a block RAM would stay almost empty
 MAX_PRODUCTS = 65_536  # straight-line products of one position
 MAX_ORDERED = 4_096  # products that one neuron adds in order
-MAX_ROM_WORD = 64  # bits: words are written as C++ integer literals
 
 
 @dataclass(frozen=True, eq=False)
