@@ -29,6 +29,7 @@ ROWS = (
     ("config", "data"),
     ("ops",),
     ("passes",),
+    ("streams",),
     ("emulate", "estimate", "emit"),
     ("size", "compare"),
     ("converters",),

@@ -1,4 +1,4 @@
-"""What a graph begins with: the inputs of the design, and constants."""
+"""What a graph begins with: the inputs of the design, and constants; and the cast that any layer may need."""
 
 from __future__ import annotations
 
@@ -46,3 +46,13 @@ class Constant(Op):
 
     def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:
         return np.array([net.const(int(v)) for v in self.value.array.reshape(-1)]).reshape(self.value.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Cast(Op):
+    """y = cast(x): what rearranges values, in layers or between them, does to each."""
+
+    pointwise: ClassVar[bool] = True
+
+    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
+        return wires[0], xs[0].fraction

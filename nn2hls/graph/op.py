@@ -234,6 +234,27 @@ class Op:
         """
         return 0
 
+    def positions(self, shapes: Sequence[Shape]) -> int:
+        """How many leading axes of the result are positions that are computed alike, each from the operands' position there.
+
+        What broadcasts along all of them is read at each. 0: any element of the result may depend on any of the operands.
+        """
+        if not self.pointwise:
+            return 0
+        rank = len(np.broadcast_shapes(*shapes))
+        return min([rank - 1, *(same_along(getattr(self, name).shape, rank) for name in self.per_channel)])
+
+    def transposed(self, axes: Sequence[int], shapes: Sequence[Shape]) -> Op | None:
+        """The op for operands whose axes are ordered like ``axes``, which gives its result in that order, of the axes it keeps.
+
+        None where no op does. Operands with fewer axes than the first one are constants that broadcast.
+        """
+        if not self.pointwise:
+            return None
+        constants = {name: getattr(self, name).array for name in self.per_channel}
+        padded = {k: a.reshape((1,) * (len(axes) - a.ndim) + a.shape) for k, a in constants.items()}
+        return self.replace(**{k: Const(a.transpose(axes)) for k, a in padded.items()})
+
     def idle(self) -> tuple[int, int]:
         """Outputs that need no product, and inputs that none reads, of an op with :meth:`products`."""
         return 0, 0
@@ -298,6 +319,12 @@ class Op:
     def replace(self: OpT, **changes: Any) -> OpT:
         """A copy with other fields."""
         return dataclasses.replace(self, **changes)
+
+
+def same_along(shape: Shape, rank: int) -> int:
+    """Along how many leading axes of a tensor of ``rank`` axes constants of ``shape`` that broadcast to it do not change."""
+    padded = (1,) * (rank - len(shape)) + tuple(shape)
+    return next((k for k, n in enumerate(padded) if n > 1), rank)
 
 
 def _unbroadcast(needed: np.ndarray, shape: Shape) -> np.ndarray:

@@ -76,6 +76,9 @@ class Dense(Op):
             raise ModelError(f"Its bias has shape {self.bias.shape} and must have ({n_out},).", where=where)
         return (*shapes[0][:-1], n_out)
 
+    def positions(self, shapes: Sequence[Shape]) -> int:
+        return len(shapes[0]) - 1
+
     def evaluate_float(self, x: Any) -> Any:
         return x @ self.weight.array + self.bias.array
 

@@ -41,6 +41,9 @@ class Embedding(Op):
             raise ModelError(f"A table of shape {self.table.shape} has no rows to choose.", where=where)
         return (*shapes[0], self.table.shape[1])
 
+    def positions(self, shapes: Sequence[Shape]) -> int:
+        return len(shapes[0])
+
     def evaluate_float(self, x: Any) -> Any:
         return self.table.array[np.clip(np.floor(x + 0.5), 0, len(self.table.array) - 1).astype(np.int64)]
 

@@ -40,6 +40,9 @@ class MatMul(Op):
             raise ModelError(f"The leading axes of {a} and {b} do not broadcast.", where=where) from None
         return (*lead, a[-2], b[-1])
 
+    def positions(self, shapes: Sequence[Shape]) -> int:
+        return max(map(len, shapes)) - 2
+
     def evaluate_float(self, *xs: Any) -> Any:
         a, b = xs
         return a.reshape(_lead(a, b.ndim)) @ b.reshape(_lead(b, a.ndim))

@@ -14,6 +14,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, lift
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Places, Shape
+from nn2hls.graph.leaves import Cast
 from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, elements
@@ -152,16 +153,6 @@ class Move(Op):
 
 
 @dataclass(frozen=True, eq=False)
-class _Cast(Op):
-    """y = cast(x)."""
-
-    pointwise: ClassVar[bool] = True
-
-    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
-        return wires[0], xs[0].fraction
-
-
-@dataclass(frozen=True, eq=False)
 class _Zero(Op):
     """y = 0."""
 
@@ -169,7 +160,7 @@ class _Zero(Op):
         return np.array([net.const(0)])
 
 
-_CAST, _ZERO = _Cast(), _Zero()
+_CAST, _ZERO = Cast(), _Zero()
 
 
 def through(outer: Op, operand: int, inner: Op, shapes: Sequence[Shape], before: Sequence[Shape]) -> Move | None:

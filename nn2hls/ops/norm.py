@@ -17,7 +17,7 @@ from nn2hls.arith.ranges import INT64_EXACT, Range, compact, ints, round_constan
 from nn2hls.arith.wide import added, product
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
-from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.graph.op import Hints, Kernel, Op, same_along
 from nn2hls.hardware.casts import cast
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part
@@ -71,6 +71,9 @@ class Norm(Op):
             if not fits:
                 raise ModelError(f"Constants of shape {const.shape} do not fit a tensor of {shape}.", where=where)
         return shape
+
+    def positions(self, shapes: Sequence[Shape]) -> int:
+        return min([*self.axes, *(same_along(c.shape, len(shapes[0])) for c in (self.scale, self.bias))])
 
     def evaluate_float(self, x: Any) -> Any:
         axes = tuple(k + 1 for k in self.axes)

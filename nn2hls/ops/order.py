@@ -39,6 +39,9 @@ class TopK(Op):
             raise ModelError(f"It takes {self.k} of {shape[self.axis]} elements.", where=where)
         return (*shape[: self.axis], self.k, *shape[self.axis + 1 :])
 
+    def positions(self, shapes: Sequence[Shape]) -> int:
+        return self.axis
+
     def evaluate_float(self, x: Any) -> Any:
         found = self._ordered(x)
         return found.astype(np.float64) if self.places else found

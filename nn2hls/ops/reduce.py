@@ -15,7 +15,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, constant_type, lift, round_constant
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Places, Shape
-from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.graph.op import Hints, Kernel, Op, same_along
 from nn2hls.hardware.casts import cast
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part
@@ -119,6 +119,14 @@ class Reduce(Op):
         return round_constant(1 / self._counts(shape), self.factor_t), self.factor_t.fraction
 
     # ---- values ----------------------------------------------------------------------------------------------------------
+
+    def positions(self, shapes: Sequence[Shape]) -> int:
+        first = min(self.axes)
+        return first if self.present is None else min(first, same_along(self.present.shape, len(shapes[0])))
+
+    def transposed(self, axes: Sequence[int], shapes: Sequence[Shape]) -> Op | None:
+        present = self.present if self.present is None else Places(self.present.array.transpose(axes))
+        return self.replace(axes=tuple(sorted(axes.index(k) for k in self.axes)), present=present)
 
     def evaluate_float(self, x: Any) -> Any:
         y = self._reduced(x, -np.inf if self.kind is Reduction.MAX else np.inf)

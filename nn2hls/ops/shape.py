@@ -12,8 +12,8 @@ import numpy as np
 from nn2hls.arith.ranges import Range, lift
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Shape
+from nn2hls.graph.leaves import Cast
 from nn2hls.graph.op import Kernel, Op
-from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, elements
 from nn2hls.ops.exact import scaled
 from nn2hls.ops.places import places
@@ -41,17 +41,7 @@ class _Moves(Op):
                 yield Part(_ONE, bounds, (number[taken][reads] + starts[k],), taken[writes])
 
 
-@dataclass(frozen=True, eq=False)
-class _Cast(Op):
-    """y = cast(x)."""
-
-    pointwise: ClassVar[bool] = True
-
-    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
-        return wires[0], xs[0].fraction
-
-
-_ONE = _Cast()
+_ONE = Cast()
 
 
 @dataclass(frozen=True, eq=False)

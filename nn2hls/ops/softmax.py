@@ -13,7 +13,7 @@ from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
 from nn2hls.arith.ranges import Range, ints, lift
 from nn2hls.errors import LimitError, ModelError
 from nn2hls.graph.const import Const, Places, Shape
-from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.graph.op import Hints, Kernel, Op, same_along
 from nn2hls.hardware.casts import cast, rounded
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, slices
@@ -98,6 +98,10 @@ class Softmax(Op):
     def _present(self, shape: Shape) -> np.ndarray:
         """Which elements are not left out."""
         return np.asarray(np.broadcast_to(1 if self.present is None else self.present.array, shape) != 0)
+
+    def positions(self, shapes: Sequence[Shape]) -> int:
+        same = self.axis if self.present is None else same_along(self.present.shape, len(shapes[0]))
+        return min(self.axis, same)
 
     def evaluate_float(self, x: Any) -> Any:
         if self.present is not None:

@@ -1,0 +1,94 @@
+"""A graph as processes that pass tokens on to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType
+from nn2hls.graph.op import Op
+from nn2hls.hardware.loop import Hardware
+from nn2hls.streams.front import Front
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What travels of a tensor.
+
+    Args:
+        tokens: Of one event, in order.
+        size: Elements of a token, which follow each other in the flat tensor.
+        type: Of an element.
+    """
+
+    tokens: int
+    size: int
+    type: FixedType
+
+    @property
+    def bits(self) -> int:
+        """Of a token."""
+        return self.size * self.type.width
+
+
+@dataclass(frozen=True, eq=False)
+class Process:
+    """A layer of a design in streams: it gathers elements of tokens, runs its core on them, and sends what it gives.
+
+    Args:
+        name: The node whose result it sends; for the cast of an operand of a layer that only rearranges, a name like it.
+        layer: The user's layer, for reports.
+        op: What the core computes at each firing.
+        front: What it gathers.
+        core: Its hardware, whose operands are the gathered elements; None: they are the result as they are.
+        constants: (firings, K): mantissas of elements that are constants, one for each firing; None without any.
+        is_constant: (K,): which elements those are.
+        sizes: Elements of each operand of the core.
+    """
+
+    name: str
+    layer: str
+    op: Op
+    front: Front
+    core: Hardware | None
+    sizes: tuple[int, ...]
+    constants: np.ndarray | None = None
+    is_constant: np.ndarray | None = None
+
+    @property
+    def interval(self) -> int:
+        """Clocks between two firings."""
+        if self.core is None:
+            return 1
+        return max([1, *(loop.ii * loop.steps for loop in self.core.unrolled().loops if loop.ii)])
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Processes in topological order, and the streams between them.
+
+    Args:
+        processes: In order.
+        streams: For each input and each process what it sends.
+        inputs: For each input the numbers of its elements in the order in which they enter.
+        outputs: For each output of the graph, in order, the value that leaves.
+        leaving: For each output the numbers of its elements in the order in which they leave.
+    """
+
+    processes: tuple[Process, ...]
+    streams: Mapping[str, Stream]
+    inputs: Mapping[str, np.ndarray]
+    outputs: tuple[str, ...]
+    leaving: tuple[np.ndarray, ...]
+
+    @property
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """(value, reader) for each source of each process, and (value, "") for each output."""
+        found = [(s.value, p.name) for p in self.processes for s in p.front.sources]
+        return (*found, *((name, "") for name in self.outputs))
+
+    def readers(self, value: str) -> tuple[str, ...]:
+        """The processes that read a value, "" for each output port."""
+        return tuple(reader for v, reader in self.edges if v == value)

@@ -1,0 +1,378 @@
+"""Graph -> Network: which tokens travel, what each layer gathers from them, and what its core computes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range
+from nn2hls.errors import LimitError
+from nn2hls.graph.const import Shape
+from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.leaves import Cast, Constant, Input
+from nn2hls.graph.op import Op
+from nn2hls.hardware.loop import Hardware
+from nn2hls.streams.chunks import allowed, at_least, broadcasts, chunk, follows, position_axes
+from nn2hls.streams.front import EMPTY, Front, front, is_chained
+from nn2hls.streams.network import Network, Process, Stream
+
+MOST_PLACES = 1 << 26  # elements of all firings of a layer, counted with those read several times
+
+
+def plan(
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    positions: Mapping[str, int] | None = None,
+    most_digits: int | None = None,
+) -> Network:
+    """The processes of a fixed graph.
+
+    Layers that only rearrange are no processes: whoever reads them gathers from what they read.
+
+    Args:
+        graph: With types.
+        ranges: Of every node, from ``graph_ranges``.
+        positions: For some nodes how many positions a token of their result holds; one for others, and inputs as many as those
+            who read them.
+        most_digits: See Net.
+
+    Raises:
+        LimitError: A layer's positions do not make up its result.
+    """
+    return _Planner(graph.needed(), ranges, positions or {}, most_digits).network()
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What a node is made of: elements of bases, which are inputs and processes, or a constant.
+
+    Args:
+        bases: Nodes, each once.
+        index: Of the node's shape, into the flat elements of all bases; EMPTY for zeros.
+        constant: Mantissas where the node is one.
+    """
+
+    bases: tuple[str, ...]
+    index: np.ndarray
+    constant: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """A process before the sizes of tokens are known.
+
+    Args:
+        name, layer, op: See Process.
+        bases: What it reads.
+        index: (firings, K) into the elements of all bases.
+        result: The shape of what a firing gives.
+        xs: Bounds of what a firing reads, for each operand.
+        constants, is_constant: See Process.
+        computes: Whether it has a core.
+    """
+
+    name: str
+    layer: str
+    op: Op
+    bases: tuple[str, ...]
+    index: np.ndarray
+    result: Shape
+    xs: tuple[Range, ...]
+    type: FixedType
+    constants: np.ndarray | None
+    is_constant: np.ndarray | None
+    computes: bool = True
+
+
+class _Planner:
+    def __init__(
+        self, graph: Graph, ranges: Mapping[str, Range], positions: Mapping[str, int], most_digits: int | None
+    ) -> None:
+        self.graph, self.ranges, self.positions, self.most_digits = graph, ranges, positions, most_digits
+        self.views: dict[str, _View] = {}
+        self.drafts: dict[str, _Draft] = {}
+        self.elements: dict[str, int] = {}  # of each base
+        self.entering: dict[str, np.ndarray] = {}  # for inputs that come in another order than their own
+        self.orders: list[np.ndarray] = []  # for each output the numbers of the elements in the order in which they leave
+
+    def network(self) -> Network:
+        """All of it."""
+        for node in self.graph:
+            self._node(node)
+        outputs = tuple(self._output(self.graph[name]) for name in self.graph.outputs)
+        streams = self._streams()
+        processes = tuple(self._process(d, streams) for d in self.drafts.values())
+        inputs = {n.name: self.entering.get(n.name, np.arange(math.prod(n.shape))) for n in self.graph.inputs}
+        return Network(processes, streams, inputs, outputs, tuple(self.orders))
+
+    # ---- nodes -----------------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node) -> None:
+        if isinstance(node.op, Constant):
+            self.views[node.name] = _View((), np.full(node.shape, EMPTY), node.op.value.array.reshape(node.shape))
+            return
+        if isinstance(node.op, Input):
+            self._base(node.name, node.shape)
+            return
+        shapes = [self.graph[i].shape for i in node.inputs]
+        origins = node.op.origins(shapes)
+        if origins is not None and not any(self._constant(i) for i in node.inputs):
+            self.views[node.name] = self._rearranged(node, origins)
+            return
+        self._layer(node.name, node, node.op, [self.views[i] for i in node.inputs], [self.ranges[i] for i in node.inputs])
+
+    def _layer(self, name: str, node: Node, op: Op, views: Sequence[_View], xs: Sequence[Range]) -> None:
+        """A process for a layer, in the order of axes in which its operands come."""
+        shapes = [v.index.shape for v in views]
+        axes = self._axes(node, views)
+        turned = None if axes is None else op.transposed(axes, shapes)
+        if axes is None or turned is None:
+            self._draft(name, node, op, views, op.infer(shapes, node.name), xs)
+            return
+        views = [replace(v, index=v.index.transpose(axes), constant=_turned(v.constant, axes)) for v in views]
+        result = turned.infer([v.index.shape for v in views], node.name)
+        self._draft(name, node, turned, views, result, [_ordered(x, axes) for x in xs])
+        if len(result) == len(axes):  # the layer's own elements travel in another order
+            base = self.views[name]
+            self.views[name] = replace(base, index=base.index.transpose(np.argsort(axes)))
+
+    def _axes(self, node: Node, views: Sequence[_View]) -> tuple[int, ...] | None:
+        """The order of axes in which elements come, where a layer reads channels first what travels channels last."""
+        shapes = [v.index.shape for v in views]
+        rank = len(shapes[0])
+        if rank < 2 or any(len(s) != rank for s in shapes) or len(node.shape) not in (rank, 1):
+            return None
+        axes = (*range(1, rank), 0)
+        first = next((v for v in views if v.constant is None), None)
+        if first is None or len(first.bases) != 1 or first.index.size != self.elements[first.bases[0]]:
+            return None
+        order = first.index.transpose(axes).reshape(-1)
+        return axes if np.array_equal(order, np.arange(order.size)) and not _in_order(first.index) else None
+
+    def _constant(self, name: str) -> bool:
+        return self.views[name].constant is not None
+
+    def _base(self, name: str, shape: Shape) -> None:
+        self.elements[name] = math.prod(shape)
+        self.views[name] = _View((name,), np.arange(math.prod(shape)).reshape(shape))
+
+    def _rearranged(self, node: Node, origins: np.ndarray) -> _View:
+        """The view of a layer that only rearranges; operands of another type are cast first."""
+        views = []
+        for k, name in enumerate(node.inputs):
+            operand = self.graph[name]
+            if _alike(operand.result_type, node.result_type):
+                views.append(self.views[name])
+                continue
+            cast = f"{node.name}_operand{k}" if len(node.inputs) > 1 else f"{node.name}_operand"
+            self._layer(cast, node, Cast(), [self.views[name]], [self.ranges[name]])
+            views.append(self.views[cast])
+        joined = _joined(views, self.elements)
+        index = np.append(joined.index, EMPTY)[origins]
+        return _View(joined.bases, index)
+
+    def _output(self, node: Node) -> str:
+        """The base that an output port sends."""
+        view = self.views[node.name]
+        if len(view.bases) == 1 and view.index.size == self.elements[view.bases[0]]:
+            order = np.argsort(view.index.reshape(-1))  # of each element that comes its number in the tensor
+            if np.array_equal(view.index.reshape(-1)[order], np.arange(order.size)):
+                self.orders.append(order)
+                return view.bases[0]
+        self.orders.append(np.arange(view.index.size))
+        name = f"{node.name}_sent" if node.name in self.elements else node.name
+        if name not in self.drafts:
+            self._draft(name, node, node.op, [view], node.shape, [self.ranges[node.name]], computes=False)
+        return name
+
+    def _draft(
+        self,
+        name: str,
+        node: Node,
+        op: Op,
+        views: Sequence[_View],
+        result: Shape,
+        xs: Sequence[Range],
+        *,
+        computes: bool = True,
+    ) -> None:
+        """A process for a node; its result, of shape ``result``, is a base from then on. ``xs``: bounds of its operands."""
+        shapes = [v.index.shape for v in views]
+        leading = position_axes(op, shapes, result) if computes else len(result) - 1
+        lead = result[:leading]
+        part = self._part(name, node, lead)
+        firings = math.prod(lead) // math.prod(part)
+        joined = _joined(views, self.elements)
+        numbers, constants, bounds = [], [], []
+        for view, shape, x in zip(_split(joined, views), shapes, xs, strict=True):
+            follow = follows(shape, lead, len(shape) if len(shapes) == 1 else len(result)) and leading > 0
+            assert follow or not leading or broadcasts(shape, lead, len(result))
+            numbers.append(_firings(view.index, firings, follow))
+            own = np.zeros(view.index.shape, dtype=object) if view.constant is None else view.constant
+            constants.append(_firings(own, firings, follow))
+            bounds.append(_bounds(x, shape, (*part, *shape[leading:]) if follow else shape, firings, follow))
+        index = np.concatenate(numbers, axis=1)
+        fixed = np.concatenate([np.full(n.shape[1], v.constant is not None) for n, v in zip(numbers, views, strict=True)])
+        varying = fixed.any() and not all(np.all(c == c[:1]) for c in constants)
+        self.drafts[name] = _Draft(
+            name,
+            node.origin.layer or node.name,
+            op,
+            joined.bases,
+            index,
+            (*part, *result[leading:]),
+            tuple(bounds),
+            node.result_type,
+            np.concatenate(constants, axis=1) if varying else None,
+            fixed if varying else None,
+            computes,
+        )
+        self._base(name, result)
+
+    def _part(self, name: str, node: Node, lead: Shape) -> Shape:
+        wanted = self.positions.get(name, 1)
+        if not lead:
+            return ()
+        try:
+            return chunk(lead, wanted)
+        except ValueError:
+            numbers = ", ".join(map(str, allowed(lead)))
+            raise LimitError(
+                f"Its {math.prod(lead):,} positions cannot be computed {wanted} at a time.",
+                where=node.origin.layer or node.name,
+                fix=f"Set ParallelizationFactor to one of {numbers}.",
+            ) from None
+
+    # ---- tokens ----------------------------------------------------------------------------------------------------------
+
+    def _streams(self) -> Mapping[str, Stream]:
+        """For each base the largest tokens from which all readers can gather without an address."""
+        sizes = {n: math.prod(self.drafts[n].result) for n in self.elements if n in self.drafts}
+        for node in self.graph.inputs:
+            sizes[node.name] = self._entering(node, sizes)
+        for name in sizes:
+            readers = self._readers(name)
+            for size in self._sizes(name, sizes[name], readers):
+                trial = {**sizes, name: size}
+                if all(is_chained(d.index, self._tokens(d, trial)) for d in readers):
+                    sizes[name] = size
+                    break
+        types = {n: self.drafts[n].type if n in self.drafts else self.graph[n].result_type for n in sizes}
+        return {n: Stream(self.elements[n] // size, size, types[n]) for n, size in sizes.items()}
+
+    def _tokens(self, draft: _Draft, sizes: Mapping[str, int]) -> list[tuple[str, int, int]]:
+        return [(b, self.elements[b] // sizes[b], sizes[b]) for b in draft.bases]
+
+    def _sizes(self, name: str, most: int, readers: Sequence[_Draft]) -> Iterator[int]:
+        """Sizes of tokens that may do, the largest first."""
+        row = self._row(name)
+        wanted = {most, *(math.gcd(most, d.index.shape[1]) for d in readers)}
+        wanted |= {row * d for d in range(1, most // row + 1) if most % (row * d) == 0} if most % row == 0 else set()
+        yield from sorted(wanted, reverse=True)
+
+    def _row(self, name: str) -> int:
+        return self.graph[name].shape[-1] if name in self.graph.by_name and self.graph[name].shape else 1
+
+    def _entering(self, node: Node, sizes: dict[str, int]) -> int:
+        """Elements of an input's tokens: as many positions as the layers that read it want at once.
+
+        An input with channels first enters channels last, one position after the other, where that spares its readers to
+        collect all of it.
+        """
+        name, shape = node.name, node.shape
+        sizes[name] = size = self._input_size(name, shape)
+        if len(shape) < 2 or self._chained(name, sizes):
+            return size
+        order = np.arange(math.prod(shape)).reshape(shape).transpose(*range(1, len(shape)), 0).reshape(-1)
+        before = dict(self.drafts)
+        for draft in self._readers(name):
+            start = sum(self.elements[b] for b in draft.bases[: draft.bases.index(name)])
+            mapped = np.arange(sum(self.elements[b] for b in draft.bases) + 1)
+            mapped[-1] = EMPTY
+            mapped[start + order] = start + np.arange(order.size)
+            self.drafts[draft.name] = replace(draft, index=mapped[draft.index])
+        sizes[name] = turned = self._input_size(name, (*shape[1:], shape[0]))
+        if self._chained(name, sizes):
+            self.entering[name] = order
+            return turned
+        self.drafts = before
+        return size
+
+    def _chained(self, name: str, sizes: Mapping[str, int]) -> bool:
+        known = {**{n: self.elements[n] for n in self.elements}, **sizes}
+        return all(is_chained(d.index, self._tokens(d, known)) for d in self._readers(name))
+
+    def _input_size(self, name: str, shape: Shape) -> int:
+        if len(shape) < 2:
+            return math.prod(shape)
+        wanted = self.positions.get(name) or max([1, *(self.positions.get(d.name, 1) for d in self._readers(name))])
+        return at_least(shape[:-1], wanted) * shape[-1]
+
+    def _readers(self, name: str) -> list[_Draft]:
+        return [d for d in self.drafts.values() if name in d.bases]
+
+    # ---- processes -------------------------------------------------------------------------------------------------------
+
+    def _process(self, draft: _Draft, streams: Mapping[str, Stream]) -> Process:
+        tokens = [(b, streams[b].tokens, streams[b].size) for b in draft.bases]
+        core: Hardware | None = None
+        if draft.computes:
+            core = draft.op.hardware(draft.xs, draft.type, self.most_digits)
+        sizes = tuple(x.size for x in draft.xs)
+        found: Front = front(draft.index, tokens)
+        return Process(draft.name, draft.layer, draft.op, found, core, sizes, draft.constants, draft.is_constant)
+
+
+def _in_order(index: np.ndarray) -> bool:
+    return np.array_equal(index.reshape(-1), np.arange(index.size))
+
+
+def _turned(constant: np.ndarray | None, axes: Sequence[int]) -> np.ndarray | None:
+    return None if constant is None else constant.transpose(axes)
+
+
+def _ordered(x: Range, axes: Sequence[int]) -> Range:
+    """Bounds with their axes in another order."""
+    return Range(x.least.transpose(axes), x.most.transpose(axes), x.fraction)
+
+
+def _alike(a: FixedType, b: FixedType) -> bool:
+    """Whether every mantissa of one type is the same value in the other."""
+    return (a.width, a.integer, a.signed) == (b.width, b.integer, b.signed)
+
+
+def _joined(views: Sequence[_View], elements: Mapping[str, int]) -> _View:
+    """The flat elements of all views, from all bases, each base once."""
+    bases = tuple(dict.fromkeys(b for v in views for b in v.bases))
+    starts = dict(zip(bases, np.cumsum([0, *(elements[b] for b in bases)]), strict=False))
+    parts = []
+    for view in views:
+        table = [np.arange(elements[b]) + starts[b] for b in view.bases]
+        parts.append(np.append(np.concatenate(table) if table else np.empty(0, np.int64), EMPTY)[view.index].reshape(-1))
+    return _View(bases, np.concatenate(parts) if parts else np.empty(0, np.int64))
+
+
+def _split(joined: _View, views: Sequence[_View]) -> Iterator[_View]:
+    """Each view again, in the numbers of all bases."""
+    first = 0
+    for view in views:
+        part = joined.index[first : first + view.index.size].reshape(view.index.shape)
+        yield _View(joined.bases, part, view.constant)
+        first += view.index.size
+
+
+def _firings(array: np.ndarray, firings: int, follow: bool) -> np.ndarray:
+    """(firings, elements of one): what each reads of an operand."""
+    return array.reshape(firings, -1) if follow else np.broadcast_to(array.reshape(1, -1), (firings, array.size))
+
+
+def _bounds(x: Range, shape: Shape, part: Shape, firings: int, follow: bool) -> Range:
+    """Of what a firing reads, over all firings."""
+    if not follow:
+        return x.broadcast(shape)
+    lo, hi = (np.broadcast_to(a, shape).reshape(firings, -1) for a in (x.least, x.most))
+    return Range(lo.min(axis=0).reshape(part), hi.max(axis=0).reshape(part), x.fraction)
