@@ -45,6 +45,7 @@ class Process:
         core: Its hardware, whose operands are the gathered elements; None: they are the result as they are.
         constants: (firings, K): mantissas of elements that are constants, one for each firing; None without any.
         is_constant: (K,): which elements those are.
+        types: Of each operand of the core.
         sizes: Elements of each operand of the core.
     """
 
@@ -53,6 +54,7 @@ class Process:
     op: Op
     front: Front
     core: Hardware | None
+    types: tuple[FixedType, ...]
     sizes: tuple[int, ...]
     constants: np.ndarray | None = None
     is_constant: np.ndarray | None = None

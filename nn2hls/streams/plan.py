@@ -70,6 +70,7 @@ class _Draft:
         bases: What it reads.
         index: (firings, K) into the elements of all bases.
         result: The shape of what a firing gives.
+        types, type: Of each operand, and of the result.
         xs: Bounds of what a firing reads, for each operand.
         constants, is_constant: See Process.
         computes: Whether it has a core.
@@ -82,6 +83,7 @@ class _Draft:
     index: np.ndarray
     result: Shape
     xs: tuple[Range, ...]
+    types: tuple[FixedType, ...]
     type: FixedType
     constants: np.ndarray | None
     is_constant: np.ndarray | None
@@ -104,6 +106,7 @@ class _Planner:
         for node in self.graph:
             self._node(node)
         outputs = tuple(self._output(self.graph[name]) for name in self.graph.outputs)
+        self._drop_unread(outputs)
         streams = self._streams()
         processes = tuple(self._process(d, streams) for d in self.drafts.values())
         inputs = {n.name: self.entering.get(n.name, np.arange(math.prod(n.shape))) for n in self.graph.inputs}
@@ -226,12 +229,20 @@ class _Planner:
             index,
             (*part, *result[leading:]),
             tuple(bounds),
+            tuple(self._type(name, node, k, v) for k, v in enumerate(views)),
             node.result_type,
             np.concatenate(constants, axis=1) if varying else None,
             fixed if varying else None,
             computes,
         )
         self._base(name, result)
+
+    def _type(self, name: str, node: Node, k: int, view: _View) -> FixedType:
+        """Of the elements of an operand."""
+        if name == node.name and not view.bases:
+            return self.graph[node.inputs[k]].result_type
+        base = view.bases[0] if view.bases else node.name
+        return self.drafts[base].type if base in self.drafts else self.graph[base].result_type
 
     def _part(self, name: str, node: Node, lead: Shape) -> Shape:
         wanted = self.positions.get(name, 1)
@@ -246,6 +257,24 @@ class _Planner:
                 where=node.origin.layer or node.name,
                 fix=f"Set ParallelizationFactor to one of {numbers}.",
             ) from None
+
+    def _drop_unread(self, outputs: Sequence[str]) -> None:
+        """Drop what nobody reads, as after a slice: streams of a layer, and layers."""
+        for name in reversed(list(self.drafts)):
+            if name not in outputs and not self._readers(name):
+                del self.drafts[name], self.elements[name]
+                continue
+            draft = self.drafts[name]
+            starts = np.cumsum([0, *(self.elements[b] for b in draft.bases)])
+            bounds = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
+            read = [bool(np.any((draft.index >= a) & (draft.index < b))) for a, b in bounds]
+            if all(read) or not any(read):
+                continue
+            parts = [np.arange(b - a) if r else np.full(b - a, 0) for (a, b), r in zip(bounds, read, strict=True)]
+            shift = np.cumsum([0, *((b - a) * r for (a, b), r in zip(bounds, read, strict=True))])
+            mapped = np.concatenate([p + s for p, s in zip(parts, shift, strict=False)] + [np.array([EMPTY])])
+            bases = tuple(b for b, r in zip(draft.bases, read, strict=True) if r)
+            self.drafts[name] = replace(draft, bases=bases, index=mapped[draft.index])
 
     # ---- tokens ----------------------------------------------------------------------------------------------------------
 
@@ -324,7 +353,7 @@ class _Planner:
             core = draft.op.hardware(draft.xs, draft.type, self.most_digits)
         sizes = tuple(x.size for x in draft.xs)
         found: Front = front(draft.index, tokens)
-        return Process(draft.name, draft.layer, draft.op, found, core, sizes, draft.constants, draft.is_constant)
+        return Process(draft.name, draft.layer, draft.op, found, core, draft.types, sizes, draft.constants, draft.is_constant)
 
 
 def _in_order(index: np.ndarray) -> bool:
