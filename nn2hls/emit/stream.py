@@ -197,9 +197,38 @@ class _Process:
         for n, (size, kind) in enumerate(zip(self.process.sizes, self.operands, strict=True)):
             yield f"{kind} x{n}[{size}];"
             yield Pragma("partition", f"x{n}")
-            for e in range(size):
-                yield from self._element(f"x{n}[{e}]", first + e, masks)
+            e = 0
+            while e < size:
+                length = self._run(first + e, first + size, masks)
+                if length > 1:
+                    value = self._tap(first + e).rpartition("[")[0]
+                    place, element = _plus(e), _plus(int(self.front.element[first + e]))
+                    test = masks.tests.get(first + e)
+                    absent = f", {test}" if test else ""
+                    yield from self._unrolled(length, f"nn2hls::gather(x{n}[{place}], {value}[{element}]{absent});")
+                else:
+                    yield from self._element(f"x{n}[{e}]", first + e, masks)
+                e += length
             first += size
+
+    def _run(self, first: int, end: int, masks: _Masks) -> int:
+        """How many elements from the first one on are neighbours in one token."""
+        front, column = self.front, first + 1
+
+        def same(a: int, b: int) -> bool:
+            return bool(front.source[a] == front.source[b] and front.delay[a] == front.delay[b])
+
+        while (
+            column < end
+            and front.address is None
+            and front.source[first] >= 0
+            and not self._is_constant(first)
+            and same(first, column)
+            and front.element[column] == front.element[first] + column - first
+            and masks.tests.get(column) == masks.tests.get(first)
+        ):
+            column += 1
+        return column - first
 
     def _element(self, target: str, column: int, masks: _Masks) -> Iterator[str]:
         """Statements that set an element of the core's operands."""
@@ -265,8 +294,10 @@ class _Process:
             parts = {"absent": (distinct, "firing")}
         else:
             by_row, by_column = split
-            row, column = (f"firing {sign} {len(by_column)}" for sign in "/%")
-            parts = {"absent_rows": (by_row, row), "absent_columns": (by_column, column)}
+            parts = {
+                "absent_rows": (by_row, f"firing / {len(by_column)}"),
+                "absent_columns": (by_column, f"firing % {len(by_column)}"),
+            }
         declared = []
         for number, first in enumerate(range(0, distinct.shape[1], WORD)):
             last = min(first + WORD, distinct.shape[1])
@@ -297,6 +328,10 @@ class _Process:
         yield from (f"{t.name}.write(token);" for t in self.targets)
         if parts > 1:
             yield "}"
+
+
+def _plus(first: int) -> str:
+    return f"{first} + i" if first else "i"
 
 
 @dataclass(frozen=True)

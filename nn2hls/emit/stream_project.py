@@ -165,7 +165,8 @@ class _Emitter:
 
     def _process(self, process: Process) -> Layer:
         ident, result = self.names[process.name], self._type(process.name)
-        text, headers = "", ("cast.h", "common.h")
+        text = ""
+        headers: tuple[str, ...] = ("cast.h", "common.h")
         operands = [str(kind) for kind in process.types]
         if process.core is not None:
             core = self._core(process, ident, operands, result)

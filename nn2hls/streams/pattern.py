@@ -48,7 +48,7 @@ def by_row_and_column(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         if firings % columns:
             continue
         grid = mask.reshape(-1, columns, n)
-        by_row, by_column = grid.all(axis=1), grid.all(axis=0)
+        by_row, by_column = np.asarray(grid.all(axis=1)), np.asarray(grid.all(axis=0))
         same = np.array_equal(grid, by_row[:, None] | by_column[None])
         if same and (best is None or len(by_row) + columns < len(best[0]) + len(best[1])):
             best = by_row, by_column
