@@ -39,7 +39,7 @@ class Config:
         bambu_device: What Bambu builds for in place of the part; None: the part.
         clock_period: In ns.
         clock_uncertainty: Share of the period, 0 to 1; None: what the tool takes by itself.
-        io_type: ``io_parallel``.
+        io_type: ``io_parallel`` or ``io_stream``.
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
         interface: Whose ports the top function has, ``nn2hls`` or ``hls4ml``.
         calibration: Data that may set types.

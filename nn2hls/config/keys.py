@@ -118,10 +118,10 @@ TOP_KEYS = (
     Key(
         "IOType",
         Place.TOP | Place.MODEL,
-        "How data enters and leaves; io_stream comes later.",
+        "How data enters and leaves: all of an event at once, or position by position.",
         v.io_type,
         "io_type",
-        values="io_parallel",
+        values="io_parallel, io_stream",
     ),
     Key(
         "Backend",
@@ -215,6 +215,14 @@ LEVEL_KEYS = (
         values="0, 1, ..",
     ),
     Key(
+        "ParallelizationFactor",
+        Place.LEVEL,
+        "io_stream: positions computed side by side. Unset: one where there are weights, else as many as come at once.",
+        v.whole(1, 1 << 20),
+        "positions",
+        values="1, 2, ..",
+    ),
+    Key(
         "TableSize",
         Place.LEVEL,
         "Entries of each table; derived from the types when unset.",
@@ -251,7 +259,6 @@ LEVEL_KEYS = (
         _obsolete(k, Place.LEVEL, _SERVES_LATER.format(layers))
         for layers, keys in {
             "recurrent layers": ("Static", "RecurrentReuseFactor", "TimeStepLoopParallelism"),
-            "streams": ("ParallelizationFactor",),
         }.items()
         for k in keys
     ),

@@ -27,6 +27,7 @@ OPTIONS = {
     "reuse": (Place.MODEL, "ReuseFactor"),
     "strategy": (Place.MODEL, "Strategy"),
     "adder_depth": (Place.MODEL, "AdderDepth"),
+    "io_type": (Place.TOP, "IOType"),
     "max_width": (Place.MODEL, "MaxWidth"),
     "target_sqnr": (Place.MODEL, "TargetSQNR"),
 }

@@ -17,6 +17,7 @@ class LayerSettings:
         reuse: Reuse factor.
         strategy: ``Latency``, ``Resource`` or ``DistributedArithmetic``.
         adder_depth: Additions beyond the fewest on the longest way of a distributed sum.
+        positions: Of a stream that are computed side by side; None: unset.
         table_size: Entries of each table; None: derived.
         max_width: No derived type is wider.
         target_sqnr: Signal to rounding noise that derived types keep, in dB.
@@ -29,6 +30,7 @@ class LayerSettings:
     reuse: int = 1
     strategy: str = "Latency"
     adder_depth: int = 0
+    positions: int | None = None
     table_size: int | None = None
     max_width: int = 24
     target_sqnr: float = 60.0

@@ -222,13 +222,9 @@ backend = choice(
 
 interface = choice({"nn2hls": "nn2hls", "hls4ml": "hls4ml"}, {}, "Port layout")
 
-_PARALLEL = "use io_parallel, with a ReuseFactor when the design is too large."
 io_type = choice(
-    {"io_parallel": "io_parallel"},
-    {
-        "io_stream": f"Streaming comes later; {_PARALLEL}",
-        "io_serial": f"It is an old name of streaming, which comes later; {_PARALLEL}",
-    },
+    {"io_parallel": "io_parallel", "io_stream": "io_stream"},
+    {"io_serial": "It is an old name of streaming; write io_stream."},
     "IOType",
 )
 

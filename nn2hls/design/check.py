@@ -29,6 +29,12 @@ def check_backend(config: Config) -> None:
     Raises:
         ConfigError: With the way out.
     """
+    if config.io_type == "io_stream" and config.backend == "Bambu":
+        fix = "Use Vitis, Vivado or Verilog; or io_parallel."
+        raise ConfigError("Bambu's core has no streams.", where="IOType", fix=fix)
+    if config.io_type == "io_stream" and config.interface == "hls4ml":
+        fix = "Leave Interface out."
+        raise ConfigError("Interface hls4ml is a layout of arrays, not of streams.", where="Interface", fix=fix)
     if config.backend == "Verilog" and config.interface == "hls4ml":
         fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
         raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)

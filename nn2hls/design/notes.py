@@ -9,7 +9,7 @@ from nn2hls.graph.graph import Fate, Graph
 
 def config_notes(config: Config) -> list[str]:
     """Notes on what the config means, and on what its tool makes no use of."""
-    return [*_auto_notes(config), *_part_notes(config), *_solver_notes(config)]
+    return [*_auto_notes(config), *_stream_notes(config), *_part_notes(config), *_solver_notes(config)]
 
 
 def interface_of(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
@@ -36,6 +36,15 @@ def _auto_notes(config: Config) -> list[str]:
         "Model: Precision: default: `auto` of inputs and weights means it, as in hls4ml. Results with `auto` keep TargetSQNR "
         "within MaxWidth, where hls4ml takes as many bits as could be needed; raise these two under Model to have as many."
     ]
+
+
+def _stream_notes(config: Config) -> list[str]:
+    """What is for streams alone."""
+    if config.io_type == "io_stream":
+        return []
+    levels = (config.model_level, *config.layer_types.values(), *config.layer_names.values())
+    asked = [x.settings["positions"] for x in levels if "positions" in x.settings]
+    return [f"{s.where}: ParallelizationFactor has no effect without IOType: io_stream." for s in asked if s.value != 1]
 
 
 def _part_notes(config: Config) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
 from nn2hls.emit.names import RESULT, TYPE, identifiers
 from nn2hls.emit.options import Options, is_dataflow, output_ports
-from nn2hls.emit.tool import TOOLS, lines
+from nn2hls.emit.tool import TOOLS, Tool, lines
 from nn2hls.errors import LimitError
 from nn2hls.files import own_text
 from nn2hls.graph.analysis import graph_ranges
@@ -135,9 +135,8 @@ class _Emitter:
         return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=self.dataflow)
 
     def project(self) -> Project:
-        name = self.options.name
         context: dict[str, Any] = {
-            "name": name,
+            "name": self.options.name,
             "options": self.options,
             "tool": self.tool,
             "layers": self.layers,
@@ -155,19 +154,7 @@ class _Emitter:
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
         }
-        files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in self.layers}
-        bambu = self.options.backend == "Bambu"
-        for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
-            files[path.format(name=name)] = render(template, **context)
-        for header in self._library():
-            files[f"firmware/nn2hls/{header}"] = own_text(data_folder("firmware_lib") / "nn2hls" / header)
-        if bambu:
-            types = data_folder("firmware_lib") / "ap_types"
-            files |= {f"firmware/ap_types/{h}": own_text(types / h) for h in _BAMBU_TYPES}
-        options = self.options
-        layers = {x.id: x.node.name for x in self.layers}
-        manifest = Manifest(name, options.backend, options.part, options.clock_period, layers)
-        return Project(name, files, {MANIFEST: manifest.text()})
+        return rendered(self.options, self.tool, self.layers, context)
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""
@@ -234,25 +221,35 @@ class _Emitter:
             yield f"write_{port}({read(value)}, {port});"
         yield "}"
 
-    def _library(self) -> list[str]:
-        """Headers of firmware_lib that the layers include, and those that they include."""
-        folder = data_folder("firmware_lib") / "nn2hls"
-        wanted, found = (
-            [
-                "cast.h",
-                "common.h",
-                *(["adders.h"] if self.tool.own_adders else []),
-                *(h for x in self.layers for h in x.headers),
-            ],
-            set(),
-        )
-        while wanted:
-            header = wanted.pop()
-            if header not in found:
-                found.add(header)
-                text = own_text(folder / header)
-                wanted += [h for h in re.findall(r'^#include "([\w.]+)"', text, re.M) if (folder / h).is_file()]
-        return sorted(found)
+
+def rendered(
+    options: Options, tool: Tool, layers: Sequence[Layer], context: Mapping[str, Any], headers: Sequence[str] = ()
+) -> Project:
+    """The files of a project from what its templates need, and from the headers of firmware_lib that they include."""
+    name, bambu = options.name, options.backend == "Bambu"
+    files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in layers}
+    for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
+        files[path.format(name=name)] = render(template, **context)
+    for header in _library([*headers, *(["adders.h"] if tool.own_adders else []), *(h for x in layers for h in x.headers)]):
+        files[f"firmware/nn2hls/{header}"] = own_text(data_folder("firmware_lib") / "nn2hls" / header)
+    if bambu:
+        types = data_folder("firmware_lib") / "ap_types"
+        files |= {f"firmware/ap_types/{h}": own_text(types / h) for h in _BAMBU_TYPES}
+    manifest = Manifest(name, options.backend, options.part, options.clock_period, {x.id: x.node.name for x in layers})
+    return Project(name, files, {MANIFEST: manifest.text()})
+
+
+def _library(included: Iterable[str]) -> list[str]:
+    """Headers of firmware_lib that layers include, and those that they include."""
+    folder = data_folder("firmware_lib") / "nn2hls"
+    wanted, found = ["cast.h", "common.h", *included], set()
+    while wanted:
+        header = wanted.pop()
+        if header not in found:
+            found.add(header)
+            text = own_text(folder / header)
+            wanted += [h for h in re.findall(r'^#include "([\w.]+)"', text, re.M) if (folder / h).is_file()]
+    return sorted(found)
 
 
 def _declare(value: Value, array: str) -> Iterator[str | Pragma]:
@@ -279,17 +276,26 @@ def _loop(function: str, value: Value, targets: list[str]) -> Iterator[str | Pra
     yield from ("}", "}", "")
 
 
-def _check_limits(graph: Graph, node: Node) -> None:
+def check_port(graph: Graph, node: Node) -> None:
+    """Refuse a port that test data cannot hold.
+
+    Raises:
+        LimitError: It is wider than MAX_PORT_WIDTH bits.
+    """
     if (isinstance(node.op, Input) or node.name in graph.outputs) and node.result_type.width > MAX_PORT_WIDTH:
         raise LimitError(
             f"Its type {node.result_type} is wider than {MAX_PORT_WIDTH} bits, the widest port.",
             where=node.name,
             fix="Give it a narrower result type.",
         )
+
+
+def _check_limits(graph: Graph, node: Node) -> None:
+    check_port(graph, node)
     size = int(np.prod(node.shape))
     if size > MAX_ARRAY:
         raise LimitError(
             f"Its {size:,} values are more than the {MAX_ARRAY:,} that HLS tools keep in registers with io_parallel.",
             where=node.name,
-            fix="Make the layer smaller; io_stream, which takes such layers, is not offered yet.",
+            fix="Set IOType: io_stream, in which tensors of any size travel piece by piece.",
         )

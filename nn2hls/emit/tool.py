@@ -16,6 +16,7 @@ _COMMON = {
     "pipeline": "PIPELINE II={0}",
     "unroll": "UNROLL",
     "dataflow": "DATAFLOW",
+    "fifo": "STREAM variable={0} depth={1}",
 }
 
 

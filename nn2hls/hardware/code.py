@@ -32,7 +32,7 @@ class Pragma:
 
     Args:
         word: ``partition`` (array), ``banks`` and ``wide`` (array, number of elements side by side), ``block_rom`` (array),
-            ``ports`` (names), ``pipeline`` (interval), ``unroll`` or ``dataflow``.
+            ``ports`` (names), ``pipeline`` (interval), ``unroll``, ``dataflow`` or ``fifo`` (stream, tokens).
         arguments: What the word asks for.
     """
 

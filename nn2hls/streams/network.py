@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range
 from nn2hls.graph.op import Op
 from nn2hls.hardware.loop import Hardware
+from nn2hls.hardware.schedule import Schedule
 from nn2hls.streams.front import Front
 
 
@@ -45,7 +47,8 @@ class Process:
         core: Its hardware, whose operands are the gathered elements; None: they are the result as they are.
         constants: (firings, K): mantissas of elements that are constants, one for each firing; None without any.
         is_constant: (K,): which elements those are.
-        sizes: Elements of each operand of the core.
+        xs: Bounds of each operand of the core.
+        types, type: Of each operand of the core, and of its result.
     """
 
     name: str
@@ -53,9 +56,20 @@ class Process:
     op: Op
     front: Front
     core: Hardware | None
-    sizes: tuple[int, ...]
+    xs: tuple[Range, ...]
+    types: tuple[FixedType, ...]
+    type: FixedType
     constants: np.ndarray | None = None
     is_constant: np.ndarray | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Elements of each operand of the core."""
+        return tuple(x.size for x in self.xs)
+
+    def schedule(self, most_digits: int | None = None) -> Schedule:
+        """What the core costs before any device; wires, where it has none."""
+        return Schedule() if self.core is None else self.op.schedule(self.xs, self.type, most_digits)
 
     @property
     def interval(self) -> int:

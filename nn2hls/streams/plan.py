@@ -17,7 +17,7 @@ from nn2hls.graph.leaves import Cast, Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.hardware.loop import Hardware
 from nn2hls.streams.chunks import allowed, at_least, broadcasts, chunk, follows, position_axes
-from nn2hls.streams.front import EMPTY, Front, front, is_chained
+from nn2hls.streams.front import EMPTY, front, is_chained
 from nn2hls.streams.network import Network, Process, Stream
 
 MOST_PLACES = 1 << 26  # elements of all firings of a layer, counted with those read several times
@@ -36,8 +36,8 @@ def plan(
     Args:
         graph: With types.
         ranges: Of every node, from ``graph_ranges``.
-        positions: For some nodes how many positions a token of their result holds; one for others, and inputs as many as those
-            who read them.
+        positions: For some nodes how many positions they compute at each firing. Of others, those with products compute one,
+            and those without as many as keep step with what they read; inputs come as those who read them fire.
         most_digits: See Net.
 
     Raises:
@@ -70,8 +70,10 @@ class _Draft:
         bases: What it reads.
         index: (firings, K) into the elements of all bases.
         result: The shape of what a firing gives.
+        types, type: Of each operand, and of the result.
         xs: Bounds of what a firing reads, for each operand.
         constants, is_constant: See Process.
+        positions: Of a firing.
         computes: Whether it has a core.
     """
 
@@ -82,9 +84,11 @@ class _Draft:
     index: np.ndarray
     result: Shape
     xs: tuple[Range, ...]
+    types: tuple[FixedType, ...]
     type: FixedType
     constants: np.ndarray | None
     is_constant: np.ndarray | None
+    positions: int
     computes: bool = True
 
 
@@ -104,6 +108,7 @@ class _Planner:
         for node in self.graph:
             self._node(node)
         outputs = tuple(self._output(self.graph[name]) for name in self.graph.outputs)
+        self._drop_unread(outputs)
         streams = self._streams()
         processes = tuple(self._process(d, streams) for d in self.drafts.values())
         inputs = {n.name: self.entering.get(n.name, np.arange(math.prod(n.shape))) for n in self.graph.inputs}
@@ -204,9 +209,9 @@ class _Planner:
         shapes = [v.index.shape for v in views]
         leading = position_axes(op, shapes, result) if computes else len(result) - 1
         lead = result[:leading]
-        part = self._part(name, node, lead)
-        firings = math.prod(lead) // math.prod(part)
         joined = _joined(views, self.elements)
+        part = self._part(name, node, op, joined.bases, lead)
+        firings = math.prod(lead) // math.prod(part)
         numbers, constants, bounds = [], [], []
         for view, shape, x in zip(_split(joined, views), shapes, xs, strict=True):
             follow = follows(shape, lead, len(shape) if len(shapes) == 1 else len(result)) and leading > 0
@@ -226,17 +231,31 @@ class _Planner:
             index,
             (*part, *result[leading:]),
             tuple(bounds),
+            tuple(self._type(name, node, k, v) for k, v in enumerate(views)),
             node.result_type,
             np.concatenate(constants, axis=1) if varying else None,
             fixed if varying else None,
+            math.prod(part),
             computes,
         )
         self._base(name, result)
 
-    def _part(self, name: str, node: Node, lead: Shape) -> Shape:
-        wanted = self.positions.get(name, 1)
+    def _type(self, name: str, node: Node, k: int, view: _View) -> FixedType:
+        """Of the elements of an operand."""
+        if name == node.name and not view.bases:
+            return self.graph[node.inputs[k]].result_type
+        base = view.bases[0] if view.bases else node.name
+        return self.drafts[base].type if base in self.drafts else self.graph[base].result_type
+
+    def _part(self, name: str, node: Node, op: Op, bases: Sequence[str], lead: Shape) -> Shape:
+        """The positions of a firing: as the user says; without, one of a layer with products, else as many as keep step."""
         if not lead:
             return ()
+        wanted = self.positions.get(node.name) or self.positions.get(name)
+        if wanted is None:
+            given = max((self.drafts[b].index.shape[0] for b in bases if b in self.drafts), default=0)
+            fewest = 1 if op.products() or given <= 1 else math.ceil(math.prod(lead) / given)
+            wanted = at_least(lead, fewest)
         try:
             return chunk(lead, wanted)
         except ValueError:
@@ -246,6 +265,24 @@ class _Planner:
                 where=node.origin.layer or node.name,
                 fix=f"Set ParallelizationFactor to one of {numbers}.",
             ) from None
+
+    def _drop_unread(self, outputs: Sequence[str]) -> None:
+        """Drop what nobody reads, as after a slice: streams of a layer, and layers."""
+        for name in reversed(list(self.drafts)):
+            if name not in outputs and not self._readers(name):
+                del self.drafts[name], self.elements[name]
+                continue
+            draft = self.drafts[name]
+            starts = np.cumsum([0, *(self.elements[b] for b in draft.bases)])
+            bounds = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
+            read = [bool(np.any((draft.index >= a) & (draft.index < b))) for a, b in bounds]
+            if all(read) or not any(read):
+                continue
+            parts = [np.arange(b - a) if r else np.full(b - a, 0) for (a, b), r in zip(bounds, read, strict=True)]
+            shift = np.cumsum([0, *((b - a) * r for (a, b), r in zip(bounds, read, strict=True))])
+            mapped = np.concatenate([p + s for p, s in zip(parts, shift, strict=False)] + [np.array([EMPTY])])
+            bases = tuple(b for b, r in zip(draft.bases, read, strict=True) if r)
+            self.drafts[name] = replace(draft, bases=bases, index=mapped[draft.index])
 
     # ---- tokens ----------------------------------------------------------------------------------------------------------
 
@@ -309,7 +346,7 @@ class _Planner:
     def _input_size(self, name: str, shape: Shape) -> int:
         if len(shape) < 2:
             return math.prod(shape)
-        wanted = self.positions.get(name) or max([1, *(self.positions.get(d.name, 1) for d in self._readers(name))])
+        wanted = self.positions.get(name) or max([1, *(d.positions for d in self._readers(name))])
         return at_least(shape[:-1], wanted) * shape[-1]
 
     def _readers(self, name: str) -> list[_Draft]:
@@ -322,9 +359,8 @@ class _Planner:
         core: Hardware | None = None
         if draft.computes:
             core = draft.op.hardware(draft.xs, draft.type, self.most_digits)
-        sizes = tuple(x.size for x in draft.xs)
-        found: Front = front(draft.index, tokens)
-        return Process(draft.name, draft.layer, draft.op, found, core, sizes, draft.constants, draft.is_constant)
+        own = draft.xs, draft.types, draft.type, draft.constants, draft.is_constant
+        return Process(draft.name, draft.layer, draft.op, front(draft.index, tokens), core, *own)
 
 
 def _in_order(index: np.ndarray) -> bool:

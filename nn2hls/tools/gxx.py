@@ -23,8 +23,9 @@ from nn2hls.tools.waiting import waiting
 
 COMPILERS = ("g++", "clang++")
 # -Og: half the time of -O1 where thousands of additions follow each other, and half its speed, which is enough for them.
-FLAGS = ("-std=c++14", "-Og", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
+FLAGS = ("-std=c++14", "-Og", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 NATIVE = "NN2HLS_NATIVE"  # chooses ap_types/ap_native.h: the bridge defines it where every integer fits 64 bits
+CONCURRENT = "NN2HLS_CONCURRENT"  # processes run side by side: the bridge of a design in streams defines it
 _NO_MEMORY = re.compile(r"\bKilled\b|bad_alloc|virtual memory exhausted|out of memory|cannot allocate memory", re.I)
 TIME_LIMIT = 1200  # seconds for one program
 
@@ -79,7 +80,8 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
 
 def native_flags(bridge: str) -> list[str]:
     """What the text of a design's bridge defines for itself, as flags for the design's other sources."""
-    return [f"-D{NATIVE}"] if f"#define {NATIVE}" in bridge else []
+    defined = [f"-D{word}" for word in (NATIVE, CONCURRENT) if f"#define {word}" in bridge]
+    return [*defined, "-pthread"] if f"-D{CONCURRENT}" in defined else defined
 
 
 def refusal(program: str, run: subprocess.CompletedProcess[str], where: str) -> ToolError:
@@ -126,6 +128,7 @@ class CompiledDesign:
         weakref.finalize(self, _unload, loaded._handle)
         self._run = loaded.nn2hls_run
         self._run.restype = None
+        self._failure = getattr(loaded, "nn2hls_failure", None)  # of a design in streams
 
     def __call__(self, inputs: Sequence[np.ndarray], sizes: Sequence[int]) -> list[np.ndarray]:
         """Run events.
@@ -136,10 +139,21 @@ class CompiledDesign:
 
         Returns:
             int64 mantissas, (events, size) each.
+
+        Raises:
+            ToolError: The processes of a design in streams stopped, or left tokens over.
         """
         events = inputs[0].shape[0]
         arrays = [np.ascontiguousarray(x, dtype=np.int64) for x in inputs]
         results = [np.empty((events, n), dtype=np.int64) for n in sizes]
         pointers = [a.ctypes.data_as(ctypes.POINTER(ctypes.c_longlong)) for a in (*arrays, *results)]
         self._run(ctypes.c_longlong(events), *pointers)
+        self._check()
         return results
+
+    def _check(self) -> None:
+        if self._failure is None:
+            return
+        self._failure.restype = ctypes.c_char_p
+        if said := self._failure().decode():
+            raise ToolError(f"The C++ of the design stopped: {said}")

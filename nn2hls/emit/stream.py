@@ -1,0 +1,348 @@
+"""A process of a design in streams as a C++ function: it takes tokens, gathers, calls its core and sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nn2hls.hardware.code import Pragma
+from nn2hls.hardware.literals import literals
+from nn2hls.streams.front import Source
+from nn2hls.streams.network import Process
+from nn2hls.streams.pattern import by_row_and_column, rows
+
+PER_LINE = 16  # numbers of a constant array
+WORD = 60  # bits of a word of masks
+
+
+@dataclass(frozen=True)
+class Port:
+    """A stream as a process sees it.
+
+    Args:
+        name: Of the parameter.
+        token: The C++ type of its tokens.
+        type: The C++ type of an element.
+        size: Elements of a token.
+    """
+
+    name: str
+    token: str
+    type: str
+    size: int
+
+    @property
+    def parameter(self) -> str:
+        """Its declaration in the function's head."""
+        return f"hls::stream<{self.token}>& {self.name}"
+
+
+def process_code(
+    ident: str, process: Process, sources: Sequence[Port], operands: Sequence[str], targets: Sequence[Port]
+) -> list[str | Pragma]:
+    """The function ``ident``.
+
+    Args:
+        ident: An identifier; its core is ``ident_core``.
+        process: What it does.
+        sources: Where its tokens come from.
+        operands: The C++ type of an element of each operand of the core.
+        targets: A stream for each reader, at least one.
+    """
+    return list(_Process(ident, process, sources, operands, targets).lines())
+
+
+class _Process:
+    def __init__(
+        self,
+        ident: str,
+        process: Process,
+        sources: Sequence[Port],
+        operands: Sequence[str],
+        targets: Sequence[Port],
+    ) -> None:
+        self.ident, self.process, self.front = ident, process, process.front
+        self.sources, self.operands, self.targets = sources, operands, targets
+        self.tables: list[str] = []
+
+    def lines(self) -> Iterator[str | Pragma]:
+        """The constants, then the function."""
+        body = list(self._body())
+        yield from self.tables
+        yield f"static void {self.ident}({', '.join(p.parameter for p in (*self.sources, *self.targets))}) {{"
+        yield from body
+        yield "}"
+
+    def _body(self) -> Iterator[str | Pragma]:
+        front, core = self.front, self.process.core
+        size = self.targets[0].size
+        parts = (front.size if core is None else core.results) // size
+        yield from self._storage()
+        if front.firings > 1:
+            yield "int firing = 0;"
+        yield from self._counters()
+        yield f"for (int step = 0; step < {front.steps}; step++) {{"
+        if not (core and any(loop.ii for loop in core.loops)):  # a core that takes turns pipelines its own loops
+            yield Pragma("pipeline", str(parts))
+        for k, source in enumerate(front.sources):
+            yield from self._take(k, source)
+        yield f"if ({self._fires()}) {{"
+        yield from self._gather()
+        gathered = ", ".join(f"x{k}" for k in range(len(self.operands)))
+        if core is not None:
+            yield f"{self.targets[0].type} y[{core.results}];"
+            yield Pragma("partition", "y")
+            yield f"{self.ident}_core({gathered}, y);"
+        yield from self._send(parts, size, "x0" if core is None else "y")
+        if front.firings > 1:
+            yield "firing++;"
+        yield from self._count()
+        yield "}"
+        yield "}"
+
+    # ---- taking tokens ---------------------------------------------------------------------------------------------------
+
+    def _storage(self) -> Iterator[str | Pragma]:
+        """What is kept from step to step; what it holds at first is never read."""
+        for k, source in enumerate(self.front.sources):
+            port = self.sources[k]
+            if self.front.address is not None:
+                yield f"static {port.type} all{k}[{source.tokens * source.size}];"
+                yield Pragma("partition", f"all{k}")
+            elif source.held:
+                yield f"static {port.token} held{k};"
+            for n, gap in self._gaps(k):
+                yield f"static nn2hls::delay<{port.token}, {gap}> delay{k}_{n};"
+
+    def _gaps(self, k: int) -> list[tuple[int, int]]:
+        """(age, tokens from the tap before it) of each tap of a chain that is not the token that comes in."""
+        ages = self.front.taps.get(k, np.empty(0, dtype=np.int64)).tolist()
+        return [(age, age - before) for before, age in zip([0, *ages], ages, strict=False) if age > before]
+
+    def _take(self, k: int, source: Source) -> Iterator[str | Pragma]:
+        port, whole = self.sources[k], source.start == 0 and source.tokens == self.front.steps
+        turn = [f"step >= {source.start}"] * (source.start > 0) + [f"step < {source.end}"] * (source.end < self.front.steps)
+        if self.front.address is not None:
+            yield f"if ({' && '.join(turn) or 'true'}) {{"
+            yield f"const {port.token} token = {port.name}.read();"
+            place = f"(step - {source.start}) * {source.size}" if source.start else f"step * {source.size}"
+            yield from self._unrolled(source.size, f"all{k}[{place} + i] = token.v[i];")
+            yield "}"
+            return
+        if source.held:
+            yield f"if ({' && '.join(turn) or 'true'}) held{k} = {port.name}.read();"
+            return
+        if whole:
+            yield f"const {port.token} t{k}_0 = {port.name}.read();"
+        else:
+            yield f"{port.token} t{k}_0 = {port.token}();"
+            yield f"if ({' && '.join(turn)}) t{k}_0 = {port.name}.read();"
+        before = 0
+        for age, _ in self._gaps(k):
+            yield f"const {port.token} t{k}_{age} = delay{k}_{age}.next(t{k}_{before});"
+            before = age
+
+    def _unrolled(self, count: int, statement: str) -> Iterator[str | Pragma]:
+        yield f"for (int i = 0; i < {count}; i++) {{"
+        yield Pragma("unroll")
+        yield statement
+        yield "}"
+
+    # ---- when it fires ---------------------------------------------------------------------------------------------------
+
+    def _counters(self) -> Iterator[str]:
+        fires = self.front.fires
+        self.regular = rows(fires)
+        if self._from(fires):
+            return
+        if self.regular is None:
+            self.tables.append(self._table("fires", fires))
+            return
+        yield f"int next = {self.regular.first};"
+        if self.regular.columns < len(fires):
+            yield "int column = 0;"
+
+    def _from(self, fires: np.ndarray) -> bool:
+        """Whether it fires at each step from the first one on."""
+        return len(fires) == 1 or bool(np.all(np.diff(fires) == 1))
+
+    def _fires(self) -> str:
+        fires, steps = self.front.fires, self.front.steps
+        if self._from(fires):
+            first, last = int(fires[0]), int(fires[-1])
+            both = [f"step >= {first}"] * (first > 0) + [f"step <= {last}"] * (last < steps - 1)
+            return " && ".join(both) or "true"
+        more = f"firing < {len(fires)} && " if fires[-1] < steps - 1 else ""
+        return more + ("step == next" if self.regular else f"step == {self.ident}_fires[firing]")
+
+    def _count(self) -> Iterator[str]:
+        if self._from(self.front.fires) or self.regular is None:
+            return
+        r = self.regular
+        if r.columns >= self.front.firings:
+            yield f"next += {r.by_column};"
+            return
+        last = r.by_row - (r.columns - 1) * r.by_column
+        yield f"next += column == {r.columns - 1} ? {last} : {r.by_column};"
+        yield f"column = column == {r.columns - 1} ? 0 : column + 1;"
+
+    # ---- gathering -------------------------------------------------------------------------------------------------------
+
+    def _gather(self) -> Iterator[str | Pragma]:
+        masks = self._masks()
+        yield from masks.declarations
+        first = 0
+        for n, (size, kind) in enumerate(zip(self.process.sizes, self.operands, strict=True)):
+            yield f"{kind} x{n}[{size}];"
+            yield Pragma("partition", f"x{n}")
+            e = 0
+            while e < size:
+                length = self._run(first + e, first + size, masks)
+                if length > 1:
+                    value = self._tap(first + e).rpartition("[")[0]
+                    place, element = _plus(e), _plus(int(self.front.element[first + e]))
+                    test = masks.tests.get(first + e)
+                    absent = f", {test}" if test else ""
+                    yield from self._unrolled(length, f"nn2hls::gather(x{n}[{place}], {value}[{element}]{absent});")
+                else:
+                    yield from self._element(f"x{n}[{e}]", first + e, masks)
+                e += length
+            first += size
+
+    def _run(self, first: int, end: int, masks: _Masks) -> int:
+        """How many elements from the first one on are neighbours in one token."""
+        front, column = self.front, first + 1
+
+        def same(a: int, b: int) -> bool:
+            return bool(front.source[a] == front.source[b] and front.delay[a] == front.delay[b])
+
+        while (
+            column < end
+            and front.address is None
+            and front.source[first] >= 0
+            and not self._is_constant(first)
+            and same(first, column)
+            and front.element[column] == front.element[first] + column - first
+            and masks.tests.get(column) == masks.tests.get(first)
+        ):
+            column += 1
+        return column - first
+
+    def _element(self, target: str, column: int, masks: _Masks) -> Iterator[str]:
+        """Statements that set an element of the core's operands."""
+        if self._is_constant(column):
+            yield f"nn2hls::set_raw({target}, {self._constant(column)});"
+        elif self.front.address is not None:
+            yield from self._addressed(target, column)
+        elif self.front.source[column] < 0:
+            yield f"nn2hls::set_raw({target}, ap_uint<1>(0));"
+        else:
+            test = masks.tests.get(column)
+            yield f"nn2hls::gather({target}, {self._tap(column)}{f', {test}' if test else ''});"
+
+    def _tap(self, column: int) -> str:
+        k, element = int(self.front.source[column]), int(self.front.element[column])
+        token = f"held{k}" if self.front.sources[k].held else f"t{k}_{int(self.front.delay[column])}"
+        return f"{token}.v[{element}]"
+
+    def _is_constant(self, column: int) -> bool:
+        return self.process.is_constant is not None and bool(self.process.is_constant[column])
+
+    def _constant(self, column: int) -> str:
+        """A constant of this firing; what is the same at all is part of the core."""
+        assert self.process.constants is not None
+        values = self.process.constants[:, column]
+        if np.all(values == values[0]):
+            return f"ap_int<64>({int(values[0])})"
+        name = f"constant{column}"
+        self.tables.append(self._table(name, values, "long long"))
+        return f"ap_int<64>({self.ident}_{name}[firing])"
+
+    def _addressed(self, target: str, column: int) -> Iterator[str]:
+        """Sets an element to one of those that were collected, by its number."""
+        assert self.front.address is not None
+        numbers = self.front.address[:, column]
+        starts = np.cumsum([0, *(s.tokens * s.size for s in self.front.sources)])
+        used = np.unique(np.searchsorted(starts, numbers[numbers >= 0], side="right") - 1).tolist()
+        at = f"{int(numbers[0])}"
+        if np.any(numbers != numbers[0]):
+            name = f"address{column}"
+            self.tables.append(self._table(name, numbers))
+            at = f"{self.ident}_{name}[firing]"
+        if not used or (numbers < 0).any():
+            yield f"nn2hls::set_raw({target}, ap_uint<1>(0));"
+        for k in used:
+            test = [f"{at} >= {int(starts[k])}"] * (len(used) > 1 or bool((numbers < 0).any()))
+            test += [f"{at} < {int(starts[k + 1])}"] * (k != used[-1])
+            place = f"{at} - {int(starts[k])}" if starts[k] else at
+            condition = f"if ({' && '.join(test)}) " if test else ""
+            yield f"{condition}nn2hls::gather({target}, all{k}[{place}]);"
+
+    def _masks(self) -> _Masks:
+        """Which elements are absent: what several have in common is one name."""
+        absent = self.front.absent
+        if absent is None:
+            return _Masks((), {})
+        columns: dict[bytes, list[int]] = {}
+        for column in np.flatnonzero(absent.any(axis=0)).tolist():
+            columns.setdefault(absent[:, column].tobytes(), []).append(column)
+        distinct = np.stack([absent[:, c[0]] for c in columns.values()], axis=1)
+        split = by_row_and_column(distinct)
+        if split is None or 1 in (len(split[0]), len(split[1])):
+            parts = {"absent": (distinct, "firing")}
+        else:
+            by_row, by_column = split
+            parts = {
+                "absent_rows": (by_row, f"firing / {len(by_column)}"),
+                "absent_columns": (by_column, f"firing % {len(by_column)}"),
+            }
+        declared = []
+        for number, first in enumerate(range(0, distinct.shape[1], WORD)):
+            last = min(first + WORD, distinct.shape[1])
+            terms = []
+            for name, (bits, at) in parts.items():
+                table = f"{name}{number or ''}"
+                self.tables.append(self._table(table, _words(bits[:, first:last]), "unsigned long long"))
+                terms.append(f"{self.ident}_{table}[{at}]")
+            declared.append(f"const ap_uint<{last - first}> absent{number or ''} = {' | '.join(terms)};")
+        names = {k: f"absent{k // WORD or ''}[{k % WORD}]" for k in range(distinct.shape[1])}
+        tests = {c: names[k] for k, own in enumerate(columns.values()) for c in own}
+        return _Masks(tuple(declared), tests)
+
+    def _table(self, name: str, values: np.ndarray, kind: str = "int") -> str:
+        listed = literals(values)
+        lines = [", ".join(listed[k : k + PER_LINE]) for k in range(0, len(listed), PER_LINE)]
+        text = ",\n    ".join(lines)
+        return f"static const {kind} {self.ident}_{name}[{len(listed)}] = {{\n    {text}}};"
+
+    # ---- sending ---------------------------------------------------------------------------------------------------------
+
+    def _send(self, parts: int, size: int, array: str) -> Iterator[str | Pragma]:
+        if parts > 1:
+            yield f"for (int part = 0; part < {parts}; part++) {{"
+        yield f"{self.targets[0].token} token;"
+        place = f"part * {size} + i" if parts > 1 else "i"
+        yield from self._unrolled(size, f"nn2hls::gather(token.v[i], {array}[{place}]);")
+        yield from (f"{t.name}.write(token);" for t in self.targets)
+        if parts > 1:
+            yield "}"
+
+
+def _plus(first: int) -> str:
+    return f"{first} + i" if first else "i"
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """Statements, and for each element that may be absent the test for it."""
+
+    declarations: tuple[str, ...]
+    tests: dict[int, str]
+
+
+def _words(bits: np.ndarray) -> np.ndarray:
+    """Rows of bits as whole numbers, the first one the lowest."""
+    words = [sum(1 << k for k in np.flatnonzero(row).tolist()) for row in bits]
+    return np.array(words, dtype=object)
