@@ -147,5 +147,5 @@ def _finish(step: _Step, exact: Any, log: OverflowLog) -> Any:
 def _constant(node: Node) -> np.ndarray:
     assert isinstance(node.op, Constant)
     array = node.op.value.array
-    kind = carrier(int(np.abs(array).max(initial=0)))
+    kind = carrier(Range.of_mantissas(array, 0).bound)
     return array.astype(kind) if kind is not None else array

@@ -253,6 +253,8 @@ class Net:
         x = self.cells[a]
         if lo <= x.lo and x.hi <= hi:
             return a
+        if lo > x.hi or hi < x.lo:
+            raise ValueError(f"{lo}..{hi} is proved of a wire that is always {x.lo}..{x.hi}")
         return self._cell(x.code, x.args, x.k, max(lo, x.lo), min(hi, x.hi), x.zeros)
 
     # ---- bits ------------------------------------------------------------------------------------------------------------

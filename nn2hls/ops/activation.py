@@ -92,9 +92,9 @@ class LeakyRelu(Op):
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
         up, slope = self._factors()
-        ends = [np.where(end >= 0, end << up, end * slope) for end in (x.lo, x.hi)]
+        ends = [np.where(end >= 0, ints(end << up), ints(end * slope)) for end in (x.lo, x.hi)]
         zero = np.where((x.lo < 0) & (x.hi >= 0), 0, ends[0])
-        nearest = np.where(x.lo < 0, np.minimum(x.hi, -1) * slope, ends[0])
+        nearest = np.where(x.lo < 0, ints(np.minimum(x.hi, -1) * slope), ends[0])
         return hull([*ends, zero, nearest], x.fraction + up)
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
@@ -276,8 +276,8 @@ class Threshold(Op):
         fraction, theta, value = self._constants(xs[0])
         x, grid = xs[0].at(fraction), 1 << (fraction - xs[0].fraction)
         first = ints(np.maximum(x.lo, (theta // grid + 1) * grid))  # the smallest x that passes
-        lo = np.where(x.lo > theta, x.lo, np.where(x.hi > theta, np.minimum(first, value), value))
-        hi = np.where(x.lo > theta, x.hi, np.where(x.hi > theta, np.maximum(x.hi, value), value))
+        lo = np.where(x.lo > theta, x.lo, np.where(x.hi > theta, ints(np.minimum(first, value)), value))
+        hi = np.where(x.lo > theta, x.hi, np.where(x.hi > theta, ints(np.maximum(x.hi, value)), value))
         return Range(ints(lo), ints(hi), fraction)
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:

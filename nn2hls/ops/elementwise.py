@@ -101,7 +101,7 @@ class Elementwise(Op):
         factor = self._factor(len(xs))[0]
         lo, hi = xs[0].lo << ups[0], xs[0].hi << ups[0]
         for x, up in zip(xs[1:], ups[1:], strict=True):
-            a, b = x.lo << up, x.hi << up
+            a, b = ints(x.lo << up), ints(x.hi << up)
             if self.merge is Merge.MUL:
                 both = hull([lo * a, lo * b, hi * a, hi * b], 0)
                 lo, hi = both.lo, both.hi

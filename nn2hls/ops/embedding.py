@@ -45,7 +45,9 @@ class Embedding(Op):
         return len(shapes[0])
 
     def evaluate_float(self, x: Any) -> Any:
-        return self.table.array[np.clip(np.floor(x + 0.5), 0, len(self.table.array) - 1).astype(np.int64)]
+        rows = np.clip(np.floor(x + 0.5), 0, len(self.table.array) - 1)
+        known = ~np.isnan(rows)  # no number is no row: what it chooses is unknown too
+        return np.where(known[..., None], self.table.array[np.where(known, rows, 0).astype(np.int64)], np.nan)
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Embedding:
         kind = given_or_derived(hints, ("table", "weight"), self.table.array, hints.noise)
@@ -63,7 +65,8 @@ class Embedding(Op):
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
         assert self.table_t is not None
-        first, last = (self._rows(a, x.fraction).astype(np.int64).reshape(-1) for a in x.ends(x.bound << max(0, -x.fraction)))
+        ends_of_x = x.ends(x.bound << max(0, -x.fraction))
+        first, last = (self._rows(a.reshape(-1), x.fraction).astype(np.int64) for a in ends_of_x)
         ends: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         pairs = list(zip(first.tolist(), last.tolist(), strict=True))
         for a, b in set(pairs):

@@ -77,9 +77,9 @@ class Norm(Op):
 
     def evaluate_float(self, x: Any) -> Any:
         axes = tuple(k + 1 for k in self.axes)
-        mean = x.mean(axis=axes, keepdims=True) if self.center else 0.0
-        square = np.square(x - mean).mean(axis=axes, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            mean = x.mean(axis=axes, keepdims=True) if self.center else 0.0
+            square = np.square(x - mean).mean(axis=axes, keepdims=True)
             return np.nan_to_num((x - mean) / np.sqrt(square + self.epsilon)) * self.scale.array + self.bias.array
 
     # ---- types -----------------------------------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ class TopK(Op):
             wires = [net.add(net.shift(a, below), net.const(n - 1 - k)) for k, a in enumerate(wires)]
         found = [net.tree(net.maximum, wires)] if self.k == 1 else _sorted(net, wires)[: self.k]
         if self.places:
-            numbers = [net.sub(net.const(n - 1), net.wrap(a, below, signed=False)) for a in found] if below else found
+            # The only one of an axis has no bits of a number, and number 0.
+            numbers = [net.sub(net.const(n - 1), net.wrap(a, below, signed=False)) if below else net.const(0) for a in found]
             return np.array([cast(net, net.narrowed(a, 0, n - 1), 0, result) for a in numbers])
         return np.array([cast(net, net.negate(a) if self.smallest else a, xs[0].fraction, result) for a in found])
 

@@ -241,7 +241,7 @@ class _Measured(Table):
 def fold(kind: Fold, x: Range) -> Range:
     """The range of the folded operand."""
     if kind is Fold.NEG:
-        return Range(ints(np.maximum(-x.hi, 0)), ints(np.maximum(-x.lo, 0)), x.fraction)
+        return Range(ints(np.maximum(ints(-x.hi), 0)), ints(np.maximum(ints(-x.lo), 0)), x.fraction)
     if kind is Fold.ABS:
         nearest_zero = np.minimum(np.maximum(x.lo, 0), x.hi)
         return hull([np.abs(x.lo), np.abs(x.hi), np.abs(ints(nearest_zero))], x.fraction)

@@ -69,7 +69,8 @@ def unsaturated(function: Function, alpha: float, points: Any, fraction: int, ta
     _, want, defined = _values(function, alpha, points, fraction)
     out = defined & _beyond(want, table_t, 1.0)
     far = 2.0 ** (table_t.width + 60)
-    mantissas = np.rint(np.clip(np.ldexp(np.where(out, want, 0.0), table_t.fraction), -far, far))
+    with np.errstate(over="ignore"):  # beyond the floats it is as far as anything
+        mantissas = np.rint(np.clip(np.ldexp(np.where(out, want, 0.0), table_t.fraction), -far, far))
     return (
         mantissas if table_t.width <= 53 else np.array([int(m) for m in mantissas.flat], dtype=object).reshape(mantissas.shape)
     )

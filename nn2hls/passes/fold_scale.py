@@ -76,7 +76,7 @@ def _pulled(affine: tuple[np.ndarray, np.ndarray], move: Node, inner: Node) -> t
     for array in affine:
         values = np.zeros(index.size)
         values[index.reshape(-1)] = np.broadcast_to(array, move.shape).reshape(-1)
-        rows = values.reshape(-1, inner.shape[-1])
+        rows = values.reshape(-1, *inner.shape[-1:])
         if (rows != rows[:1]).any():
             return None
         found.append(rows[0])

@@ -20,23 +20,28 @@ import nn2hls
 from nn2hls.converters import keras, onnx, pytorch  # noqa: F401 -- imported before the workers are forked
 from nn2hls.data.files import load_inputs, load_labels
 from tests.fuzz.sandbox import Sandbox
-from tests.fuzz.seed_files import seeds
+from tests.fuzz.seed_files import MUTATED, layer_seeds, seeds
 
 FAULTS = ("traceback", "hang", "memory", "escape", "crash")
 
 
 class Mutants:
-    """The mutants of one seed of the generator; each is written to a folder and tried there."""
+    """The mutants of one seed of the generator; each is written to a folder and tried there.
 
-    def __init__(self, seed, folder):
+    Args:
+        formats: Of the files that hold one layer each.
+    """
+
+    def __init__(self, seed, folder, formats=MUTATED):
         self.seed, self.folder = seed, Path(folder)
         self.seeds = seeds(self.folder)
+        self.layers = layer_seeds(self.folder, formats)
         self.graph = nn2hls.load(self._write(self.seeds[1], self.seeds[1].files))
 
     def draw(self, index):
-        """The seed, and its files with one or more of them mutated."""
+        """The seed, and its files with one or more of them mutated; every second one holds a single layer."""
         rng = random.Random(f"{self.seed}:{index}")
-        chosen = rng.choice(self.seeds)
+        chosen = rng.choice(self.layers if rng.random() < 0.5 else self.seeds)
         files = dict(chosen.files)
         names = sorted(chosen.mutate)
         with warnings.catch_warnings():

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import h5py
 import numpy as np
 from onnx import helper
 
 from tests.fuzz import mutations as m
+from tests.fuzz import seed_layers
 from tests.kit.onnx_tools import model as onnx_model
 
 RNG = np.random.default_rng(7)
@@ -195,8 +197,17 @@ def _some_zip(rng, data):
     return m.some_bytes(rng, data) if rng.randrange(5) == 0 else m.some_zip(rng, data, _inner)
 
 
+MUTATED = {".keras": _some_zip, ".pt2": _some_zip, ".h5": m.some_hdf5, ".onnx": m.some_protobuf}
+
+
+def layer_seeds(folder, suffixes):
+    """A seed for each layer in each format."""
+    files = seed_layers.layer_files(folder, suffixes)
+    return [Seed({name: content}, {name: MUTATED[Path(name).suffix]}, name) for name, content in files.items()]
+
+
 def seeds(folder):
-    """All seeds; that of PyTorch is exported by a process of its own, and left out where PyTorch is not installed."""
+    """All seeds but the layers; that of PyTorch is exported by a process of its own, and left out where it is not installed."""
     config, whole = json.dumps(_keras2()).encode(), _h5(_keras2())
     third = {
         "config.json": json.dumps(_keras3()),

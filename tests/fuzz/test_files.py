@@ -18,7 +18,7 @@ MUTANTS = 300
 
 @pytest.fixture(scope="module")
 def mutants(tmp_path_factory):
-    return Mutants(0, tmp_path_factory.mktemp("fuzz"))
+    return Mutants(0, tmp_path_factory.mktemp("fuzz"), [".onnx"])
 
 
 def test_mutants_are_answered_or_refused(mutants):
@@ -30,8 +30,9 @@ def test_mutants_are_answered_or_refused(mutants):
 
 
 def test_every_seed_itself_is_answered(mutants, monkeypatch):
-    monkeypatch.setattr(mutants, "draw", lambda index: (mutants.seeds[index], mutants.seeds[index].files))
-    assert [mutants.attempt(k) for k in range(len(mutants.seeds))] == ["answer"] * len(mutants.seeds)
+    every = [*mutants.seeds, *mutants.layers]
+    monkeypatch.setattr(mutants, "draw", lambda index: (every[index], every[index].files))
+    assert [mutants.attempt(k) for k in range(len(every))] == ["answer"] * len(every)
 
 
 def test_a_mutant_depends_on_its_number_alone(mutants):

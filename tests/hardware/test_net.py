@@ -75,6 +75,8 @@ def test_equal_cells_are_made_once_and_constants_are_folded():
     assert net.clip(a, -8, 7) == a
     with pytest.raises(ValueError, match=r"addresses -8\.\.7"):
         net.lookup(a, [1, 2, 3])
+    with pytest.raises(ValueError, match=r"0\.\.0 is proved of a wire that is always 5\.\.9"):
+        net.narrowed(net.input(2, 5, 9), 0, 0)
 
 
 def test_a_sum_is_a_balanced_tree():

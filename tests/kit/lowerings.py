@@ -60,15 +60,31 @@ def constant(array: np.ndarray) -> Any:
     return keras.initializers.Constant(array)
 
 
-def keras_graph(case: Case) -> tuple[Any, Any]:
-    """(model, graph)."""
+def keras_model(case: Case) -> Any:
+    """The layer in a model of one input."""
     import keras
 
+    x = keras.Input(case.shape, name="x")
+    return keras.Model(x, case.keras(x))
+
+
+def keras_graph(case: Case) -> tuple[Any, Any]:
+    """(model, graph)."""
     from nn2hls.converters.keras import load_live
 
-    x = keras.Input(case.shape, name="x")
-    model = keras.Model(x, case.keras(x))
+    model = keras_model(case)
     return model, load_live(model)
+
+
+def torch_module(case: Case) -> Any:
+    """The layer in a module."""
+    import torch
+
+    class Module(torch.nn.Module):
+        def forward(self, x):
+            return case.torch(x)
+
+    return Module().eval()
 
 
 def torch_graph(case: Case) -> tuple[Any, Any]:
@@ -77,11 +93,7 @@ def torch_graph(case: Case) -> tuple[Any, Any]:
 
     from nn2hls.converters.pytorch import load_live
 
-    class Module(torch.nn.Module):
-        def forward(self, x):
-            return case.torch(x)
-
-    module = Module().eval()
+    module = torch_module(case)
     if case.whole:
         return module, load_live(module, torch.zeros((2, *case.shape), dtype=torch.int64))
     return module, load_live(module, input_shape=case.shape)

@@ -107,6 +107,13 @@ def test_floats_are_those_of_torch():
     assert np.allclose(op.evaluate_float(x.reshape(5, 4, 3, 2)).reshape(x.shape), grouped)
 
 
+def test_floats_beyond_the_largest_are_no_warning():
+    x = np.array([[1.7e308, 1.7e308, -1.0]])
+    with np.errstate(all="raise"):
+        found = Norm((0,), 0.001, Const(np.ones(1)), Const(np.array([0.5]))).evaluate_float(x)
+    assert found.tolist() == [[0.5, 0.5, 0.5]]
+
+
 def test_equal_values_give_the_bias():
     op = Norm((0,), 0.0, Const(np.ones(1)), Const(np.array([0.5, -1, 2])))
     case = Case(op, [FixedType(8, 4)], [(3,)], FixedType(12, 4))

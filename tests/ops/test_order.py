@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range
 from nn2hls.design.design import convert
 from nn2hls.errors import ModelError, OverflowWarning
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints
 from nn2hls.hardware.operators import operators
+from nn2hls.hardware.witness import run
 from nn2hls.ops import Embedding, Input, TopK
 from nn2hls.ops.order import _exchanges
 from tests.kit.witness import Case, hardware_equals_emulated, types
@@ -35,6 +37,14 @@ def test_the_largest(kind, result, where, k, places, smallest, seed):
     case = Case(TopK(axis, min(k, shape[axis]), places, smallest), [kind], [shape], result)
     case.check(case.draw(np.random.default_rng(seed), 4), lambda op, xs: top(op, xs[0], case.shape))
     hardware_equals_emulated([case], seed, events=4)
+
+
+@pytest.mark.parametrize("smallest", [False, True])
+def test_the_place_of_an_only_element_is_zero(smallest):
+    """Also of one that is never zero itself."""
+    x = Range(np.array([5]), np.array([9]), 3)
+    (loop,) = TopK(0, 1, places=True, smallest=smallest).hardware([x], FixedType(8, 8)).loops
+    assert [a.tolist() for a in run(loop.body, [np.arange(5, 10)])] == [[0] * 5]
 
 
 def test_wide_values_are_ordered():
@@ -111,6 +121,12 @@ def test_a_row_that_is_not_there_is_told(row, count):
     else:
         found = design.predict(x)
     assert np.abs(found - design.predict_float(np.clip(x, 0, 4))).max() < 0.01
+
+
+def test_what_an_unknown_number_chooses_is_unknown():
+    """As a quotient by zero is in the float reference; infinite ones choose the ends."""
+    found = Embedding(Const(np.arange(4.0).reshape(4, 1))).evaluate_float(np.array([[np.nan, np.inf, -np.inf, 1.4]]))
+    assert np.array_equal(found[..., 0], [[np.nan, 3, 0, 1]], equal_nan=True)
 
 
 def test_columns_are_channels():

@@ -21,6 +21,7 @@ from nn2hls.graph.op import Hints
 from nn2hls.hardware.schedule import Kind
 from nn2hls.ops import Clip, HardSigmoid, Input, LeakyRelu, Table
 from nn2hls.ops.inverse_size import CORES
+from nn2hls.ops.table_bound import unsaturated
 from tests.kit.witness import Case, compiled_equals_emulated, each, random_type, types
 from tests.slow import table as slow
 from tests.slow.inverse import normalised
@@ -164,6 +165,12 @@ def test_a_wide_result_takes_no_integer_bits_from_exp(result):
     note = case.op.notes(case.xs, hints)[0]
     assert f"(inputs from {result.min:.4g} to" in note
     assert case.emulate([np.array([[round(9.0 / result.step)]])])[0, 0] * result.step == pytest.approx(result.max, rel=1e-3)
+
+
+def test_what_is_beyond_all_floats_is_as_far_as_anything():
+    with np.errstate(all="raise"):
+        found = unsaturated(Function.EXP, 1.0, np.array([709.0]), 0, FixedType(40, 2))
+    assert found.tolist() == [2.0**100]
 
 
 def test_values_that_fit_raise_no_overflow():
