@@ -10,22 +10,22 @@ from collections.abc import Mapping
 _KERAS_OFFERED = """
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
     AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention Average
-    AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Concatenate Conv1D
-    Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution1DTranspose Convolution2D
-    Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D
-    DepthwiseConv2D Dot Dropout EinsumDense ELU Embedding Flatten GaussianDropout GaussianNoise GlobalAveragePooling1D
-    GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D
-    GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupedQueryAttention
-    GroupNormalization GroupQueryAttention Identity InputLayer LayerNormalization LeakyReLU Maximum MaxPool1D MaxPool2D
-    MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Minimum MultiHeadAttention Multiply Normalization Permute PReLU ReLU
-    RepeatVector Rescaling Reshape RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D
-    SeparableConvolution2D SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract TFOpLambda
-    ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D
-    ZeroPadding3D
+    AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Bidirectional
+    Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D
+    Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D
+    Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout EinsumDense ELU Embedding Flatten
+    GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D
+    GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D
+    GlobalMaxPooling2D GlobalMaxPooling3D GroupedQueryAttention GroupNormalization GroupQueryAttention GRU Identity
+    InputLayer LayerNormalization LeakyReLU LSTM Maximum MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D
+    MaxPooling3D Minimum MultiHeadAttention Multiply Normalization Permute PReLU ReLU RepeatVector Rescaling Reshape
+    RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D SimpleRNN
+    SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract TFOpLambda ThresholdedReLU
+    TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 """
 _KERAS_COMING = """
-    Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LocallyConnected1D LocallyConnected2D LSTM LSTMCell Masking
-    RNN SimpleRNN SimpleRNNCell SpectralNormalization StackedRNNCells TensorFlowOpLayer
+    ConvLSTM1D ConvLSTM2D ConvLSTM3D GRUCell LocallyConnected1D LocallyConnected2D LSTMCell Masking RNN SimpleRNNCell
+    SpectralNormalization StackedRNNCells TensorFlowOpLayer
 """
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
@@ -76,21 +76,22 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum dot eq floor ge gru gru_cell gt le
-    lstm lstm_cell lt ne new_zeros rnn_relu rnn_tanh round scalar_tensor tensor_split unfold
+    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum dot eq floor ge gt le lt ne
+    new_zeros round scalar_tensor tensor_split unfold
 """
 _ONNX_OFFERED = """
     Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos
     DepthToSpace Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool
-    GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Log
-    LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2
-    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
-    RMSNormalization Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze
-    Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where
+    GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization
+    LeakyRelu Log LogSoftmax LpNormalization LSTM MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal
+    ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
+    Relu Reshape Resize RMSNormalization RNN Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign
+    SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample
+    Where
 """
 _ONNX_COMING = """
-    Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LpPool LRN LSTM
-    MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RNN Round Scan SwiGLU
+    Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual Hardmax Less LessOrEqual LpPool LRN
+    MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear Round Scan SwiGLU
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import attention, choice, moves, norms, products, windows
+from nn2hls.converters.keras import attention, choice, moves, norms, products, recurrent, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import arith, linear, shape
@@ -170,6 +170,7 @@ LAYERS: dict[str, Entry] = {
     **norms.LAYERS,
     **choice.LAYERS,
     **attention.LAYERS,
+    **recurrent.LAYERS,
 }
 # Arguments of a call that a layer takes; every other one is refused.
 TAKES = dict.fromkeys(attention.LAYERS, attention.SETTINGS)

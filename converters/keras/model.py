@@ -18,7 +18,7 @@ from nn2hls.graph.const import Const
 
 MAX_DEPTH = 32
 MODELS = ("Sequential", "Functional", "Model")
-WRAPPERS = ("TimeDistributed",)  # layers that hold one other
+WRAPPERS = ("Bidirectional", "TimeDistributed")  # layers that hold one other
 # Where Keras says that its own classes are found, and where they are defined.
 PUBLIC = re.compile(r"(keras|tf_keras|tensorflow\.keras)(\.(layers|models|activations|ops))?")
 PRIVATE = re.compile(r"(keras|tf_keras|tensorflow\.python\.keras)\.(src|engine|layers|models)\..+")

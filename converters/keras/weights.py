@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, windows
+from nn2hls.converters.keras import attention, recurrent, windows
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import Layer, Model
 from nn2hls.converters.keras.windows import depthwise_name
@@ -59,6 +59,8 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     "GroupNormalization": _own_norm,
     "LayerNormalization": _own_norm,
     "RMSNormalization": lambda layer: (["scale"], []),
+    **dict.fromkeys(recurrent.GATES, lambda layer: (recurrent.weight_names(layer), [])),
+    "Bidirectional": lambda layer: (recurrent.side_names(layer), []),
     "PReLU": lambda layer: (["alpha"], []),
     "Normalization": _normalization,
 }
@@ -66,7 +68,7 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
 
 def expected(layer: Layer) -> Names:
     """Names of the arrays the layer owns; a frozen layer has no trainable ones."""
-    if layer.inner is not None:
+    if layer.inner is not None and layer.kind not in WEIGHTS:
         return expected(layer.inner)
     names = WEIGHTS[layer.kind](layer) if layer.kind in WEIGHTS and not layer.is_operation else ([], [])
     return names if layer.flag("trainable", True) else ([], names[0] + names[1])
@@ -125,10 +127,12 @@ _CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
 
 def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
     """The arrays of a layer, those of its sub-layers in Keras' order."""
+    if layer.kind == "Bidirectional":
+        return [array for side in recurrent.SIDES for array in weights.groups.get(f"{key}/{side}_layer/cell", ())]
     if layer.inner is not None:
         return _own(layer.inner, f"{key}/layer", weights)
     if layer.kind not in attention.MULTI_HEAD:
-        return weights.groups.get(key, ())
+        return weights.groups.get(f"{key}/cell" if layer.kind in recurrent.GATES else key, ())
     folders = [(f"{key}/{part}", f"{key}/_{part}") for part in attention.PARTS]
     return [array for names in folders for name in names for array in weights.groups.get(name, ())]
 

@@ -20,6 +20,7 @@ from nn2hls.converters.onnx.moves import MOVES
 from nn2hls.converters.onnx.norms import NORMS
 from nn2hls.converters.onnx.ops import ARITHMETIC
 from nn2hls.converters.onnx.patterns import simplify
+from nn2hls.converters.onnx.recurrent import RECURRENT
 from nn2hls.converters.onnx.reductions import REDUCTIONS
 from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_out
 from nn2hls.converters.onnx.shapes import SHAPES
@@ -32,7 +33,7 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION, **NORMS, **CHOICE}
+HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION, **NORMS, **CHOICE, **RECURRENT}
 
 
 def load_file(path: str | Path) -> Graph:

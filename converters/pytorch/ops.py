@@ -14,6 +14,7 @@ from nn2hls.converters.pytorch.choice import CHOICE
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
 from nn2hls.converters.pytorch.norms import NORMS, TRAINING
+from nn2hls.converters.pytorch.recurrent import RECURRENT
 from nn2hls.converters.pytorch.reductions import REDUCTIONS
 from nn2hls.converters.pytorch.shape import SHAPE
 from nn2hls.converters.pytorch.windows import WINDOWS
@@ -173,6 +174,7 @@ LOWER: Mapping[str, Lower] = {
     **REDUCTIONS,
     **ATTENTION,
     **NORMS,
+    **RECURRENT,
     **CHOICE,
     **WINDOWS,
     **{f"{name}.default": _function(name) for name in activations.FUNCTIONS if name not in _OTHER_NAMES},

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from nn2hls.config.config import Config, types_of
 from nn2hls.config.items import Level, Problems
 from nn2hls.errors import ConfigError, suggest
-from nn2hls.graph.graph import Absent, Fate, Graph
+from nn2hls.graph.graph import Absent, Fate, Graph, Node
 from nn2hls.known_layers import is_layer_type
 
 _MADE_BY_HLS4ML = {"Dense_": ("MatMul", "Gemm"), "bn_": ("Add", "Sub", "Mul", "Div", "BatchNormalization")}
@@ -102,7 +102,7 @@ class _Names:
 
 def _meanings(graph: Graph) -> dict[str, str]:
     """What a user may call a node, and the node or layer that is meant."""
-    meanings = {name: name for n in graph.nodes for name in (n.name, n.origin.layer) if name}
+    meanings = {name: name for n in graph.nodes for name in (n.name, n.origin.layer, *_inside(n)) if name}
     for source in graph.inputs:
         for user in graph.users[source.name]:
             meanings.setdefault(f"{user.origin.layer}_input", source.name)
@@ -113,6 +113,10 @@ def _meanings(graph: Graph) -> dict[str, str]:
     for name in list(meanings):
         meanings.setdefault(_of_fx(name), meanings[name])
     return meanings
+
+
+def _inside(node: Node) -> list[str]:
+    return [f"{node.origin.layer or node.name}_{word}" for word in node.op.inside()]
 
 
 def _of_fx(name: str) -> str:

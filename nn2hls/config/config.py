@@ -165,9 +165,10 @@ _FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"preci
 
 def _names_of(node: Node) -> tuple[str, str, str, type[Op]]:
     """The arguments of ``settings_for``; a step inside a layer that only moves values is none of the layer's numbers."""
-    if node.op.moves and not node.origin.is_result and node.name != node.origin.layer:
-        return node.name, node.name, "", type(node.op)
-    return node.origin.layer, node.name, node.origin.kind, type(node.op)
+    name = node.origin.part or node.name
+    if node.op.moves and not node.origin.is_result and name != node.origin.layer:
+        return name, name, "", type(node.op)
+    return node.origin.layer, name, node.origin.kind, type(node.op)
 
 
 def _is_inline(layer: str, node: str, op: type[Op]) -> bool:

@@ -29,6 +29,7 @@ class Origin:
         is_result: True for the node whose value the framework calls the output of the layer.
         shows: The layer whose output the value is, when a later layer was folded into this one.
         folded: The last layer whose constants became part of this one's.
+        part: What the user calls the node where its own name, which has the step of a repeated graph, says more.
     """
 
     layer: str
@@ -36,6 +37,7 @@ class Origin:
     is_result: bool = True
     shows: str = ""
     folded: str = ""
+    part: str = ""
 
     @property
     def trace_key(self) -> str:
@@ -73,6 +75,7 @@ class Node:
         type: Result type; None until types are resolved.
         origin: The user's layer.
         spread: Where the user's own channels are, when some are not computed.
+        tied: Nodes with the same word are copies of one: they have one type and one op.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Node:
     type: FixedType | None = None
     origin: Origin = field(default_factory=lambda: Origin(""))
     spread: Spread | None = None
+    tied: str = ""
 
     @property
     def result_type(self) -> FixedType:
@@ -252,6 +256,8 @@ def _fields(op: Op) -> str:
 def _show(value: Any) -> str:
     if isinstance(value, enum.Enum):
         return value.name
+    if isinstance(value, Graph):
+        return "{" + value.text(names=False).strip().replace("\n", "; ") + "}"
     if isinstance(value, tuple):
         return "(" + ",".join(_show(v) for v in value) + ")"
     return str(value)

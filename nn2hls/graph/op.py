@@ -14,6 +14,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, ints
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
+from nn2hls.graph.repeat import Copies
 from nn2hls.hardware.casts import cast
 from nn2hls.hardware.cost import schedule
 from nn2hls.hardware.loop import Hardware
@@ -145,6 +146,18 @@ class Op:
 
         ``shapes`` are those of its operands, ``before`` those of ``inner``. None where no op does, as where one computes.
         """
+        return None
+
+    def reading(self, shapes: Sequence[Shape]) -> tuple[Op, Sequence[int]]:
+        """The op without those operands, of ``shapes``, that it never reads, and the numbers of those left."""
+        return self, range(len(shapes))
+
+    def inside(self) -> Sequence[str]:
+        """Names of the nodes of a graph that the op repeats, which a user may give types; they follow the layer's name."""
+        return ()
+
+    def copies(self, shapes: Sequence[Shape]) -> Copies | None:
+        """Of an op that repeats a graph all steps side by side, for operands of ``shapes``; None for others."""
         return None
 
     def folded(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:

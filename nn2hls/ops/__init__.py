@@ -17,6 +17,7 @@ from nn2hls.ops.order import TopK
 from nn2hls.ops.products.affine import Strategy
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
+from nn2hls.ops.scan import Scan
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax
 from nn2hls.ops.table import Table
@@ -45,6 +46,7 @@ __all__ = [
     "Relu",
     "Reshape",
     "Scale",
+    "Scan",
     "Simple",
     "Softmax",
     "Strategy",

@@ -137,6 +137,17 @@ class Move(Op):
     def through(self, operand: int, inner: Op, shapes: Sequence[Shape], before: Sequence[Shape]) -> Op | None:
         return through(self, operand, inner, shapes, before)
 
+    def reading(self, shapes: Sequence[Shape]) -> tuple[Op, Sequence[int]]:
+        index, numbers = self.index.array, places(*shapes)
+        read = [k for k, own in enumerate(numbers) if np.any((index >= own.flat[0]) & (index <= own.flat[-1]))] or [0]
+        if len(read) == len(shapes):
+            return self, read
+        renumbered = np.full(sum(map(math.prod, shapes)) + 1, EMPTY)  # the last one is that of empty places
+        left = places(*(shapes[k] for k in read))
+        for k, own in zip(read, left, strict=True):
+            renumbered[numbers[k].reshape(-1)] = own.reshape(-1)
+        return Move(Places(renumbered[index]), tuple(shapes[k] for k in read)), read
+
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
     def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:

@@ -11,6 +11,7 @@ from nn2hls.arith.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.arith.ranges import Range, constant_type, ints, round_constant
 from nn2hls.config.settings import LayerSettings
 from nn2hls.errors import DataError, TypeResolutionError
+from nn2hls.graph.analysis import node_range
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
@@ -19,6 +20,7 @@ from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, moved
 from nn2hls.passes.rounded import rounded
 from nn2hls.passes.signals import Signal, measure
+from nn2hls.passes.tied import Common, common, joint
 from nn2hls.passes.unused import Words, unused
 from nn2hls.text import plural
 
@@ -31,60 +33,124 @@ BIASED = 2  # bits: fewer than three are not worth a rounding
 def resolve_types(graph: Graph, context: Context) -> Graph:
     """Resolve types in topological order by the rules of docs/precision.md."""
     signals = measure(graph, context) if context.signals is None else context.signals
-    done: dict[str, Node] = {}
-    ranges: dict[str, Range] = {}
-    for node in graph:
-        try:
-            typed, values = _resolve(node, [done[i] for i in node.inputs], ranges, signals, context)
-        except TypeSyntaxError as error:
-            what = f"With the types it is given, a type derived from them is out of reach. {error.what}"
-            raise TypeResolutionError(
-                what, where=node.origin.layer or node.name, fix="Give it types of another size."
-            ) from error
-        except TypeResolutionError as error:
-            place = error.where or node.origin.layer or node.name
-            raise TypeResolutionError(error.what, where=place, fix=error.fix) from error
-        rounded(node, typed, context)
-        done[node.name], ranges[node.name] = typed, values
-    _tell_guesses(context)
-    return Graph(tuple(done.values()), graph.outputs)
+    tied: dict[str, Common] = {}
+    if any(node.tied for node in graph):  # a draft says what each step needs; all of them get what holds that
+        signals = joint(graph, signals)
+        draft = _Resolved(signals, dataclasses.replace(context, notes=[], types={}, warnings=[]), {})
+        typed = draft.graph(graph)
+        limits = {n.name: context.settings(n).max_width for n in typed if n.tied}
+        tied = common(typed, draft.context.types, limits, draft.told)
+    resolved = _Resolved(signals, context, tied).graph(graph)
+    _tell_guesses(graph, context)
+    return resolved
+
+
+class _Resolved:
+    """Nodes with their types so far.
+
+    Args:
+        signals: Statistics of every node.
+        context: Of the pass.
+        tied: What holds for the copies of a node, by the word that ties them.
+    """
+
+    def __init__(self, signals: Mapping[str, Signal], context: Context, tied: Mapping[str, Common]) -> None:
+        self.signals, self.context, self.tied = signals, context, tied
+        self.done: dict[str, Node] = {}
+        self.ranges: dict[str, Range] = {}
+        self.firsts: dict[str, Node] = {}  # of the copies, by the word that ties them
+        self.told: dict[str, list[str]] = {}
+
+    def graph(self, graph: Graph) -> Graph:
+        """All of a graph."""
+        for node in graph:
+            try:
+                self._add(node)
+            except TypeSyntaxError as error:
+                what = f"With the types it is given, a type derived from them is out of reach. {error.what}"
+                raise TypeResolutionError(
+                    what, where=node.origin.layer or node.name, fix="Give it types of another size."
+                ) from error
+            except TypeResolutionError as error:
+                place = error.where or node.origin.layer or node.name
+                raise TypeResolutionError(error.what, where=place, fix=error.fix) from error
+        return Graph(tuple(self.done.values()), graph.outputs)
+
+    def _add(self, node: Node) -> None:
+        operands = [self.done[i] for i in node.inputs]
+        known, before = self.tied.get(node.tied), len(self.context.warnings)
+        if known is not None and node.tied in self.firsts:
+            typed, values = self._copy(node, known)
+        else:
+            named = dataclasses.replace(node, name=node.origin.part) if node.origin.part else node
+            typed, values, why = _resolve(named, operands, self.ranges, self.signals, self.context, node.name, known)
+            rounded(node, typed, self.context)
+            typed = dataclasses.replace(typed, name=node.name)
+            self.context.types[node.name] = why
+            self.firsts[node.tied] = typed
+            if known is not None:
+                for text in known.warnings:
+                    self.context.warn(text)
+        self.told[node.name] = self.context.warnings[before:]
+        self.done[node.name], self.ranges[node.name] = typed, values
+
+    def _copy(self, node: Node, known: Common) -> tuple[Node, Range]:
+        """A node whose first copy is resolved."""
+        first = self.firsts[node.tied]
+        typed = dataclasses.replace(node, op=node.op if node.op.moves else first.op, type=known.why.type)
+        self.context.types[node.name] = self.context.types[first.name]
+        return typed, node_range(typed, [self.ranges[i] for i in node.inputs])
 
 
 def _resolve(
-    node: Node, operands: list[Node], ranges: Mapping[str, Range], signals: Mapping[str, Signal], context: Context
-) -> tuple[Node, Range]:
+    node: Node,
+    operands: list[Node],
+    ranges: Mapping[str, Range],
+    signals: Mapping[str, Signal],
+    context: Context,
+    name: str,
+    known: Common | None,
+) -> tuple[Node, Range, tuple[Provenance, ...]]:
+    """A node with its types, bounds of its values, and where the types come from.
+
+    Args:
+        node: As the user calls it.
+        operands, ranges, signals, context: See _Resolved.
+        name: Its name in the graph.
+        known: What holds for it and its copies.
+    """
     settings = context.settings(node)
-    signal = signals[node.name]
+    signal = signals[name]
     given = settings.precision.get("result")
     if isinstance(node.op, Input):
         why = given_input(given, settings) if given else _input_type(node, signal, settings, context)
-        context.types[node.name] = (why,)
-        return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape)
+        return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape), (why,)
     noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
     if isinstance(node.op, Constant):
         kind = given or constant_type(node.op.value.array, noise, settings.max_width)
-        context.types[node.name] = (constant_result(node.op.value.array, kind, settings),)
-        return _constant(node, kind)
+        return *_constant(node, kind), (constant_result(node.op.value.array, kind, settings),)
     xs = [ranges[o.name] for o in operands]
     if node.op.moves and not settings.own_type:
-        context.types[node.name] = (moved(operands, context.types),)
-        typed = dataclasses.replace(node, type=context.types[node.name][0].type)
-        return typed, node.op.exact(xs)
+        why = known.why if known else moved(operands, context.types)
+        return dataclasses.replace(node, type=why.type), node.op.exact(xs).cast(why.type), (why,)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
-    op = node.op.resolve(xs, hints)
+    bounds = known.ranges(xs) if known else xs
+    op = node.op.resolve(bounds, hints)
     op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
     if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
         context.notes += unused(node, settings, hints.given)
-    context.notes += [f"{node.name}: {text}" for text in op.notes(xs, hints)]
-    for text in op.warnings(xs, hints):
+    context.notes += [f"{node.name}: {text}" for text in op.notes(bounds, hints)]
+    for text in op.warnings(bounds, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
-    if given:
+    if known:
+        why = known.why
+    elif given:
         why = given_result(given, exact, settings)
     else:
         why = _result_type(node, exact, signal, noise * math.sqrt(6), settings, context)
-    context.types[node.name] = (why, *inner_types(node.op, op, settings))
-    return dataclasses.replace(node, op=op, type=why.type), exact.cast(why.type).broadcast(node.shape)
+    typed = dataclasses.replace(node, op=op, type=why.type)
+    return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))
 
 
 def _constant(node: Node, kind: FixedType) -> tuple[Node, Range]:
@@ -201,9 +267,10 @@ def _starved(node: Node, integer: int, kept: int, wanted: int, settings: LayerSe
     )
 
 
-def _tell_guesses(context: Context) -> None:
+def _tell_guesses(graph: Graph, context: Context) -> None:
     """One warning for all types that are guessed."""
-    names = [name for name, (result, *_) in context.types.items() if result.level == "guessed"]
+    guessed = [node for node in graph if context.types[node.name][0].level == "guessed"]
+    names = list(dict.fromkeys(node.origin.part or node.name for node in guessed))
     if not names:
         return
     shown = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else "")

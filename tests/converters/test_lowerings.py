@@ -15,6 +15,7 @@ from tests.kit import (
     lowering_moves,
     lowering_norms,
     lowering_products,
+    lowering_recurrent,
     lowering_windows,
     onnx_tools,
 )
@@ -32,6 +33,7 @@ ROOMS = (
     lowering_attention,
     lowering_norms,
     lowering_choices,
+    lowering_recurrent,
 )
 CASES = {name: case for room in ROOMS for name, case in room.CASES.items()}
 HELPERS = {

@@ -176,7 +176,7 @@ def test_all_unsupported_operators_are_listed_at_once():
     class Many(nn.Module):
         def __init__(self):
             super().__init__()
-            self.conv = nn.LSTM(8, 12)
+            self.conv = nn.LSTM(8, 12)  # it would run along the batch
             self.fc = nn.Linear(12, 3)
 
         def forward(self, x):

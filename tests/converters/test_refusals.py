@@ -158,20 +158,6 @@ def test_operators_of_pytorch():
         assert ways.count(True) == 1
 
 
-MODULES = {
-    "LSTM": (2, 3), "GRU": (2, 3),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_modules_of_pytorch_that_come(name):
-    torch = pytest.importorskip("torch")
-    module = getattr(torch.nn, name)(*MODULES[name])
-    example = {"LSTM": (1, 3, 2), "GRU": (1, 3, 2)}.get(name, (2, 3, 4))
-    x = torch.zeros(example)
-    assert LATER in message(module, example=x)
-
-
 def test_operators_of_pytorch_that_never_come():
     torch = pytest.importorskip("torch")
 

@@ -1,0 +1,277 @@
+"""Recurrent layers: a cell over the elements of a sequence, with states that go from each to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nn2hls.converters.lower import arith
+from nn2hls.converters.lower.linear import dense
+from nn2hls.converters.lower.moves import flip, slice_
+from nn2hls.converters.lower.shape import concatenate
+from nn2hls.converters.lower.value import Refusal, Site, Tensor, plain
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Shape
+from nn2hls.graph.graph import Graph, Origin
+from nn2hls.ops import Input, Merge, Op, Scan
+
+Function = Callable[[Site, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of a cell, None for the identity, and the word that it adds to the name of its gate."""
+
+    word: str
+    apply: Function | None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Weights of one gate.
+
+    Args:
+        kernel: (features, units).
+        recurrent: (size of the state, units).
+        bias: (units,), of both products together.
+        recurrent_bias: (units,), of the product with the state where that stands alone.
+    """
+
+    kernel: np.ndarray
+    recurrent: np.ndarray
+    bias: np.ndarray | None = None
+    recurrent_bias: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What happens in one step.
+
+    Args:
+        body: Its inputs are an element and the states; its outputs the states after it, the first of which is the result.
+        states: The shape of each state.
+    """
+
+    body: Graph
+    states: tuple[Shape, ...]
+
+
+class _Body(Site):
+    """Where the nodes of a cell go; they are named by what they are, and the layer's name comes before that."""
+
+    def __init__(self) -> None:
+        self.builder = Builder()
+
+    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # as in Site
+        return self.builder.add(word, op, nodes, Origin("", "", is_result=False))
+
+    def input(self, name: str, shape: Shape) -> Tensor:
+        return Tensor(self.add(Input(shape), (), name), shape)
+
+    def cell(self, *outputs: Tensor) -> Cell:
+        return Cell(self.builder.build([x.node for x in outputs]), tuple(x.shape for x in outputs))
+
+
+def _activated(site: Site, name: str, function: Activation, compute: Callable[[Site], Tensor]) -> Tensor:
+    """A gate, and its function as a node of its own."""
+    x = compute(site.step(name))
+    return x if function.apply is None else function.apply(site.step(f"{name}_{function.word}"), x)
+
+
+def _summed(gate: Gate, operands: Tensor) -> Callable[[Site], Tensor]:
+    """Both products of a gate in one sum."""
+    weight = np.concatenate([gate.kernel, gate.recurrent])
+    return lambda site: dense(site, operands, weight, gate.bias)
+
+
+def _sizes(gates: Mapping[str, Gate], state: int) -> tuple[int, int]:
+    """(features, units), which all gates have in common.
+
+    Raises:
+        Refusal: They have not, or the weights do not fit a state of that size.
+    """
+    features, units = next(iter(gates.values())).kernel.shape
+    for name, gate in gates.items():
+        found = (gate.kernel.shape, gate.recurrent.shape, *(b.shape for b in (gate.bias, gate.recurrent_bias) if b is not None))
+        if found != ((features, units), (state, units), *[(units,)] * (len(found) - 2)):
+            raise Refusal(f"the weights of its {name} have the shapes {found}, which do not fit {units} units")
+    return features, units
+
+
+def rnn_cell(gate: Gate, function: Activation) -> Cell:
+    """h' = f(x @ W + h @ U + b)."""
+    features, units = _sizes({"cell": gate}, gate.recurrent.shape[0])
+    site = _Body()
+    x, h = site.input("element", (features,)), site.input("before", (units,))
+    both = concatenate(site.step("operands"), [x, h], 0)
+    return site.cell(_activated(site, "hidden", function, _summed(gate, both)))
+
+
+def lstm_cell(
+    gates: Mapping[str, Gate],
+    recurrent: Activation,
+    candidate: Activation,
+    output: Activation,
+    projection: np.ndarray | None = None,
+) -> Cell:
+    """c' = f * c + i * g and h' = o * tanh(c'), times a projection where there is one.
+
+    Args:
+        gates: ``input`` i, ``forget`` f, ``candidate`` g and ``output`` o.
+        recurrent: The function of the gates, mostly sigmoid.
+        candidate: Of the candidate, mostly tanh.
+        output: Of the cell's state, mostly tanh.
+        projection: (units, size of h).
+    """
+    units = gates["input"].kernel.shape[1]
+    size = units if projection is None else projection.shape[1]
+    features, _ = _sizes(gates, size)
+    site = _Body()
+    x, h, c = site.input("element", (features,)), site.input("before", (size,)), site.input("cell_before", (units,))
+    both = concatenate(site.step("operands"), [x, h], 0)
+    names = {"input": "input_gate", "forget": "forget_gate", "candidate": "candidate", "output": "output_gate"}
+    i, f, g, o = (
+        _activated(site, names[key], candidate if key == "candidate" else recurrent, _summed(gates[key], both)) for key in names
+    )
+    kept, written = arith.multiply(site.step("kept"), f, c), arith.multiply(site.step("written"), i, g)
+    cell = arith.add(site.step("cell"), kept, written)
+    seen = cell if output.apply is None else output.apply(site.step(f"cell_{output.word}"), cell)
+    if projection is None:
+        return site.cell(arith.multiply(site.step("hidden"), o, seen), cell)
+    whole = arith.multiply(site.step("unprojected"), o, seen)
+    return site.cell(dense(site.step("hidden"), whole, projection), cell)
+
+
+def gru_cell(gates: Mapping[str, Gate], recurrent: Activation, candidate: Activation, *, reset_after: bool) -> Cell:
+    """h' = n + z * (h - n), which is z * h + (1 - z) * n.
+
+    n = f(x @ W + b + r * (h @ U + u)) where the reset gate r works after the product, f(x @ W + (r * h) @ U + b) where before.
+
+    Args:
+        gates: ``update`` z, ``reset`` r and ``candidate`` n; the last with ``recurrent_bias`` u where r works after.
+        recurrent: The function of the gates, mostly sigmoid.
+        candidate: Of the candidate, mostly tanh.
+        reset_after: Where r works.
+    """
+    features, units = _sizes(gates, gates["update"].kernel.shape[1])
+    site = _Body()
+    x, h = site.input("element", (features,)), site.input("before", (units,))
+    both = concatenate(site.step("operands"), [x, h], 0)
+    z = _activated(site, "update_gate", recurrent, _summed(gates["update"], both))
+    r = _activated(site, "reset_gate", recurrent, _summed(gates["reset"], both))
+    gate = gates["candidate"]
+
+    def after(at: Site) -> Tensor:
+        memory = dense(at.step("recurrent"), h, gate.recurrent, gate.recurrent_bias)
+        reset = arith.multiply(at.step("reset"), r, memory)
+        return arith.add(at, dense(at.step("element"), x, gate.kernel, gate.bias), reset)
+
+    def before(at: Site) -> Tensor:
+        reset = arith.multiply(at.step("reset"), r, h)
+        return _summed(gate, concatenate(at.step("operands"), [x, reset], 0))(at)
+
+    n = _activated(site, "candidate", candidate, after if reset_after else before)
+    change = arith.multiply(site.step("change"), z, arith.subtract(site.step("difference"), h, n))
+    return site.cell(arith.add(site.step("hidden"), n, change))
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A cell over a sequence.
+
+    Args:
+        cell: What happens in one step.
+        operands: The sequence (length, features), and the states before the first step.
+        length: Steps.
+        reverse: From the last element to the first.
+        label: Stands before the names of the cell's nodes.
+    """
+
+    cell: Cell
+    operands: tuple[Tensor, ...]
+    length: int
+    reverse: bool = False
+    label: str = ""
+
+    def sequence(self, site: Site, state: int = 0) -> Tensor:
+        """A state after every step, in the order of time; the first is the layer's output."""
+        states = len(self.cell.states)
+        return site.emit(Scan(self.cell.body, self.length, 1, states, self.reverse, state, self.label), *self.operands)
+
+    def turned(self, site: Site) -> Tensor:
+        """The output in the order of the steps."""
+        if not self.reverse:
+            return self.sequence(site)
+        return flip(site, self.sequence(site.step(f"{self.label}sequence")), (0,))
+
+    def last(self, site: Site, state: int = 0) -> Tensor:
+        """A state after the last step."""
+        word = f"{self.label}sequence" + (f"_state{state}" if state else "")
+        return slice_(site, self.sequence(site.step(word), state), (0 if self.reverse else self.length - 1,))
+
+
+def recurrence(
+    site: Site,
+    x: Tensor,
+    cell: Cell,
+    initial: Sequence[Tensor | np.ndarray | None] = (),
+    *,
+    reverse: bool = False,
+    label: str = "",
+) -> Recurrence:
+    """A cell over a sequence (length, features).
+
+    Args:
+        site: Where constant states go.
+        x: The sequence.
+        cell: The cell.
+        initial: The states before the first step: tensors, or constants for every event; zeros where they are left out.
+        reverse, label: See Recurrence.
+    """
+    if len(plain(x)) != 2:
+        raise Refusal(f"it runs over sequences of vectors, (length, features), and its operand has the shape {x.shape}")
+    if initial and len(initial) != len(cell.states):
+        raise Refusal(f"it is given {len(initial)} states and has {len(cell.states)}")
+    states = []
+    for k, shape in enumerate(cell.states):
+        given = initial[k] if initial else None
+        if isinstance(given, Tensor):
+            state = given
+        else:
+            state = site.step(f"{label}initial_state{k}").constant(np.zeros(shape) if given is None else given)
+        if state.shape != shape:
+            raise Refusal(f"its initial state has the shape {state.shape} and must have {shape}")
+        states.append(state)
+    return Recurrence(cell, (x, *states), x.shape[0], reverse, label)
+
+
+MERGES = {"sum": Merge.ADD, "mul": Merge.MUL, "ave": Merge.AVERAGE}
+
+
+def merged(site: Site, mode: str, forward: Tensor, backward: Tensor) -> Tensor:
+    """Both directions of a bidirectional layer as one: ``concat``, or a key of ``MERGES``."""
+    if mode == "concat":
+        return concatenate(site, [forward, backward], len(forward.shape) - 1)
+    if mode not in MERGES:
+        raise Refusal(f"merging by '{mode}' is not offered; concat, {', '.join(MERGES)} are")
+    return arith.merge(site, MERGES[mode], [forward, backward])
+
+
+def at_batch(x: Tensor) -> Tensor:
+    """A sequence with the batch behind time as one with it before, which changes no node."""
+    return replace(x, place=0) if x.place == 1 and not (x.before or x.merged) else x
+
+
+def inline(site: Site, cell: Cell, operands: Sequence[Tensor]) -> list[Tensor]:
+    """A single step of a cell, its nodes among those of the network: the states after an element and the states."""
+    values = {node.name: x for node, x in zip(cell.body.inputs, operands, strict=True)}
+    for name, x in values.items():
+        if x.shape != cell.body[name].shape:
+            raise Refusal(f"its operand '{name}' has the shape {x.shape} and must have {cell.body[name].shape}")
+    for node in cell.body:
+        if node.name not in values:
+            at = site.step("" if node.name == cell.body.outputs[0] else node.name)
+            values[node.name] = at.emit(node.op, *(values[i] for i in node.inputs))
+    return [values[name] for name in cell.body.outputs]

@@ -1,0 +1,74 @@
+"""The steps of a layer that repeats a graph, side by side: every step has nodes of its own, all copies of a node one type."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from nn2hls.graph.graph import Graph, Node, Origin
+from nn2hls.graph.repeat import Copies
+from nn2hls.passes.base import Context
+
+
+def unroll(graph: Graph, context: Context) -> Graph:
+    """Replace each op that repeats a graph by the copies of its nodes; two that differ in their result alone share them."""
+    return _Unrolled(graph).graph()
+
+
+class _Unrolled:
+    def __init__(self, source: Graph) -> None:
+        self.source = source
+        self.nodes: dict[str, Node] = {}
+        self.taken = {n.name for n in source}
+        self.known: dict[Any, list[str]] = {}
+        self.joined: dict[str, Node] = {}  # what stands in place of ops that repeat
+
+    def graph(self) -> Graph:
+        for node in self.source:
+            copies = node.op.copies([self.nodes[i].shape for i in node.inputs])
+            if copies is None:
+                self._add(self._direct(node))
+                continue
+            names = self.known.get((copies.identity, node.inputs))
+            if names is None:
+                names = self.known[copies.identity, node.inputs] = self._place(node, copies)
+            node = dataclasses.replace(node, op=copies.joined, inputs=tuple(names[k] for k in copies.inputs))
+            self.joined[node.name] = node
+            self._add(node)
+        return Graph(tuple(self.nodes.values()), self.source.outputs)
+
+    def _add(self, node: Node) -> None:
+        self.nodes[node.name] = node
+
+    def _place(self, node: Node, copies: Copies) -> list[str]:
+        """Add all copies; their names."""
+        names: list[str] = []
+        for copy in copies.nodes:
+            inputs = tuple(names[k] if k >= 0 else node.inputs[-1 - k] for k in copy.inputs)
+            part = f"{node.origin.layer or node.name}_{copy.name}"
+            name = self._free(f"{part}_step{copy.step}")
+            shape = copy.op.infer([self.nodes[i].shape for i in inputs], where=node.origin.layer or node.name)
+            origin = Origin(node.origin.layer, node.origin.kind, is_result=False, part=part)
+            self._add(Node(name, copy.op, inputs, shape, None, origin, tied=f"{node.name}/{copy.name}"))
+            names.append(name)
+        return names
+
+    def _free(self, name: str) -> str:
+        unique, n = name, 1
+        while unique in self.taken:
+            n += 1
+            unique = f"{name}_{n}"
+        self.taken.add(unique)
+        return unique
+
+    def _direct(self, node: Node) -> Node:
+        """A node that takes elements of a joined sequence reads the steps that hold them, and keeps no other alive."""
+        joined = self.joined.get(node.inputs[0]) if len(node.inputs) == 1 else None
+        if joined is None:
+            return node
+        before = [self.nodes[i].shape for i in joined.inputs]
+        op = node.op.through(0, joined.op, [joined.shape], before)
+        if op is None:
+            return node
+        op, read = op.reading(before)
+        return dataclasses.replace(node, op=op, inputs=tuple(joined.inputs[k] for k in read))
