@@ -14,8 +14,8 @@ from nn2hls.design.bench import Difference, differences
 from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
-from nn2hls.graph.graph import Graph
 from nn2hls.errors import ConfigError
+from nn2hls.graph.graph import Graph
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.targets import Part
@@ -61,7 +61,9 @@ def cpp_project(
     return emit_stream(streams.network, graph, options, streams.fifos.depths, vectors, predictions)
 
 
-def verilog(graph: Graph, sizer: Sizer | StreamSizer, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
+def verilog(
+    graph: Graph, sizer: Sizer | StreamSizer, options: Options, vectors: Mapping[str, np.ndarray]
+) -> tuple[Project, RtlOrder]:
     """The project in our own Verilog, and what its bench is to find.
 
     Args:
