@@ -173,7 +173,7 @@ class Tensors:
         if self.folder is None:
             raise ModelError("It has external data, but the model is not a file.", where=where, fix="Pass the file's path.")
         root = self.folder.resolve()
-        if not location or "\0" in location:
+        if not location or not isinstance(location, str) or "\0" in location:  # protobuf gives bytes for what is no UTF-8
             raise ModelError("Its external data names no file.", where=where)
         try:
             path = (root / location).resolve()

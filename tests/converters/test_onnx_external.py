@@ -58,6 +58,13 @@ def test_external_data_of_a_wrong_size(tmp_path, entries, reason):
         frontend.load_file(external(tmp_path, "w.bin", **entries))
 
 
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    path = external(tmp_path, "w.bin")
+    path.write_bytes(path.read_bytes().replace(b"w.bin", b"\xff.bin"))
+    with pytest.raises(ModelError, match="names no file"):
+        frontend.load_file(path)
+
+
 def test_external_data_that_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()

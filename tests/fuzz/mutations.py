@@ -191,7 +191,7 @@ def some_hdf5(rng, data):
         change = rng.randrange(6)
         if change < 3 and owners:
             _attribute(rng, rng.choice(owners))
-        elif change < 5:
+        elif change < 5 and arrays:
             chosen = rng.choice(arrays)
             above, name = chosen.parent, chosen.name.rsplit("/", 1)[-1]
             values = chosen[()]
