@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def _function(layer: Layer, key: str, default: str) -> Activation:
     found = activations.activation(
         Layer(layer.name, layer.path, layer.kind, {"activation": layer.value(key, default=default)}, keras=layer.keras)
     )
-    return Activation(found.word, found.apply)
+    return Activation(found.word, cast("Callable[[Any, Tensor], Tensor] | None", found.apply))  # at a site of Keras, as here
 
 
 def _gates(layer: Layer, weights: Mapping[str, np.ndarray]) -> dict[str, Gate]:
