@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nn2hls.commands.base import Command, Result, UsageError, config_arguments, config_target, load_graph, read
-from nn2hls.errors import ConfigError
 
 if TYPE_CHECKING:
     from nn2hls.design.design import Design
     from nn2hls.graph.graph import Graph
     from nn2hls.size.choices import Sizer
-    from nn2hls.size.solution import Solution
     from nn2hls.size.solver import Limits
+    from nn2hls.size.streams import StreamSizer
 
 _LIMITS = {
     "target_ii": ("ii", "CLOCKS", "clocks between two inputs, at most"),
@@ -53,8 +53,7 @@ def _run(args: Namespace) -> Result:
     target = config_target(args)
     design = convert(graph, config)
     if design.streams is not None:
-        fix = "Set ReuseFactor and ParallelizationFactor by hand: `nn2hls estimate` shows the pace of every layer."
-        raise ConfigError("Reuse factors are picked for io_parallel alone.", where="IOType", fix=fix)
+        return _of_streams(design, design.streams, graph, args if solving else None, target)
     if not solving:
         return _list(design.sizer, named, design.notes)
     limits = _limits(args, design.sizer)
@@ -69,7 +68,21 @@ def _list(sizer: Sizer, named: list[int], notes: tuple[str, ...]) -> Result:
     return Result(document, head + body, notes)
 
 
-def _limits(args: Namespace, sizer: Sizer) -> Limits:
+def _of_streams(design: Design, sizer: StreamSizer, graph: Graph, args: Namespace | None, target: Path | None) -> Result:
+    """Of a design in streams: with limits positions and reuse factors; without, the pace of every layer."""
+    from nn2hls.size.stream_solver import StreamSolver
+
+    if args is None:
+        return Result(sizer.fifos.to_dict(), str(sizer.fifos), design.notes)
+    found = StreamSolver(sizer).solve(_limits(args, sizer))
+    shown = str(found)
+    if target:
+        _write(design, graph, found.settings(), target)
+        shown += f"\nwrote {target}\nnext: nn2hls convert {target}\n"
+    return Result({**found.to_dict(), "written": str(target) if target else None}, shown, design.notes)
+
+
+def _limits(args: Namespace, sizer: Sizer | StreamSizer) -> Limits:
     from nn2hls.size.solver import Limits
 
     part = {"dsp": sizer.part.dsp, "lut": sizer.part.lut, "ff": sizer.part.ff, "bram": sizer.part.bram18}
@@ -104,19 +117,19 @@ def _solve(design: Design, graph: Graph, limits: Limits, named: list[int], targe
     data: dict[str, Any] = {**document(found), "written": str(target) if target else None}
     shown = text(found)
     if target:
-        _write(design, graph, found, target)
+        verilog = design.config.backend == "Verilog"
+        _write(design, graph, {k: x.settings() if verilog else {"reuse": x.reuse} for k, x in found.layouts.items()}, target)
         shown += f"\nwrote {target}\nnext: nn2hls convert {target}\n"
     return Result(data, shown, design.notes)
 
 
-def _write(design: Design, graph: Graph, found: Solution, target: Path) -> None:
+def _write(design: Design, graph: Graph, found: Mapping[str, Mapping[str, Any]], target: Path) -> None:
+    """The config with settings of nodes, by name."""
     from nn2hls.config.write import to_yaml
     from nn2hls.files import write_whole
 
     known = {n.name for n in graph}
-    names = {name: name if name in known else design.graph[name].origin.layer for name in found.layouts}
-    verilog = design.config.backend == "Verilog"
-    settings = {names[k]: x.settings() if verilog else {"reuse": x.reuse} for k, x in found.layouts.items()}
+    settings = {name if name in known else design.graph[name].origin.layer: own for name, own in found.items()}
     config = design.config.with_settings(settings, str(target))
     write_whole(target, to_yaml(config, graph, target.parent.absolute()))
 
@@ -126,5 +139,6 @@ COMMAND = Command(
     "list each layer's reuse factors, or pick the ones that meet limits",
     _arguments,
     _run,
-    "With a limit on II or latency the smallest design is picked, else the fastest. The part is a limit, too.",
+    "With a limit on II or latency the smallest design is picked, else the fastest. The part is a limit, too. With io_stream\n"
+    "positions side by side are picked as well.",
 )

@@ -16,7 +16,7 @@ from nn2hls.text import table
 
 EVENTS = 5  # that run to measure the interval
 MOST_STEPS = 1_000_000  # of all events and processes together that run to confirm a schedule
-TRIED = 500_000  # steps that run in all to find out whether less deep FIFOs do
+TRIED = 50_000  # steps that run in all to find out whether less deep FIFOs do
 ROUNDS = 4  # times that FIFOs which hold a pipeline up become deeper
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from nn2hls.graph.graph import Graph
 from nn2hls.hardware.net import most_digits
 from nn2hls.size.actors import Timing
 from nn2hls.size.fifos import Fifos, fifos
+from nn2hls.size.layouts import layout_of
 from nn2hls.streams.network import Network
 from nn2hls.streams.plan import plan
 from nn2hls.targets import Part
@@ -58,6 +59,14 @@ class StreamSizer:
         self.graph, self.ranges, self.part, self.clock_ns = graph.needed(), ranges, part, clock_ns
         self.tool, self.uncertainty, self.positions = tool, uncertainty, positions
 
+    def varied(self, reuse: Mapping[str, int], positions: Mapping[str, int]) -> StreamSizer:
+        """The design with other reuse factors of some nodes, and with these positions alone."""
+        nodes = [
+            replace(n, op=layout_of(n.op)._replace(reuse=reuse[n.name]).of(n.op)) if n.name in reuse else n for n in self.graph
+        ]
+        graph = Graph(tuple(nodes), self.graph.outputs)
+        return StreamSizer(graph, self.ranges, self.part, self.clock_ns, self.tool, self.uncertainty, positions)
+
     @cached_property
     def network(self) -> Network:
         """The processes.
@@ -81,6 +90,11 @@ class StreamSizer:
 
     def estimate(self) -> StreamEstimate:
         """Resources, latency and interval."""
+        return self.whole
+
+    @cached_property
+    def whole(self) -> StreamEstimate:
+        """The estimate, made once."""
         found = self.fifos
         pace = found.latency, found.interval
         own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, self.tool, *pace)

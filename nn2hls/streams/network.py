@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range
+from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Op
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.schedule import Schedule
@@ -49,6 +51,7 @@ class Process:
         is_constant: (K,): which elements those are.
         xs: Bounds of each operand of the core.
         types, type: Of each operand of the core, and of its result.
+        lead: The shape of the positions that all firings compute.
     """
 
     name: str
@@ -61,6 +64,12 @@ class Process:
     type: FixedType
     constants: np.ndarray | None = None
     is_constant: np.ndarray | None = None
+    lead: Shape = ()
+
+    @property
+    def positions(self) -> int:
+        """Computed at each firing."""
+        return math.prod(self.lead) // self.front.firings
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -102,6 +111,11 @@ class Network:
         """(value, reader) for each source of each process, and (value, "") for each output."""
         found = [(s.value, p.name) for p in self.processes for s in p.front.sources]
         return (*found, *((name, "") for name in self.outputs))
+
+    def entering(self, value: str, shape: Shape) -> int:
+        """Positions of a token of an input, of its ``shape``, whose channels are the first axis or the last."""
+        as_it_is = np.array_equal(self.inputs[value], np.arange(math.prod(shape)))
+        return self.streams[value].size // (shape[-1] if as_it_is else shape[0])
 
     def readers(self, value: str) -> tuple[str, ...]:
         """The processes that read a value, "" for each output port."""

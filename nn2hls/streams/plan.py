@@ -74,6 +74,7 @@ class _Draft:
         xs: Bounds of what a firing reads, for each operand.
         constants, is_constant: See Process.
         positions: Of a firing.
+        lead: See Process.
         computes: Whether it has a core.
     """
 
@@ -89,6 +90,7 @@ class _Draft:
     constants: np.ndarray | None
     is_constant: np.ndarray | None
     positions: int
+    lead: Shape
     computes: bool = True
 
 
@@ -279,6 +281,7 @@ class _Planner:
             np.concatenate(constants, axis=1) if varying else None,
             fixed if varying else None,
             math.prod(part),
+            lead,
             computes,
         )
         self._base(name, result)
@@ -402,7 +405,7 @@ class _Planner:
         core: Hardware | None = None
         if draft.computes:
             core = draft.op.hardware(draft.xs, draft.type, self.most_digits)
-        own = draft.xs, draft.types, draft.type, draft.constants, draft.is_constant
+        own = draft.xs, draft.types, draft.type, draft.constants, draft.is_constant, draft.lead
         return Process(draft.name, draft.layer, draft.op, front(draft.index, tokens), core, *own)
 
 
