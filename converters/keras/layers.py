@@ -130,7 +130,10 @@ def time_distributed(layer: Layer) -> Prepared:
             return prepared(site)
         steps = lower_moves.unstack(site, site.tensor, 0)
         found = [prepared(site.at(f"time{k}", step)) for k, step in enumerate(steps)]
-        return shape.stack(site, [x for x in found if isinstance(x, Tensor)], 0)
+        one = [x for x in found if isinstance(x, Tensor)]
+        if len(one) < len(found):
+            raise Refusal("the layer inside of it gives several results; leave its states out")
+        return shape.stack(site, one, 0)
 
     return lower
 

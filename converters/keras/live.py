@@ -78,11 +78,23 @@ def _mark(model: Any, specs: Any) -> None:
             _mark(layer, spec["config"].get("layers"))
         elif not _is_own(type(layer)) and not foreign(spec):
             spec.update(module=None, registered_name=_place(type(layer)))
-        function = getattr(layer, "activation", None)
-        if function is not None and isinstance(spec["config"].get("activation"), str):
+        _mark_functions(layer, spec["config"])
+        for side in ("layer", "backward_layer"):  # of a Bidirectional layer
+            inner = spec["config"].get(side)
+            if isinstance(inner, dict) and hasattr(layer, _SIDES[side]):
+                _mark_functions(getattr(layer, _SIDES[side]), inner["config"])
+
+
+_SIDES = {"layer": "forward_layer", "backward_layer": "backward_layer"}
+
+
+def _mark_functions(layer: Any, config: dict[str, Any]) -> None:
+    for key in ("activation", "recurrent_activation"):
+        function = getattr(layer, key, None)
+        if function is not None and isinstance(config.get(key), str):
             thing = function if isinstance(function, types.FunctionType) else type(function)
             if not _is_own(thing):
-                spec["config"]["activation"] = {"class_name": "function", "config": _place(thing)}
+                config[key] = {"class_name": "function", "config": _place(thing)}
 
 
 def _is_model(layer: Any) -> bool:

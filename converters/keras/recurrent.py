@@ -118,9 +118,10 @@ def recurrent(layer: Layer) -> Prepared:
     """SimpleRNN, LSTM and GRU; ``unroll`` and ``implementation`` change no value."""
     reader = _Reader.of(layer)
 
-    def lowered(site: Site) -> Sequence[Tensor]:
+    def lowered(site: Site) -> Tensor | Sequence[Tensor]:
         run = reader.run(site, site.tensors, layer.weights)
-        return [run.turned(site) if reader.sequences else run.last(site), *reader.states_of(site, run)]
+        output = run.turned(site) if reader.sequences else run.last(site)
+        return [output, *reader.states_of(site, run)] if reader.states else output
 
     return lowered
 

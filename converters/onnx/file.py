@@ -245,6 +245,8 @@ def _attribute(attribute: Any, name: str, tensors: Tensors, onnx: Any) -> Any:
         return attribute.i
     if kind == kinds.STRING:
         return attribute.s.decode("utf-8", "replace")
+    if kind == kinds.STRINGS:
+        return [text.decode("utf-8", "replace") for text in attribute.strings]
     if kind == kinds.TENSOR:
         return tensors.array(attribute.t, name)
     if kind == kinds.INTS:

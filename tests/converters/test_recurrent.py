@@ -1,0 +1,251 @@
+"""Recurrent layers of the three frameworks: their options against the frameworks' own answers, and what is refused."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import nn2hls
+from nn2hls.errors import UnsupportedError
+from tests.kit import lowering_recurrent, onnx_tools
+from tests.kit.keras_zoo import evaluate
+from tests.kit.lowering_recurrent import ORDER, in_onnx, onnx_case, weights
+from tests.kit.lowerings import keras_graph, node, onnx_graph, torch_graph
+
+keras = pytest.importorskip("keras")
+torch = pytest.importorskip("torch")
+L = keras.layers
+EVENTS, SHAPE = 6, (4, 3)
+
+
+def x():
+    return np.random.default_rng(2).normal(size=(EVENTS, *SHAPE)).astype(np.float32)
+
+
+def built(make, shape=SHAPE):
+    """A Keras model with drawn weights."""
+    rng = np.random.default_rng(1)
+    inputs = keras.Input(shape, name="x")
+    model = keras.Model(inputs, make(inputs))
+    for weight in model.weights:
+        weight.assign(rng.normal(0, 0.6, weight.shape))
+    return model
+
+
+def listed(found):
+    return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+def same(graph, values, wanted):
+    found = evaluate(graph, [values])
+    for got, want in zip(found, listed(wanted), strict=True):
+        np.testing.assert_allclose(got, np.asarray(want), rtol=1e-5, atol=1e-5)
+
+
+KERAS = {
+    "last": lambda i: L.LSTM(4)(i),
+    "sequence": lambda i: L.LSTM(4, return_sequences=True)(i),
+    "states": lambda i: L.LSTM(4, return_sequences=True, return_state=True)(i),
+    "backwards": lambda i: L.GRU(4, go_backwards=True, return_sequences=True, return_state=True)(i),
+    "backwards last": lambda i: L.SimpleRNN(4, go_backwards=True)(i),
+    "reset before": lambda i: L.GRU(4, reset_after=False)(i),
+    "no bias": lambda i: L.GRU(4, use_bias=False)(i),
+    "activations": lambda i: L.LSTM(4, activation="relu", recurrent_activation="hard_sigmoid", unroll=True)(i),
+    "linear": lambda i: L.SimpleRNN(4, activation="linear")(i),
+    "stacked": lambda i: L.GRU(2)(L.LSTM(3, return_sequences=True)(i)),
+    "given states": lambda i: L.LSTM(3)(i, initial_state=[L.Dense(3)(i[:, 0]), L.Dense(3)(i[:, 1])]),
+    "given state of both": lambda i: L.Bidirectional(L.GRU(3))(i, initial_state=[L.Dense(3)(i[:, 0]), L.Dense(3)(i[:, 1])]),
+    "states of both": lambda i: L.Bidirectional(L.LSTM(3, return_state=True))(i),
+    "own backward": lambda i: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3, go_backwards=True, reset_after=False))(i),
+    "time": lambda i: L.TimeDistributed(L.LSTM(2))(L.Reshape((2, 2, 3))(i)),
+    **{
+        f"{mode} {whole}": lambda i, mode=mode, whole=whole: L.Bidirectional(
+            L.LSTM(3, return_sequences=whole), merge_mode=mode
+        )(i)
+        for mode in ("concat", "sum", "ave", "mul", None)
+        for whole in (False, True)
+    },
+}
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_keras_live_and_from_its_files(name, tmp_path):
+    model = built(KERAS[name])
+    want = model(x())
+    same(nn2hls.load(model), x(), want)
+    for file in ("m.keras", "m.h5"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.save(tmp_path / file)
+        same(nn2hls.load(tmp_path / file), x(), want)
+
+
+class Layers(torch.nn.Module):
+    """A recurrent module, with the batch behind time inside where ``first`` is off; all its results."""
+
+    def __init__(self, inner, first=True):
+        super().__init__()
+        self.inner, self.first = inner, first
+
+    def forward(self, values):
+        y, states = self.inner(values if self.first else values.transpose(0, 1))
+        states = states if isinstance(states, tuple) else (states,)
+        return (y if self.first else y.transpose(0, 1), *[s.transpose(0, 1) for s in states])
+
+
+class ByHand(torch.nn.Module):
+    """Cells over time in a loop, as users write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = torch.nn.LSTMCell(3, 2), torch.nn.GRUCell(3, 2), torch.nn.RNNCell(3, 2, nonlinearity="relu")
+
+    def forward(self, values):
+        state, b, c = None, None, None
+        for t in range(values.shape[1]):
+            state, b, c = self.a(values[:, t], state), self.b(values[:, t], b), self.c(values[:, t], c)
+        return torch.cat([*state, b, c], dim=1)
+
+
+class Given(torch.nn.Module):
+    """States computed from the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.h = torch.nn.LSTM(3, 4, batch_first=True), torch.nn.Linear(3, 4)
+
+    def forward(self, values):
+        state = torch.tanh(self.h(values[:, 0]))[None]
+        return self.inner(values, (state, state))[0][:, -1]
+
+
+TORCH = {
+    "lstm": lambda: Layers(torch.nn.LSTM(3, 4, batch_first=True)),
+    "layers in both directions": lambda: Layers(torch.nn.GRU(3, 2, 2, batch_first=True, bidirectional=True)),
+    "projection": lambda: Layers(torch.nn.LSTM(3, 4, proj_size=2, bias=False), first=False),
+    "relu": lambda: Layers(torch.nn.RNN(3, 4, nonlinearity="relu", batch_first=True)),
+    "cells": ByHand,
+    "given states": Given,
+}
+
+
+@pytest.mark.parametrize("name", TORCH)
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_pytorch(name, symbolic, tmp_path):
+    torch.manual_seed(0)
+    module = TORCH[name]().eval()
+    batch = {"dynamic_shapes": ({0: torch.export.Dim("batch")},)} if symbolic else {}
+    torch.export.save(torch.export.export(module, (torch.zeros(3, *SHAPE),), **batch), tmp_path / "m.pt2")
+    with torch.no_grad():
+        want = [y.numpy() for y in listed(module(torch.tensor(x())))]
+    same(nn2hls.load(tmp_path / "m.pt2"), x(), want)
+
+
+@pytest.mark.parametrize("kind", ORDER)
+@pytest.mark.parametrize("both", [False, True])
+def test_one_scan_from_all_frameworks(kind, both):
+    cases = (("keras", keras_graph), ("torch", torch_graph), ("onnx", onnx_graph))
+    three = lowering_recurrent.CASES[f"{kind} in both directions" if both else f"{kind} sequence"]
+    made = {name: make(onnx_case(kind, both=both) if name == "onnx" else three)[1] for name, make in cases}
+    scans = {
+        name: [line.partition("[")[2] for line in g.needed().text(names=False).splitlines() if "Scan(" in line]
+        for name, g in made.items()
+    }
+    assert len(scans["keras"]) == 1 + both
+    assert scans["keras"] == scans["torch"] == scans["onnx"]
+
+
+def onnx_model(kind, operands="turned w r b", layout=0, extra=None, **attributes):
+    both = attributes.get("direction") == "bidirectional"
+    _, constants = in_onnx(kind, both=both)
+    steps = [node("Transpose", "x", "turned", perm=[1, 0, 2])] * (not layout)
+    operands = operands if not layout else operands.replace("turned", "x")
+    results, back = ("all hidden", [node("Transpose", "all", "y", perm=[2, 0, 1, 3])]) if not layout else ("y hidden", [])
+    steps += [node(kind.removeprefix("Simple"), "", results, hidden_size=2, layout=layout, **attributes), *back]
+    nodes = [onnx_tools.helper.make_node(op, ins or operands.split(" "), outs, **more) for op, ins, outs, more in steps]
+    return onnx_tools.model(nodes, {"x": ["N", *SHAPE]}, {**constants, **(extra or {})}, opset=20, ir_version=8)
+
+
+ONNX = {
+    "reverse": ("LSTM", {"direction": "reverse"}),
+    "layout": ("GRU", {"layout": 1}),
+    "before": ("GRU", {"linear_before_reset": 0}),
+    "lengths": ("SimpleRNN", {"operands": "turned w r b n", "extra": {"n": np.array([4])}}),
+    "given states": ("LSTM", {"operands": "turned w r b  h h", "extra": {"h": np.full((1, 1, 2), 0.3, np.float32)}}),
+}
+
+
+@pytest.mark.parametrize("name", ONNX)
+def test_onnx(name):
+    kind, options = ONNX[name]
+    model = onnx_model(kind, **options)
+    same(nn2hls.load(model), x(), onnx_tools.reference(model, {"x": x()})[:1])
+
+
+def test_activations_of_onnx_by_hand():
+    """The reference evaluator of the onnx package knows none but its own."""
+    names = {"activations": ["HardSigmoid", "Relu"], "activation_alpha": [0.3], "activation_beta": [0.4]}
+    graph = nn2hls.load(onnx_model("GRU", linear_before_reset=1, **names))
+    (z, r, n), (uz, ur, un) = (np.split(weights("GRU", "onnx")[k], 3, axis=1) for k in (0, 1))
+    first, second = (np.split(weights("GRU", "onnx")[k], 3) for k in (2, 3))
+    h = np.zeros((EVENTS, 2))
+    for t in range(SHAPE[0]):
+        v = x()[:, t]
+        update, reset = (
+            np.clip(0.3 * (v @ w + h @ u + first[k] + second[k]) + 0.4, 0, 1) for k, (w, u) in enumerate(((z, uz), (r, ur)))
+        )
+        new = np.maximum(v @ n + first[2] + reset * (h @ un + second[2]), 0)
+        h = update * h + (1 - update) * new
+    (got,) = evaluate(graph, [x()])
+    np.testing.assert_allclose(got[:, -1, 0], h, rtol=1e-5, atol=1e-5)
+
+
+REFUSED_KERAS = {
+    "stateful": (lambda i: L.LSTM(2, stateful=True)(i), "'stateful' keeps its state from event to event"),
+    "activation": (lambda i: L.LSTM(2, recurrent_activation="sparsemax")(i), "sparsemax"),
+    "mask": (lambda i: L.LSTM(2)(L.Masking()(i)), "Masking is not offered yet"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_KERAS)
+def test_what_keras_has_and_is_not_offered(name):
+    make, said = REFUSED_KERAS[name]
+    inputs = keras.Input(batch_shape=(2, *SHAPE), name="x")
+    with pytest.raises(UnsupportedError, match=said):
+        nn2hls.load(keras.Model(inputs, make(inputs)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        ("LSTM", {"clip": 1.0}, "'clip' bounds what goes into its activations"),
+        ("LSTM", {"input_forget": 1}, "'input_forget' couples two gates"),
+        ("LSTM", {"activations": ["Sigmoid", "Tanh", "ScaledTanh"]}, "its activation ScaledTanh is not offered"),
+        ("LSTM", {"activations": ["Sigmoid"]}, "it names 1 activations and needs 3"),
+        ("GRU", {"operands": "turned w r b n", "extra": {"n": np.array([3])}}, "sequence_lens differ from the 4 elements"),
+        (
+            "LSTM",
+            {"operands": "turned w r b    p", "extra": {"p": np.ones((1, 6), np.float32)}},
+            "its peepholes are not offered",
+        ),
+        ("SimpleRNN", {"direction": "sideways"}, "its direction 'sideways' is none"),
+    ],
+)
+def test_what_onnx_has_and_is_not_offered(kind, options, said):
+    with pytest.raises(UnsupportedError, match=said):
+        nn2hls.load(onnx_model(kind, **options))
+
+
+def test_functions_of_the_users_own():
+    """A function that has the name of one of Keras' own."""
+
+    def tanh(values):
+        return values
+
+    with pytest.raises(UnsupportedError, match="functions of your own are not run"):
+        nn2hls.load(built(lambda i: L.LSTM(2, recurrent_activation=tanh)(i)))
+
+
+def test_a_module_that_would_run_along_the_batch():
+    with pytest.raises(UnsupportedError, match="batch_first=True"):
+        nn2hls.load(torch.nn.GRU(3, 2).eval(), example=torch.zeros(2, *SHAPE))
