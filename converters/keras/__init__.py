@@ -105,7 +105,9 @@ class _Lowering:
 
     def _input(self, layer: Layer) -> Tensor:
         shape = layer.value("batch_shape", "batch_input_shape")
-        if not isinstance(shape, (list, tuple)) or not all(isinstance(n, int) and n > 0 for n in shape[1:]):
+        if not isinstance(shape, (list, tuple)) or not all(
+            isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape[1:]
+        ):
             fix = "Give the Input layer a fixed shape, and build the model before saving it."
             raise ModelError(f"Its input shape {shape} is not fixed.", where=layer.where, fix=fix)
         node = self.builder.add(self.names.take(layer), Input(tuple(shape[1:])), (), Origin(layer.name, "InputLayer"))

@@ -10,7 +10,7 @@ import numpy as np
 from nn2hls.converters.keras.calls import Key
 from nn2hls.converters.keras.emit import Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.keras.windows import is_first, sizes
+from nn2hls.converters.keras.windows import is_first, sizes, space_axes
 from nn2hls.converters.lower import layout, linear, moves, shape
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.errors import ModelError
@@ -55,8 +55,7 @@ def upsampling(rank: int) -> Entry:
             raise Refusal(f"'interpolation' = {how!r} is not offered; 'nearest' and 'bilinear' are")
 
         def lower(site: Site) -> Tensor:
-            shape_ = plain(site.tensor)
-            space = shape_[1:] if first else shape_[:-1]
+            space = space_axes(site.tensor, rank, first=first)
             at = [linear.coordinates(n, n * f) for n, f in zip(space, factors, strict=True)]
             return linear.resize_linear(site, site.tensor, [None, *at] if first else [*at, None])
 

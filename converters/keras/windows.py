@@ -48,7 +48,8 @@ def _pads(word: str, space: Shape, kernel: Shape, strides: Shape, dilation: Shap
     return window.causal_pads(kernel, dilation) if word == "causal" else ((0, 0),) * len(space)
 
 
-def _space(x: Tensor, rank: int, *, first: bool) -> Shape:
+def space_axes(x: Tensor, rank: int, *, first: bool) -> Shape:
+    """The axes of space, of which there have to be ``rank``."""
     if len(plain(x)) != rank + 1:
         raise Refusal(f"it needs channels and {rank} axes of space, and gets {x.shape}")
     return window.space_of(x, first=first)
@@ -70,7 +71,7 @@ def _sliding(rank: int, compute: Callable[[Layer, Site, Window, bool], Tensor]) 
         dilation = sizes(layer, "dilation_rate", rank, 1)
 
         def at_site(site: Site) -> Tensor:
-            space = _space(site.tensor, rank, first=first)
+            space = space_axes(site.tensor, rank, first=first)
             return compute(layer, site, Window(size, strides, dilation, _pads(word, space, size, strides, dilation)), first)
 
         return lambda site: site.then(function, at_site)
@@ -109,7 +110,7 @@ def conv_transpose(rank: int) -> Entry:
         more = None if layer.value("output_padding") is None else sizes(layer, "output_padding", rank)
 
         def at_site(site: Site) -> Tensor:
-            space = _space(site.tensor, rank, first=first)
+            space = space_axes(site.tensor, rank, first=first)
             reach = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
             extra = (None,) * rank if more is None else more
             pads = tuple(_cut(word, *of_axis) for of_axis in zip(space, reach, strides, extra, strict=True))
@@ -142,7 +143,7 @@ def pool(rank: int, kind: Reduction) -> Entry:
         one = (1,) * rank
 
         def lower(site: Site) -> Tensor:
-            space = _space(site.tensor, rank, first=first)
+            space = space_axes(site.tensor, rank, first=first)
             seen = Window(size, strides, one, _pads(word, space, size, strides, one))
             return pooling.pool(site, site.tensor, kind, seen, first=first)
 
@@ -158,7 +159,7 @@ def global_pool(rank: int, kind: Reduction) -> Entry:
         first, keepdims = is_first(layer), layer.flag("keepdims", False)
 
         def lower(site: Site) -> Tensor:
-            _space(site.tensor, rank, first=first)
+            space_axes(site.tensor, rank, first=first)
             return pooling.global_pool(site, site.tensor, kind, keepdims=keepdims, first=first)
 
         return lower
@@ -173,7 +174,7 @@ def adaptive_pool(rank: int, kind: Reduction) -> Entry:
         first, size = is_first(layer), sizes(layer, "output_size", rank)
 
         def lower(site: Site) -> Tensor:
-            _space(site.tensor, rank, first=first)
+            space_axes(site.tensor, rank, first=first)
             return pooling.adaptive_pool(site, site.tensor, kind, size, first=first)
 
         return lower

@@ -18,10 +18,10 @@ from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Kernel
 
-CHUNK_BYTES = 3 << 19  # of the widest value: small enough for a second-level cache, large enough to hide the cost of a call
+CHUNK_BYTES = 3 << 20  # of the widest value: small enough for the caches, large enough to hide the cost of a call
 
-
-# The same where the largest matrix alone leaves that cache: it is read once per chunk, and needs rows to spread the cost.
+# The same where the largest matrix has more than MATRIX_BYTES: it is read once per chunk, and needs rows to spread the cost.
+MATRIX_BYTES = 3 << 19
 WIDE_CHUNK_BYTES = 8 << 20
 
 
@@ -52,7 +52,7 @@ class Emulator:
         self._constants = {n.name: _constant(n) for n in graph if isinstance(n.op, Constant)}
         widest = max((int(np.prod(n.shape)) for n in graph), default=1)
         matrix = max((n.op.linear[0].nbytes for n in graph if n.op.linear), default=0)
-        self.chunk = max(16, (CHUNK_BYTES if matrix <= CHUNK_BYTES else WIDE_CHUNK_BYTES) // (8 * max(widest, 1)))
+        self.chunk = max(16, (CHUNK_BYTES if matrix <= MATRIX_BYTES else WIDE_CHUNK_BYTES) // (8 * max(widest, 1)))
         last: dict[str, int] = {}
         for k, step in enumerate(self._steps):
             for name in step.node.inputs:

@@ -26,12 +26,13 @@ def quantise(x: np.ndarray, node: Node, log: OverflowLog) -> np.ndarray:
     """Floats to mantissas of the input's type, rounded by its mode, exactly; values that do not fit are noted."""
     kind = node.result_type
     scaled = _scaled(x, kind.fraction)
-    if scaled.size and not (np.isfinite(scaled.min()) and np.isfinite(scaled.max())):
+    least, most = (scaled.min(), scaled.max()) if scaled.size else (0, 0)
+    if not (np.isfinite(least) and np.isfinite(most)):
         if not np.isfinite(x).all():
             fix = "Clean the data first: fixed point has no such values."
             raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)
         rounded = ints_of(x, kind)
-    elif scaled.size and (max(-scaled.min(), scaled.max()) > FLOAT64_EXACT or not _is_float64(x)):
+    elif scaled.size and (max(-least, most) > FLOAT64_EXACT or not _is_float64(x)):
         rounded = ints_of(x, kind)
     else:
         rounded = round_exact(scaled, kind.rounding)

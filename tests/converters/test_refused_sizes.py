@@ -44,6 +44,12 @@ KERAS = {
     "cropping": (("Cropping2D", ()), {"cropping": 3}, "leave nothing"),
     "upsampling": (("UpSampling2D", ()), {"size": HUGE}, "at most"),
     "bilinear": (("UpSampling2D", ()), {"size": HUGE, "interpolation": "bilinear"}, "at most"),
+    "bilinear, rank": (
+        ("UpSampling2D", ()),
+        {"size": 2, "interpolation": "bilinear", "shape": (6, 5, 2, 4)},
+        "needs channels and 2 axes",
+    ),
+    "a size that is a word of logic": (("Flatten", ()), {"shape": (True, 4)}, "is not fixed"),
     "adaptive": (("AdaptiveMaxPooling2D", ()), {"output_size": [HUGE, 1]}, "at most"),
     "mode": (("UpSampling2D", ()), {"size": 2, "interpolation": "lanczos5"}, "'interpolation'"),
     "word": (("Conv2D", kernel(2, 2, 4, 3)), {"kernel_size": 2, "filters": 3, "padding": "full"}, "'padding'"),
@@ -60,7 +66,7 @@ KERAS = {
 def test_keras(name):
     (kind, arrays), config, message = KERAS[name]
     shape = config.pop("shape", SPACE) if "shape" in config else SPACE
-    with pytest.raises(ModelError, match=rf"layer.*({message})"):
+    with pytest.raises(ModelError, match=rf"(layer|x).*({message})"):
         keras(kind, shape, arrays, **config)
 
 
