@@ -28,7 +28,7 @@ def _run(args: Namespace) -> Result:
     written = design.write(args.output or design.config.output_dir, force=True)
     layers = layer_rows(design)
     text = layer_table(layers)
-    saved = savings.savings(design.sizer, design.float_graph)
+    saved = savings.savings(design.sizer, design.float_graph) if design.streams is None else ()
     text += "\n" + savings.text(saved) if saved else ""
     adders = design.additions
     text += f"\n{adders}" if adders.layers else ""

@@ -51,6 +51,9 @@ def _run(args: Namespace) -> Result:
         )
     target = config_target(args)
     design = convert(graph, config)
+    if design.streams is not None:
+        fix = "Set ReuseFactor and ParallelizationFactor by hand: `nn2hls estimate` shows the pace of every layer."
+        raise ConfigError("Reuse factors are picked for io_parallel alone.", where="IOType", fix=fix)
     if not solving:
         return _list(design.sizer, named, design.notes)
     limits = _limits(args, design.sizer)

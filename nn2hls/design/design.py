@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from nn2hls.estimate.result import Estimate
     from nn2hls.size.additions import Additions
     from nn2hls.size.choices import Sizer
+    from nn2hls.size.streams import StreamSizer
     from nn2hls.tools.folder import Project
     from nn2hls.tools.gxx import CompiledDesign
     from nn2hls.tools.order import CoreOrder, RtlOrder
@@ -258,24 +259,26 @@ class Design:
 
     @cached_property
     def sizer(self) -> Sizer:
-        """Sizes the design at any reuse factors, on the part and clock of the config."""
+        """Sizes the design at any reuse factors, on the part and clock of the config, all of an event at once."""
         from nn2hls.size.choices import Sizer
-        from nn2hls.targets import find_part
 
-        config, ranges = self.config, self.emulator.ranges
-        part, tool = find_part(config.part), config.backend.lower()
-        return Sizer(self.graph, ranges, part, config.clock_period, tool, config.clock_uncertainty)
+        return Sizer(self.graph, self.emulator.ranges, *witnesses.target(self.config))
+
+    @cached_property
+    def streams(self) -> StreamSizer | None:
+        """The processes, queues and pace of a design with IOType io_stream; None with io_parallel."""
+        return witnesses.stream_sizer(self.graph, self.emulator.ranges, self.config)
 
     def estimate(self) -> Estimate:
         """Resources, latency and interval on the part and clock of the config."""
-        return self.sizer.estimate()
+        return (self.streams or self.sizer).estimate()
 
     @cached_property
     def additions(self) -> Additions:
         """Additions and adder bits of each layer by strategy, with Backend Verilog; prints as a table."""
-        from nn2hls.size.additions import count_additions
+        from nn2hls.size.additions import Additions, count_additions
 
-        return count_additions(self.sizer)
+        return count_additions(self.sizer) if self.streams is None else Additions(())
 
     # ---- C++ -------------------------------------------------------------------------------------------------------------
 
@@ -302,10 +305,9 @@ class Design:
         """The generated project, with test vectors and the emulator's answers to them."""
         if self.config.backend == "Verilog":
             return self._rtl[0]
-        from nn2hls.emit.project import emit
-
         events = events_of(self.config, self.graph, 100)
-        return emit(self.graph, self.options, self._vectors(events.inputs), events.predictions)
+        bench = self._vectors(events.inputs), events.predictions
+        return witnesses.cpp_project(self.graph, self.options, self.streams, *bench)
 
     def _vectors(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Mantissas of the inputs and the emulator's of the outputs, by name."""
@@ -318,7 +320,8 @@ class Design:
         return self._verilog(events_of(self.config, self.graph, RTL_EVENTS).inputs)
 
     def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
-        return witnesses.verilog(self.graph, self.sizer, self.options, self._vectors(mantissas))
+        vectors = self._vectors(mantissas)
+        return witnesses.verilog(self.graph, self.streams or self.sizer, self.options, vectors)
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""

@@ -8,17 +8,60 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from nn2hls.arith.ranges import Range
+from nn2hls.config.config import Config
 from nn2hls.design.bench import Difference, differences
 from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.graph.graph import Graph
+from nn2hls.errors import ConfigError
 from nn2hls.size.choices import Sizer
+from nn2hls.size.streams import StreamSizer
+from nn2hls.targets import Part
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import CoreOrder, RtlOrder
 
 
-def verilog(graph: Graph, sizer: Sizer, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
+def target(config: Config) -> tuple[Part, float, str, float | None]:
+    """(part, clock period in ns, tool, clock uncertainty)."""
+    from nn2hls.targets import find_part
+
+    return find_part(config.part), config.clock_period, config.backend.lower(), config.clock_uncertainty
+
+
+def stream_sizer(graph: Graph, ranges: Mapping[str, Range], config: Config) -> StreamSizer | None:
+    """Of a design with IOType io_stream."""
+    if config.io_type != "io_stream":
+        return None
+    settings = {n.name: config.settings_of(n).positions for n in graph}
+    return StreamSizer(graph, ranges, *target(config), {name: n for name, n in settings.items() if n})
+
+
+def cpp_project(
+    graph: Graph,
+    options: Options,
+    streams: StreamSizer | None,
+    vectors: Mapping[str, np.ndarray],
+    predictions: Sequence[np.ndarray],
+) -> Project:
+    """The project for an HLS tool: a function of arrays, or processes.
+
+    Args:
+        graph: A fixed graph.
+        options: The project's.
+        streams: Where the design is one of processes.
+        vectors, predictions: See ``nn2hls.emit.project.emit``.
+    """
+    from nn2hls.emit.project import emit
+    from nn2hls.emit.stream_project import emit_stream
+
+    if streams is None:
+        return emit(graph, options, vectors, predictions)
+    return emit_stream(streams.network, graph, options, streams.fifos.depths, vectors, predictions)
+
+
+def verilog(graph: Graph, sizer: Sizer | StreamSizer, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
     """The project in our own Verilog, and what its bench is to find.
 
     Args:
@@ -30,6 +73,8 @@ def verilog(graph: Graph, sizer: Sizer, options: Options, vectors: Mapping[str, 
     Raises:
         LimitError: An operator does not fit the clock.
     """
+    if not isinstance(sizer, Sizer):
+        raise ConfigError("Streams are not written in Verilog yet.", where="IOType", fix="Use Vitis or Vivado, or io_parallel.")
     placed, events = sizer.placed(), len(next(iter(vectors.values())))
     project = emit_rtl(graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)

@@ -25,6 +25,7 @@ COMPILERS = ("g++", "clang++")
 # -Og: half the time of -O1 where thousands of additions follow each other, and half its speed, which is enough for them.
 FLAGS = ("-std=c++14", "-Og", "-fPIC", "-shared", "-pthread", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
 NATIVE = "NN2HLS_NATIVE"  # chooses ap_types/ap_native.h: the bridge defines it where every integer fits 64 bits
+CONCURRENT = "NN2HLS_CONCURRENT"  # processes run side by side: the bridge of a design in streams defines it
 _NO_MEMORY = re.compile(r"\bKilled\b|bad_alloc|virtual memory exhausted|out of memory|cannot allocate memory", re.I)
 TIME_LIMIT = 1200  # seconds for one program
 
@@ -79,7 +80,8 @@ def compile_project(project: Project, compiler: str | None = None, flags: Sequen
 
 def native_flags(bridge: str) -> list[str]:
     """What the text of a design's bridge defines for itself, as flags for the design's other sources."""
-    return [f"-D{NATIVE}"] if f"#define {NATIVE}" in bridge else []
+    defined = [f"-D{word}" for word in (NATIVE, CONCURRENT) if f"#define {word}" in bridge]
+    return [*defined, "-pthread"] if f"-D{CONCURRENT}" in defined else defined
 
 
 def refusal(program: str, run: subprocess.CompletedProcess[str], where: str) -> ToolError:

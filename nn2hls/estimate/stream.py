@@ -1,0 +1,125 @@
+"""The estimate of a design in streams for HLS tools: each core as a layer of its own, and the memories around it.
+
+A queue or a delay of up to 1,024 bits is a shift register of LUTs, 32 tokens of a bit in each; a longer one lies in block RAM
+(UG1399, "Specifying FIFO depth" and `config_dataflow`; single tokens are registers). Masks and firing times are tables.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+
+from nn2hls.estimate.estimate import estimate
+from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
+from nn2hls.streams.network import Network, Process, Stream
+from nn2hls.targets import Part
+
+SHIFT_REGISTER = 32  # tokens of a bit in a LUT
+SMALL = 1024  # bits that HLS tools leave in LUTs
+_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # of a block RAM, one port to write, one to read
+
+
+def core_estimates(
+    network: Network, part: Part, clock_ns: float, tool: str, uncertainty: float | None, most_digits: int | None
+) -> dict[str, LayerEstimate]:
+    """For each process its core alone, behind registers.
+
+    Args:
+        network: The processes.
+        part, clock_ns, tool, uncertainty: See ``nn2hls.estimate.estimate``.
+        most_digits: See Net.
+    """
+    found = {}
+    for process in network.processes:
+        bits = {s.value: network.streams[s.value].bits for s in process.front.sources}
+        layers = [(process.name, process.schedule(most_digits))]
+        alone = estimate(layers, part, clock_ns, tool, {process.name: tuple(bits)}, bits, uncertainty)
+        found[process.name] = alone.layers[0]
+    return found
+
+
+def estimate_stream(
+    network: Network,
+    cores: Mapping[str, LayerEstimate],
+    depths: Mapping[tuple[str, str], int],
+    part: Part,
+    clock_ns: float,
+    tool: str,
+    latency: int,
+    interval: int,
+) -> Estimate:
+    """The whole design.
+
+    Args:
+        network: The processes.
+        cores: From :func:`core_estimates`.
+        depths: Tokens of each queue, by (value, reader).
+        part, clock_ns, tool: What it is for.
+        latency: Clocks from the first token in to the last one out.
+        interval: Clocks between two events.
+    """
+    layers = []
+    for process in network.processes:
+        core = cores[process.name]
+        around = front_figures(process, network.streams) + queue_figures(process, network, depths)
+        layers.append(
+            LayerEstimate(
+                process.name,
+                core.report + around,
+                core.synthesised + around,
+                core.latency_cycles,
+                pace(process, network.streams),
+                core.products,
+            )
+        )
+    report, synthesised = (sum((getattr(x, column) for x in layers), Figures()) for column in ("report", "synthesised"))
+    return Estimate(part, clock_ns, tool, tuple(layers), report, synthesised, latency, interval)
+
+
+def pace(process: Process, streams: Mapping[str, Stream]) -> int:
+    """Clocks between two events that a process needs by itself."""
+    parts = streams[process.name].tokens // process.front.firings
+    gap = max(process.interval, parts)
+    return max(process.front.steps, process.front.firings * gap)
+
+
+def storage(tokens: int, bits: int) -> Figures:
+    """Of so many tokens that come out in the order in which they went in."""
+    if tokens <= 1:
+        return Figures(ff=tokens * bits)
+    if tokens * bits <= SMALL:
+        return Figures(lut=bits * math.ceil(tokens / SHIFT_REGISTER), ff=bits)
+    return Figures(bram=min(math.ceil(tokens / depth) * math.ceil(bits / width) for depth, width in _SHAPES))
+
+
+def front_figures(process: Process, streams: Mapping[str, Stream]) -> Figures:
+    """What a process keeps of the tokens that have come."""
+    front, total = process.front, Figures()
+    for k, source in enumerate(front.sources):
+        bits = streams[source.value].type.width * source.size
+        if front.address is not None or source.held:
+            total += Figures(ff=bits * source.tokens)
+        ages = [0, *front.taps.get(k, ())]
+        for before, age in pairwise(ages):
+            total += storage(int(age - before), bits)
+    return total + _choices(process)
+
+
+def _choices(process: Process) -> Figures:
+    """Masks, and the choice among collected elements."""
+    front = process.front
+    width = [kind.width for kind, size in zip(process.types, process.sizes, strict=True) for _ in range(size)]
+    if front.address is not None:
+        choices = [len({*front.address[:, k].tolist()}) for k in range(front.size)]
+        return Figures(lut=sum(w * math.ceil((n - 1) / 3) for w, n in zip(width, choices, strict=True)))
+    if front.absent is None:
+        return Figures()
+    masked = front.absent.any(axis=0)
+    return Figures(lut=math.ceil(sum(w for w, m in zip(width, masked, strict=True) if m) / 2))
+
+
+def queue_figures(process: Process, network: Network, depths: Mapping[tuple[str, str], int]) -> Figures:
+    """The queues that a process reads."""
+    edges = [(s.value, process.name) for s in process.front.sources]
+    return sum((storage(depths[e], network.streams[e[0]].bits) for e in edges if e in depths), Figures())

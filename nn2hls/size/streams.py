@@ -1,0 +1,86 @@
+"""A design in streams on a part: its processes, the depths of its queues, its pace and its size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from nn2hls.arith.ranges import Range
+from nn2hls.estimate.result import Estimate, LayerEstimate
+from nn2hls.estimate.stream import core_estimates, estimate_stream
+from nn2hls.graph.graph import Graph
+from nn2hls.hardware.net import most_digits
+from nn2hls.size.actors import Timing
+from nn2hls.size.fifos import Fifos, fifos
+from nn2hls.streams.network import Network
+from nn2hls.streams.plan import plan
+from nn2hls.targets import Part
+
+
+@dataclass(frozen=True, repr=False)
+class StreamEstimate(Estimate):
+    """The same with the queues, and the pace of every layer."""
+
+    fifos: Fifos
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {**super().to_dict(), "streams": self.fifos.to_dict()}
+
+    def text(self, plan: str = "") -> str:
+        """What ``nn2hls estimate`` prints."""
+        return f"{super().text(plan)}\n\n{self.fifos}"
+
+
+class StreamSizer:
+    """Sizes one design in streams.
+
+    Args:
+        graph: With types.
+        ranges: Of every node.
+        part, clock_ns, tool, uncertainty: What it is for.
+        positions: For nodes that the user names how many positions they compute at each firing.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        ranges: Mapping[str, Range],
+        part: Part,
+        clock_ns: float,
+        tool: str,
+        uncertainty: float | None,
+        positions: Mapping[str, int],
+    ) -> None:
+        self.graph, self.ranges, self.part, self.clock_ns = graph.needed(), ranges, part, clock_ns
+        self.tool, self.uncertainty, self.positions = tool, uncertainty, positions
+
+    @cached_property
+    def network(self) -> Network:
+        """The processes.
+
+        Raises:
+            LimitError: A layer cannot be computed so.
+        """
+        return plan(self.graph, self.ranges, self.positions, most_digits(self.tool))
+
+    @cached_property
+    def cores(self) -> Mapping[str, LayerEstimate]:
+        """Of each process its core alone."""
+        tool = self.tool
+        return core_estimates(self.network, self.part, self.clock_ns, tool, self.uncertainty, most_digits(tool))
+
+    @cached_property
+    def fifos(self) -> Fifos:
+        """The depths of all queues, and the pace that they allow."""
+        latency = {name: max(1, core.latency_cycles) for name, core in self.cores.items()}
+        return fifos(self.network, Timing(latency))
+
+    def estimate(self) -> StreamEstimate:
+        """Resources, latency and interval."""
+        found = self.fifos
+        pace = found.latency, found.interval
+        own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, self.tool, *pace)
+        return StreamEstimate(**{f.name: getattr(own, f.name) for f in fields(own)}, fifos=found)
