@@ -61,7 +61,9 @@ def cpp_project(
     return emit_stream(streams.network, graph, options, streams.fifos.depths, vectors, predictions)
 
 
-def verilog(graph: Graph, sizer: Sizer | StreamSizer, options: Options, vectors: Mapping[str, np.ndarray]) -> tuple[Project, RtlOrder]:
+def verilog(
+    graph: Graph, sizer: Sizer | StreamSizer, options: Options, vectors: Mapping[str, np.ndarray]
+) -> tuple[Project, RtlOrder]:
     """The project in our own Verilog, and what its bench is to find.
 
     Args:

@@ -12,6 +12,7 @@ from nn2hls.emit.rtl_project import FOLDER, PATIENCE, SETTLE, check_clock
 from nn2hls.emit.stream_rtl import Depths, StreamPort, stream_ports, stream_rtl
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.stages import Delay
+from nn2hls.streams.clocked import EVENTS as MEASURED
 from nn2hls.streams.network import Network, Stream
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
 
@@ -51,6 +52,7 @@ def emit_stream_rtl(
         inputs=_bench_ports(entering),
         outputs=_bench_ports(leaving),
         queues=queues,
+        measured=MEASURED,
         patience=PATIENCE,
         tail=SETTLE,
     )
