@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nn2hls.commands.base import Command, Result, UsageError, config_arguments, config_target, load_graph, read
+from nn2hls.errors import ConfigError
 
 if TYPE_CHECKING:
     from nn2hls.design.design import Design

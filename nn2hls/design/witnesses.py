@@ -14,8 +14,8 @@ from nn2hls.design.bench import Difference, differences
 from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
-from nn2hls.graph.graph import Graph
 from nn2hls.errors import ConfigError
+from nn2hls.graph.graph import Graph
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.targets import Part

@@ -150,6 +150,7 @@ class _Emitter:
             "native": self.widest <= NATIVE_WIDTH,
             "heads": heads(self.graph),
             "aliases": self._aliases(),
+            "tokens": [],
             "bambu": " ".join(bambu_arguments(self.options)),
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),

@@ -196,8 +196,9 @@ class _Emitter:
     # ---- the top ---------------------------------------------------------------------------------------------------------
 
     def _shared_inputs(self) -> list[str]:
-        """Inputs that several read, or none."""
-        return [n for n in self.network.inputs if len(self.network.readers(n)) != 1]
+        """Inputs that a function passes on: those that several processes read, none, or an output port."""
+        readers = {n: self.network.readers(n) for n in self.network.inputs}
+        return [n for n, found in readers.items() if len(found) != 1 or "" in found]
 
     def _queues(self, value: str) -> list[str]:
         """The streams that carry a value to each of its readers, in order."""

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -81,6 +81,7 @@ class Estimate:
     synthesised: Figures
     latency_cycles: int
     ii: int
+    streams: ClassVar[bool] = False  # whether its layers are processes
 
     def __repr__(self) -> str:
         needs = ", ".join(f"{r.upper()} {n:,}" for r, n in self.report.to_dict().items() if n)
@@ -167,7 +168,9 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     style = "parallel" if result.dsp else "multiplier_free"
     if any(layer.ii > 1 for layer in result.layers):
         style = "reused"
-    if result.tool in OPEN_TOOLS:
+    if result.streams:
+        style = "streams"
+    elif result.tool in OPEN_TOOLS:
         style = f"{result.tool}_{'reused' if style == 'reused' else 'parallel'}"
     known = bands()["error"][style]
     rows = (*RESOURCES, "latency")

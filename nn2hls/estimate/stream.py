@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from itertools import pairwise
 
+import numpy as np
+
 from nn2hls.estimate.estimate import estimate
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.streams.network import Network, Process, Stream
@@ -115,8 +117,8 @@ def _choices(process: Process) -> Figures:
         return Figures(lut=sum(w * math.ceil((n - 1) / 3) for w, n in zip(width, choices, strict=True)))
     if front.absent is None:
         return Figures()
-    masked = front.absent.any(axis=0)
-    return Figures(lut=math.ceil(sum(w for w, m in zip(width, masked, strict=True) if m) / 2))
+    masked = np.flatnonzero(front.absent.any(axis=0)).tolist()
+    return Figures(lut=math.ceil(sum(width[k] for k in masked) / 2))
 
 
 def queue_figures(process: Process, network: Network, depths: Mapping[tuple[str, str], int]) -> Figures:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from nn2hls.arith.ranges import Range
 from nn2hls.estimate.result import Estimate, LayerEstimate
@@ -24,6 +24,7 @@ class StreamEstimate(Estimate):
     """The same with the queues, and the pace of every layer."""
 
     fifos: Fifos
+    streams: ClassVar[bool] = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -123,6 +123,9 @@ class _Planner:
         if isinstance(node.op, Input):
             self._base(node.name, node.shape)
             return
+        if all(self._constant(i) for i in node.inputs):
+            self.views[node.name] = self._computed(node)
+            return
         shapes = [self.graph[i].shape for i in node.inputs]
         origins = node.op.origins(shapes)
         if origins is not None and not any(self._constant(i) for i in node.inputs):
@@ -161,6 +164,13 @@ class _Planner:
     def _constant(self, name: str) -> bool:
         return self.views[name].constant is not None
 
+    def _computed(self, node: Node) -> _View:
+        """What a layer gives that reads constants alone."""
+        operands = [self.views[i].constant for i in node.inputs]
+        flat = [np.asarray(c, dtype=object).reshape(1, -1) for c in operands if c is not None]
+        found = node.op.hardware([self.ranges[i] for i in node.inputs], node.result_type, self.most_digits).run(flat)
+        return _View((), np.full(node.shape, EMPTY), found.reshape(node.shape))
+
     def _base(self, name: str, shape: Shape) -> None:
         self.elements[name] = math.prod(shape)
         self.views[name] = _View((name,), np.arange(math.prod(shape)).reshape(shape))
@@ -183,6 +193,12 @@ class _Planner:
     def _output(self, node: Node) -> str:
         """The base that an output port sends."""
         view = self.views[node.name]
+        if not view.bases:
+            raise LimitError(
+                "It depends on no input, so that no token calls for it.",
+                where=node.origin.layer or node.name,
+                fix="Take this output off the model, or set IOType: io_parallel.",
+            )
         if len(view.bases) == 1 and view.index.size == self.elements[view.bases[0]]:
             order = np.argsort(view.index.reshape(-1))  # of each element that comes its number in the tensor
             if np.array_equal(view.index.reshape(-1)[order], np.arange(order.size)):

@@ -40,7 +40,7 @@ TOP = {
     "Board": [("pynq-z2", H), ("alveo-u55c", H)],
     "ClockPeriod": [(4, H), ("4", H), (4.5, H), ("fast", R)],
     "ClockUncertainty": [("27%", H), ("12.5%", H)],
-    "IOType": [("io_parallel", H), ("io_stream", R), ("io_serial", R)],
+    "IOType": [("io_parallel", H), ("io_stream", H), ("io_serial", R)],
     "MaximumSize": [(4096, N)],
     "TraceOutput": [(True, N), ("False", N)],
     "AcceleratorConfig": [({"Board": "pynq-z2", "Interface": "axi_stream"}, R)],
@@ -69,7 +69,7 @@ BOTH = {
     "BramFactor": [(1000000000, N), (0, N), ("100", N)],
     "Compression": [(True, N)],
     "ConvImplementation": [("LineBuffer", N), ("Encoded", N)],
-    "ParallelizationFactor": [(1, N), (8, N)],
+    "ParallelizationFactor": [(1, H), (8, H)],
     "TableSize": [(1024, H), ("1024", H), (1000, R)],
     "table_size": [(1024, H)],
     "Trace": [(True, N)],
@@ -91,7 +91,7 @@ MODEL = {
     "ChannelsLastConversion": [("full", N), ("internal", N), ("off", N)],
     "TransposeOutputs": [(False, N)],
     "TraceOutput": [(False, N)],
-    "IOType": [("io_parallel", H), ("io_stream", R)],
+    "IOType": [("io_parallel", H), ("io_stream", H)],
 }
 LAYER = {"skip": [(False, N), ("false", N), (True, R)], "Skip": [(False, N)]}
 LATER_WORDS = (
