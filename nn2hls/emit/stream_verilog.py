@@ -75,7 +75,10 @@ class _Process:
             terms = [f"{at} >= {self._n(source.start)}"] * (source.start > 0)
             terms += [f"{at} < {self._n(source.end)}"] * (source.end < until)
             yield f"    wire turn{k} = {' && '.join(terms) or ALWAYS};"
-        have = " && ".join(f"(!turn{k} || s{k}_valid)" for k in range(len(front.sources))) or ALWAYS
+        there = [f"(!turn{k} || s{k}_valid)" for k in range(len(front.sources))]
+        if self.built.waits_for is not None:  # or it would fire for an event that never comes
+            there.append(f"(step != {self._n(0)} || s{self.built.waits_for}_valid)")
+        have = " && ".join(there) or ALWAYS
         yield f"    wire have = {have};"
         yield "    wire fires, may;"
         yield f"    wire ending = step == {self._n(self.last)};  // firing of the event"

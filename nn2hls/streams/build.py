@@ -90,6 +90,12 @@ class Built:
         return turn(self.front)
 
     @property
+    def waits_for(self) -> int | None:
+        """The stream without whose first token an event does not begin, where none is taken in its first step."""
+        starts = [s.start for s in self.front.sources]
+        return starts.index(min(starts)) if min(starts, default=0) else None
+
+    @property
     def reads(self) -> int:
         """Clocks in which what is gathered is read after a step: by address it is one more."""
         return 0 if self.front.address is None else 1

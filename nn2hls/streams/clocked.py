@@ -103,6 +103,7 @@ class _Machine:
         self.fires = [s in fires for s in range(front.steps)]
         both = list(zip(reads, front.sources, strict=True))
         self.reads = [[k for k, s in both if s.start <= step < s.end] for step in range(front.steps)]
+        self.begins = None if built.waits_for is None else reads[built.waits_for]
         self.writes = writes
         self.step = self.ahead = self.part = self.again = 0
         self.results: deque[int] = deque()  # when each that has been fired stands at the end of the buffer
@@ -112,7 +113,7 @@ class _Machine:
         credit, changes = self.credit, self._send(clock, held, depths)
         trailing = self.step >= self.turn
         reads = self.reads[self.ahead if trailing else self.step]
-        have = all(held[k] for k in reads)
+        have = all(held[k] for k in reads) and (self.begins is None or self.step > 0 or held[self.begins] > 0)
         bubble = trailing and not self.ahead and not have
         fires = self.fires[self.step]
         if not (have or bubble) or (fires and (not credit or clock < self.again)):

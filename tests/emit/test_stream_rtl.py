@@ -1,4 +1,4 @@
-"""Designs in streams in our own Verilog: equal to the emulator with and without pauses of those outside, at the pace that was said."""
+"""Designs in streams in our own Verilog: equal to the emulator, whoever pauses, and at the pace that was said."""
 
 import dataclasses
 
@@ -30,13 +30,13 @@ def test_a_cnn_at_one_pixel_a_clock(simulator, tmp_path):
     assert agrees(made, tmp_path, simulator=simulator).interval == 36  # although the windows reach beyond the image
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(10))
 def test_random_networks(seed, tmp_path):
     agrees(random_design(seed), tmp_path)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 180))
+@pytest.mark.parametrize("seed", range(100, 150))
 def test_more_random_networks(seed, tmp_path):
     agrees(random_design(seed), tmp_path)
 
@@ -60,11 +60,12 @@ def test_a_way_around_that_is_too_short_is_a_deadlock_that_is_seen(tmp_path):
     """The simulation ends, and says that tokens are left."""
     graph = residual(np.random.default_rng(1))
     made = streamed(graph)
-    depths = {edge: 2 for edge in made.network.edges}
+    depths = dict.fromkeys(made.network.edges, 2)
     short = streamed(graph, depths=depths)
     assert not short.pace.complete
     found = simulated(short.project, tmp_path)
-    assert found.check.differ > 0 and "left over" in found.first
+    assert found.check.differ > 0
+    assert "left over" in found.first
 
 
 @pytest.mark.parametrize("parts", [1, 6, 12])
@@ -142,7 +143,7 @@ def test_the_same_design_has_the_same_text():
 
 def test_a_clock_that_is_too_fast_is_refused():
     graph = cnn(np.random.default_rng(0), (4, 4, 1))
-    with pytest.raises(LimitError, match="takes .* ns, and the clock leaves"):
+    with pytest.raises(LimitError, match=r"takes .* ns, and the clock leaves"):
         streamed(graph, period=0.01)
 
 
