@@ -98,6 +98,15 @@ def test_a_schedule_is_kept(seed):
         assert depth == 1 or np.any(written[depth - 1 :] < freed[: len(freed) - depth + 1])
 
 
+def test_who_sends_less_than_it_reads_is_early():
+    """A pooling before a layer that wants all of it: its four tokens wait in place of the sixteen that it reads."""
+    slow = Actor("x", "x", (), 16, np.arange(16), 16, spacing=4, bits=8)
+    pool = Actor("pool", "pool", (Take("x", 16),), 16, np.arange(3, 16, 4), 16, bits=8)
+    last = Actor("last", "last", (Take("pool", 4),), 4, np.array([3]), 4)
+    found = [slow, pool, last, Actor("", "last", (Take("last", 1),), 1, np.empty(0, int), 1)]
+    assert depths(trace(found, Timing()), Timing())["x", "pool"] == 1
+
+
 class Residual(nn.Module):
     """Blocks of two convolutions beside a skip, and a global pooling."""
 

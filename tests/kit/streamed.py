@@ -1,0 +1,61 @@
+"""A network of streams run process by process: gather, core, send."""
+
+import numpy as np
+
+from nn2hls.emulate.emulator import Emulator
+from nn2hls.graph.analysis import graph_ranges
+from nn2hls.streams.plan import plan
+
+
+def firing(process, gathered):
+    """(events, elements): what a process gives for what it gathers, (events, firings, K)."""
+    if process.constants is not None:
+        gathered = np.where(process.is_constant, process.constants, gathered)
+    events, firings, size = gathered.shape
+    if process.core is None:
+        return gathered.reshape(events, -1)
+    operands = np.split(gathered.reshape(events * firings, size), np.cumsum(process.sizes)[:-1], axis=1)
+    return process.core.run(operands).reshape(events, -1)
+
+
+def streamed(network, inputs):
+    """The values (events, elements) of every input and process; ``inputs`` by name, in their own order."""
+    values = {n: inputs[n].reshape(len(inputs[n]), -1)[:, order].astype(object) for n, order in network.inputs.items()}
+    for process in network.processes:
+        values[process.name] = firing(process, process.front.gather(values))
+    return values
+
+
+def outputs(network, values):
+    """Of each output its flat mantissas, in its own order."""
+    found = []
+    for name, order in zip(network.outputs, network.leaving, strict=True):
+        own = np.empty_like(values[name])
+        own[:, order] = values[name]
+        found.append(own)
+    return found
+
+
+def emulated(graph, inputs, names):
+    """{name: (events, elements)} of the emulator, mantissas; ``inputs`` in the graph's order."""
+    found = {}
+
+    def take(name, start, values):
+        found.setdefault(name, []).append(np.array(values).reshape(len(values), -1))
+
+    Emulator(graph).run(inputs, take, raw=True, keep=names)
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def checked(graph, x, positions=None):
+    """The network of a graph whose every value, and every output, is the emulator's."""
+    network = plan(graph, graph_ranges(graph), positions)
+    values = streamed(network, {n.name: a for n, a in zip(graph.inputs, x, strict=True)})
+    known = [p.name for p in network.processes if p.name in graph.by_name]
+    want = emulated(graph, x, known)
+    for name in known:
+        assert np.array_equal(np.sort(values[name]), np.sort(want[name])), (name, graph[name].op)
+    for name, found in zip(graph.outputs, outputs(network, values), strict=True):
+        assert found.tolist() == want[name].tolist(), (name, graph[name].op)
+    assert all(network.readers(name) for name in values if name not in network.inputs)
+    return network
