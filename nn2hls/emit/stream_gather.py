@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 
 import numpy as np
 
-from nn2hls.emit.verilog_rom import bits_for, rom
+from nn2hls.emit.verilog_rom import rom
 from nn2hls.streams.build import Built, Link
+from nn2hls.streams.control import bits_for
 from nn2hls.streams.front import EMPTY
-from nn2hls.streams.pattern import by_row_and_column
 
 
 class Gather:
@@ -21,9 +20,7 @@ class Gather:
 
     def __init__(self, built: Built) -> None:
         self.built, self.front = built, built.front
-        process = built.process
-        varying = process.constants is not None and bool(np.any(process.constants != process.constants[:1]))
-        self.needs_firing = self.front.address is not None or varying
+        self.control, process = built.control, built.process
         sized = zip(process.sizes, process.types, strict=True)
         self.widths = [kind.width for size, kind in sized for _ in range(size)]
 
@@ -86,32 +83,17 @@ class Gather:
 
     # ---- masks and constants ---------------------------------------------------------------------------------------------
 
-    @cached_property
-    def mask_of(self) -> dict[int, int]:
-        """For each element that may be absent the number of its mask: several have one in common."""
-        absent = self.front.absent
-        if absent is None:
-            return {}
-        numbers: dict[bytes, int] = {}
-        columns = np.flatnonzero(absent.any(axis=0)).tolist()
-        return {c: numbers.setdefault(absent[:, c].tobytes(), len(numbers)) for c in columns}
-
     def _masks(self) -> Iterator[str]:
         """The bits of ``absent``."""
-        if not self.mask_of:
+        control, count = self.control, self.control.masks.shape[1]
+        if not count:
             return
-        assert self.front.absent is not None
-        count = max(self.mask_of.values()) + 1
-        first = {m: c for c, m in reversed(self.mask_of.items())}
-        distinct = self.front.absent[:, [first[m] for m in range(count)]]
         yield f"    wire [{count - 1}:0] absent;"
-        split = by_row_and_column(distinct)
-        if split is None or 1 in (len(split[0]), len(split[1])):
-            self.needs_firing = True
-            yield from rom("absent_at", _words(distinct), count)
+        if control.split is None:
+            yield from rom("absent_at", _words(control.masks), count)
             yield "    assign absent = absent_at(firing);"
             return
-        by_row, by_column = split
+        by_row, by_column = control.split
         bits = bits_for(len(by_column) - 1)
         wraps = f"column == {bits}'d{len(by_column) - 1}"
         yield from self.counter("column", len(by_column), wraps)
@@ -134,7 +116,6 @@ class Gather:
             low += width
         if not low:
             return
-        self.needs_firing = True
         yield from rom("constants_at", words, low)
         yield f"    wire [{low - 1}:0] constants = constants_at({'firing' if self.front.address is None else 'reading'});"
 
@@ -169,7 +150,7 @@ class Gather:
     def _place(self, column: int) -> tuple[int, int, int, int]:
         """(stream, age, place in the tap, mask)."""
         front, k = self.front, int(self.front.source[column])
-        element, mask = int(front.element[column]), self.mask_of.get(column, EMPTY)
+        element, mask = int(front.element[column]), self.control.mask_of.get(column, EMPTY)
         if front.sources[k].held:
             return k, EMPTY, element, mask
         age = int(front.delay[column])

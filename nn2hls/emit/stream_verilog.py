@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from nn2hls.emit.stream_gather import Gather
-from nn2hls.emit.verilog_rom import bits_for, rom
-from nn2hls.streams.build import FEW, Built, Link
-from nn2hls.streams.pattern import rows
+from nn2hls.emit.verilog_rom import rom
+from nn2hls.streams.build import FEW, Built, Link, Queue
+from nn2hls.streams.control import bits_for
 
-SHALLOW = 64  # words of a FIFO in LUTs
 ALWAYS = "1'b1"
 
 
@@ -42,15 +39,14 @@ class _Process:
         ports += [f"output wire [{built.stream.bits - 1}:0] y", "output wire y_valid", "input wire y_ready"]
         yield ",\n".join(f"    {p}" for p in ports)
         yield ");"
-        schedule, gathered = list(self._schedule()), list(self.gather.lines())
         yield from self._steps()
-        if self.gather.needs_firing:
+        if built.control.counts_firings:
             yield from self.gather.counter("firing", self.front.firings, "ending")
-        yield from schedule
+        yield from self._schedule()
         yield from self._rest()
         for link in built.links:
             yield from self._link(link)
-        yield from gathered
+        yield from self.gather.lines()
         yield from self._core()
         yield from self._send()
         yield "endmodule"
@@ -106,14 +102,13 @@ class _Process:
     def _schedule(self) -> Iterator[str]:
         """Whether it fires in this step."""
         fires = self.front.fires
-        if len(fires) == 1 or np.all(np.diff(fires) == 1):
+        if self.built.control.consecutive:
             first = [f"step >= {self._n(int(fires[0]))}"] * bool(fires[0] > 0)
             last = [f"step <= {self._n(self.last)}"] * (self.last < self.front.steps - 1)
             yield f"    assign fires = {' && '.join([*first, *last]) or ALWAYS};"
             return
-        regular = rows(fires)
+        regular = self.built.control.regular
         if regular is None:
-            self.gather.needs_firing = True
             yield from rom("fires_at", [int(f) for f in fires], self.bits)
             yield "    assign fires = step == fires_at(firing);"
             return
@@ -207,8 +202,8 @@ class _Process:
 
 def fifo(name: str, width: int, depth: int, into: Sequence[str], out: Sequence[str]) -> Iterator[str]:
     """A FIFO; ``into`` and ``out`` are (data, valid, ready)."""
-    kind = "stream_fifo" if depth <= SHALLOW else "stream_fifo_block"
-    words = depth if depth <= SHALLOW else depth - 1
-    yield f"    {kind} #(.WIDTH({width}), .WORDS({words}), .BITS({bits_for(words - 1)})) {name} ("
+    queue = Queue(width, depth)
+    kind = "stream_fifo_block" if queue.block else "stream_fifo"
+    yield f"    {kind} #(.WIDTH({width}), .WORDS({queue.words}), .BITS({bits_for(queue.words - 1)})) {name} ("
     yield f"        .clock(clock), .reset(reset), .in({into[0]}), .in_valid({into[1]}), .in_ready({into[2]}),"
     yield f"        .out({out[0]}), .out_valid({out[1]}), .out_ready({out[2]}));"

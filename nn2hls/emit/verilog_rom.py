@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-
-def bits_for(most: int) -> int:
-    """Bits of a number from 0 to ``most``, at least one."""
-    return max(1, most.bit_length())
+from nn2hls.streams.control import bits_for
 
 
 def rom(name: str, words: Sequence[int], width: int) -> Iterator[str]:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 from nn2hls.arith.ranges import Range
 from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.stream import core_estimates, estimate_stream
+from nn2hls.estimate.stream_verilog import estimate_stream_verilog
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.net import most_digits
 from nn2hls.size.actors import Timing
 from nn2hls.size.fifos import Fifos, fifos
+from nn2hls.streams.build import Built, build
+from nn2hls.streams.clocked import EVENTS, Pace, clocked
 from nn2hls.streams.network import Network
 from nn2hls.streams.plan import plan
 from nn2hls.targets import Part
+
+VERILOG = "verilog"  # the tool that is none
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,6 +72,20 @@ class StreamSizer:
         """
         return plan(self.graph, self.ranges, self.positions, most_digits(self.tool))
 
+    @property
+    def period(self) -> float:
+        """Nanoseconds of a clock that operators may fill."""
+        return self.clock_ns * (1 - (self.uncertainty or 0.0))
+
+    @cached_property
+    def built(self) -> tuple[Built, ...]:
+        """The processes in our own Verilog."""
+        return build(self.network, self.part.bit_delay, self.period)
+
+    def clocked(self, events: int = EVENTS) -> Pace:
+        """What our own Verilog measures of so many events."""
+        return clocked(self.network, self.built, self.fifos.depths, events)
+
     @cached_property
     def cores(self) -> Mapping[str, LayerEstimate]:
         """Of each process its core alone."""
@@ -76,12 +95,21 @@ class StreamSizer:
     @cached_property
     def fifos(self) -> Fifos:
         """The depths of all queues, and the pace that they allow."""
+        if self.tool == VERILOG:
+            return fifos(self.network, Timing({b.process.name: b.latency for b in self.built}, overlap=True))
         latency = {name: max(1, core.latency_cycles) for name, core in self.cores.items()}
         return fifos(self.network, Timing(latency))
 
     def estimate(self) -> StreamEstimate:
         """Resources, latency and interval."""
         found = self.fifos
-        pace = found.latency, found.interval
-        own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, self.tool, *pace)
+        if self.tool == VERILOG:
+            ran = self.clocked()
+            paces = tuple(replace(p, interval=ran.interval) for p in found.pace)
+            found = replace(found, latency=ran.latency, interval=ran.interval, pace=paces)
+            pace = ran.latency, ran.interval
+            own = estimate_stream_verilog(self.network, self.built, found.depths, self.part, self.clock_ns, *pace)
+        else:
+            pace = found.latency, found.interval
+            own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, self.tool, *pace)
         return StreamEstimate(**{f.name: getattr(own, f.name) for f in fields(own)}, fifos=found)

@@ -13,9 +13,11 @@ import numpy as np
 
 from nn2hls.hardware.pipeline import Pipeline, pipeline
 from nn2hls.hardware.stages import Delay
+from nn2hls.streams.control import Control, bits_for
 from nn2hls.streams.front import Front
 from nn2hls.streams.network import Network, Process, Stream
 
+SHALLOW = 64  # words of a FIFO or delay in LUTs; more are a block of memory
 FEW = 4  # steps of a delay that is registers; a longer one is a memory
 OWN = 2  # clocks from a firing to its result beside those of the core: what is gathered stands in registers, then the buffer
 
@@ -89,6 +91,11 @@ class Built:
         """The step in which the next event may begin."""
         return turn(self.front)
 
+    @cached_property
+    def control(self) -> Control:
+        """Its counters."""
+        return Control(self.process, self.turn)
+
     @property
     def waits_for(self) -> int | None:
         """The stream without whose first token an event does not begin, where none is taken in its first step."""
@@ -115,6 +122,28 @@ class Built:
         """Firings that may be on their way: as many as keep it at its pace until one that has left is known of."""
         return -(-(self.latency + self.parts) // self.spacing)
 
+    @property
+    def gathered(self) -> int:
+        """Bits that the core reads at each firing."""
+        return sum(size * kind.width for size, kind in zip(self.process.sizes, self.process.types, strict=True))
+
+    @property
+    def registers(self) -> int:
+        """Flip-flops of its module: counters, credit, what is gathered, the chains, tokens that stay; not those of its core."""
+        front, interval = self.front, self.placed.interval if self.placed else 1
+        rest = bits_for(interval - 1) if interval > 1 else 0
+        part = bits_for(self.parts - 1) if self.parts > 1 else 0
+        reading = bits_for(front.firings - 1) + 1 if self.reads else 0
+        links = sum(n.registers * n.bits + (bits_for(n.words - 1) if n.words else 0) for n in self.links)
+        both = list(zip(front.sources, self.sources, strict=True))
+        held = 0 if self.reads else sum(stream.bits for source, stream in both if source.held)
+        return self.control.registers + bits_for(self.credit) + rest + part + reading + 1 + self.gathered + links + held
+
+    @property
+    def collected(self) -> int:
+        """Bits of all tokens that are read by address."""
+        return sum(s.bits * s.tokens for s in self.sources) if self.reads else 0
+
     @cached_property
     def carried(self) -> dict[tuple[int, int], np.ndarray]:
         """For (stream, age) the elements of a token that someone reads at this age or later."""
@@ -139,6 +168,39 @@ class Built:
                 if age > before:
                     yield Link(k, before, age, self.carried[k, age], self.sources[k].type.width)
                     before = age
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A FIFO.
+
+    Args:
+        bits: Of a word.
+        depth: Words that it holds.
+    """
+
+    bits: int
+    depth: int
+
+    @property
+    def block(self) -> bool:
+        """Whether it is a block of memory, before which one word stands in registers."""
+        return self.depth > SHALLOW
+
+    @property
+    def words(self) -> int:
+        """Of its memory."""
+        return self.depth - self.block
+
+    @property
+    def counters(self) -> int:
+        """Bits of the places to write and to read, and of the number of words in between."""
+        return 3 * bits_for(self.words - 1) + 1
+
+    @property
+    def registers(self) -> int:
+        """Flip-flops."""
+        return self.counters + (2 * self.bits + 2) * self.block
 
 
 def turn(front: Front) -> int:

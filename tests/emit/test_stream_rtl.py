@@ -1,11 +1,15 @@
 """Designs in streams in our own Verilog: equal to the emulator, whoever pauses, and at the pace that was said."""
 
 import dataclasses
+import re
+import shutil
 
 import numpy as np
 import pytest
 
+from nn2hls.design.design import convert
 from nn2hls.emit.stream_rtl import stream_rtl
+from nn2hls.emit.stream_verilog import process_module
 from nn2hls.errors import LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
@@ -14,6 +18,7 @@ from nn2hls.streams.build import build
 from nn2hls.streams.clocked import clocked
 from tests.kit.cnn import cnn, convolution
 from tests.kit.streams import PART, PERIOD, random_design, simulated, streamed
+from tests.kit.tools import require_tool
 
 
 def agrees(made, folder, events=3, simulator="iverilog"):
@@ -133,6 +138,35 @@ def test_the_bench_sees_a_defect(old, new, tmp_path):
     made = streamed(residual(np.random.default_rng(1), (5, 7, 2)))
     found = simulated(swapped(made, (old, new)), tmp_path)
     assert found.check.differ > 0
+
+
+DECLARED = re.compile(r"^    reg (?:\[(\d+):0\] )?([\w, ]+);", re.M)
+DELAY = re.compile(r"stream_delay #\(.WIDTH\((\d+)\), .WORDS\(\d+\), .BITS\((\d+)\)\)")
+
+
+def declared(text):
+    """Bits of the registers of a module, those of its delays among them."""
+    own = sum((int(top or 0) + 1) * len(names.split(",")) for top, names in DECLARED.findall(text))
+    return own + sum(int(width) + int(bits) for width, bits in DELAY.findall(text))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_registers_of_every_process_are_those_of_the_estimate(seed):
+    made = random_design(seed)
+    for k, built in enumerate(build(made.network, PART.bit_delay, PERIOD)):
+        assert declared(process_module(f"p{k}", built)) == built.registers
+
+
+def test_a_design_says_what_its_verilog_measures():
+    graph = cnn(np.random.default_rng(0), (6, 6, 2))
+    design = convert(
+        graph, {"Backend": "Verilog", "IOType": "io_stream", "HLSConfig": {"Model": {"Precision": "ap_fixed<10,4>"}}}
+    )
+    require_tool("verilator", shutil.which("verilator"))
+    verdict, estimate = design.verify(tool="rtl"), design.estimate()
+    assert verdict.equal
+    assert (verdict.latency, verdict.interval) == (estimate.latency_cycles, estimate.ii)
+    assert estimate.to_dict()["streams"]["interval"] == estimate.ii == 36
 
 
 def test_the_same_design_has_the_same_text():
