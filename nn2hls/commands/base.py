@@ -96,6 +96,7 @@ _IN_PLACE: dict[str, tuple[str, type, str]] = {
     "clock": ("NS", str, "clock period"),
     "backend": ("TOOL", str, "Vivado, Vitis, Bambu or Verilog"),
     "calibration": ("FILE", Path, "data that may set types"),
+    "io-type": ("WORD", str, "io_parallel or io_stream"),
     "max-width": ("BITS", str, "no derived type is wider"),
     "target-sqnr": ("DB", str, "signal to rounding noise that derived types keep"),
 }

@@ -129,7 +129,9 @@ class _Planner:
         shapes = [self.graph[i].shape for i in node.inputs]
         origins = node.op.origins(shapes)
         if origins is not None and not any(self._constant(i) for i in node.inputs):
-            self.views[node.name] = self._rearranged(node, origins)
+            self.views[node.name] = view = self._rearranged(node, origins)
+            if self._repeats(view):
+                self._passed_on(node, view)
             return
         self._layer(node.name, node, node.op, [self.views[i] for i in node.inputs], [self.ranges[i] for i in node.inputs])
 
@@ -190,6 +192,31 @@ class _Planner:
         index = np.append(joined.index, EMPTY)[origins]
         return _View(joined.bases, index)
 
+    def _repeats(self, view: _View) -> bool:
+        """Whether it has elements several times, as upsampling does, and no window gives them: who reads it had to collect."""
+        read = view.index[view.index >= 0]
+        if view.index.ndim < 2 or len(np.unique(read)) == read.size:
+            return False
+        tokens = [(b, self.elements[b] // self._size(b), self._size(b)) for b in view.bases]
+        return not any(is_chained(i.reshape(-1, i.shape[-1]), tokens) for i in (view.index, np.moveaxis(view.index, 0, -1)))
+
+    def _size(self, base: str) -> int:
+        """Elements of a token of a base, if it stays as it is."""
+        return math.prod(self.drafts[base].result) if base in self.drafts else self._row(base)
+
+    def _passed_on(self, node: Node, view: _View) -> None:
+        """A process that sends what a view gives, position by position, channels last if that takes fewer tokens at once."""
+        axes = (*range(1, view.index.ndim), 0)
+        size = self._size(view.bases[0])
+        turned = replace(view, index=view.index.transpose(axes))
+        first, second = (len(np.unique(v.index.reshape(-1, v.index.shape[-1])[0] // size)) for v in (view, turned))
+        x = self.ranges[node.name]
+        chosen, x = (turned, _ordered(x, axes)) if second < first else (view, x)
+        self._draft(node.name, node, node.op, [chosen], chosen.index.shape, [x], computes=False)
+        if chosen is turned:
+            base = self.views[node.name]
+            self.views[node.name] = replace(base, index=base.index.transpose(np.argsort(axes)))
+
     def _output(self, node: Node) -> str:
         """The base that an output port sends."""
         view = self.views[node.name]
@@ -226,7 +253,7 @@ class _Planner:
         leading = position_axes(op, shapes, result) if computes else len(result) - 1
         lead = result[:leading]
         joined = _joined(views, self.elements)
-        part = self._part(name, node, op, joined.bases, lead)
+        part = self._part(name, node, op, joined.bases if computes else (), lead)
         firings = math.prod(lead) // math.prod(part)
         numbers, constants, bounds = [], [], []
         for view, shape, x in zip(_split(joined, views), shapes, xs, strict=True):
