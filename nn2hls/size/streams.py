@@ -62,6 +62,7 @@ class StreamSizer:
     ) -> None:
         self.graph, self.ranges, self.part, self.clock_ns = graph.needed(), ranges, part, clock_ns
         self.tool, self.uncertainty, self.positions = tool, uncertainty, positions
+        self._paces: dict[int, Pace] = {}  # by number of events
 
     @cached_property
     def network(self) -> Network:
@@ -84,7 +85,9 @@ class StreamSizer:
 
     def clocked(self, events: int = EVENTS) -> Pace:
         """What our own Verilog measures of so many events."""
-        return clocked(self.network, self.built, self.fifos.depths, events)
+        if events not in self._paces:
+            self._paces[events] = clocked(self.network, self.built, self.fifos.depths, events)
+        return self._paces[events]
 
     @cached_property
     def cores(self) -> Mapping[str, LayerEstimate]:
