@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 
 WITNESSES = ("csim", "rtl", "bambu")
-RTL_EVENTS = 1000  # of the bench of a project in Verilog
+EVENTS = 1000  # of a comparison without data
 
 
 @dataclass(frozen=True)
@@ -317,7 +317,7 @@ class Design:
     @cached_property
     def _rtl(self) -> tuple[Project, RtlOrder]:
         """The project in Verilog, and what its bench is to find."""
-        return self._verilog(events_of(self.config, self.graph, RTL_EVENTS).inputs)
+        return self._verilog(events_of(self.config, self.graph, witnesses.rtl_events(self.streams)).inputs)
 
     def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
         vectors = self._vectors(mantissas)
@@ -461,7 +461,7 @@ class Design:
 
         Args:
             x: Data; without, InputData of the config, and without that 1,000 vectors: corners of the input types and seeded
-                uniform ones over their whole range.
+                uniform ones over their whole range; of streams in Verilog as many as take 8,000 clocks.
             tool: ``csim``: the compiled C++. ``rtl``: our Verilog, and ``bambu``: the RTL that ``build`` has made, both under
                 Verilator, events back to back.
             folder: For ``bambu``: the built project; without, the config's OutputDir.
@@ -472,7 +472,8 @@ class Design:
         if tool not in WITNESSES:
             what = "Use 'csim', the compiled C++, 'rtl', our Verilog, or 'bambu', the RTL that Bambu made."
             raise ToolError(f"There is no witness '{tool}'.", fix=what)
-        events = events_of(self.config, self.graph, 1000) if x is None else Events(mantissas_of(self.graph, x))
+        most = witnesses.rtl_events(self.for_tool("rtl").streams) if tool == "rtl" else EVENTS
+        events = events_of(self.config, self.graph, most) if x is None else Events(mantissas_of(self.graph, x))
         inputs = list(events.inputs)
         emulated, log = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)
         if tool == "csim":

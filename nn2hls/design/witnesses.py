@@ -14,13 +14,16 @@ from nn2hls.design.bench import Difference, differences
 from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
-from nn2hls.errors import ConfigError
 from nn2hls.graph.graph import Graph
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
+from nn2hls.streams.clocked import EVENTS as CLOCKED
 from nn2hls.targets import Part
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import CoreOrder, RtlOrder
+
+RTL_EVENTS = 1000  # of the bench of a project in Verilog
+RTL_CLOCKS = 8000  # for a design in streams
 
 
 def target(config: Config) -> tuple[Part, float, str, float | None]:
@@ -75,11 +78,28 @@ def verilog(
     Raises:
         LimitError: An operator does not fit the clock.
     """
+    events = len(next(iter(vectors.values())))
     if not isinstance(sizer, Sizer):
-        raise ConfigError("Streams are not written in Verilog yet.", where="IOType", fix="Use Vitis or Vivado, or io_parallel.")
-    placed, events = sizer.placed(), len(next(iter(vectors.values())))
+        return _streamed(graph, sizer, options, vectors, events)
+    placed = sizer.placed()
     project = emit_rtl(graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
+
+
+def rtl_events(streams: StreamSizer | None) -> int:
+    """Of the bench of a project in Verilog; for a design in streams as many as take RTL_CLOCKS."""
+    return RTL_EVENTS if streams is None else max(CLOCKED, RTL_CLOCKS // max(1, streams.clocked().interval))
+
+
+def _streamed(
+    graph: Graph, sizer: StreamSizer, options: Options, vectors: Mapping[str, np.ndarray], events: int
+) -> tuple[Project, RtlOrder]:
+    """The same of a design in streams."""
+    from nn2hls.emit.stream_rtl_project import emit_stream_rtl
+
+    depths, pace = sizer.fifos.depths, sizer.clocked(min(events, CLOCKED))
+    project = emit_stream_rtl(sizer.network, graph, options, sizer.part.bit_delay, sizer.period, depths, vectors)
+    return project, RtlOrder(events, pace.latency, pace.interval, sizer.estimate().report.ff)
 
 
 def verify_csim(emulated: Mapping[str, np.ndarray], compiled: Mapping[str, np.ndarray]) -> Verdict:

@@ -36,6 +36,12 @@ def rtl(graph: Graph, name: str, placed: Pipeline) -> str:
     return _Top(graph.needed(), name, placed).text()
 
 
+def modules(graph: Graph, name: str, placed: Pipeline) -> list[str]:
+    """The modules of :func:`rtl` alone, to stand among others in a file; the last one is the top."""
+    top = _Top(graph, name, placed)
+    return [*top.modules(), "\n".join(top.lines()) + "\n"]
+
+
 def input_ports(graph: Graph, name: str) -> list[str]:
     """The top module's ports of the inputs, in order."""
     ids = _identifiers(graph, name)
@@ -54,13 +60,16 @@ class _Top:
 
     def text(self) -> str:
         head = [f"// {self.name}: all in this file, plain Verilog-2001.", "`timescale 1ns / 1ps", "`default_nettype none", ""]
-        modules = [text for layer in self.placed.layers for text in self._modules(layer)]
-        return "\n".join([*head, *modules, *self._top(), "`default_nettype wire", ""])
+        return "\n".join([*head, *self.modules(), *self.lines(), "`default_nettype wire", ""])
 
     # ---- modules of the layers -------------------------------------------------------------------------------------------
 
     def _module_name(self, layer: Layer, part: str) -> str:
         return f"{self.name}__{self.ids[layer.name]}{part}"
+
+    def modules(self) -> list[str]:
+        """Those of the layers."""
+        return [text for layer in self.placed.layers for text in self._modules(layer)]
 
     def _modules(self, layer: Layer) -> Iterator[str]:
         yield f"// {self.ids[layer.name]}: {layer.hardware.equation}"
@@ -81,7 +90,8 @@ class _Top:
 
     # ---- the top ---------------------------------------------------------------------------------------------------------
 
-    def _top(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
+        """The top module."""
         placed, interval = self.placed, self.placed.interval
         ports = ["input wire clock", "input wire reset", "input wire valid_in", "output wire ready_in"]
         ports += [f"input wire {self._vector(n)}{self.ids[n.name]}" for n in self.graph.inputs]

@@ -12,6 +12,7 @@ from nn2hls.emit.options import Options, output_ports
 from nn2hls.emit.rtl import input_ports, rtl
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
+from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.pipeline import Pipeline
 from nn2hls.hardware.stages import Delay, slowest
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
@@ -96,12 +97,21 @@ def _ports(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int, 
 
 def _check_clock(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
     for layer in placed.layers:
-        for loop in layer.hardware.loops:
-            needed, operator = slowest(loop.body, delay)
-            if operator is not None and needed > period:
-                what = f"{operator.kind.value.replace('_', ' ')} of {' x '.join(map(str, operator.widths))} bits"
-                raise LimitError(
-                    f"A {what} takes {needed:.2f} ns, and the clock leaves {period:.2f} ns.",
-                    where=layer.name,
-                    fix=f"Set ClockPeriod: {math.ceil(10 * clock * needed / period) / 10:g}, or give the layer narrower types.",
-                )
+        check_clock(layer.name, layer.hardware, delay, period, clock)
+
+
+def check_clock(name: str, hardware: Hardware, delay: Delay, period: float, clock: float) -> None:
+    """Refuse a layer with an operator that fills more than ``period`` nanoseconds of a clock of ``clock`` nanoseconds.
+
+    Raises:
+        LimitError: It is named, and the clock period that works.
+    """
+    for loop in hardware.loops:
+        needed, operator = slowest(loop.body, delay)
+        if operator is not None and needed > period:
+            what = f"{operator.kind.value.replace('_', ' ')} of {' x '.join(map(str, operator.widths))} bits"
+            raise LimitError(
+                f"A {what} takes {needed:.2f} ns, and the clock leaves {period:.2f} ns.",
+                where=name,
+                fix=f"Set ClockPeriod: {math.ceil(10 * clock * needed / period) / 10:g}, or give the layer narrower types.",
+            )

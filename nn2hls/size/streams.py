@@ -10,14 +10,19 @@ from typing import Any, ClassVar
 from nn2hls.arith.ranges import Range
 from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.stream import core_estimates, estimate_stream
+from nn2hls.estimate.stream_verilog import estimate_stream_verilog
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.net import most_digits
 from nn2hls.size.actors import Timing
 from nn2hls.size.fifos import Fifos, fifos
 from nn2hls.size.layouts import layout_of
+from nn2hls.streams.build import Built, build
+from nn2hls.streams.clocked import EVENTS, Pace, clocked
 from nn2hls.streams.network import Network
 from nn2hls.streams.plan import plan
 from nn2hls.targets import Part
+
+VERILOG = "verilog"  # the tool that is none
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,6 +63,7 @@ class StreamSizer:
     ) -> None:
         self.graph, self.ranges, self.part, self.clock_ns = graph.needed(), ranges, part, clock_ns
         self.tool, self.uncertainty, self.positions = tool, uncertainty, positions
+        self._paces: dict[int, Pace] = {}  # by number of events
 
     def varied(self, reuse: Mapping[str, int], positions: Mapping[str, int]) -> StreamSizer:
         """The design with other reuse factors of some nodes, and with these positions alone."""
@@ -76,6 +82,22 @@ class StreamSizer:
         """
         return plan(self.graph, self.ranges, self.positions, most_digits(self.tool))
 
+    @property
+    def period(self) -> float:
+        """Nanoseconds of a clock that operators may fill."""
+        return self.clock_ns * (1 - (self.uncertainty or 0.0))
+
+    @cached_property
+    def built(self) -> tuple[Built, ...]:
+        """The processes in our own Verilog."""
+        return build(self.network, self.part.bit_delay, self.period)
+
+    def clocked(self, events: int = EVENTS) -> Pace:
+        """What our own Verilog measures of so many events."""
+        if events not in self._paces:
+            self._paces[events] = clocked(self.network, self.built, self.fifos.depths, events)
+        return self._paces[events]
+
     @cached_property
     def cores(self) -> Mapping[str, LayerEstimate]:
         """Of each process its core alone."""
@@ -85,6 +107,8 @@ class StreamSizer:
     @cached_property
     def fifos(self) -> Fifos:
         """The depths of all queues, and the pace that they allow."""
+        if self.tool == VERILOG:
+            return fifos(self.network, Timing({b.process.name: b.latency for b in self.built}, overlap=True))
         latency = {name: max(1, core.latency_cycles) for name, core in self.cores.items()}
         return fifos(self.network, Timing(latency))
 
@@ -96,6 +120,13 @@ class StreamSizer:
     def whole(self) -> StreamEstimate:
         """The estimate, made once."""
         found = self.fifos
-        pace = found.latency, found.interval
-        own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, self.tool, *pace)
+        if self.tool == VERILOG:
+            ran = self.clocked()
+            paces = tuple(replace(p, interval=ran.interval) for p in found.pace)
+            found = replace(found, latency=ran.latency, interval=ran.interval, pace=paces)
+            pace = ran.latency, ran.interval
+            own = estimate_stream_verilog(self.network, self.built, found.depths, self.part, self.clock_ns, *pace)
+        else:
+            pace = found.latency, found.interval
+            own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, self.tool, *pace)
         return StreamEstimate(**{f.name: getattr(own, f.name) for f in fields(own)}, fifos=found)

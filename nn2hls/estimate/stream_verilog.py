@@ -1,0 +1,90 @@
+"""The estimate of a design in streams in our own Verilog: clocks and flip-flops are those of the RTL, LUTs are counted.
+
+Small memories are LUTs (a RAM32M holds 6 bits of 32 words in four, a RAM64M 3 bits of 64), larger ones block RAM. Beside cores,
+LUTs are counted for memories, masks, the choice by address and counters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
+from nn2hls.estimate.verilog import coefficients, layer_terms
+from nn2hls.streams.build import SHALLOW, Built, Queue
+from nn2hls.streams.network import Network
+from nn2hls.targets import Part
+
+_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # of a block RAM, one port to write, one to read
+
+
+def estimate_stream_verilog(
+    network: Network,
+    built: Sequence[Built],
+    depths: Mapping[tuple[str, str], int],
+    part: Part,
+    clock_ns: float,
+    latency: int,
+    interval: int,
+) -> Estimate:
+    """The whole design.
+
+    Args:
+        network, built: Its processes.
+        depths: Tokens of each FIFO, by (value, reader).
+        part, clock_ns: What it is for.
+        latency, interval: From ``nn2hls.streams.clocked``.
+    """
+    layers = []
+    for b in built:
+        read = zip(b.front.sources, b.sources, strict=True)
+        queues = [Queue(stream.bits, depths[source.value, b.process.name]) for source, stream in read]
+        figures = process_figures(b, part) + sum((queue_figures(q) for q in queues), Figures())
+        products = b.process.schedule().products
+        layers.append(LayerEstimate(b.process.name, figures, figures, b.latency, own_interval(b), products))
+    sent = [Queue(network.streams[value].bits, depths[value, reader]) for value, reader in network.edges if not reader]
+    total = sum((x.report for x in layers), Figures()) + sum((queue_figures(q) for q in sent), Figures())
+    return Estimate(part, clock_ns, "verilog", tuple(layers), total, total, latency, interval)
+
+
+def own_interval(built: Built) -> int:
+    """Clocks between two events that a process needs by itself."""
+    return max(built.turn, built.front.firings * built.spacing)
+
+
+def process_figures(built: Built, part: Part) -> Figures:
+    """A module with its core and its buffer."""
+    by, found = coefficients(), Figures()
+    if built.placed is not None:
+        (layer,) = built.placed.layers
+        terms = layer_terms(layer, part)
+        lut = sum(amount * by.get(term, 0.0) for term, amount in terms.items())
+        found += Figures(terms["dsp"], round(lut), built.placed.registers)
+    found += Figures(lut=_choices(built) + 2 * built.control.registers, ff=built.registers)
+    found += sum((memory(n.words, n.bits) for n in built.links), Figures())
+    found += Figures(ff=built.collected)
+    return found + queue_figures(Queue(built.parts * built.stream.bits, built.credit))
+
+
+def queue_figures(queue: Queue) -> Figures:
+    """A FIFO with its counters."""
+    return memory(queue.words, queue.bits) + Figures(lut=queue.counters, ff=queue.registers)
+
+
+def memory(words: int, bits: int) -> Figures:
+    """Of so many words, with a port to write and one to read."""
+    if not words:
+        return Figures()
+    if words <= SHALLOW:
+        return Figures(lut=4 * math.ceil(bits / (6 if words <= SHALLOW // 2 else 3)))
+    return Figures(bram=min(math.ceil(words / depth) * math.ceil(bits / width) for depth, width in _SHAPES))
+
+
+def _choices(built: Built) -> int:
+    """LUTs of masks, and of the choice among collected elements."""
+    front, process = built.front, built.process
+    widths = [kind.width for size, kind in zip(process.sizes, process.types, strict=True) for _ in range(size)]
+    if front.address is not None:
+        choices = [len({*front.address[:, k].tolist()}) for k in range(front.size)]
+        return sum(w * math.ceil((n - 1) / 3) for w, n in zip(widths, choices, strict=True))
+    return math.ceil(sum(widths[column] for column in built.control.mask_of) / 2)
