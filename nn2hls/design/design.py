@@ -305,7 +305,7 @@ class Design:
         from nn2hls.emit.project import emit
 
         events = events_of(self.config, self.graph, 100)
-        return emit(self.graph, self.options, self._vectors(events.inputs), events.predictions)
+        return emit(self.graph, self.options, self._vectors(events.inputs), events.predictions, self.sizer.hardware)
 
     def _vectors(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Mantissas of the inputs and the emulator's of the outputs, by name."""
