@@ -20,6 +20,7 @@ from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
 from nn2hls.emit.names import RESULT, TYPE, identifiers
 from nn2hls.emit.options import Options, is_dataflow, output_ports
+from nn2hls.emit.through import rewired, wires
 from nn2hls.emit.tool import TOOLS, lines
 from nn2hls.errors import LimitError
 from nn2hls.files import own_text
@@ -93,6 +94,7 @@ class _Emitter:
         self.interface = options.interface
         self.ids = identifiers(graph, [options.name, *(self.interface.names if self.interface else ())])
         self.build = hardware or self._build
+        self.wires = wires(graph)
         self.dataflow = is_dataflow(graph)
         self.values = self._values()
         ports = self.interface.outputs if self.interface else output_ports(graph)
@@ -109,6 +111,8 @@ class _Emitter:
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
         for node in self.graph:
+            if node.name in self.wires:
+                continue
             _check_limits(self.graph, node)
             ident = self.ids[node.name]
             if self._computes(node):
@@ -120,9 +124,11 @@ class _Emitter:
         return values
 
     def _computes(self, node: Node) -> bool:
-        if isinstance(node.op, Input):
+        if isinstance(node.op, Input) or node.name in self.wires:
             return False
-        return not (node.op.reshapes and node.type == self.graph.operands(node)[0].type)
+        return any(i in self.wires for i in node.inputs) or not (
+            node.op.reshapes and node.type == self.graph.operands(node)[0].type
+        )
 
     @cached_property
     def ranges(self) -> Mapping[str, Range]:
@@ -136,14 +142,15 @@ class _Emitter:
 
     def _layer(self, node: Node) -> Layer:
         try:
-            hardware = self.hardware[node.name] = self.build(node.name)
+            operands, hardware = rewired(self.graph, self.wires, self.build, node.name)
+            self.hardware[node.name] = hardware
             if self.options.backend == "Bambu":
                 check_width(hardware)
             shared = any(loop.ii for loop in hardware.loops)
             code = (steps_code if shared else straight_code)(hardware, Style(adders=self.tool.own_adders))
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
-        read = tuple(self.values[i] for i in node.inputs)
+        read = tuple(self.values[i] for i in operands)
         return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=self.dataflow)
 
     def project(self) -> Project:

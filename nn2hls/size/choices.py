@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.arith.ranges import Range
+from nn2hls.emit.through import rewired, wires
 from nn2hls.errors import LimitError
 from nn2hls.estimate.estimate import estimate
 from nn2hls.estimate.result import Estimate, LayerEstimate
@@ -233,9 +234,18 @@ class Sizer:
         made = [
             n for n in graph if not isinstance(n.op, Input) and (not names or n.name in names or isinstance(n.op, Constant))
         ]
-        layers = [(n.name, self.hardware(n.name, layouts.get(n.name)), n.inputs) for n in made]
+        through = {} if names else wires(self.graph, lambda n: self.layout(n.name, layouts.get(n.name)).reuse)
+        made = [n for n in made if n.name not in through]
+        layers = []
+        for n in made:
+            operands, hardware = rewired(self.graph, through, lambda name: self.hardware(name, layouts.get(name)), n.name)
+            layers.append((n.name, hardware, operands))
         known = {n.name for n in made}
-        read = [n for n in graph if n.name not in known and (not names or any(u.name in known for u in graph.users[n.name]))]
+        read = [
+            n
+            for n in graph
+            if n.name not in known | through.keys() and (not names or any(u.name in known for u in graph.users[n.name]))
+        ]
         inputs = {n.name: (math.prod(n.shape), self._bits(n)) for n in read}
         bits = {n.name: self._bits(n) for n in made}
         return pipeline(layers, inputs, bits, graph.outputs, self.part.bit_delay, self.period)
