@@ -16,6 +16,14 @@
 
 namespace nn2hls {
 
+// What stands beyond the border of an image.
+template <class T>
+T zero() {
+    T y;
+    set_raw(y, ap_uint<1>(0));
+    return y;
+}
+
 // Word `at` of a table. Lookups that run side by side are numbered: where a tool needs an array for each of them, the table is
 // a struct whose at(number, at) reads the array of that number.
 template <class T>

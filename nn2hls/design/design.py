@@ -306,7 +306,7 @@ class Design:
         if self.config.backend == "Verilog":
             return self._rtl[0]
         events = events_of(self.config, self.graph, 100)
-        bench = self._vectors(events.inputs), events.predictions
+        bench = self._vectors(events.inputs), events.predictions, lambda name: self.sizer.hardware(name)
         return witnesses.cpp_project(self.graph, self.options, self.streams, *bench)
 
     def _vectors(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

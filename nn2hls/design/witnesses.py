@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +15,7 @@ from nn2hls.design.verdict import Verdict
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.graph.graph import Graph
+from nn2hls.hardware.loop import Hardware
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
@@ -47,6 +48,7 @@ def cpp_project(
     streams: StreamSizer | None,
     vectors: Mapping[str, np.ndarray],
     predictions: Sequence[np.ndarray],
+    hardware: Callable[[str], Hardware],
 ) -> Project:
     """The project for an HLS tool: a function of arrays, or processes.
 
@@ -54,13 +56,13 @@ def cpp_project(
         graph: A fixed graph.
         options: The project's.
         streams: Where the design is one of processes.
-        vectors, predictions: See ``nn2hls.emit.project.emit``.
+        vectors, predictions, hardware: See ``nn2hls.emit.project.emit``.
     """
     from nn2hls.emit.project import emit
     from nn2hls.emit.stream_project import emit_stream
 
     if streams is None:
-        return emit(graph, options, vectors, predictions)
+        return emit(graph, options, vectors, predictions, hardware)
     return emit_stream(streams.network, graph, options, streams.fifos.depths, vectors, predictions)
 
 

@@ -7,7 +7,7 @@ where it is used.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,12 +66,12 @@ class _Writer:
         """Statements of the layer's function."""
         body = Body(loop.body, f"{number}" if len(self.hardware.loops) > 1 else "", self.style)
         reads, writes = loop.reads[0], loop.writes[0]
-        self.read |= {self.place(int(element))[0] for k in body.used for element in reads[:, k]}
+        self.read |= {self.place(int(element))[0] for k in body.used for element in np.unique(reads[:, k]) if element >= 0}
         for table, words, count in body.tables():
             width = width_of(min(words), max(words))
             self.roms[table] = Rom(np.array(words, dtype=object), width, min(words) < 0, loop.lanes * count)
         if loop.lanes == 1:
-            where = {k: "nn2hls::raw(x{}[{}])".format(*self.place(int(reads[0, k]))) for k in body.used}
+            where = {k: "nn2hls::raw(x{}[{}])".format(*self.place(int(reads[0, k]))) for k in body.used}  # a zero is a constant
             scoped = len(self.hardware.loops) > 1
             yield from ["{"] * scoped
             yield from body.statements(lambda k: where[k], lambda j: f"y[{self.place(int(writes[0, j]))[1]}]", "0")
@@ -82,42 +82,82 @@ class _Writer:
     def _repeated(self, number: int, loop: Loop, body: Body) -> Iterator[str | Pragma]:
         name = f"@_part{number}"
         reads, writes = loop.reads[0], loop.writes[0]
-        operands = {k: self.place(int(reads[0, k]))[0] for k in body.used}
+        operands = {k: self.place(int(reads[:, k].max()))[0] for k in body.used}
         parameters = [f"const @T{operands[k]}& a{k}" for k in body.used]
         parameters += [f"@TY& b{j}" for j in range(writes.shape[1])]
         numbered = bool(body.table_reads)
         self.helpers += [f"static void {name}({', '.join([*['int lane'] * numbered, *parameters])}) {{"]
         self.helpers += [*body.statements(lambda k: f"nn2hls::raw(a{k})", lambda j: f"b{j}", "lane"), "}"]
-        columns = [(f"x{operands[k]}", [self.place(e)[1] for e in reads[:, k].tolist()]) for k in body.used]
-        columns += [("y", [self.place(e)[1] for e in writes[:, j].tolist()]) for j in range(writes.shape[1])]
+        columns = [(f"{operands[k]}", self.inside(reads[:, k])) for k in body.used]
+        columns += [("Y", self.inside(writes[:, j])) for j in range(writes.shape[1])]
         if loop.lanes <= MOST_CALLS and not all(_evenly(c) for _, c in columns):
             for lane in range(loop.lanes):
-                arguments = [*[str(lane)] * numbered, *(f"{array}[{column[lane]}]" for array, column in columns)]
+                arguments = [*[str(lane)] * numbered, *(_element(tensor, int(column[lane])) for tensor, column in columns)]
                 yield f"{name}({', '.join(arguments)});"
             return
+        orders: dict[bytes, tuple[str, int]] = {}
         arguments = ["i"] * numbered
-        for n, (array, column) in enumerate(columns):
-            arguments.append(f"{array}[{self._index(number, n, column)}]")
+        arguments += [self._argument(f"order{number}", orders, tensor, column) for tensor, column in columns]
         yield "NN2HLS_UNROLL"
         yield f"for (int i = 0; i < {loop.lanes}; i++) {{"
         yield Pragma("unroll")
+        yield from (f"const int {order} = @_{order}[i];" for order, _ in orders.values())
         yield f"{name}({', '.join(arguments)});"
         yield "}"
 
-    def _index(self, number: int, n: int, column: Sequence[int]) -> str:
-        """The element of lane i."""
+    def inside(self, elements: np.ndarray) -> np.ndarray:
+        """Numbers of elements within their operand, all the same one; -1 for zero."""
+        first = int(elements.max())
+        return np.where(elements < 0, -1, elements - (first - self.place(first)[1]))
+
+    def _argument(self, prefix: str, orders: dict[bytes, tuple[str, int]], tensor: str, column: np.ndarray) -> str:
+        """The element of lane i.
+
+        Args:
+            prefix: Of the names of constant arrays.
+            orders: For the distances between the lanes' elements, and where they are zero: the constant array that has such
+                elements, and its first one. More are added.
+            tensor: Where the elements are: the number of an operand, or Y.
+            column: Their numbers, lane by lane; -1 for zero.
+        """
+        array = _array(tensor)
         if _evenly(column):
-            step = column[1] - column[0]
+            first, step = int(column[0]), int(column[1] - column[0])
             scaled = "i" if step == 1 else f"{step} * i"
-            return str(column[0]) if not step else scaled if not column[0] else f"{column[0]} + {scaled}"
-        rom = f"order{number}_{n}"
-        self.roms[rom] = Rom(np.array(column), 0, True)
-        return f"@_{rom}[i]"
+            return f"{array}[{first if not step else scaled if not first else f'{first} + {scaled}'}]"
+        read = column >= 0
+        first = int(column[read][0])
+        key = np.where(read, column - first, np.iinfo(np.int64).min).tobytes()
+        if key not in orders:
+            orders[key] = f"{prefix}_{len(orders)}", first
+            self.roms[orders[key][0]] = Rom(column, 0, True)
+        order, base = orders[key]
+        if read.all():
+            return f"{array}[{order}{_more(first - base)}]"
+        return f"{order} < 0 ? {_zero(tensor)} : {array}[{order}{_more(first - base)}]"
 
 
-def _evenly(column: Sequence[int]) -> bool:
+def _more(distance: int) -> str:
+    return "" if not distance else f" {'+' if distance > 0 else '-'} {abs(distance)}"
+
+
+def _array(tensor: str) -> str:
+    """The array of an operand, by its number, or of the result, Y."""
+    return "y" if tensor == "Y" else f"x{tensor}"
+
+
+def _zero(tensor: str) -> str:
+    return f"nn2hls::zero<@T{tensor}>()"
+
+
+def _element(tensor: str, at: int) -> str:
+    """An element of an operand or of the result; -1: zero."""
+    return f"{_array(tensor)}[{at}]" if at >= 0 else _zero(tensor)
+
+
+def _evenly(column: np.ndarray) -> bool:
     steps = np.diff(column)
-    return bool(np.all(steps == steps[0])) if len(steps) else True
+    return bool(column.min() >= 0 and np.all(steps == steps[:1]))
 
 
 class Body:

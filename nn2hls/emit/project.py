@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from nn2hls.arith.ranges import Range
 from nn2hls.emit.core import bambu_arguments, core_tensors
 from nn2hls.emit.cpp import Style, straight_code
 from nn2hls.emit.cpp_steps import steps_code
@@ -18,13 +20,14 @@ from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
 from nn2hls.emit.names import RESULT, TYPE, identifiers
 from nn2hls.emit.options import Options, is_dataflow, output_ports
+from nn2hls.emit.through import rewired, wires
 from nn2hls.emit.tool import TOOLS, Tool, lines
 from nn2hls.errors import LimitError
 from nn2hls.files import own_text
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
-from nn2hls.hardware.code import MAX_ARRAY, Pragma
+from nn2hls.hardware.code import MAX_ARRAY, STREAM, Pragma
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, data_folder, render
@@ -64,6 +67,7 @@ def emit(
     options: Options,
     vectors: Mapping[str, np.ndarray] | None = None,
     predictions: Iterable[np.ndarray] = (),
+    hardware: Callable[[str], Hardware] | None = None,
 ) -> Project:
     """The project of a fixed graph.
 
@@ -72,23 +76,25 @@ def emit(
         options: Names, part and clock.
         vectors: Mantissas for the test bench, one array (events, *shape) per input and output name; none without.
         predictions: What the model itself answers to them, one float array (events, *shape) per output, or none.
+        hardware: That of a layer by its name, where the estimate has it already; without, it is built.
 
     Raises:
         LimitError: A layer exceeds what HLS tools take; the message names it and a setting that works.
     """
-    emitter = _Emitter(graph, options)
+    emitter = _Emitter(graph, options, hardware)
     project = emitter.project()
     return replace(project, files={**project.files, **bench_files(emitter.graph, vectors or {}, predictions)})
 
 
 class _Emitter:
-    def __init__(self, graph: Graph, options: Options) -> None:
+    def __init__(self, graph: Graph, options: Options, hardware: Callable[[str], Hardware] | None) -> None:
         graph = graph.needed()
         self.graph, self.options = graph, options
         self.tool = TOOLS[options.backend]
         self.interface = options.interface
         self.ids = identifiers(graph, [options.name, *(self.interface.names if self.interface else ())])
-        self.ranges = graph_ranges(graph)
+        self.build = hardware or self._build
+        self.wires = wires(graph)
         self.dataflow = is_dataflow(graph)
         self.values = self._values()
         ports = self.interface.outputs if self.interface else output_ports(graph)
@@ -105,6 +111,8 @@ class _Emitter:
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
         for node in self.graph:
+            if node.name in self.wires:
+                continue
             _check_limits(self.graph, node)
             ident = self.ids[node.name]
             if self._computes(node):
@@ -116,14 +124,25 @@ class _Emitter:
         return values
 
     def _computes(self, node: Node) -> bool:
-        if isinstance(node.op, Input):
+        if isinstance(node.op, Input) or node.name in self.wires:
             return False
-        return not (node.op.reshapes and node.type == self.graph.operands(node)[0].type)
+        return any(i in self.wires for i in node.inputs) or not (
+            node.op.reshapes and node.type == self.graph.operands(node)[0].type
+        )
+
+    @cached_property
+    def ranges(self) -> Mapping[str, Range]:
+        """Bounds of every node."""
+        return graph_ranges(self.graph)
+
+    def _build(self, name: str) -> Hardware:
+        node = self.graph[name]
+        operands = [self.ranges[i] for i in node.inputs]
+        return node.op.hardware(operands, node.result_type, most_digits(self.options.backend))
 
     def _layer(self, node: Node) -> Layer:
         try:
-            operands = [self.ranges[i] for i in node.inputs]
-            hardware = node.op.hardware(operands, node.result_type, most_digits(self.options.backend))
+            operands, hardware = rewired(self.graph, self.wires, self.build, node.name)
             self.hardware[node.name] = hardware
             if self.options.backend == "Bambu":
                 check_width(hardware)
@@ -131,7 +150,7 @@ class _Emitter:
             code = (steps_code if shared else straight_code)(hardware, Style(adders=self.tool.own_adders))
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
-        read = tuple(self.values[i] for i in node.inputs)
+        read = tuple(self.values[i] for i in operands)
         return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=self.dataflow)
 
     def project(self) -> Project:
@@ -298,5 +317,5 @@ def _check_limits(graph: Graph, node: Node) -> None:
         raise LimitError(
             f"Its {size:,} values are more than the {MAX_ARRAY:,} that HLS tools keep in registers with io_parallel.",
             where=node.name,
-            fix="Set IOType: io_stream, in which tensors of any size travel piece by piece.",
+            fix=STREAM,
         )

@@ -80,7 +80,7 @@ class _Top:
             sums = {e: Wire(width_of(*b), b[0] < 0) for e, b in layer.steps.sums.items()}
         result = self.wires[layer.name]
         for k, (loop, stages) in enumerate(zip(layer.straight, layer.stages, strict=True)):
-            inputs = [self._wire(layer, int(loop.reads[0, 0, i]), sums) for i in range(loop.reads.shape[2])]
+            inputs = [self._wire(layer, int(loop.reads[0, :, i].max()), sums) for i in range(loop.reads.shape[2])]
             yield module(self._module_name(layer, f"__{k}"), stages, inputs, [result] * loop.writes.shape[2])
 
     def _wire(self, layer: Layer, element: int, sums: dict[int, Wire]) -> Wire:
@@ -179,7 +179,8 @@ class _Top:
         columns = np.concatenate([loop.reads[0][:, used], loop.writes[0]], axis=1)
         clock = [".clock(clock)"] if clocked else []
         steps = np.diff(columns, axis=0)
-        if loop.lanes > FEW and layer.steps is None and np.all(steps == steps[0]):
+        whole = columns.size and columns.min() >= 0
+        if loop.lanes > FEW and layer.steps is None and whole and np.all(steps == steps[0]):
             both = zip(ports, columns[0].tolist(), steps[0].tolist(), strict=True)
             connected = [f".{port}({self._generated(layer, first, step)})" for port, first, step in both]
             yield "    generate"
@@ -188,8 +189,10 @@ class _Top:
             yield "        end"
             yield "    endgenerate"
             return
+        zeros = [self._zero(layer, int(c.max())) for c in columns.T]
         for lane, row in enumerate(columns.tolist()):
-            connected = [f".{port}({self._element(layer, element)})" for port, element in zip(ports, row, strict=True)]
+            both = zip(ports, row, zeros, strict=True)
+            connected = [f".{port}({self._element(layer, e) if e >= 0 else zero})" for port, e, zero in both]
             yield f"    {name} lane{lane}_{name} ({', '.join(clock + connected)});"
 
     def _place(self, layer: Layer, element: int) -> tuple[str, int, int]:
@@ -206,6 +209,12 @@ class _Top:
             return f"{self.ids[layer.name]}__s{list(layer.steps.sums).index(element)}"
         vector, width, number = self._place(layer, element)
         return f"{vector}[{(number + 1) * width - 1}:{number * width}]"
+
+    def _zero(self, layer: Layer, element: int) -> str:
+        """Zero, as wide as an element of the same tensor."""
+        if layer.steps is not None and element in layer.steps.sums:
+            return ""  # sums are never left out
+        return f"{self._place(layer, element)[1]}'d0"
 
     def _generated(self, layer: Layer, first: int, step: int) -> str:
         """Element first + k * step of lane k."""

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import yaml
 
 from nn2hls.files import own_text
+from nn2hls.hardware.code import STREAM
 from nn2hls.targets import Part
 
 OPEN_TOOLS = ("bambu", "verilog")  # yosys counts what they make: there is no HLS report
@@ -71,6 +72,7 @@ class Estimate:
         report: Totals as an HLS report counts them.
         synthesised: Totals after logic synthesis.
         latency_cycles, ii: From input to output, and between two inputs, in clocks.
+        positions: At so many places one layer's products stand side by side, or take turns; 1 for dense networks.
     """
 
     part: Part
@@ -81,6 +83,7 @@ class Estimate:
     synthesised: Figures
     latency_cycles: int
     ii: int
+    positions: int = 1
     streams: ClassVar[bool] = False  # whether its layers are processes
 
     def __repr__(self) -> str:
@@ -242,7 +245,7 @@ def shortages(result: Estimate) -> str:
 
 
 def does_not_fit(result: Estimate, plan: str = "") -> str:
-    """Two sentences for people; empty when the part holds the design.
+    """Two or three sentences for people; empty when the part holds the design.
 
     Args:
         result: The estimate.
@@ -250,14 +253,20 @@ def does_not_fit(result: Estimate, plan: str = "") -> str:
     """
     short = shortages(result)
     fix = f"{plan} picks reuse factors that fit, if any do." if plan else FIX
-    return f"DOES NOT FIT {result.part.name}: {short}. {fix}" if short else ""
+    return f"DOES NOT FIT {result.part.name}: {short}. {_stream(result)}{fix}" if short else ""
+
+
+def _stream(result: Estimate) -> str:
+    return f"{STREAM} " if result.positions > 1 else ""
 
 
 def beyond_part(result: Estimate) -> str:
     """What a design needs of a part that has not even half of it; empty when there is nothing."""
     if max(result.utilisation.values()) <= MOST_OF_PART:
         return ""
-    return f"DOES NOT FIT {result.part.name}: {shortages(result)}. More than twice a part is not written unasked."
+    return (
+        f"DOES NOT FIT {result.part.name}: {shortages(result)}. {_stream(result)}More than twice a part is not written unasked."
+    )
 
 
 def beyond_lines(files: Mapping[str, str]) -> str:

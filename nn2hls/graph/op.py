@@ -313,13 +313,18 @@ class Op:
 
     def hardware(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Hardware:
         """The layer's hardware, the cast to ``result`` included; ``most_digits``: see Net."""
-        shape = self.infer([x.lo.shape for x in xs], where="")
-        operands = [x.lo.size for x in xs]
+        shape = self.infer([x.shape for x in xs], where="")
+        operands = [x.size for x in xs]
         return assemble(self.parts(xs, shape), operands, math.prod(shape), result, self.equation(), most_digits)
 
     def schedule(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Schedule:
         """What the hardware costs before any device; arguments as for :meth:`hardware`."""
-        return schedule(self.hardware(xs, result, most_digits), result.width, self.work(xs))
+        counted = self.counted(xs, result)
+        return counted or schedule(self.hardware(xs, result, most_digits), result.width, self.work(xs))
+
+    def counted(self, xs: Sequence[Range], result: FixedType) -> Schedule | None:
+        """The schedule of an op that counts it without laying its hardware out; None: it is read from the hardware."""
+        return None
 
     def work(self, xs: Sequence[Range]) -> int:
         """Non-zero products, for reports."""

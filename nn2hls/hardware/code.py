@@ -9,6 +9,8 @@ import numpy as np
 
 MAX_ROM_WORD = 64  # bits of a word of packed steps, which is written as a C++ integer literal
 MAX_ARRAY = 4_096  # elements of an array that the tools partition completely, and turns of a loop that they unroll
+# The way for a layer with many positions, wherever side by side they are too many.
+STREAM = "Set IOType: io_stream, in which tensors of any size travel piece by piece."
 
 
 @dataclass(frozen=True)

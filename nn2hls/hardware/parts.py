@@ -54,9 +54,9 @@ def whole(op: Builds, xs: Sequence[Range], shape: Sequence[int]) -> Part:
 
 def slices(op: Builds, x: Range, shape: Sequence[int], axis: int) -> Part:
     """A lane for each slice along ``axis`` of the operand and the result, which may differ in length there."""
-    lo, hi = (np.moveaxis(a, axis, -1).reshape(-1, a.shape[axis]) for a in (x.lo, x.hi))
+    lo, hi = (np.moveaxis(a, axis, -1).reshape(-1, a.shape[axis]) for a in (x.least, x.most))
     both = Range(ints(lo.min(axis=0)), ints(hi.max(axis=0)), x.fraction)
-    reads, writes = (np.moveaxis(_numbers(s), axis, -1).reshape(-1, s[axis]) for s in (x.lo.shape, tuple(shape)))
+    reads, writes = (np.moveaxis(_numbers(s), axis, -1).reshape(-1, s[axis]) for s in (x.shape, tuple(shape)))
     return Part(op, (both,), (reads,), writes)
 
 
@@ -67,25 +67,32 @@ def elements(xs: Sequence[Range], shape: Sequence[int], constants: Sequence[np.n
         (the value of each constant, bounds of each operand with one element, numbers of the operands' elements as arrays
         (lanes, 1), numbers of the result's elements likewise).
     """
-    size = math.prod(shape)
-    columns = [np.broadcast_to(a, shape).reshape(-1).tolist() for x in xs for a in (x.lo, x.hi)]
-    columns += [np.broadcast_to(c, shape).reshape(-1).tolist() for c in constants]
-    groups: dict[tuple[Any, ...], list[int]] = {}
-    rows = list(zip(*columns, strict=True)) if columns else [()] * size
-    ends = 2 * len(xs)
-    for number, row in enumerate(rows):
-        signs = tuple(_signs(*row[k : k + 2]) for k in range(0, ends, 2))
-        groups.setdefault((*signs, *row[ends:]), []).append(number)
+    ends = [[np.broadcast_to(a, shape).reshape(-1) for a in (x.least, x.most)] for x in xs]
+    values = [np.broadcast_to(c, shape).reshape(-1) for c in constants]
     operands = [np.broadcast_to(n, shape).reshape(-1) for n in _operands(xs)]
-    for key, numbers in groups.items():
-        low, high = ([f(rows[n][c] for n in numbers) for c in range(e, ends, 2)] for e, f in ((0, min), (1, max)))
-        bounds = tuple(Range(ints([lo]), ints([hi]), x.fraction) for lo, hi, x in zip(low, high, xs, strict=True))
-        yield key[len(xs) :], bounds, tuple(o[numbers][:, None] for o in operands), np.array(numbers)[:, None]
+    columns = [column for lo, hi in ends for column in _signs(lo, hi)] + values
+    for numbers in _alike(columns, math.prod(shape)):
+        pairs = zip(ends, xs, strict=True)
+        bounds = tuple(Range(ints([lo[numbers].min()]), ints([hi[numbers].max()]), x.fraction) for (lo, hi), x in pairs)
+        chosen = tuple(v[numbers[:1]].tolist()[0] for v in values)
+        yield chosen, bounds, tuple(o[numbers][:, None] for o in operands), numbers[:, None]
 
 
-def _signs(lo: int, hi: int) -> tuple[bool, bool] | int:
-    """Which signs an element can have, and zero counts as both; a constant is itself."""
-    return lo if lo == hi else (lo < 0, hi > 0)
+def _signs(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which signs each element can have, where zero counts as both; a constant is itself."""
+    constant = lo == hi
+    return np.where(constant, 4, np.where(lo < 0, 1, 0) + np.where(hi > 0, 2, 0)), np.where(constant, lo, 0)
+
+
+def _alike(columns: Sequence[np.ndarray], size: int) -> list[np.ndarray]:
+    """The numbers of elements that have the same values in all columns, in order; those of the first element first."""
+    group = np.zeros(size, dtype=np.int64)
+    for column in columns:
+        distinct, rank = np.unique(column, return_inverse=True)
+        group = np.unique(group * len(distinct) + rank, return_inverse=True)[1]
+    order = np.argsort(group, kind="stable")
+    found = np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if size else []
+    return sorted(found, key=lambda numbers: int(numbers[0]))
 
 
 def assemble(
@@ -127,8 +134,8 @@ def _inputs(net: Net, x: Range, shape: Sequence[int], first: int) -> np.ndarray:
 
 def _operands(xs: Sequence[Range]) -> list[np.ndarray]:
     """The numbers of the operands' elements, counted through."""
-    starts = np.cumsum([0, *(x.lo.size for x in xs)])
-    return [_numbers(x.lo.shape) + start for x, start in zip(xs, starts, strict=False)]
+    starts = np.cumsum([0, *(x.size for x in xs)])
+    return [_numbers(x.shape) + start for x, start in zip(xs, starts, strict=False)]
 
 
 def _numbers(shape: Sequence[int]) -> np.ndarray:

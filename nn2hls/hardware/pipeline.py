@@ -6,13 +6,14 @@ value may be ready anywhere within its stage, and the layer that reads it goes o
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from nn2hls.hardware.loop import Hardware, Loop
-from nn2hls.hardware.stages import START, Delay, Moment, Stages, place
+from nn2hls.hardware.stages import Delay, Moment, Stages, place
 from nn2hls.hardware.steps import Steps, reused
 
 
@@ -127,11 +128,12 @@ def pipeline(
         period: Nanoseconds that a stage may fill.
     """
     stage = dict.fromkeys(inputs, 0)
-    ready = {name: [START] * elements for name, (elements, _) in inputs.items()}
+    ready = {name: np.zeros((elements, 2)) for name, (elements, _) in inputs.items()}
     done = []
     for name, hardware, operands in layers:
         start = max((stage[o] for o in operands), default=0)
-        arrivals = [moment if stage[o] == start else START for o in operands for moment in ready[o]]
+        # A register holds what is there earlier.
+        arrivals = [ready[o] if stage[o] == start else np.zeros_like(ready[o]) for o in operands]
         layer, ready[name] = _place(name, hardware, tuple(operands), start, arrivals, delay, period)
         stage[name] = start + layer.latency
         done.append(layer)
@@ -145,13 +147,14 @@ def _place(
     hardware: Hardware,
     operands: tuple[str, ...],
     start: int,
-    arrivals: Sequence[Moment],
+    arrivals: Sequence[np.ndarray],
     delay: Delay,
     period: float,
-) -> tuple[Layer, list[Moment]]:
-    """The layer, and when in its last stage each element of its result is ready."""
+) -> tuple[Layer, np.ndarray]:
+    """The layer, and when in its last stage each element of its result is ready: (elements, 2), a Moment in each row."""
     hardware = hardware.unrolled()
-    times = [*arrivals, *[START] * (hardware.elements - len(arrivals))]
+    rest = np.zeros((hardware.elements - hardware.first_result, 2))
+    times = np.concatenate([*arrivals, rest])
     steps = None
     for loop in hardware.loops:
         if loop.ii:
@@ -161,18 +164,16 @@ def _place(
     latency = max((s.latency for s in stages), default=0)
     stages = [s.until(latency) for s in stages]
     for loop, placed in zip(straight, stages, strict=True):
-        moments = placed.arrivals()
-        for row in loop.writes[0].tolist():
-            for element, moment in zip(row, moments, strict=True):
-                times[element] = moment
+        for j, moment in enumerate(placed.arrivals()):
+            times[loop.writes[0, :, j]] = moment.low, moment.high
     layer = Layer(name, hardware, operands, start, steps, tuple(stages))
     return layer, times[hardware.first_result : hardware.first_result + hardware.results]
 
 
-def _arrivals(loop: Loop, times: Sequence[Moment]) -> dict[int, Moment]:
+def _arrivals(loop: Loop, times: np.ndarray) -> dict[int, Moment]:
     """When the last of all lanes has each input."""
     found = {}
-    for k, column in enumerate(loop.reads[0].T.tolist()):
-        moments = [times[element] for element in column if element >= 0]
-        found[k] = functools.reduce(Moment.latest, moments, START)
+    for k, column in enumerate(loop.reads[0].T):
+        read = times[column[column >= 0]]
+        found[k] = Moment(*read.max(axis=0, initial=0.0).tolist())
     return found

@@ -80,7 +80,8 @@ class Dense(Op):
         return len(shapes[0]) - 1
 
     def evaluate_float(self, x: Any) -> Any:
-        return x @ self.weight.array + self.bias.array
+        rows = x.reshape(-1, x.shape[-1])  # one product of the BLAS, which wakes its threads once
+        return (rows @ self.weight.array).reshape(*x.shape[:-1], self.weight.shape[1]) + self.bias.array
 
     # ---- rewrites --------------------------------------------------------------------------------------------------------
 
@@ -292,7 +293,7 @@ class Dense(Op):
         return int(np.count_nonzero(column_counts(self.weight) == 0)), int(np.count_nonzero(~read))
 
     def work(self, xs: Sequence[Range]) -> int:
-        return self.products() * math.prod(xs[0].lo.shape[:-1])
+        return self.products() * math.prod(xs[0].shape[:-1])
 
     def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
         yield slices(self, xs[0], shape, len(shape) - 1)
@@ -332,9 +333,9 @@ class Dense(Op):
         check_straight(self.affine_sums(xs[0]))
         return super().hardware(xs, result, most_digits)
 
-    def schedule(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Schedule:
+    def counted(self, xs: Sequence[Range], result: FixedType) -> Schedule | None:
         plan = self._reused(xs[0])
-        return super().schedule(xs, result, most_digits) if plan is None else plan.schedule(result)
+        return None if plan is None else plan.schedule(result)
 
     def _reused(self, x: Range) -> ReusedPlan | None:
         """The layout with reuse; None without, and where nothing but biases is left."""

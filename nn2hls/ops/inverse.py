@@ -177,7 +177,7 @@ class Normalised(Op):
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
         found: dict[tuple[int, int], tuple[int, int]] = {}
-        lo, hi = np.empty(x.lo.shape, dtype=object), np.empty(x.lo.shape, dtype=object)
+        lo, hi = np.empty(x.shape, dtype=object), np.empty(x.shape, dtype=object)
         for k, pair in enumerate(zip(x.lo.flat, x.hi.flat, strict=True)):
             if pair not in found:
                 found[pair] = self._between(int(pair[0]), int(pair[1]), x)

@@ -195,7 +195,7 @@ class _Gather:
         self.shape = index.shape
         starts = np.append(0, np.flatnonzero(flat[1:] != np.where(flat[:-1] < 0, EMPTY, flat[:-1] + 1)) + 1)
         numbers = flat[starts]
-        self.block = int(np.gcd.reduce([flat.size, *starts.tolist(), *numbers[numbers >= 0].tolist()]))
+        self.block = int(np.gcd.reduce(np.concatenate([[flat.size], starts, numbers[numbers >= 0]])))
         self.places = flat[:: self.block] // self.block if self.block else flat
         self.empty = bool((flat < 0).any())
         self.whole = len(starts) == 1 and not self.empty

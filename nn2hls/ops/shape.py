@@ -31,9 +31,9 @@ class _Moves(Op):
         return self.moved(places(*shapes))
 
     def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
-        source = self.moved([np.full(x.lo.shape, k) for k, x in enumerate(xs)]).reshape(-1)
-        number = self.moved([np.arange(x.lo.size).reshape(x.lo.shape) for x in xs]).reshape(-1)
-        starts = np.cumsum([0, *(x.lo.size for x in xs)])
+        source = self.moved([np.full(x.shape, k) for k, x in enumerate(xs)]).reshape(-1)
+        number = self.moved([np.arange(x.size).reshape(x.shape) for x in xs]).reshape(-1)
+        starts = np.cumsum([0, *(x.size for x in xs)])
         for k, x in enumerate(xs):
             taken = np.flatnonzero(source == k)
             flat = Range(x.lo.reshape(-1)[number[taken]], x.hi.reshape(-1)[number[taken]], x.fraction)

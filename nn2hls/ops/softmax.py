@@ -118,7 +118,7 @@ class Softmax(Op):
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Softmax:
         (x,) = xs
-        n = int(x.lo.shape[self.axis])
+        n = int(x.shape[self.axis])
         p = plan(x, n, hints, self.log)
         high, low, drop = exp_tables(p)
         inverse, slope = inverse_tables(p, self.log)
@@ -170,7 +170,7 @@ class Softmax(Op):
 
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
-        p, shape = self.plan(), x.lo.shape
+        p, shape = self.plan(), x.shape
         if not self.log:
             return Range(np.zeros(shape, dtype=np.int64), self.top * self._present(shape), p.fraction)
         fraction = max(x.fraction, p.inverse_t.fraction)
@@ -185,7 +185,7 @@ class Softmax(Op):
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         (x,) = xs
-        n, bits = x.lo.shape[self.axis], self._product_bits(x.lo.shape[self.axis])
+        n, bits = x.shape[self.axis], self._product_bits(x.shape[self.axis])
         kind: Any = np.float64 if bits <= 52 else np.int64 if bits <= 62 else object
         exp = self._exp_lookup(x, kind)
         masked, mask = self.present is not None, np.moveaxis(self._present(x.shape), self.axis, 0)[:, None]
@@ -276,7 +276,7 @@ class Softmax(Op):
         factor of 1 / (1 - that).
         """
         (x,) = xs
-        n = int(x.lo.shape[self.axis])
+        n = int(x.shape[self.axis])
         relative, absolute = self._exp_errors(x)
         total = relative + (n - 1) * absolute
         inverse = self.inverse_error(n)
@@ -298,7 +298,7 @@ class Softmax(Op):
 
     def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
         found = [f"within {at_most(self.bound(xs))} of the function for every input, before rounding."]
-        t, n = self.plan().inverse_t, int(xs[0].lo.shape[self.axis])
+        t, n = self.plan().inverse_t, int(xs[0].shape[self.axis])
         if self.log and self._power_error() > 0:
             most = f"{t} of inv_table ends at {t.max:.3g}, and the logarithm of a sum of {n} reaches {math.log(n):.3g}."
             found.append(

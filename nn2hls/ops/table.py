@@ -126,7 +126,7 @@ class Table(Op):
         ordered = ints(np.roll(words, len(words) // 2) if address_t.signed else words)
         first = -(len(words) // 2) if address_t.signed else 0
         ends: dict[tuple[int, int], tuple[int, int]] = {}
-        lo, hi = np.empty(x.lo.shape, dtype=object), np.empty(x.lo.shape, dtype=object)
+        lo, hi = np.empty(x.shape, dtype=object), np.empty(x.shape, dtype=object)
         for k, pair in enumerate(zip(addresses.lo.flat, addresses.hi.flat, strict=True)):
             if pair not in ends:
                 reached = ordered[pair[0] - first : pair[1] - first + 1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range
 from nn2hls.errors import DataError
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
@@ -19,6 +20,7 @@ from nn2hls.text import plural
 
 SAMPLES = 512  # seeded events that measure the signal of each layer
 MOST_NUMBERS = 1 << 24  # that all of them have together: inputs that are larger are measured on fewer events
+MOST_PRODUCTS = 1 << 32  # of all layers and events, about two seconds; larger networks are measured on fewer events
 FEWEST = 16
 NARROW = 8  # bits: a type that the user made so narrow is used whole
 STEPS = 16  # of a wider type, the least that values spread over
@@ -86,10 +88,17 @@ def seeded(graph: Graph, context: Context) -> list[np.ndarray]:
     """
     rng = np.random.default_rng(0)
     numbers = sum(math.prod(n.shape) for n in graph.inputs)
-    events = min(SAMPLES, max(FEWEST, MOST_NUMBERS // max(1, numbers)))
+    affordable = min(MOST_NUMBERS // max(1, numbers), MOST_PRODUCTS // max(1, _products(graph)))
+    events = min(SAMPLES, max(FEWEST, affordable))
     normal = [rng.standard_normal((events, *n.shape)) for n in graph.inputs]
     kinds = [context.settings(n).precision.get("result") for n in graph.inputs]
     return [x if kind is None else _suited(x, kind) for x, kind in zip(normal, kinds, strict=True)]
+
+
+def _products(graph: Graph) -> int:
+    """Of one event, in all layers."""
+    shapes = {n.name: Range(np.broadcast_to(0, n.shape), np.broadcast_to(0, n.shape), 0) for n in graph}
+    return sum(n.op.work([shapes[i] for i in n.inputs]) for n in graph)
 
 
 def _suited(normal: np.ndarray, kind: FixedType) -> np.ndarray:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nn2hls.arith.ranges import Range
+from nn2hls.emit.through import rewired, wires
 from nn2hls.errors import LimitError
 from nn2hls.estimate.estimate import estimate
 from nn2hls.estimate.result import Estimate, LayerEstimate
@@ -22,6 +24,7 @@ from nn2hls.estimate.verilog import estimate_verilog, products_and_words
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Op
+from nn2hls.hardware.cost import schedule
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.hardware.pipeline import Pipeline, pipeline
@@ -168,10 +171,11 @@ class Sizer:
         """
         node, layout = self.nodes[name], self.layout(name, wanted)
         if (name, layout) not in self._schedules:
-            xs, digits = [self.ranges[i] for i in node.inputs], most_digits(self.tool)
+            xs, op = [self.ranges[i] for i in node.inputs], self._op(name, layout)
             with _named(node):
-                found = self._op(name, layout).schedule(xs, node.result_type, digits)
-            self._schedules[name, layout] = found
+                counted = op.counted(xs, node.result_type)
+            width, work = node.result_type.width, op.work(xs)
+            self._schedules[name, layout] = counted or schedule(self.hardware(name, layout), width, work)
         return self._schedules[name, layout]
 
     def estimate(self, layouts: Mapping[str, Layout | int] | None = None) -> Estimate:
@@ -180,7 +184,25 @@ class Sizer:
         Raises:
             LimitError: As :meth:`schedule`.
         """
-        layouts = layouts or {}
+        if not layouts:
+            return self._configured
+        return self._estimate(layouts)
+
+    @cached_property
+    def _configured(self) -> Estimate:
+        """The estimate as the config says."""
+        return self._estimate({})
+
+    @cached_property
+    def positions(self) -> int:
+        """At so many places one layer's products are computed, of the layer with most of them."""
+        shared = (self.nodes[name] for name in self.reusable)
+        return max((n.op.work([self.ranges[i] for i in n.inputs]) // n.op.products() for n in shared), default=1)
+
+    def _estimate(self, layouts: Mapping[str, Layout | int]) -> Estimate:
+        return replace(self._figures(layouts), positions=self.positions)
+
+    def _figures(self, layouts: Mapping[str, Layout | int]) -> Estimate:
         if self.tool == "verilog":
             return self._verilog(self.placed(layouts))
         layers = [(name, self.schedule(name, layouts.get(name))) for name in self.nodes]
@@ -200,19 +222,36 @@ class Sizer:
 
     def placed(self, layouts: Mapping[str, Layout | int] | None = None, names: Sequence[str] = ()) -> Pipeline:
         """The pipeline of our own Verilog, which is both written and estimated, of the whole design or of some layers alone."""
+        return self._placed(layouts or {}, names) if layouts or names else self._pipeline
+
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        """The whole design as the config says."""
+        return self._placed({}, ())
+
+    def _placed(self, layouts: Mapping[str, Layout | int], names: Sequence[str]) -> Pipeline:
         graph = Graph(self.graph.nodes, tuple(names)).needed() if names else self.graph
         made = [
             n for n in graph if not isinstance(n.op, Input) and (not names or n.name in names or isinstance(n.op, Constant))
         ]
-        layers = [(n.name, self.hardware(n.name, (layouts or {}).get(n.name)), n.inputs) for n in made]
+        through = {} if names else wires(self.graph, lambda n: self.layout(n.name, layouts.get(n.name)).reuse)
+        made = [n for n in made if n.name not in through]
+        layers = []
+        for n in made:
+            operands, hardware = rewired(self.graph, through, lambda name: self.hardware(name, layouts.get(name)), n.name)
+            layers.append((n.name, hardware, operands))
         known = {n.name for n in made}
-        read = [n for n in graph if n.name not in known and (not names or any(u.name in known for u in graph.users[n.name]))]
+        read = [
+            n
+            for n in graph
+            if n.name not in known | through.keys() and (not names or any(u.name in known for u in graph.users[n.name]))
+        ]
         inputs = {n.name: (math.prod(n.shape), self._bits(n)) for n in read}
         bits = {n.name: self._bits(n) for n in made}
         return pipeline(layers, inputs, bits, graph.outputs, self.part.bit_delay, self.period)
 
     def hardware(self, name: str, wanted: Layout | int | None = None) -> Hardware:
-        """What a layer is made of in our own Verilog.
+        """What a layer is made of; the C++ or the Verilog that is written is printed from the same object.
 
         Raises:
             LimitError: As :meth:`schedule`.

@@ -25,7 +25,7 @@ from nn2hls.targets import Part
 VERILOG = "verilog"  # the tool that is none
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class StreamEstimate(Estimate):
     """The same with the queues, and the pace of every layer."""
 

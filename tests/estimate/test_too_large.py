@@ -14,7 +14,11 @@ from nn2hls.design.verdict import Verdict
 from nn2hls.errors import ConversionWarning, LimitError
 from nn2hls.estimate.estimate import estimate
 from nn2hls.estimate.result import beyond_lines, beyond_part, does_not_fit
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
+from nn2hls.hardware.code import STREAM
 from nn2hls.hardware.schedule import Kind, Operator, Schedule
+from nn2hls.ops import Dense, Input
 from nn2hls.targets import find_part
 from nn2hls.tools.report import BuildReport, Step
 from tests.kit.networks import hls_config, mlp
@@ -53,6 +57,16 @@ def test_what_fits_is_told_from_what_does_not_at_the_last_slice():
     assert "DOES NOT FIT" not in str(fits)
     assert does_not_fit(short) in str(short)
     assert (fits.to_dict()["fits"], short.to_dict()["fits"]) == (True, False)
+
+
+@pytest.mark.parametrize(("shape", "said"), [((24,), False), ((2, 24), True)])
+def test_a_layer_at_several_positions_hears_of_streams(shape, said):
+    b = Builder()
+    weight = Const(np.random.default_rng(0).normal(size=(24, 40)))
+    dense = b.add("fc", Dense(weight, Const(np.zeros(40))), [b.add("x", Input(shape))])
+    config = {"Part": SMALL, "Backend": "Vivado", "HLSConfig": {"Model": {}}}
+    found = convert(b.build([dense]), config).estimate()
+    assert (STREAM in does_not_fit(found), STREAM in beyond_part(found)) == (said, said)
 
 
 def test_lines_of_cpp_are_counted_alone():

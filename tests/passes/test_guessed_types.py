@@ -13,9 +13,9 @@ from nn2hls.design.design import convert
 from nn2hls.errors import ConversionWarning, DataError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
-from nn2hls.ops import Concatenate, Elementwise, Function, Input, Merge, Reshape, Scale, Table, Transpose
+from nn2hls.ops import Concatenate, Dense, Elementwise, Function, Input, Merge, Reshape, Scale, Table, Transpose
 from nn2hls.passes.base import Context
-from nn2hls.passes.signals import FEWEST, SAMPLES, measure, seeded
+from nn2hls.passes.signals import FEWEST, MOST_PRODUCTS, SAMPLES, measure, seeded
 from tests.kit.networks import hls_config, mlp
 
 
@@ -222,3 +222,15 @@ def test_the_type_of_an_input_is_not_what_the_others_are_judged_by():
     design, texts = said(lambda: convert(graph, config))
     assert decibels(design, normal(graph)) < 40
     assert texts == []
+
+
+def test_networks_of_many_products_are_measured_on_fewer_events():
+    def events(width, positions):
+        b = Builder()
+        x = b.add("x", Input((positions, width)))
+        dense = b.add("d", Dense(Const(np.ones((width, width))), Const(np.zeros(width))), [x])
+        return len(seeded(b.build([dense]), Context(hls_config().settings_of))[0])
+
+    assert events(64, 4) == SAMPLES
+    assert events(1024, 16) == MOST_PRODUCTS // (1024 * 1024 * 16)
+    assert events(1024, 64 * 4) == FEWEST

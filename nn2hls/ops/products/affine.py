@@ -54,7 +54,7 @@ class Affine:
     @property
     def positions(self) -> int:
         """Places at which the same sums are computed."""
-        return math.prod(self.x.lo.shape[:-1])
+        return math.prod(self.x.shape[:-1])
 
     def with_reuse(self, reuse: int) -> Affine:
         """The same with another reuse factor."""

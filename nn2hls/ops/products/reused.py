@@ -13,7 +13,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, ints, signed_width
 from nn2hls.errors import LimitError
 from nn2hls.hardware.casts import cast, cast_raised, raised
-from nn2hls.hardware.code import MAX_ARRAY, MAX_ROM_WORD
+from nn2hls.hardware.code import MAX_ARRAY, MAX_ROM_WORD, STREAM
 from nn2hls.hardware.cost import chain
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.net import Net
@@ -324,7 +324,7 @@ def works(op: Affine) -> str:
         if plan.fits:
             return f"Set ReuseFactor: {reuse} for this layer, which leaves {plan.multipliers:,} multipliers."
         reuse += max(1, reuse // 16)
-    return "No reuse factor makes it fit; make the layer narrower."
+    return f"No reuse factor makes it fit into arrays of {MAX_ARRAY:,} registers. {STREAM} Or make the layer narrower."
 
 
 def _padded(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
