@@ -21,11 +21,11 @@ _KERAS_OFFERED = """
     RepeatVector Rescaling Reshape RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D
     SeparableConvolution2D SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract TFOpLambda
     ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D
-    ZeroPadding3D
+    ZeroPadding3D LocallyConnected1D LocallyConnected2D SpectralNormalization Resizing
 """
 _KERAS_COMING = """
-    Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LocallyConnected1D LocallyConnected2D LSTM LSTMCell Masking
-    RNN SimpleRNN SimpleRNNCell SpectralNormalization StackedRNNCells TensorFlowOpLayer
+    Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell
+    RNN SimpleRNN SimpleRNNCell StackedRNNCells TensorFlowOpLayer
 """
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
@@ -36,7 +36,7 @@ _KERAS_PREPROCESSING = """
     RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
     RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective
     RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth
-    RandomZoom Resizing STFTSpectrogram Solarization StringLookup TextVectorization DenseFeatures SparseEmbedding
+    RandomZoom STFTSpectrogram Solarization StringLookup TextVectorization DenseFeatures SparseEmbedding
 """
 _KERAS_NEVER = {
     **dict.fromkeys(("BinaryDense", "TernaryDense"), _BINARY),
@@ -44,15 +44,16 @@ _KERAS_NEVER = {
     **dict.fromkeys(_KERAS_PREPROCESSING.split(), _BEFORE),
     **dict.fromkeys(("GarNet", "GarNetStack"), "write the graph layer with dense layers and matrix products"),
     "Layer": "a layer without a class of its own",
+    "Masking": "masks that depend on the data are not built; pad events to one length, and multiply by an input of 0 and 1",
     "ReversibleEmbedding": "use Embedding and Dense",
     "Wrapper": "leave the wrapper out: save the layer that it holds",
 }
 # Operations of keras.ops that come; every other one is not offered.
 _KERAS_OPERATIONS_COMING = """
-    AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Ceil Conv ConvTranspose DepthToSpace DepthwiseConv Dot
-    DotProductAttention Equal Floor Greater GreaterEqual Inner LayerNorm Less LessEqual MaxPool NotEqual OneHot Outer Ravel
-    RMSNorm Round SeparableConv SpaceToDepth Tensordot Vdot Vstack
+    Ceil Equal Floor Greater GreaterEqual Less LessEqual NotEqual OneHot Round
 """
+_ACROSS = "it works over the batch axis, and each event must be computed for itself; name other axes"
+_KERAS_OPERATIONS_NEVER = dict.fromkeys(("Outer", "Ravel", "Vdot", "Vstack"), _ACROSS)
 _QUANTISED_LAYERS = """
     FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
     QAveragePow2 QBatchNormDense QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QDense QDenseBatchnorm
@@ -134,7 +135,7 @@ _QUANTISED_ACTIVATIONS = """
 QUANTISED_ACTIVATIONS = frozenset(_QUANTISED_ACTIVATIONS.split())
 _WAYS: dict[str, tuple[frozenset[str], Mapping[str, str]]] = {
     "Keras": (KERAS_COMING, _KERAS_NEVER),
-    "keras.ops": (frozenset(_KERAS_OPERATIONS_COMING.split()), {}),
+    "keras.ops": (frozenset(_KERAS_OPERATIONS_COMING.split()), _KERAS_OPERATIONS_NEVER),
     "activation": (_ACTIVATIONS_COMING, _SPARSEMAX),
     "aten": (frozenset(_ATEN_COMING.split()), {}),
     "ONNX": (frozenset(_ONNX_COMING.split()), _ONNX_NEVER),

@@ -12,8 +12,9 @@ from nn2hls.converters.keras.emit import Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.windows import is_first, sizes
 from nn2hls.converters.lower import layout, linear, moves, shape
-from nn2hls.converters.lower.value import Refusal, Tensor, plain
+from nn2hls.converters.lower.value import Refusal, Tensor, const, plain
 from nn2hls.errors import ModelError
+from nn2hls.ops import Constant
 
 
 def _pairs(layer: Layer, key: str, rank: int) -> list[tuple[int, int]]:
@@ -233,6 +234,33 @@ def _take(layer: Layer) -> Prepared:
     return lower
 
 
+def _take_along(layer: Layer) -> Prepared:
+    axis = layer.integer("axis")
+
+    def lower(site: Site) -> Tensor:
+        x, numbers = _with_array(site)
+        if numbers.ndim != x.rank or not (numbers == numbers[:1]).all():
+            raise Refusal("its indices differ along the batch axis, or do not fit its operand")
+        return moves.take_along(site, x, numbers[0], x.axis(axis))
+
+    return lower
+
+
+def _filled(value: float | None) -> Entry:
+    """A constant in the shape of a tensor, the same for every event; None: the number is an operand."""
+
+    def entry(layer: Layer) -> Prepared:
+        def lower(site: Site) -> Tensor:
+            x, number = _with_array(site) if value is None else (site.tensor, np.asarray(value))
+            if number.size != 1:
+                raise Refusal("what it fills with is no single number")
+            return site.emit(Constant(const(np.full(plain(x), float(number.item())))))
+
+        return lower
+
+    return entry
+
+
 def _broadcast_to(layer: Layer) -> Prepared:
     wanted = layer.integers("shape")
 
@@ -325,7 +353,9 @@ OPERATIONS: dict[str, Entry] = {
     "Flip": _flip,
     "GetItem": getitem,
     "Hstack": _joined(1),
+    "FullLike": _filled(None),
     "Moveaxis": _moveaxis,
+    "OnesLike": _filled(1.0),
     "Pad": _pad,
     "Repeat": _repeat,
     "Roll": _roll,
@@ -335,9 +365,11 @@ OPERATIONS: dict[str, Entry] = {
     "Stack": _stack,
     "Swapaxes": _swapaxes,
     "Take": _take,
+    "TakeAlongAxis": _take_along,
     "Tile": _tile,
     "Tril": _triangle(np.tril),
     "Triu": _triangle(np.triu),
     "Unstack": _unstack,
     "Where": _where,
+    "ZerosLike": _filled(0.0),
 }

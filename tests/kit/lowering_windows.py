@@ -192,6 +192,16 @@ def adaptive_pool(kind: str, size: tuple[int, int]) -> Case:
     return Case("pooling.adaptive_pool", (4, 7, 6), keras if has else None, torch, cannot_run=("keras",))
 
 
+def patches() -> Case:
+    """What a window sees, places before channels."""
+
+    def torch(x):
+        seen = _torch().nn.functional.unfold(x, 2, dilation=2, padding=1, stride=2)
+        return seen.reshape(-1, 4, 4, seen.shape[-1]).transpose(1, 2).reshape(-1, 16, 3, 2)
+
+    return Case("window.patches", (4, 5, 3), None, torch)
+
+
 CASES: dict[str, Case] = {
     **{f"conv {n}d": conv(n) for n in (1, 2, 3)},
     "conv 1x1": conv(2, 1),
@@ -218,5 +228,6 @@ CASES: dict[str, Case] = {
     "avg pool ceil": padded_pool("avg", ceil=True),
     "avg pool ceil counts": padded_pool("avg", ceil=True, counts=True),
     **{f"global {kind} pool {n}d": global_pool(n, kind) for n in (1, 2, 3) for kind in ("max", "avg")},
+    "patches": patches(),
     **{f"adaptive {kind} pool {size}": adaptive_pool(kind, size) for kind in ("max", "avg") for size in ((7, 3), (3, 4))},
 }
