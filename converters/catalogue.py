@@ -130,7 +130,7 @@ ROWS: tuple[Row, ...] = (
     Row("Product of elements", EXACT, "Multiply", "Multiply", "mul multiply", "Mul"),
     Row("Mean of tensors", ROUNDED, "Average", "", "", "Mean"),
     Row("Largest and smallest of tensors", EXACT, "Maximum Minimum", "Maximum Minimum", "maximum minimum max min", "Max Min"),
-    Row("Quotient", TABLE, "", "{,True}Divide Reciprocal", "div reciprocal", "Div Reciprocal"),
+    Row("Quotient", TABLE, "", "{,True}Divide Reciprocal", "div true_divide reciprocal", "Div Reciprocal"),
     Row("Powers and roots", TABLE, "", "Power Square Sqrt Rsqrt", "pow square sqrt rsqrt", "Pow Sqrt"),
     Row(
         "Sum, product, largest, smallest over axes",
@@ -181,17 +181,17 @@ ROWS: tuple[Row, ...] = (
         EXACT,
         "Flatten Reshape Permute",
         "Reshape Transpose Squeeze ExpandDims Swapaxes Moveaxis",
-        "view _unsafe_view reshape flatten unflatten squeeze unsqueeze permute transpose t mT numpy_T swapaxes swapdims "
-        "movedim",
+        "view{,_as} _unsafe_view reshape{,_as} flatten unflatten squeeze unsqueeze permute transpose t "
+        "{m,numpy_}T swapaxes swapdims movedim moveaxis adjoint mH",
         "Reshape Flatten Transpose Squeeze Unsqueeze",
     ),
-    Row("Joining tensors", EXACT, "Concatenate", "Concatenate Stack Hstack", "cat concat stack", "Concat"),
+    Row("Joining tensors", EXACT, "Concatenate", "Concatenate Stack Hstack", "cat concat concatenate {h,d,}stack", "Concat"),
     Row(
         "Parts of a tensor",
         EXACT,
         "SlicingOpLambda Cropping{1,2,3}D",
         "GetItem Slice Split Unstack Take TakeAlongAxis ExtractPatches",
-        "slice select narrow chunk split split_with_sizes unbind index index_select gather im2col",
+        "slice select narrow chunk {h,tensor_,}split split_with_sizes unbind index index_select gather take_along_dim im2col",
         "Slice Split Gather GatherElements",
     ),
     Row(
@@ -207,7 +207,7 @@ ROWS: tuple[Row, ...] = (
         EXACT,
         "RepeatVector",
         "Repeat Tile BroadcastTo Flip Roll",
-        "repeat tile repeat_interleave expand expand_as flip roll channel_shuffle",
+        "repeat tile repeat_interleave expand expand_as broadcast_to flip fliplr roll channel_shuffle",
         "Tile Expand",
     ),
     Row(
@@ -215,7 +215,7 @@ ROWS: tuple[Row, ...] = (
         ROUNDED,
         "UpSampling{1,2,3}D Resizing",
         "Resize",
-        "upsample_nearest{1,2,3}d upsample_{linear1,bilinear2,trilinear3}d",
+        "upsample_nearest{1,2,3}d _upsample_nearest_exact{1,2,3}d upsample_{linear1,bilinear2,trilinear3}d",
         "Resize Upsample",
     ),
     Row(
@@ -233,10 +233,17 @@ ROWS: tuple[Row, ...] = (
         "ActivityRegularization {,Alpha,Gaussian}Dropout GaussianNoise Identity SpatialDropout{1,2,3}D",
         "Copy StopGradient Cast",
         "dropout alpha_dropout feature_dropout native_dropout clone detach alias contiguous lift_fresh_copy _to_copy "
-        "requires_grad positive to",
+        "requires_grad positive to type_as",
         "Identity Dropout Cast",
     ),
-    Row("Sizes and constants", EXACT, "", "{Ones,Zeros,Full}Like", "ones_like zeros_like full_like", "Shape Size"),
+    Row(
+        "Sizes and constants",
+        EXACT,
+        "",
+        "{Ones,Zeros,Full}Like",
+        "{ones,zeros,full}_like new_{ones,zeros,full}",
+        "Shape Size",
+    ),
 )  # fmt: skip
 
 COLUMNS = (("Keras", "keras"), ("keras.ops", "operations"), ("PyTorch (aten)", "torch"), ("ONNX", "onnx"))

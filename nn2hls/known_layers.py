@@ -77,8 +77,8 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum dot eq floor ge gru gru_cell gt le
-    lstm lstm_cell lt ne new_zeros rnn_relu rnn_tanh round scalar_tensor tensor_split unfold
+    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum eq floor ge gru gru_cell gt le
+    lstm lstm_cell lt ne rnn_relu rnn_tanh round scalar_tensor unfold
 """
 _ONNX_OFFERED = """
     Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos

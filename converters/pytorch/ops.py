@@ -214,7 +214,7 @@ LOWER: Mapping[str, Lower] = {
     **dict.fromkeys(("sub.Tensor", "sub.Scalar"), _added(-1.0)),
     **dict.fromkeys(("rsub.Tensor", "rsub.Scalar"), _added(-1.0, swapped=True)),
     **dict.fromkeys(("mul.Tensor", "mul.Scalar", "multiply.Tensor"), _two(arith.multiply)),
-    **dict.fromkeys(("div.Tensor", "div.Scalar"), _two(arith.divide)),
+    **dict.fromkeys(("div.Tensor", "div.Scalar", "true_divide.Tensor"), _two(arith.divide)),
     **dict.fromkeys(("maximum.default", "max.other"), _two(arith.maximum)),
     **dict.fromkeys(("minimum.default", "min.other"), _two(arith.minimum)),
     "logaddexp.default": _log_add_exp,
