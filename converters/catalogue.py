@@ -82,6 +82,7 @@ ROWS: tuple[Row, ...] = (
     Row("Convolution with a kernel at each position", ROUNDED, "LocallyConnected{1,2}D", "", "", "", STRATEGIES),
     Row("Largest of a window", EXACT, "{MaxPooling,MaxPool}{1,2,3}D", "MaxPool", "max_pool{1,2,3}d{,_with_indices}", "MaxPool"),
     Row("Mean of a window", ROUNDED, "{AveragePooling,AvgPool}{1,2,3}D", "AveragePool", "avg_pool{1,2,3}d", "AveragePool"),
+    Row("Norm of a window, or of all places", TABLE, "", "", "", "LpPool GlobalLpPool"),
     Row("Largest of all places", EXACT, "Global{MaxPooling,MaxPool}{1,2,3}D", "", "", "GlobalMaxPool"),
     Row("Mean of all places", ROUNDED, "Global{AveragePooling,AvgPool}{1,2,3}D", "", "", "GlobalAveragePool"),
     Row(
@@ -105,7 +106,8 @@ ROWS: tuple[Row, ...] = (
         "LayerNormalization GroupNormalization RMSNormalization UnitNormalization",
         "Normalize LayerNorm RMSNorm",
         "{,native_}layer_norm {,native_}group_norm instance_norm rms_norm",
-        "LayerNormalization GroupNormalization InstanceNormalization RMSNormalization LpNormalization",
+        "LayerNormalization GroupNormalization InstanceNormalization RMSNormalization LpNormalization "
+        "MeanVarianceNormalization",
     ),
     Row(
         "Attention of several heads",

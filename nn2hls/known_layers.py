@@ -87,11 +87,12 @@ _ONNX_OFFERED = """
     LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2
     ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
     RMSNormalization Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze
+    GlobalLpPool LpPool MeanVarianceNormalization
     Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where
 """
 _ONNX_COMING = """
-    Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LpPool LRN LSTM
-    MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RNN Round Scan SwiGLU
+    Ceil DequantizeLinear Equal Floor Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LSTM
+    MatMulInteger OneHot QLinearConv QLinearMatMul QuantizeLinear RNN Round Scan SwiGLU
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"
@@ -104,6 +105,7 @@ _ONNX_NEVER = {
     **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap"), LABELS),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
+    "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
     **dict.fromkeys(("If", "Loop"), "export the model without control flow, for one shape of the input"),
     **dict.fromkeys(("SVMClassifier", "SVMRegressor"), "nn2hls offers networks, no support vector machines"),
 }

@@ -90,6 +90,19 @@ def pool(rank: int, kind: Reduction) -> Callable[[Lowering, Args], Value]:
     return lower
 
 
+def lp_pool(rank: int) -> Callable[[Lowering, Args], Value]:
+    """LPPool of order 2, which :mod:`patterns` found."""
+
+    def lower(c: Lowering, a: Args) -> Value:
+        x, kernel = _batched(a.tensor(), rank), _sizes(a, "kernel_size", rank, 1)
+        strides = _sizes(a, "stride", rank, 1) if a.items("stride") else kernel
+        if a.number("count") != math.prod(kernel):
+            raise Refusal(f"its root is that of {a.number('count'):g} squares in a window of {math.prod(kernel)}")
+        return pooling.lp_pool(c, x, Window(kernel, strides, (1,) * rank, ((0, 0),) * rank), first=True)
+
+    return lower
+
+
 def adaptive(rank: int, kind: Reduction) -> Callable[[Lowering, Args], Value]:
     """Pooling to a size; None keeps the operand's."""
 
@@ -126,6 +139,7 @@ WINDOWS: Mapping[str, Callable[[Lowering, Args], Value]] = {
     **{f"max_pool{n}d.default": pool(n, Reduction.MAX) for n in (1, 2, 3)},
     **{f"max_pool{n}d_with_indices.default": pool(n, Reduction.MAX) for n in (1, 2, 3)},
     **{f"avg_pool{n}d.default": pool(n, Reduction.MEAN) for n in (1, 2, 3)},
+    **{f"lp_pool{n}d": lp_pool(n) for n in (1, 2, 3)},
     **{f"{prefix}adaptive_avg_pool{n}d.default": adaptive(n, Reduction.MEAN) for n in (1, 2, 3) for prefix in ("", "_")},
     **{f"adaptive_max_pool{n}d.default": adaptive(n, Reduction.MAX) for n in (1, 2, 3)},
 }
