@@ -17,15 +17,15 @@ _KERAS_OFFERED = """
     GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D
     GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D
     GlobalMaxPooling2D GlobalMaxPooling3D GroupedQueryAttention GroupNormalization GroupQueryAttention GRU Identity
-    InputLayer LayerNormalization LeakyReLU LSTM Maximum MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D
-    MaxPooling3D Minimum MultiHeadAttention Multiply Normalization Permute PReLU ReLU RepeatVector Rescaling Reshape
-    RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D SimpleRNN
-    SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract TFOpLambda ThresholdedReLU
-    TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    InputLayer LayerNormalization LeakyReLU LocallyConnected1D LocallyConnected2D LSTM Maximum MaxPool1D MaxPool2D
+    MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Minimum MultiHeadAttention Multiply Normalization Permute PReLU
+    ReLU RepeatVector Rescaling Reshape Resizing RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D
+    SeparableConvolution2D SimpleRNN SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D
+    SpectralNormalization Subtract TFOpLambda ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D
+    UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 """
 _KERAS_COMING = """
-    ConvLSTM1D ConvLSTM2D ConvLSTM3D GRUCell LocallyConnected1D LocallyConnected2D LSTMCell Masking RNN SimpleRNNCell
-    SpectralNormalization StackedRNNCells TensorFlowOpLayer
+    ConvLSTM1D ConvLSTM2D ConvLSTM3D GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells TensorFlowOpLayer
 """
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
@@ -36,7 +36,7 @@ _KERAS_PREPROCESSING = """
     RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
     RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective
     RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth
-    RandomZoom Resizing STFTSpectrogram Solarization StringLookup TextVectorization DenseFeatures SparseEmbedding
+    RandomZoom STFTSpectrogram Solarization StringLookup TextVectorization DenseFeatures SparseEmbedding
 """
 _KERAS_NEVER = {
     **dict.fromkeys(("BinaryDense", "TernaryDense"), _BINARY),
@@ -44,15 +44,16 @@ _KERAS_NEVER = {
     **dict.fromkeys(_KERAS_PREPROCESSING.split(), _BEFORE),
     **dict.fromkeys(("GarNet", "GarNetStack"), "write the graph layer with dense layers and matrix products"),
     "Layer": "a layer without a class of its own",
+    "Masking": "masks that depend on the data are not built; pad events to one length, and multiply by an input of 0 and 1",
     "ReversibleEmbedding": "use Embedding and Dense",
     "Wrapper": "leave the wrapper out: save the layer that it holds",
 }
 # Operations of keras.ops that come; every other one is not offered.
 _KERAS_OPERATIONS_COMING = """
-    AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Ceil Conv ConvTranspose DepthToSpace DepthwiseConv Dot
-    DotProductAttention Equal Floor Greater GreaterEqual Inner LayerNorm Less LessEqual MaxPool NotEqual OneHot Outer Ravel
-    RMSNorm Round SeparableConv SpaceToDepth Tensordot Vdot Vstack
+    Ceil Equal Floor Greater GreaterEqual Less LessEqual NotEqual OneHot Round
 """
+_ACROSS = "it works over the batch axis, and each event must be computed for itself; name other axes"
+_KERAS_OPERATIONS_NEVER = dict.fromkeys(("Outer", "Ravel", "Vdot", "Vstack"), _ACROSS)
 _QUANTISED_LAYERS = """
     FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
     QAveragePow2 QBatchNormDense QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QDense QDenseBatchnorm
@@ -76,22 +77,22 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum dot eq floor ge gt le lt ne
-    new_zeros round scalar_tensor tensor_split unfold
+    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum eq floor ge gt le lt ne round
+    scalar_tensor unfold
 """
 _ONNX_OFFERED = """
     Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos
     DepthToSpace Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool
-    GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization
-    LeakyRelu Log LogSoftmax LpNormalization LSTM MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal
-    ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
-    Relu Reshape Resize RMSNormalization RNN Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign
-    SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample
-    Where
+    GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity InstanceNormalization
+    LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool LSTM MatMul Max MaxPool Mean
+    MeanVarianceNormalization Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp
+    ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize RMSNormalization RNN Selu
+    Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish
+    Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where
 """
 _ONNX_COMING = """
-    Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual Hardmax Less LessOrEqual LpPool LRN
-    MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear Round Scan SwiGLU
+    Ceil DequantizeLinear Equal Floor Greater GreaterOrEqual Hardmax Less LessOrEqual MatMulInteger OneHot QLinearConv
+    QLinearMatMul QuantizeLinear Round Scan SwiGLU
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"
@@ -104,6 +105,7 @@ _ONNX_NEVER = {
     **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap"), LABELS),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
+    "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
     **dict.fromkeys(("If", "Loop"), "export the model without control flow, for one shape of the input"),
     **dict.fromkeys(("SVMClassifier", "SVMRegressor"), "nn2hls offers networks, no support vector machines"),
 }
@@ -135,7 +137,7 @@ _QUANTISED_ACTIVATIONS = """
 QUANTISED_ACTIVATIONS = frozenset(_QUANTISED_ACTIVATIONS.split())
 _WAYS: dict[str, tuple[frozenset[str], Mapping[str, str]]] = {
     "Keras": (KERAS_COMING, _KERAS_NEVER),
-    "keras.ops": (frozenset(_KERAS_OPERATIONS_COMING.split()), {}),
+    "keras.ops": (frozenset(_KERAS_OPERATIONS_COMING.split()), _KERAS_OPERATIONS_NEVER),
     "activation": (_ACTIVATIONS_COMING, _SPARSEMAX),
     "aten": (frozenset(_ATEN_COMING.split()), {}),
     "ONNX": (frozenset(_ONNX_COMING.split()), _ONNX_NEVER),

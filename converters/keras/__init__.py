@@ -18,6 +18,8 @@ from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
 from nn2hls.converters.keras.refusals import refusal
 from nn2hls.converters.keras.weights import attach
+from nn2hls.converters.lower.moves import unstack
+from nn2hls.converters.lower.shape import stack
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.errors import LimitError, ModelError, UnsupportedError
 from nn2hls.graph.builder import Builder
@@ -73,7 +75,7 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
         )
         if extra and not problems[layer]:
             problems[layer] = f"called with {extra}, which is not supported"
-        if not problems[layer] and layer.kind != "InputLayer":
+        if not problems[layer] and layer.kind != "InputLayer" and not isinstance(layer.inner, Model):
             try:
                 prepared[layer] = table[layer.kind](layer)
             except Refusal as reason:
@@ -135,13 +137,30 @@ class _Lowering:
         known = tuple(o for o in operands if o is not None)
         if len(known) < len(operands):
             return (None,)
-        site = Site(self.builder, self.names, layer, known, self.names.take(layer), settings=call.settings)
+        if isinstance(layer.inner, Model):
+            return self._at_each_step(layer, layer.inner, known)
+        name, settings = self.names.take(layer), call.settings
+        site = Site(self.builder, self.names, layer, known, name, settings=settings, keywords=call.keywords)
         try:
             found = self.prepared[layer](site)
             results = (found,) if isinstance(found, Tensor) else tuple(found)
             if results[0] in [o for o in operands if isinstance(o, Tensor)]:
                 self.builder.dropped(self.names.base(layer), results[0].node, listed=True)
             return results
+        except Refusal as reason:
+            self.problems[layer] = str(reason)
+            return (None,)
+
+    def _at_each_step(self, layer: Layer, inner: Model, operands: Sequence[Any]) -> Results:
+        """A model at every place of the first axis, as TimeDistributed has it."""
+        site = Site(self.builder, self.names, layer, tuple(operands), self.names.take(layer))
+        try:
+            steps = unstack(site, site.tensor, 0)
+            found = [self._run(inner, [step], layer.where) for step in steps]
+            results = [[x for x in parts if x is not None] for parts in zip(*found, strict=True)]
+            if any(len(parts) < len(steps) for parts in results):
+                return (None,) * len(results)
+            return tuple(stack(site, parts, 0) for parts in results)
         except Refusal as reason:
             self.problems[layer] = str(reason)
             return (None,)

@@ -8,11 +8,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nn2hls.converters.keras.emit import Activation, Apply
+import numpy as np
+
+from nn2hls.converters.keras.calls import mask_of
+from nn2hls.converters.keras.emit import Activation, Apply, Site, per_event
 from nn2hls.converters.keras.model import Layer, foreign
 from nn2hls.converters.lower import activations as lower
-from nn2hls.converters.lower import moves
-from nn2hls.converters.lower.value import Refusal
+from nn2hls.converters.lower import moves, over_axes
+from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.errors import suggest
 from nn2hls.guard import shortened
 from nn2hls.known_layers import QUANTISED_ACTIVATIONS, not_offered
@@ -94,11 +97,27 @@ def relu(layer: Layer) -> Apply:
 
 
 def softmax(layer: Layer, *, log: bool = False) -> Apply:
-    """Softmax along one axis, counted with the batch axis."""
+    """Softmax along axes, counted with the batch axis; the layer's call may have a mask, true where an element counts."""
+    if layer.config.get("axis", -1) is None:
+        raise Refusal("'axis' = None: it works along all axes, the batch among them; name the axes, such as axis=-1")
     axes = layer.integers("axis") if layer.value("axis") is not None else (-1,)
-    if len(axes) != 1:
-        raise Refusal(f"'axis' = {list(axes)}: only one axis is supported")
-    return lambda site, x: lower.softmax(site, x, x.axis(axes[0]), log=log)
+
+    def apply(site: Site, x: Tensor) -> Tensor:
+        mask = _mask(site, x)
+        x = x if mask is None else moves.hide(x, ~mask)
+        return over_axes.softmax_over(site, x, x.axes(axes), log=log)
+
+    return apply
+
+
+def _mask(site: Site, x: Tensor) -> np.ndarray | None:
+    """The constant mask that the call has, for one event."""
+    if "mask" not in site.settings:
+        return None
+    found = mask_of(site.settings["mask"], site.layer.where)
+    if found is None or len(found) != 1:
+        raise Refusal("called with a mask that is computed; a constant is expected")
+    return None if found[0] is None else per_event(found[0], x.rank).astype(bool)
 
 
 def elu(layer: Layer) -> Apply:

@@ -1,26 +1,39 @@
-"""Keras attention layers: masks are those of the call, ``use_causal_mask`` among them, and constants."""
+"""Keras attention layers and keras.ops.dot_product_attention: masks are constants, of the call or causal."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.keras.calls import mask_of
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import attention
 from nn2hls.converters.lower.attention import Projection
+from nn2hls.converters.lower.moves import repeat
+from nn2hls.converters.lower.shape import transpose
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 
 # Sub-layers with weights of their own: their folder in a .keras file, without a leading underscore, and the weights' names.
-PARTS = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
-SETTINGS = ("use_causal_mask",)  # arguments of a call that these layers take
+PARTS = {
+    "query_dense": "query",
+    "key_dense": "key",
+    "gate_dense": "gate",
+    "value_dense": "value",
+    "output_dense": "attention_output",
+}
+_MASKS = ("query_mask", "value_mask", "key_mask", "attention_mask")
+SETTINGS = ("use_causal_mask", "return_attention_scores")  # arguments of a call that these layers take
+_NAMES = ("query", "value", "key")  # in Keras' order of the arguments
 
 
 def part_names(layer: Layer) -> list[str]:
     """Names of the weights, in Keras' order."""
     own = ["kernel", "bias"] if layer.flag("use_bias", True) else ["kernel"]
-    return [f"{part}/{name}" for part in PARTS.values() for name in own]
+    parts = [part for part in PARTS.values() if part != "gate" or layer.flag("use_gate", False)]
+    return [f"{part}/{name}" for part in parts for name in own]
 
 
 def _plain_only(layer: Layer, **defaults: Any) -> None:
@@ -31,41 +44,96 @@ def _plain_only(layer: Layer, **defaults: Any) -> None:
 
 
 def _operands(site: Site) -> tuple[Tensor, Tensor, Tensor]:
-    """(query, key, value); the key is the value where it is left out, and the third operand."""
-    found = site.tensors
-    if len(found) not in (2, 3):
-        raise Refusal(f"called with {len(found)} values; query, value and perhaps key are expected")
-    query, value = found[:2]
-    return query, found[2] if len(found) > 2 else value, value
+    """(query, key, value), by their names where the call has them; the key is the value where it is left out."""
+    found = {name: x for name, x in site.arguments(*_NAMES).items() if isinstance(x, Tensor)}
+    if len(found) != len(site.tensors) or not {"query", "value"} <= set(found):
+        raise Refusal(f"called with {len(site.tensors)} values; query, value and perhaps key are expected")
+    return found["query"], found.get("key", found["value"]), found["value"]
+
+
+def _given(site: Site, name: str) -> list[np.ndarray | None]:
+    """The constant masks that the call has under a name."""
+    found = mask_of(site.settings.get(name), site.layer.where)
+    if found is None:
+        raise Refusal(f"called with '{name}' that is computed; a constant is expected")
+    return found
+
+
+def _one_event(mask: np.ndarray, rank: int, name: str) -> np.ndarray:
+    """A mask of ``rank`` axes with the batch, without it."""
+    if mask.ndim != rank or mask.shape[0] != 1:
+        raise Refusal(f"its '{name}' of shape {mask.shape} must have a batch axis of size one, and {rank - 1} more")
+    return np.asarray(mask[0], dtype=bool)
+
+
+def _keep(site: Site) -> np.ndarray | None:
+    """Which keys (.., queries, keys) the masks of the call let each query see; None without masks."""
+    keep = None
+    for name, rank in zip(_MASKS, (2, 2, 2, 3), strict=True):
+        (mask,) = _given(site, name) if name in site.settings else [None]
+        if mask is not None:
+            one = _one_event(mask, rank, name)
+            one = one if rank == 3 else one[:, None] if name == "query_mask" else one[None]
+            keep = one if keep is None else keep & one
+    return keep
+
+
+def _with_scores(site: Site, found: Sequence[Tensor]) -> list[Tensor]:
+    """The result, and the weights where the call asks for them."""
+    return list(found[: 2 if site.settings.get("return_attention_scores") else 1])
 
 
 def multi_head(layer: Layer) -> Prepared:
-    """MultiHeadAttention and GroupQueryAttention over one axis of places."""
-    _plain_only(layer, use_gate=False, sliding_window=None, output_shape=None, flash_attention=None)
-    axes = layer.value("attention_axes")
+    """MultiHeadAttention and GroupQueryAttention, over one axis of places or several."""
+    _plain_only(layer, sliding_window=None)
+    axes = None if layer.value("attention_axes") is None else layer.integers("attention_axes")
 
-    def lower(site: Site) -> Tensor:
+    def lower(site: Site) -> Sequence[Tensor]:
         query, key, value = _operands(site)
-        if len(plain(query)) != 2 or (axes is not None and tuple(np.atleast_1d(axes).tolist()) not in ((1,), (-2,))):
-            raise Refusal(f"attention over the axes {axes} of {query.shape} is not offered; over one axis of places it is")
         weights = layer.weights
-        projections = [Projection(weights[f"{p}/kernel"], weights.get(f"{p}/bias")) for p in PARTS.values()]
-        causal = bool(site.settings.get("use_causal_mask"))
-        of_query, of_key, of_value, back = projections
-        return attention.multi_head_attention(site, query, key, value, (of_query, of_key, of_value, back), causal=causal)
+        own = [p for p in PARTS.values() if f"{p}/kernel" in weights]
+        parts = {p: Projection(weights[f"{p}/kernel"], weights.get(f"{p}/bias")) for p in own}
+        places = None if axes is None else query.axes(axes)
+        keep = _keep(site)
+        if places is not None and len(places) > 1 and keep is not None:
+            raise Refusal(f"a mask with attention over the axes {list(axes or ())} is not offered; reshape them into one")
+        of_query, of_key, of_value, back = (parts[p] for p in PARTS.values() if p != "gate")
+        found = attention.multi_head_attention(
+            site, query, key, value, (of_query, of_key, of_value, back), axes=places, gate=parts.get("gate"), mask=keep,
+            causal=bool(site.settings.get("use_causal_mask")),
+        )  # fmt: skip
+        return _with_scores(site, found)
 
     return lower
 
 
-def dot_product(layer: Layer) -> Prepared:
-    """Attention: scores are products, times a trained scale if there is one."""
-    _plain_only(layer, score_mode="dot")
+def _value_mask(site: Site) -> np.ndarray | None:
+    """The mask of keys of Attention and AdditiveAttention; that of queries makes their rows zero."""
+    masks = _given(site, "mask") if "mask" in site.settings else [None]
+    if len(masks) > 1 and masks[0] is not None and not masks[0].all():
+        raise Refusal("called with a mask of queries, whose results would be zero; multiply the result with the mask instead")
+    mask = masks[1] if len(masks) > 1 else None
+    return None if mask is None else _one_event(mask, 2, "mask")
 
-    def lower(site: Site) -> Tensor:
+
+def dot_product(layer: Layer) -> Prepared:
+    """Attention: scores are products, times a trained scale if there is one, or those of AdditiveAttention (``concat``)."""
+    mode = layer.value("score_mode", default="dot")
+    if mode not in ("dot", "concat"):
+        raise Refusal(f"'score_mode' = {mode!r:.80} is not one of 'dot', 'concat'")
+
+    def lower(site: Site) -> Sequence[Tensor]:
         query, key, value = _operands(site)
-        factor = float(layer.weights["scale"].item()) if "scale" in layer.weights else 1.0
-        causal = bool(site.settings.get("use_causal_mask"))
-        return attention.attention(site, query, key, value, factor=factor, causal=causal)
+        scale = float(layer.weights["scale"].item()) if "scale" in layer.weights else None
+        causal, mask = bool(site.settings.get("use_causal_mask")), _value_mask(site)
+        if mode == "concat":
+            weight = layer.weights["concat_score_weight"]
+            found = attention.additive_attention(site, query, key, value, weight, inner=scale, mask=mask, causal=causal)
+            return _with_scores(site, found)
+        found = attention.attention_and_weights(
+            site, query, key, value, factor=1.0 if scale is None else scale, mask=mask, causal=causal
+        )
+        return _with_scores(site, found)
 
     return lower
 
@@ -73,12 +141,60 @@ def dot_product(layer: Layer) -> Prepared:
 def additive(layer: Layer) -> Prepared:
     """AdditiveAttention."""
 
-    def lower(site: Site) -> Tensor:
+    def lower(site: Site) -> Sequence[Tensor]:
         query, key, value = _operands(site)
-        causal = bool(site.settings.get("use_causal_mask"))
-        return attention.additive_attention(site, query, key, value, layer.weights.get("scale"), causal=causal)
+        causal, scale = bool(site.settings.get("use_causal_mask")), layer.weights.get("scale")
+        found = attention.additive_attention(site, query, key, value, scale, mask=_value_mask(site), causal=causal)
+        return _with_scores(site, found)
 
     return lower
+
+
+def weight_names(layer: Layer) -> list[str]:
+    """Names of the weights of Attention and AdditiveAttention, in Keras' order."""
+    own = ["scale"] if layer.flag("use_scale", layer.kind == "AdditiveAttention") else []
+    return [*own, "concat_score_weight"] if layer.value("score_mode") == "concat" else own
+
+
+def dot_product_operation(layer: Layer) -> Prepared:
+    """``keras.ops.dot_product_attention``: (places, heads, size) each; keys and values may have fewer heads."""
+    _plain_only(layer, attn_logits_soft_cap=None)
+    causal = layer.flag("is_causal", False)
+
+    def lower(site: Site) -> Tensor:
+        given = site.arguments("query", "key", "value", "bias", "mask", "scale")
+        arrays = {k: given.get(k) for k in ("bias", "mask", "scale")}
+        if "mask" in site.settings:
+            (arrays["mask"],) = _given(site, "mask")
+        tensors = [x for k in attention.WORDS if isinstance(x := given.get(k), Tensor)]
+        if len(tensors) != 3 or not all(len(plain(x)) == 3 for x in tensors):
+            raise Refusal("it needs queries, keys and values of places, heads and features")
+        turned = [transpose(site.step(word), x, (1, 0, 2)) for word, x in zip(attention.WORDS, tensors, strict=True)]
+        times = turned[0].shape[0] // max(turned[1].shape[0], 1)
+        query, key, value = turned[0], *(repeat(site.step("shared"), x, [times], 0) for x in turned[1:])
+        mask, bias, scale = (_array(arrays[k], k) for k in ("mask", "bias", "scale"))
+        if mask is not None and bias is not None:
+            raise Refusal("a mask together with a bias is not offered; add minus infinity to the bias instead")
+        added = None if bias is None else _of_one(bias)
+        keep = added if mask is None else _of_one(mask).astype(bool)
+        factor = None if scale is None else float(np.asarray(scale).item())
+        step = site.step("attention")
+        return transpose(site, attention.attention(step, query, key, value, factor=factor, mask=keep, causal=causal), (1, 0, 2))
+
+    return lower
+
+
+def _array(value: Any, name: str) -> np.ndarray | None:
+    if value is not None and not isinstance(value, np.ndarray):
+        raise Refusal(f"its {name} must be a constant")
+    return value
+
+
+def _of_one(mask: np.ndarray) -> np.ndarray:
+    """A mask (batch, heads, queries, keys) or less, without the batch."""
+    if mask.ndim == 4 and mask.shape[0] != 1:
+        raise Refusal(f"its mask of shape {mask.shape} must have a batch axis of size one")
+    return np.asarray(mask[0] if mask.ndim == 4 else mask)
 
 
 LAYERS: dict[str, Entry] = {
@@ -86,4 +202,9 @@ LAYERS: dict[str, Entry] = {
     "Attention": dot_product,
     **dict.fromkeys(("GroupQueryAttention", "GroupedQueryAttention", "MultiHeadAttention"), multi_head),
 }
+OPERATIONS: dict[str, Entry] = {"DotProductAttention": dot_product_operation}
 MULTI_HEAD = tuple(kind for kind, entry in LAYERS.items() if entry is multi_head)
+# Arguments of a call that a layer takes.
+TAKES = {kind: (*SETTINGS, *(_MASKS if kind in MULTI_HEAD else ("mask",))) for kind in LAYERS} | {
+    "DotProductAttention": ("mask",)
+}

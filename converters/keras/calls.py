@@ -11,7 +11,10 @@ import numpy as np
 from nn2hls.errors import ModelError
 
 # Arguments of a call that are not data; a value other than None or False is refused.
-_SETTINGS = ("mask", "training", "attention_mask", "use_causal_mask")
+_SETTINGS = (
+    *("mask", "training", "attention_mask", "use_causal_mask", "return_attention_scores"),
+    *("query_mask", "value_mask", "key_mask", "initial_state"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,11 @@ Operand = Ref | np.ndarray | Other | Key
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a layer: its operands in order, and what else was given, by its name."""
+    """One call of a layer: its operands in order, their names where they are given by name, and what else was given."""
 
     operands: tuple[Operand, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()
 
     @property
     def refs(self) -> Iterator[Ref]:
@@ -68,7 +72,7 @@ def parse_call(node: Any, path: tuple[str, ...]) -> Call:
     where = "/".join(path)
     if isinstance(node, dict) and "args" in node:
         kwargs = node.get("kwargs") or {}
-        return _call([*_flat(node["args"], where)], kwargs, where)
+        return _call(*_positional(node["args"], where), kwargs, where)
     if not isinstance(node, list):
         raise ModelError(f"A call of it is written as {type(node).__name__}.", where=where)
     entries = [node] if node and isinstance(node[0], str) else node
@@ -80,18 +84,45 @@ def parse_call(node: Any, path: tuple[str, ...]) -> Call:
         constant = entry[0] == "_CONSTANT_VALUE"  # Keras 2.4 and later, in operators
         operands += _flat(entry[2], where) if constant else [_ref(entry[:3], where)]
         kwargs.update(entry[3] if len(entry) == 4 and isinstance(entry[3], dict) else {})
-    return _call(operands, kwargs, where)
+    return _call(operands, [""] * len(operands), kwargs, where)
 
 
-def _call(operands: list[Operand], kwargs: Any, where: str) -> Call:
+def _positional(args: Any, where: str) -> tuple[list[Operand], list[str]]:
+    """Operands given without a name, and the numbers of those behind an argument that is None."""
+    if not isinstance(args, list):
+        return [*_flat(args, where)], [""] * len([*_flat(args, where)])
+    operands: list[Operand] = []
+    words: list[str] = []
+    for place, value in enumerate(args):
+        found = [*_flat(value, where)]
+        operands += found
+        words += [str(place) if any(v is None for v in args[:place]) else ""] * len(found)
+    return operands, words
+
+
+def _call(operands: list[Operand], names: list[str], kwargs: Any, where: str) -> Call:
     if not isinstance(kwargs, dict):
         raise ModelError("The named arguments of a call must be an object.", where=where)
     settings = {k: kwargs[k] for k in _SETTINGS if kwargs.get(k) not in (None, False)}
     for key, value in kwargs.items():
         if key not in _SETTINGS and key != "name":
             is_ref = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
-            operands += [_ref(value, where)] if is_ref else _flat(value, where)
-    return Call(tuple(operands), settings)
+            found = [_ref(value, where)] if is_ref else [*_flat(value, where)]
+            operands += found
+            names += [key] * len(found)
+    return Call(tuple(operands), settings, tuple(names))
+
+
+def mask_of(value: Any, where: str) -> list[np.ndarray | None] | None:
+    """Masks given with a call: one array, or one or none for each operand; None where they are computed."""
+    parts = value if isinstance(value, list) and not _is_numbers(value) else [value]
+    found: list[np.ndarray | None] = []
+    for part in parts:
+        arrays = [None] if part is None else [*_flat(part, where)]
+        if len(arrays) != 1 or not (arrays[0] is None or isinstance(arrays[0], np.ndarray)):
+            return None
+        found.append(arrays[0])
+    return found
 
 
 def _flat(value: Any, where: str) -> Iterator[Operand]:

@@ -76,6 +76,7 @@ class Site(lower.Site):
         main: The call's own name, also the stem of further names.
         last: Whether the node of that name is the layer's result; it is not where an activation follows.
         settings: Arguments of the call that are no operands.
+        keywords: Names of the operands, empty where they are given without one.
     """
 
     builder: Builder
@@ -85,6 +86,7 @@ class Site(lower.Site):
     main: str
     last: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -103,6 +105,18 @@ class Site(lower.Site):
             raise Refusal(f"called with {len(tensors)} values instead of one")
         return tensors[0]
 
+    def arguments(self, *names: str) -> dict[str, Tensor | np.ndarray | Other | Key]:
+        """The operands by the names of the function's arguments, which are these, in their order."""
+        found: dict[str, Tensor | np.ndarray | Other | Key] = {}
+        words = self.keywords or ("",) * len(self.operands)
+        for place, (operand, word) in enumerate(zip(self.operands, words, strict=True)):
+            number = place if not word else int(word) if word.isdigit() else -1
+            name = word if number < 0 else names[number] if number < len(names) else ""
+            if name not in names or name in found:
+                raise Refusal(f"called with {len(self.operands)} values; what is expected is {', '.join(names)}")
+            found[name] = operand
+        return found
+
     def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
         origin = Origin(self.names.base(self.layer), self.layer.kind, self.last and not word)
         name = self.names.derived(f"{self.main}_{word}") if word else self.main
@@ -110,7 +124,7 @@ class Site(lower.Site):
 
     def at(self, word: str, x: Tensor) -> Site:
         """Where the same layer is called on another value, on the way to its result."""
-        return replace(self, operands=(x,), main=self.names.derived(f"{self.main}_{word}"), last=False)
+        return replace(self, operands=(x,), keywords=("",), main=self.names.derived(f"{self.main}_{word}"), last=False)
 
     def then(self, function: Activation, compute: Callable[[Site], Tensor]) -> Tensor:
         """What ``compute`` makes at this site, then a function, as a node of its own, which is the layer's result."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import attention, choice, moves, norms, products, recurrent, windows
+from nn2hls.converters.keras import attention, choice, local, moves, norms, products, recurrent, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
-from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.keras.model import VECTOR, WRAPPERS, Layer
+from nn2hls.converters.keras.window_operations import resizing
 from nn2hls.converters.lower import arith, linear, shape
 from nn2hls.converters.lower import moves as lower_moves
 from nn2hls.converters.lower.activations import leaky_relu
@@ -120,7 +121,7 @@ def permute(layer: Layer) -> Prepared:
 def time_distributed(layer: Layer) -> Prepared:
     """The inner layer at every place of the first axis, each with nodes of its own; a Dense layer works on them all at once."""
     inner = layer.inner
-    if inner is None or inner.kind not in LAYERS or inner.custom or inner.kind == layer.kind:
+    if inner is None or inner.kind not in LAYERS or inner.custom:
         raise Refusal(f"it holds a layer of the class {inner.kind if inner else 'none'}, which is not offered inside of it")
     prepared = LAYERS[inner.kind](inner)
 
@@ -134,6 +135,20 @@ def time_distributed(layer: Layer) -> Prepared:
         if len(one) < len(found):
             raise Refusal("the layer inside of it gives several results; leave its states out")
         return shape.stack(site, one, 0)
+
+    return lower
+
+
+def spectral(layer: Layer) -> Prepared:
+    """SpectralNormalization: the inner layer, whose kernel training has stored divided by its norm."""
+    inner = layer.inner
+    if inner is None or inner.kind not in LAYERS or inner.custom or inner.kind in WRAPPERS:
+        raise Refusal(f"it holds a layer of the class {inner.kind if inner else 'none'}, which is not offered inside of it")
+    prepared = LAYERS[inner.kind](inner)
+
+    def lower(site: Site) -> Tensor | Sequence[Tensor]:
+        inner.weights = {name: array for name, array in layer.weights.items() if name != VECTOR}
+        return prepared(site)
 
     return lower
 
@@ -162,7 +177,9 @@ LAYERS: dict[str, Entry] = {
     "PReLU": prelu,
     "Permute": permute,
     "Rescaling": rescaling,
+    "Resizing": resizing,
     "Reshape": reshape,
+    "SpectralNormalization": spectral,
     "Subtract": subtract,
     "TimeDistributed": time_distributed,
     **{kind: of_one(apply) for kind, apply in activations.LAYERS.items()},
@@ -174,6 +191,7 @@ LAYERS: dict[str, Entry] = {
     **choice.LAYERS,
     **attention.LAYERS,
     **recurrent.LAYERS,
+    **local.LAYERS,
 }
 # Arguments of a call that a layer takes; every other one is refused.
-TAKES = dict.fromkeys(attention.LAYERS, attention.SETTINGS)
+TAKES: dict[str, tuple[str, ...]] = {**attention.TAKES, "Softmax": ("mask",), "Resizing": ("training",)}

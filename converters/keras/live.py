@@ -120,6 +120,10 @@ def _groups(model: Any, prefix: str) -> Iterator[tuple[str, Arrays]]:
         if _is_model(layer):
             yield from _groups(layer, f"{path}/")
             continue
+        held = getattr(layer, "layer", None)  # of a wrapper
+        if held is not None and _is_model(held):
+            yield from _groups(held, f"{path}/{held.name}/")
+            continue
         function = getattr(layer, "activation", None)
         if isinstance(function, types.FunctionType) and function.__name__ == "gelu" and ".ops." in function.__module__:
             # Keras' config has the same word for keras.ops.gelu and keras.activations.gelu, and they differ.

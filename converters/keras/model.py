@@ -18,7 +18,8 @@ from nn2hls.graph.const import Const
 
 MAX_DEPTH = 32
 MODELS = ("Sequential", "Functional", "Model")
-WRAPPERS = ("Bidirectional", "TimeDistributed")  # layers that hold one other
+WRAPPERS = ("Bidirectional", "SpectralNormalization", "TimeDistributed")  # layers that hold one other
+VECTOR = "vector_u"  # what SpectralNormalization trains with; the kernel is stored divided by its norm
 # Where Keras says that its own classes are found, and where they are defined.
 PUBLIC = re.compile(r"(keras|tf_keras|tensorflow\.keras)(\.(layers|models|activations|ops))?")
 PRIVATE = re.compile(r"(keras|tf_keras|tensorflow\.python\.keras)\.(src|engine|layers|models)\..+")
@@ -64,7 +65,8 @@ class Layer:
         """True for an operation of ``keras.ops``, which is not a layer; legacy files tell it only by its bare config."""
         if self.module:
             return self.module.startswith(("keras.src.ops", "keras.src.activations", "keras.ops"))
-        return self.keras > 2 and not {"trainable", "dtype", "layers"} & set(self.config)
+        has_type = self.value("dtype") is not None and self.kind != "Cast"  # which operations have where they make a tensor
+        return self.keras > 2 and not has_type and not {"trainable", "batch_shape", "layers"} & set(self.config)
 
     def value(self, *keys: str, default: Any = None) -> Any:
         """The first of ``keys`` that the config holds."""
@@ -130,12 +132,14 @@ class Model(Layer):
     outputs: tuple[Ref, ...] = ()
 
     def leaves(self) -> Iterator[Layer]:
-        """All layers that are not models, those of inner models included."""
+        """All layers that are not models, those of inner models included, also of such that a wrapper holds."""
         for layer in self.layers:
             if isinstance(layer, Model):
                 yield from layer.leaves()
-            else:
-                yield layer
+                continue
+            yield layer
+            if isinstance(layer.inner, Model):
+                yield from layer.inner.leaves()
 
 
 def parse(config: dict[str, Any], keras: int, where: str) -> Model:

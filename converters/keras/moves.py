@@ -10,10 +10,11 @@ import numpy as np
 from nn2hls.converters.keras.calls import Key
 from nn2hls.converters.keras.emit import Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.keras.windows import is_first, sizes, space_axes
+from nn2hls.converters.keras.windows import is_first, sizes, space_of
 from nn2hls.converters.lower import layout, linear, moves, shape
-from nn2hls.converters.lower.value import Refusal, Tensor, plain
+from nn2hls.converters.lower.value import Refusal, Tensor, const, plain
 from nn2hls.errors import ModelError
+from nn2hls.ops import Constant
 
 
 def _pairs(layer: Layer, key: str, rank: int) -> list[tuple[int, int]]:
@@ -55,7 +56,7 @@ def upsampling(rank: int) -> Entry:
             raise Refusal(f"'interpolation' = {how!r} is not offered; 'nearest' and 'bilinear' are")
 
         def lower(site: Site) -> Tensor:
-            space = space_axes(site.tensor, rank, first=first)
+            space = space_of(site.tensor, rank, first=first)
             at = [linear.coordinates(n, n * f) for n, f in zip(space, factors, strict=True)]
             return linear.resize_linear(site, site.tensor, [None, *at] if first else [*at, None])
 
@@ -232,6 +233,33 @@ def _take(layer: Layer) -> Prepared:
     return lower
 
 
+def _take_along(layer: Layer) -> Prepared:
+    axis = layer.integer("axis")
+
+    def lower(site: Site) -> Tensor:
+        x, numbers = _with_array(site)
+        if numbers.ndim != x.rank or not (numbers == numbers[:1]).all():
+            raise Refusal("its indices differ along the batch axis, or do not fit its operand")
+        return moves.take_along(site, x, numbers[0], x.axis(axis))
+
+    return lower
+
+
+def _filled(value: float | None) -> Entry:
+    """A constant in the shape of a tensor, the same for every event; None: the number is an operand."""
+
+    def entry(layer: Layer) -> Prepared:
+        def lower(site: Site) -> Tensor:
+            x, number = _with_array(site) if value is None else (site.tensor, np.asarray(value))
+            if number.size != 1:
+                raise Refusal("what it fills with is no single number")
+            return site.emit(Constant(const(np.full(plain(x), float(number.item())))))
+
+        return lower
+
+    return entry
+
+
 def _broadcast_to(layer: Layer) -> Prepared:
     wanted = layer.integers("shape")
 
@@ -324,7 +352,9 @@ OPERATIONS: dict[str, Entry] = {
     "Flip": _flip,
     "GetItem": getitem,
     "Hstack": _joined(1),
+    "FullLike": _filled(None),
     "Moveaxis": _moveaxis,
+    "OnesLike": _filled(1.0),
     "Pad": _pad,
     "Repeat": _repeat,
     "Roll": _roll,
@@ -334,9 +364,11 @@ OPERATIONS: dict[str, Entry] = {
     "Stack": _stack,
     "Swapaxes": _swapaxes,
     "Take": _take,
+    "TakeAlongAxis": _take_along,
     "Tile": _tile,
     "Tril": _triangle(np.tril),
     "Triu": _triangle(np.triu),
     "Unstack": _unstack,
     "Where": _where,
+    "ZerosLike": _filled(0.0),
 }

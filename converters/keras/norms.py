@@ -122,4 +122,61 @@ LAYERS: dict[str, Entry] = {
     "RMSNormalization": rms_norm,
     "UnitNormalization": unit_norm,
 }
-OPERATIONS: dict[str, Entry] = {"Normalize": _normalize}
+
+
+def _constants(site: Site, *names: str) -> tuple[Tensor, list[np.ndarray | None]]:
+    """The tensor, and the constants of these names, None for those that are left out."""
+    found = site.arguments("inputs", *names)
+    x, arrays = found.get("inputs"), [found.get(name) for name in names]
+    if not isinstance(x, Tensor) or not all(a is None or isinstance(a, np.ndarray) for a in arrays):
+        raise Refusal(f"it needs a value of the network, and constants as {', '.join(names)}")
+    return x, [a if isinstance(a, np.ndarray) else None for a in arrays]
+
+
+def _layer_norm(layer: Layer) -> Prepared:
+    """``keras.ops.layer_normalization``."""
+    axes, epsilon = _axes(layer), layer.number("epsilon", default=EPSILON)
+    keeps = layer.flag("rms_scaling", False)
+
+    def lower(site: Site) -> Tensor:
+        x, (gamma, beta) = _constants(site, "gamma", "beta")
+        over = x.axes(axes)
+        if keeps:
+            return norm.by_deviation(site, x, over, _along(gamma, over, x), epsilon)
+        return norm.layer_norm(site, x, over, _along(gamma, over, x), _along(beta, over, x), epsilon)
+
+    return lower
+
+
+def _rms_norm(layer: Layer) -> Prepared:
+    """``keras.ops.rms_normalization``: the scale broadcasts to the last axes."""
+    axes, epsilon = _axes(layer), layer.number("epsilon", default=EPSILON)
+
+    def lower(site: Site) -> Tensor:
+        x, (scale,) = _constants(site, "scale")
+        if scale is not None and (scale.ndim > len(x.shape) or np.broadcast_shapes(scale.shape, x.shape) != x.shape):
+            raise Refusal(f"its scale of shape {scale.shape} does not broadcast to {x.shape}")
+        return norm.layer_norm(site, x, x.axes(axes), scale, None, epsilon, center=False)
+
+    return lower
+
+
+def _batch_norm(layer: Layer) -> Prepared:
+    """``keras.ops.batch_normalization``: with statistics that the call brings."""
+    axes, epsilon = layer.integers("axis"), layer.number("epsilon", default=1e-3)
+
+    def lower(site: Site) -> Tensor:
+        x, (mean, variance, offset, scale) = _constants(site, "mean", "variance", "offset", "scale")
+        if mean is None or variance is None:
+            raise Refusal("its mean and variance must be constants")
+        return norm.batch_norm(site, x, x.axes(axes), mean, variance, scale, offset, epsilon)
+
+    return lower
+
+
+OPERATIONS: dict[str, Entry] = {
+    "BatchNorm": _batch_norm,
+    "LayerNorm": _layer_norm,
+    "Normalize": _normalize,
+    "RMSNorm": _rms_norm,
+}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
+from nn2hls.converters.keras import attention
 from nn2hls.converters.keras.activations import PLAIN, function
 from nn2hls.converters.keras.choice import OPERATIONS as CHOICE
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site, per_event
@@ -16,8 +17,9 @@ from nn2hls.converters.keras.moves import OPERATIONS as MOVES
 from nn2hls.converters.keras.norms import OPERATIONS as NORMS
 from nn2hls.converters.keras.products import OPERATIONS as PRODUCTS
 from nn2hls.converters.keras.reductions import OPERATIONS as REDUCTIONS
+from nn2hls.converters.keras.window_operations import OPERATIONS as WINDOWS
 from nn2hls.converters.lower import activations as lower
-from nn2hls.converters.lower import arith, moves, shape
+from nn2hls.converters.lower import arith, moves, over_axes, shape
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 
 
@@ -113,6 +115,18 @@ def hard_sigmoid(layer: Layer) -> Apply:
     return activations.hard_sigmoid(layer)
 
 
+def log_add_exp(layer: Layer) -> Prepared:
+    """log(exp(x) + exp(y)) of two values."""
+
+    def lower_pair(site: Site) -> Tensor:
+        x, y = _pair(site)
+        if not isinstance(x, Tensor) or not isinstance(y, Tensor):
+            raise Refusal("it needs two values of the network")
+        return over_axes.log_add_exp(site, x, y)
+
+    return lower_pair
+
+
 # Functions in Keras 2's TFOpLambda layers, by the operation of Keras 3 that does the same.
 TF_FUNCTIONS = {
     "__operators__.add": "Add",
@@ -165,6 +179,8 @@ OPERATIONS: dict[str, Entry] = {
     **PRODUCTS,
     **NORMS,
     **CHOICE,
+    **attention.OPERATIONS,
+    **WINDOWS,
     **{name: plain(function(_NAMES.get(name, name.lower()))) for name in _FUNCTIONS.split()},
     "Absolute": plain(function("abs")),
     "Add": two(arith.add),
@@ -183,6 +199,7 @@ OPERATIONS: dict[str, Entry] = {
     "HardSilu": plain(PLAIN["hard_silu"]),
     "LeakyRelu": of_one(activations.leaky_relu(0.2)),
     "LogSoftmax": of_one(log_softmax),
+    "Logaddexp": log_add_exp,
     "Maximum": two(arith.maximum),
     "Minimum": two(arith.minimum),
     "Multiply": two(arith.multiply),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.lower import reductions
+from nn2hls.converters.lower import over_axes, reductions
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.ops import Reduction
 
@@ -45,11 +47,33 @@ def _norm(layer: Layer) -> Prepared:
     return lambda site: reductions.vector_norm(site, site.tensor, site.tensor.axes(axes), order, keepdims=keepdims)
 
 
+def _moments(layer: Layer) -> Prepared:
+    """Mean and variance."""
+    axes, keepdims = layer.integers("axes"), layer.flag("keepdims", False)
+    if layer.flag("synchronized", False):
+        raise Refusal("'synchronized' is not supported; an event has statistics of its own")
+
+    def lower(site: Site) -> Sequence[Tensor]:
+        x = site.tensor
+        over = x.axes(axes)
+        mean = reductions.reduce(site, x, Reduction.MEAN, over, keepdims=keepdims)
+        return [mean, reductions.variance(site.step("variance"), x, over, keepdims=keepdims)]
+
+    return lower
+
+
+def _log_sum_exp(layer: Layer) -> Prepared:
+    axes, keepdims = _axes(layer)
+    return lambda site: over_axes.log_sum_exp(site, site.tensor, site.tensor.axes(axes), keepdims=keepdims)
+
+
 OPERATIONS: dict[str, Entry] = {
     **dict.fromkeys(("Amax", "Max"), _over(Reduction.MAX)),
     **dict.fromkeys(("Amin", "Min"), _over(Reduction.MIN)),
     "Average": _over(Reduction.MEAN),
+    "Logsumexp": _log_sum_exp,
     "Mean": _over(Reduction.MEAN),
+    "Moments": _moments,
     "Norm": _norm,
     "Prod": _over(Reduction.PROD),
     "Std": _spread(root=True),

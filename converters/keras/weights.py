@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, recurrent, windows
+from nn2hls.converters.keras import attention, local, recurrent, windows
 from nn2hls.converters.keras.h5 import Arrays, Weights
-from nn2hls.converters.keras.model import Layer, Model
+from nn2hls.converters.keras.model import VECTOR, Layer, Model
 from nn2hls.converters.keras.windows import depthwise_name
 from nn2hls.errors import ModelError
 
@@ -47,10 +47,10 @@ def _own_norm(layer: Layer) -> Names:
 
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     "Dense": _dense,
+    **dict.fromkeys(local.LAYERS, _dense),
     "Embedding": lambda layer: (["embeddings"], []),
     **dict.fromkeys(attention.MULTI_HEAD, lambda layer: (attention.part_names(layer), [])),
-    "AdditiveAttention": lambda layer: (["scale"] if layer.flag("use_scale", True) else [], []),
-    "Attention": lambda layer: (["scale"] if layer.flag("use_scale", False) else [], []),
+    **dict.fromkeys(("AdditiveAttention", "Attention"), lambda layer: (attention.weight_names(layer), [])),
     "EinsumDense": lambda layer: (["kernel", *([] if layer.value("bias_axes") is None else ["bias"])], []),
     **dict.fromkeys((kind for kind in windows.LAYERS if "Conv" in kind), _dense),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Depthwise")), _depthwise),
@@ -69,7 +69,8 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
 def expected(layer: Layer) -> Names:
     """Names of the arrays the layer owns; a frozen layer has no trainable ones."""
     if layer.inner is not None and layer.kind not in WEIGHTS:
-        return expected(layer.inner)
+        first, others = expected(layer.inner)
+        return first, [*others, VECTOR] if layer.kind == "SpectralNormalization" else others
     names = WEIGHTS[layer.kind](layer) if layer.kind in WEIGHTS and not layer.is_operation else ([], [])
     return names if layer.flag("trainable", True) else ([], names[0] + names[1])
 
@@ -115,6 +116,9 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
         if isinstance(layer, Model):
             _numbered(layer, f"{key}/{place.split('/')[0]}", weights, seen)
             continue
+        if isinstance(layer.inner, Model):
+            _numbered(layer.inner, f"{key}/layer/{place.split('/')[0]}", weights, seen)
+            continue
         names = [n for kind in expected(layer) for n in kind]
         found = _own(layer, key, weights)
         arrays = [(name, array) for name, (_, array) in zip(names, found, strict=False)]
@@ -130,7 +134,8 @@ def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
     if layer.kind == "Bidirectional":
         return [array for side in recurrent.SIDES for array in weights.groups.get(f"{key}/{side}_layer/cell", ())]
     if layer.inner is not None:
-        return _own(layer.inner, f"{key}/layer", weights)
+        inner = _own(layer.inner, f"{key}/layer", weights)
+        return [*inner, *weights.groups.get(key, ())[:1]] if layer.kind == "SpectralNormalization" else inner
     if layer.kind not in attention.MULTI_HEAD:
         return weights.groups.get(f"{key}/cell" if layer.kind in recurrent.GATES else key, ())
     folders = [(f"{key}/{part}", f"{key}/_{part}") for part in attention.PARTS]
@@ -148,6 +153,8 @@ def _attach_named(model: Model, weights: Weights) -> None:
         arrays = weights.groups.get(layer.name, ())
         if isinstance(layer, Model):
             _share_out(layer, arrays, weights)
+        elif isinstance(layer.inner, Model):
+            _share_out(layer.inner, arrays, weights)
         else:
             _assign(layer, arrays, weights)
 

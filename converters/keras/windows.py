@@ -35,21 +35,23 @@ def sizes(layer: Layer, key: str, rank: int, default: int | None = None) -> Shap
     return values * rank if len(values) == 1 else values
 
 
-def _padding(layer: Layer, rank: int) -> str:
+def padding(layer: Layer, rank: int) -> str:
+    """The word for how much stands around the space."""
     word = str(layer.value("padding", default="valid")).lower()
     if word not in PADDINGS or (word == "causal" and rank > 1):
         raise Refusal(f"'padding' = {word!r} is not one of {', '.join(PADDINGS)} for {rank} axes")
     return word
 
 
-def _pads(word: str, space: Shape, kernel: Shape, strides: Shape, dilation: Shape) -> Pads:
+def pads(word: str, space: Shape, kernel: Shape, strides: Shape, dilation: Shape) -> Pads:
+    """What the word asks for, before and behind each axis."""
     if word == "same":
         return window.same_pads(space, kernel, strides, dilation)
     return window.causal_pads(kernel, dilation) if word == "causal" else ((0, 0),) * len(space)
 
 
-def space_axes(x: Tensor, rank: int, *, first: bool) -> Shape:
-    """The axes of space, of which there have to be ``rank``."""
+def space_of(x: Tensor, rank: int, *, first: bool) -> Shape:
+    """The axes of the space, which must be ``rank``."""
     if len(plain(x)) != rank + 1:
         raise Refusal(f"it needs channels and {rank} axes of space, and gets {x.shape}")
     return window.space_of(x, first=first)
@@ -66,13 +68,13 @@ def _sliding(rank: int, compute: Callable[[Layer, Site, Window, bool], Tensor]) 
     """A convolution over ``rank`` axes, then its activation."""
 
     def entry(layer: Layer) -> Prepared:
-        function, first, word = activations.activation(layer), is_first(layer), _padding(layer, rank)
+        function, first, word = activations.activation(layer), is_first(layer), padding(layer, rank)
         size, strides = sizes(layer, "kernel_size", rank), sizes(layer, "strides", rank, 1)
         dilation = sizes(layer, "dilation_rate", rank, 1)
 
         def at_site(site: Site) -> Tensor:
-            space = space_axes(site.tensor, rank, first=first)
-            return compute(layer, site, Window(size, strides, dilation, _pads(word, space, size, strides, dilation)), first)
+            space = space_of(site.tensor, rank, first=first)
+            return compute(layer, site, Window(size, strides, dilation, pads(word, space, size, strides, dilation)), first)
 
         return lambda site: site.then(function, at_site)
 
@@ -104,18 +106,18 @@ def conv_transpose(rank: int) -> Entry:
     """Kernels are (*k, filters, channels); 'same' gives a multiple of the stride, ``output_padding`` adds behind."""
 
     def entry(layer: Layer) -> Prepared:
-        function, first, word = activations.activation(layer), is_first(layer), _padding(layer, rank)
+        function, first, word = activations.activation(layer), is_first(layer), padding(layer, rank)
         size, strides = sizes(layer, "kernel_size", rank), sizes(layer, "strides", rank, 1)
         dilation = sizes(layer, "dilation_rate", rank, 1)
         more = None if layer.value("output_padding") is None else sizes(layer, "output_padding", rank)
 
         def at_site(site: Site) -> Tensor:
-            space = space_axes(site.tensor, rank, first=first)
+            space = space_of(site.tensor, rank, first=first)
             reach = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
             extra = (None,) * rank if more is None else more
-            pads = tuple(_cut(word, *of_axis) for of_axis in zip(space, reach, strides, extra, strict=True))
+            taken = tuple(cut(word, *of_axis) for of_axis in zip(space, reach, strides, extra, strict=True))
             kernel = np.swapaxes(_kernel(layer, "kernel", size), -1, -2)
-            seen = Window(size, strides, dilation, pads)
+            seen = Window(size, strides, dilation, taken)
             return window.conv_transpose(site, site.tensor, kernel, layer.weights.get("bias"), seen, first=first)
 
         return lambda site: site.then(function, at_site)
@@ -123,7 +125,7 @@ def conv_transpose(rank: int) -> Entry:
     return entry
 
 
-def _cut(word: str, size: int, reach: int, stride: int, more: int | None) -> tuple[int, int]:
+def cut(word: str, size: int, reach: int, stride: int, more: int | None) -> tuple[int, int]:
     """What is cut off the (size - 1) * stride + reach positions before and behind; below zero zeros are added."""
     full = (size - 1) * stride + reach
     if more is None:
@@ -138,13 +140,13 @@ def pool(rank: int, kind: Reduction) -> Entry:
     """Pooling; padding counts in no mean."""
 
     def entry(layer: Layer) -> Prepared:
-        first, word, size = is_first(layer), _padding(layer, rank), sizes(layer, "pool_size", rank, 2)
+        first, word, size = is_first(layer), padding(layer, rank), sizes(layer, "pool_size", rank, 2)
         strides = size if layer.value("strides") is None else sizes(layer, "strides", rank)
         one = (1,) * rank
 
         def lower(site: Site) -> Tensor:
-            space = space_axes(site.tensor, rank, first=first)
-            seen = Window(size, strides, one, _pads(word, space, size, strides, one))
+            space = space_of(site.tensor, rank, first=first)
+            seen = Window(size, strides, one, pads(word, space, size, strides, one))
             return pooling.pool(site, site.tensor, kind, seen, first=first)
 
         return lower
@@ -159,7 +161,7 @@ def global_pool(rank: int, kind: Reduction) -> Entry:
         first, keepdims = is_first(layer), layer.flag("keepdims", False)
 
         def lower(site: Site) -> Tensor:
-            space_axes(site.tensor, rank, first=first)
+            space_of(site.tensor, rank, first=first)
             return pooling.global_pool(site, site.tensor, kind, keepdims=keepdims, first=first)
 
         return lower
@@ -174,7 +176,7 @@ def adaptive_pool(rank: int, kind: Reduction) -> Entry:
         first, size = is_first(layer), sizes(layer, "output_size", rank)
 
         def lower(site: Site) -> Tensor:
-            space_axes(site.tensor, rank, first=first)
+            space_of(site.tensor, rank, first=first)
             return pooling.adaptive_pool(site, site.tensor, kind, size, first=first)
 
         return lower

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,14 +47,31 @@ def attention(
         mask: What is added, or true where a key counts; it broadcasts to (.., queries, keys).
         causal: A query does not see keys behind its own place.
     """
+    return attention_and_weights(site, query, key, value, factor=factor, mask=mask, causal=causal)[0]
+
+
+PLACES = "its queries, keys and values need an axis of places and one of features"
+
+
+def attention_and_weights(
+    site: Site,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    factor: float | None = None,
+    mask: np.ndarray | None = None,
+    causal: bool = False,
+) -> list[Tensor]:
+    """:func:`attention`, and how much each key counts for each query, (.., queries, keys)."""
     if min(len(query.free), len(key.free), len(value.free)) < 2:
-        raise Refusal("its queries, keys and values need an axis of places and one of features")
+        raise Refusal(PLACES)
     factor = 1 / math.sqrt(query.shape[-1]) if factor is None else factor
     scaled = multiply(site.step("scaled"), query, np.asarray(factor))
     order = [*range(key.rank - 2), key.rank - 1, key.rank - 2]
     scores = matmul_tensors(site.step("scores"), scaled, permute(site.step("keys"), key, order))
     weights = softmax(site.step("weights"), _seen(site, scores, mask, causal=causal), len(scores.shape) - 1)
-    return matmul_tensors(site, weights, value)
+    return [matmul_tensors(site, weights, value), weights]
 
 
 def _seen(site: Site, scores: Tensor, mask: np.ndarray | None, *, causal: bool) -> Tensor:
@@ -76,43 +94,106 @@ def multi_head_attention(
     value: Tensor,
     projections: tuple[Projection, Projection, Projection, Projection],
     *,
+    axes: Sequence[int] | None = None,
+    gate: Projection | None = None,
     factor: float | None = None,
     mask: np.ndarray | None = None,
     causal: bool = False,
-) -> Tensor:
-    """Attention of several heads: (places, n_in) projected to heads and back; keys and values may have fewer of them."""
+) -> list[Tensor]:
+    """Attention of several heads, and its weights: (places, n_in) projected to heads and back.
+
+    Args:
+        site: Where it goes.
+        query, key, value: Of one rank; keys and values may have fewer heads.
+        projections: Of the three, and back: (heads, size, *features of the result).
+        axes: Which of the node's axes are places, taken as one; all but the last if they are left out. The others
+            are apart from each other, as events are.
+        gate: A projection of the query whose sigmoid multiplies what the heads see.
+        factor, mask, causal: As in :func:`attention`.
+    """
     of_query, of_key, of_value, back = projections
-    heads = of_query.kernel.shape[1]
+    heads, places = of_query.kernel.shape[1], tuple(range(len(plain(query)) - 1)) if axes is None else tuple(axes)
+    flat = [_arranged(site.step(f"{word}_places"), x, places) for word, x in zip(WORDS, (query, key, value), strict=True)]
     inner = [
-        _heads(site.step(word), x, each, heads)
-        for word, x, each in (("query", query, of_query), ("key", key, of_key), ("value", value, of_value))
+        _heads(site.step(word), x, each, heads) for word, x, each in zip(WORDS, flat, (of_query, of_key, of_value), strict=True)
     ]
-    seen = attention(site.step("attention"), inner[0], inner[1], inner[2], factor=factor, mask=mask, causal=causal)
-    turned = transpose(site.step("places"), seen, (1, 0, 2))
-    flat = reshape(site.step("joined"), turned, (turned.shape[0], turned.shape[1] * turned.shape[2]))
-    return dense(site, flat, back.kernel.reshape(-1, back.kernel.shape[-1]), back.bias)
+    step = site.step("attention")
+    seen, weights = attention_and_weights(step, inner[0], inner[1], inner[2], factor=factor, mask=mask, causal=causal)
+    if gate is not None:
+        opened = function(site.step("gate_sigmoid"), _heads(site.step("gate"), flat[0], gate, heads), "sigmoid")
+        seen = multiply(site.step("gated"), seen, opened)
+    apart = len(seen.shape) - 3
+    turned = transpose(site.step("places"), seen, (*range(apart), apart + 1, apart, apart + 2))
+    rest, size = turned.shape[: apart + 1], turned.shape[apart + 1 :]
+    joined = reshape(site.step("joined"), turned, (*rest, math.prod(size)))
+    return [_back(site, joined, back, query, places), _spread(site, weights, query, key, places)]
+
+
+WORDS = ("query", "key", "value")
+
+
+def _arranged(site: Site, x: Tensor, places: Sequence[int]) -> Tensor:
+    """x as (axes that are no places, all places, features)."""
+    rank = len(plain(x))
+    if rank < 2 or not places or not all(0 <= k < rank - 1 for k in places) or len(set(places)) < len(places):
+        raise Refusal(f"its places along the axes {tuple(places)} are not those of {x.shape}")
+    apart = [k for k in range(rank - 1) if k not in places]
+    turned = transpose(site, x, [*apart, *places, rank - 1])
+    return reshape(site.step("flat"), turned, (*turned.shape[: len(apart)], math.prod(x.shape[k] for k in places), x.shape[-1]))
+
+
+def _back(site: Site, joined: Tensor, back: Projection, query: Tensor, places: Sequence[int]) -> Tensor:
+    """The heads as features of the result, places where those of the query stand."""
+    kernel = back.kernel.reshape(joined.shape[-1], -1)
+    size, rank = back.kernel.shape[2:], len(query.shape)
+    apart = [k for k in range(rank - 1) if k not in places]
+    given = [*apart, *places]
+    split = (*(query.shape[k] for k in given), *size)
+    sorted_ = given == sorted(given)
+    same = split == (*joined.shape[:-1], kernel.shape[1])
+    bias = None if back.bias is None else back.bias.reshape(-1)
+    product = dense(site if same and sorted_ else site.step("product"), joined, kernel, bias)
+    wide = reshape(site if sorted_ else site.step("features"), product, split)
+    return transpose(site, wide, [*(given.index(k) for k in range(rank - 1)), *range(rank - 1, len(split))])
+
+
+def _spread(site: Site, weights: Tensor, query: Tensor, key: Tensor, places: Sequence[int]) -> Tensor:
+    """Weights (.., heads, places, places) with each axis of the places on its own."""
+    sizes = [x.shape[k] for x in (query, key) for k in places]
+    return reshape(site.step("weights_split"), weights, (*weights.shape[:-2], *sizes))
 
 
 def _heads(site: Site, x: Tensor, projection: Projection, heads: int) -> Tensor:
-    """(places, n_in) as (heads, places, size)."""
+    """(.., places, n_in) as (.., heads, places, size)."""
     kernel, bias = projection.kernel, projection.bias
-    if len(plain(x)) != 2 or kernel.ndim != 3 or x.shape[-1] != kernel.shape[0] or heads % kernel.shape[1]:
+    if kernel.ndim != 3 or x.shape[-1] != kernel.shape[0] or heads % kernel.shape[1]:
         raise Refusal(f"its projection of shape {kernel.shape} does not fit {x.shape} and {heads} heads")
+    apart = len(x.shape) - 2
     flat = dense(site, x, kernel.reshape(kernel.shape[0], -1), None if bias is None else bias.reshape(-1))
-    split = reshape(site.step("split"), flat, (x.shape[0], *kernel.shape[1:]))
-    turned = transpose(site.step("heads"), split, (1, 0, 2))
-    return turned if kernel.shape[1] == heads else repeat(site.step("shared"), turned, [heads // kernel.shape[1]], 0)
+    split = reshape(site.step("split"), flat, (*x.shape[:-1], *kernel.shape[1:]))
+    turned = transpose(site.step("heads"), split, (*range(apart), apart + 1, apart, apart + 2))
+    return turned if kernel.shape[1] == heads else repeat(site.step("shared"), turned, [heads // kernel.shape[1]], apart)
 
 
 def additive_attention(
-    site: Site, query: Tensor, key: Tensor, value: Tensor, scale: np.ndarray | None = None, *, causal: bool = False
-) -> Tensor:
-    """Bahdanau's attention: scores are the sums of scale * tanh(query + key) over the features."""
-    if len(plain(query)) != 2 or len(plain(key)) != 2:
-        raise Refusal("its queries and keys need an axis of places and one of features")
+    site: Site,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scale: np.ndarray | None = None,
+    *,
+    inner: float | None = None,
+    mask: np.ndarray | None = None,
+    causal: bool = False,
+) -> list[Tensor]:
+    """Bahdanau's attention, and its weights: scores are sums of scale * tanh(inner * (query + key)) over the features."""
+    if len(plain(query)) != 2 or len(plain(key)) != 2 or len(plain(value)) != 2:
+        raise Refusal(PLACES)
     rows, columns = unsqueeze(site.step("queries"), query, 1), unsqueeze(site.step("keys"), key, 0)
-    likeness = function(site.step("tanh"), add(site.step("sum"), rows, columns), "tanh")
-    scaled = likeness if scale is None else multiply(site.step("scaled"), likeness, scale)
+    total = add(site.step("sum"), rows, columns)
+    total = total if inner is None else multiply(site.step("stretched"), total, np.asarray(inner))
+    close = function(site.step("tanh"), total, "tanh")
+    scaled = close if scale is None else multiply(site.step("scaled"), close, scale)
     scores = reduce(site.step("scores"), scaled, Reduction.SUM, (2,))
-    weights = softmax(site.step("weights"), _seen(site, scores, None, causal=causal), 1)
-    return matmul_tensors(site, weights, value)
+    weights = softmax(site.step("weights"), _seen(site, scores, mask, causal=causal), 1)
+    return [matmul_tensors(site, weights, value), weights]

@@ -212,6 +212,12 @@ def nearest(site: Site, x: Tensor, chosen: Sequence[np.ndarray | None]) -> Tenso
     return move(site, change, x)
 
 
+def nearest_places(size: int, wanted: int, scale: float | None = None) -> np.ndarray:
+    """The elements of an axis of ``size`` whose middles are nearest to those of ``wanted`` elements; of two the second."""
+    at = (np.arange(*limited([wanted]), dtype=np.float64) + 0.5) * (size / wanted if scale is None else 1 / scale)
+    return np.clip(np.floor(at).astype(np.int64), 0, size - 1)
+
+
 def depth_to_space(site: Site, x: Tensor, block: int, *, outside: bool = False, first: bool = False) -> Tensor:
     """Channels become blocks of the space; ``outside`` as in :func:`nn2hls.ops.places.depth_to_space`."""
     shape = plain(x)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nn2hls.converters.lower.activations import function
 from nn2hls.converters.lower.arith import scale
 from nn2hls.converters.lower.shape import move
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited
@@ -32,7 +33,7 @@ def pool(
     Args:
         site: Where it goes.
         x: The operand, (*space, channels).
-        kind: MAX or MEAN.
+        kind: MAX, MEAN or SUM.
         window: Its pads are no elements.
         counts: The pads count as zeros in a mean, those of ``ceil`` do not.
         ceil: A last position that reaches over the end counts.
@@ -70,6 +71,15 @@ def pool(
     if divisor:
         pooled = scale(site.step("mean" if first else ""), pooled, 1 / divisor)
     return channels_first(site, pooled, first=first)
+
+
+def lp_pool(site: Site, x: Tensor, window: Window, p: float = 2, *, ceil: bool = False, first: bool = False) -> Tensor:
+    """The norm of what the window sees of each channel: the sum of magnitudes, or the root of the sum of squares."""
+    if p not in (1, 2):
+        raise Refusal(f"p = {p:g} is not offered; 1 and 2 are")
+    powers = function(site.step("powers"), x, "abs" if p == 1 else "square")
+    total = pool(site.step("" if p == 1 else "sum"), powers, Reduction.SUM, window, ceil=ceil, first=first)
+    return total if p == 1 else function(site, total, "sqrt")
 
 
 def global_pool(site: Site, x: Tensor, kind: Reduction, *, keepdims: bool = False, first: bool = False) -> Tensor:

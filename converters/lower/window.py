@@ -7,13 +7,14 @@ it: nothing is computed twice, zeros of the kernel cost nothing, and padding is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nn2hls.converters.lower.linear import dense
-from nn2hls.converters.lower.shape import move, transpose
+from nn2hls.converters.lower.shape import move, reshape, transpose
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited, limited_weights, plain
 from nn2hls.graph.const import Shape
 from nn2hls.ops import places
@@ -170,6 +171,51 @@ def _convolved(
 
     seen = move(site.step("patches"), change, x)
     return dense(site, seen, _block_diagonal(kernel, groups).reshape(-1, filters), bias)
+
+
+def patches(site: Site, x: Tensor, window: Window, *, first: bool = False) -> Tensor:
+    """What the window sees at each position: (*positions, places of the kernel * channels)."""
+    space, channels = space_of(x, first=first), channels_of(x, first=first)
+    positions = window.positions(space)
+    limited([*positions, *window.kernel, channels])
+    view = channels_last if first else as_it_is
+
+    def change(index: np.ndarray) -> np.ndarray:
+        padded = places.padded(view(index), window.pads)
+        seen = places.patches(padded, window.kernel, window.strides, window.dilation).reshape(*positions, -1)
+        return np.moveaxis(seen, -1, 0) if first else seen
+
+    return move(site, change, x)
+
+
+def locally_connected(
+    site: Site, x: Tensor, kernel: np.ndarray, bias: np.ndarray | None, window: Window, *, first: bool = False
+) -> Tensor:
+    """A kernel of its own at each position: kernel (*positions, *k, channels, filters), bias (*positions, filters).
+
+    One Dense layer over all elements, with zeros where a position sees none of them.
+    """
+    space, channels = space_of(x, first=first), channels_of(x, first=first)
+    positions, rank = window.positions(space), len(space)
+    filters = kernel.shape[-1]
+    if kernel.shape != (*positions, *window.kernel, channels, filters) or (
+        bias is not None and bias.shape != (*positions, filters)
+    ):
+        raise Refusal(f"its kernel of shape {kernel.shape} does not fit positions {positions} of {channels} channels")
+    count, inputs = math.prod(positions), math.prod(x.shape)
+    limited_weights([inputs, count * filters])
+    index = places.places(x.shape)[0]
+    padded = places.padded(channels_last(index) if first else index, window.pads)
+    seen = places.patches(padded, window.kernel, window.strides, window.dilation).reshape(count, -1)
+    matrix = np.zeros((inputs, count, filters))
+    rows, parts = kernel.reshape(count, -1, filters), np.arange(count)
+    for k in range(seen.shape[1]):
+        inside = seen[:, k] != places.EMPTY
+        matrix[seen[inside, k], parts[inside]] = rows[inside, k]
+    flat = reshape(site.step("flat"), x, (inputs,))
+    product = dense(site.step("product"), flat, matrix.reshape(inputs, -1), None if bias is None else bias.reshape(-1))
+    wide = reshape(site.step("positions" if first else ""), product, (*positions, filters))
+    return transpose(site, wide, (rank, *range(rank))) if first else wide
 
 
 def _block_diagonal(kernel: np.ndarray, groups: int) -> np.ndarray:

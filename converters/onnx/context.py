@@ -138,7 +138,7 @@ class At(Site):
 
         ``axis`` of the opsets before 7 says where the constant's axes belong.
         """
-        array = self.raw(k, "constant")
+        array = self._one_row(k) if self._repeats(k) else self.raw(k, "constant")
         if np.isnan(array).any() or np.isposinf(array).any():
             kind = "NaN" if np.isnan(array).any() else "Inf"
             raise Refusal(f"its constant '{self.name(k)}' holds {kind}; train or export the model again")
@@ -154,6 +154,19 @@ class At(Site):
                 "give it a first axis of size 1"
             )
         return trimmed(array)
+
+    def _repeats(self, k: int) -> bool:
+        """Whether constant operand k has a row for each event, for any batch size, all of them equal."""
+        value = self.value(k)
+        if not isinstance(value, Known) or same(value.arrays):
+            return False
+        together = zip(value.arrays, self.batches, strict=True)
+        return all(a.ndim and a.shape[0] == n and np.array_equal(a, a[:1].repeat(n, 0)) for a, n in together)
+
+    def _one_row(self, k: int) -> np.ndarray:
+        value = self.value(k)
+        assert isinstance(value, Known)
+        return value.arrays[0][:1].astype(np.float64)
 
     def operands(self) -> list[Operand]:
         """All operands of an operator on elements: tensors, and constants for every event."""

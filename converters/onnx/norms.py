@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nn2hls.converters.lower import norm
+from nn2hls.converters.lower import arith, norm, reductions
 from nn2hls.converters.lower.value import Refusal, plain
 from nn2hls.converters.onnx.context import At, Handler, Value
 
@@ -49,10 +49,18 @@ def _instance(at: At) -> Value:
 
 
 def _unit(at: At) -> Value:
-    if at.attr("p", 2) != 2:
-        raise Refusal(f"p = {at.attr('p')} is not offered; 2 is")
     x = at.tensor()
-    return norm.unit_norm(at, x, (x.axis(at.attr("axis", -1)),), 0.0)
+    axes = (x.axis(at.attr("axis", -1)),)
+    if at.attr("p", 2) == 1:
+        size = reductions.vector_norm(at.step("size"), x, axes, 1, keepdims=True)
+        return arith.divide(at, x, size)
+    return norm.unit_norm(at, x, axes, 0.0)
+
+
+def _own_statistics(at: At) -> Value:
+    """Over axes, or what :mod:`patterns` found to be that; ONNX adds 1e-9 to the deviation, here to its square."""
+    x = at.tensor()
+    return norm.layer_norm(at, x, x.axes(at.attr("axes", [0, 2, 3])), epsilon=at.attr("epsilon", 1e-9))
 
 
 NORMS: dict[str, Handler] = {
@@ -61,5 +69,6 @@ NORMS: dict[str, Handler] = {
     "InstanceNormalization": _instance,
     "LayerNormalization": _layer(center=True),
     "LpNormalization": _unit,
+    "MeanVarianceNormalization": _own_statistics,
     "RMSNormalization": _layer(center=False),
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nn2hls.converters.lower import activations, arith, einsum, linear
+from nn2hls.converters.lower import activations, arith, contract, einsum, linear
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 from nn2hls.converters.onnx.context import At, Handler, Value
 from nn2hls.ops import Merge
@@ -32,18 +32,10 @@ def _for_every_event(at: At, k: int, other: Tensor) -> np.ndarray:
 
 
 def einstein(at: At) -> Value:
-    """Two tensors, or one and a constant."""
-    if len(at.node.inputs) != 2:
-        raise Refusal(f"it has {len(at.node.inputs)} operands; two are offered")
-    known = [at.is_known(k) for k in (0, 1)]
-    arrays = [at.array(k, "constant") if known[k] else None for k in (0, 1)]
-    shapes = [(1, *at.tensor(k, plain=True).shape) if a is None else a.shape for k, a in enumerate(arrays)]
-    equation = einsum.Equation.read(at.attr("equation", ""), shapes)
-    if not any(known):
-        return einsum.einsum(at, equation, at.tensor(0), at.tensor(1))
-    k = known.index(False)
-    turned = einsum.Equation((equation.operands[k], equation.operands[1 - k]), equation.result)
-    return einsum.einsum_constant(at, turned, at.tensor(k), at.array(1 - k, "constant"))
+    """Tensors and constants."""
+    count = len(at.node.inputs)
+    operands = [at.array(k, "constant") if at.is_known(k) else at.tensor(k, plain=True) for k in range(count)]
+    return contract.contract(at, at.attr("equation", ""), operands)
 
 
 def gemm(at: At) -> Value:

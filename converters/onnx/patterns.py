@@ -58,7 +58,7 @@ def simplify(graph: FileGraph, known: Known) -> FileGraph:
     graph = graph.needed()
     makers = {o: n for n in graph.nodes for o in n.outputs}
     graph = dataclasses.replace(graph, nodes=tuple(_function(n, makers, known) for n in graph.nodes)).needed()
-    for rewrite in (_threshold, _bias, _unit_axes):
+    for rewrite in (_threshold, _bias, _unit_axes, _own_statistics):
         graph = rewrite(graph, known).needed()
     return graph
 
@@ -197,6 +197,44 @@ def _unit_axes(graph: FileGraph, known: Known) -> FileGraph:
             inputs = (first.inputs[0], *norm.inputs[1:])
             replaced[squeeze.outputs[0]] = dataclasses.replace(norm, inputs=inputs, outputs=squeeze.outputs)
     return dataclasses.replace(graph, nodes=tuple(replaced.get(n.outputs[0], n) for n in graph.nodes))
+
+
+def _own_statistics(graph: FileGraph, known: Known) -> FileGraph:
+    """Layer- and InstanceNormalization in pieces: (x - mean(x)) / sqrt(mean((x - mean(x))**2) + epsilon) is one node."""
+    makers = {o: n for n in graph.nodes for o in n.outputs}
+    return dataclasses.replace(graph, nodes=tuple(_one_normalised(n, makers, known) for n in graph.nodes))
+
+
+def _one_normalised(root: FileNode, makers: Mapping[str, FileNode], known: Known) -> FileNode:
+    def maker(name: str, *ops: str) -> FileNode | None:
+        node = makers.get(name)
+        return node if node is not None and node.op in ops and not node.trouble else None
+
+    if root.op not in ("Div", "Mul") or root.trouble or len(root.inputs) != 2:
+        return root
+    for left, right in (root.inputs,) if root.op == "Div" else (root.inputs, root.inputs[::-1]):
+        inverse = None if root.op == "Div" else maker(right, "Reciprocal")
+        spread = maker(right if root.op == "Div" else inverse.inputs[0] if inverse else "", "Sqrt")
+        centred, shifted = maker(left, "Sub"), maker(spread.inputs[0], "Add") if spread else None
+        if centred is None or shifted is None:
+            continue
+        mean, numbers = maker(centred.inputs[1], "ReduceMean"), [known.get(i) for i in shifted.inputs]
+        place = next((k for k, n in enumerate(numbers) if n is not None and n.size == 1 and n.dtype.kind == "f"), None)
+        square = None if place is None else maker(shifted.inputs[1 - place], "ReduceMean")
+        power = maker(square.inputs[0], "Pow", "Mul") if square else None
+        if mean is None or square is None or power is None or place is None or mean.inputs[0] != centred.inputs[0]:
+            continue
+        two = known.get(power.inputs[1]) if power.op == "Pow" else None
+        squared = power.inputs[0] == left and (power.inputs[1] == left if two is None else two.size == 1 and two.item() == 2)
+        axes = {_axes(mean, known), _axes(square, known)}
+        kept = all(n.attrs.get("keepdims", 1) for n in (mean, square))
+        if squared and kept and len(axes) == 1 and None not in axes:
+            number = numbers[place]
+            assert number is not None
+            epsilon = attribute_float(float(number.item()))
+            attributes = {"axes": list(axes.pop() or ()), "epsilon": epsilon}
+            return FileNode(root.name, "MeanVarianceNormalization", (mean.inputs[0],), root.outputs, attributes)
+    return root
 
 
 def _axes(node: FileNode, known: Known) -> tuple[int, ...] | None:

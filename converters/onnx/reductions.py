@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nn2hls.converters.lower import activations, reductions
+from nn2hls.converters.lower import activations, over_axes, reductions
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.converters.onnx.context import At, Handler, Value
 from nn2hls.ops import Reduction
@@ -50,11 +50,16 @@ def _of(inner: str, outer: str) -> Handler:
     return handler
 
 
+def _log_sum_exp(at: At) -> Value:
+    x = at.tensor()
+    return over_axes.log_sum_exp(at, x, axes_of_node(at, x), keepdims=bool(at.attr("keepdims", 1)))
+
+
 REDUCTIONS: dict[str, Handler] = {
     "ReduceL1": _norm(1),
     "ReduceL2": _norm(2),
     "ReduceLogSum": _of("", "log"),
-    "ReduceLogSumExp": _of("exp", "log"),
+    "ReduceLogSumExp": _log_sum_exp,
     "ReduceMax": _over(Reduction.MAX),
     "ReduceMean": _over(Reduction.MEAN),
     "ReduceMin": _over(Reduction.MIN),

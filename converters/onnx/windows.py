@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nn2hls.converters.lower import pooling, window
+from nn2hls.converters.lower import pooling, reductions, window
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.lower.window import Pads, Window
 from nn2hls.converters.onnx.context import At, Handler, Value
@@ -113,6 +113,19 @@ def _pool(kind: Reduction) -> Handler:
     return handler
 
 
+def lp_pool(at: At) -> Value:
+    """The norm of the order ``p``."""
+    x = at.tensor(plain=True)
+    space = _space(x)
+    seen = _window(at, _sizes(at, "kernel_shape", len(space)), space)
+    return pooling.lp_pool(at, x, seen, at.attr("p", 2), ceil=bool(at.attr("ceil_mode", 0)), first=True)
+
+
+def _global_norm(at: At) -> Value:
+    x = at.tensor(plain=True)
+    return reductions.vector_norm(at, x, range(1, len(_space(x)) + 1), at.attr("p", 2), keepdims=True)
+
+
 def _global(kind: Reduction) -> Handler:
     return lambda at: pooling.global_pool(at, at.tensor(plain=True), kind, keepdims=True, first=True)
 
@@ -122,6 +135,8 @@ WINDOWS: dict[str, Handler] = {
     "Conv": conv,
     "ConvTranspose": conv_transpose,
     "GlobalAveragePool": _global(Reduction.MEAN),
+    "GlobalLpPool": _global_norm,
     "GlobalMaxPool": _global(Reduction.MAX),
+    "LpPool": lp_pool,
     "MaxPool": _pool(Reduction.MAX),
 }

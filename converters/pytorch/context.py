@@ -93,7 +93,7 @@ def _looked_up(value: Any, values: Mapping[str, Any]) -> Any:
     if not isinstance(value, Ref):
         return value
     if value.name not in values:
-        raise Refusal(f"it reads '{value.name}', a second result that is not offered")
+        raise Refusal(f"it reads '{value.name}', a further result, such as the places of maxima, that is not offered")
     if values[value.name] is None:
         raise Unknown
     return values[value.name]
@@ -139,7 +139,9 @@ class Lowering(Site):
         if array.ndim > rank:
             raise Refusal(f"its constant of shape {array.shape} has more axes than the tensor it meets")
         if array.ndim == rank:
-            if array.shape[0] != 1 and not (array.shape[0] == self.batch and (array == array[:1]).all()):
+            # The first axis may be the batch as one with others, such as the heads that a mask of keys was repeated for.
+            fits = array.shape[0] == 1 or (self.batch is not None and array.shape[0] % self.batch == 0)
+            if not fits or not (array == array[:1]).all():
                 raise Refusal(f"its constant of shape {array.shape} differs along the first axis, the batch")
             array = array[0]
         return trimmed(array)

@@ -77,6 +77,20 @@ def _vector_norm(a: Args) -> np.ndarray:
     return np.asarray(np.sqrt((x * x).sum(axis=axes, keepdims=bool(a.get("keepdim", False)))))
 
 
+def _arrays_product(a: Args, left: str, right: str) -> np.ndarray:
+    x, y = a.get(left), a.get(right)
+    if x.size * (y.shape[-1] if y.ndim > 1 else 1) > LARGEST:
+        raise Refusal("it makes a constant that is too large")
+    return np.asarray(x @ y)
+
+
+def _eye(a: Args, rows: str, columns: str) -> np.ndarray:
+    n, m = a.whole(rows), a.whole(columns)
+    if min(n, m) < 0 or n * m > LARGEST:
+        raise Refusal(f"it makes a constant of size {(n, m)}")
+    return np.eye(n, m)
+
+
 def _same(a: Args) -> Any:
     return a.get("self")
 
@@ -164,7 +178,51 @@ FOLD: Mapping[str, Callable[[Args], Any]] = {
     "arange.start": _arange,
     "arange.start_step": _arange,
     "_weight_norm.default": _weight_norm,
+    "mv.default": lambda a: a.get("self") @ a.get("vec"),
+    "dot.default": lambda a: a.get("self") @ a.get("tensor"),
+    "vdot.default": lambda a: a.get("self") @ a.get("other"),
+    "mm.default": lambda a: _arrays_product(a, "self", "mat2"),
+    "matmul.default": lambda a: _arrays_product(a, "self", "other"),
+    "embedding.default": lambda a: np.take(a.get("weight"), a.get("indices").astype(np.int64), axis=0),
+    "eye.default": lambda a: _eye(a, "n", "n"),
+    "eye.m": lambda a: _eye(a, "n", "m"),
     "linalg_vector_norm.default": _vector_norm,
+}
+
+
+def _ends(x: np.ndarray, a: Args, longest: int) -> list[int]:
+    size = x.shape[a.whole("dim", 0)]
+    if longest < 1:
+        raise Refusal(f"parts of {longest} elements are none")
+    return list(range(longest, size, longest))
+
+
+def _chunks(a: Args) -> list[np.ndarray]:
+    x = a.get("self")
+    longest = -(-x.shape[a.whole("dim", 0)] // max(a.whole("chunks"), 1))
+    return np.split(x, _ends(x, a, longest), a.whole("dim", 0))
+
+
+def _split(a: Args) -> list[np.ndarray]:
+    return np.split(a.get("self"), _ends(a.get("self"), a, a.whole("split_size")), a.whole("dim", 0))
+
+
+def _split_sizes(a: Args) -> list[np.ndarray]:
+    sizes = a.items("split_sizes" if "split_sizes" in a else "split_size")
+    return np.split(a.get("self"), np.cumsum(sizes)[:-1].tolist(), a.whole("dim", 0))
+
+
+def _unbind(a: Args) -> list[np.ndarray]:
+    return list(np.moveaxis(a.get("self"), a.whole("dim", 0), 0))
+
+
+# Parts of a constant, which need no rounding.
+PARTS: Mapping[str, Callable[[Args], list[np.ndarray]]] = {
+    "chunk.default": _chunks,
+    "split.Tensor": _split,
+    "split.sizes": _split_sizes,
+    "split_with_sizes.default": _split_sizes,
+    "unbind.int": _unbind,
 }
 
 

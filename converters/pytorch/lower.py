@@ -9,7 +9,7 @@ import numpy as np
 
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.pytorch.context import Args, Lowering, Unknown, Value
-from nn2hls.converters.pytorch.fold import FOLD, fold
+from nn2hls.converters.pytorch.fold import FOLD, PARTS, fold
 from nn2hls.converters.pytorch.ops import LOWER
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call, Meta, Program
 from nn2hls.converters.pytorch.rewrite import with_activations, with_biases, without_in_place, without_unused
@@ -34,6 +34,9 @@ def lower(program: Program) -> Graph:
 
     def report(call: Call, reason: str) -> None:
         context.start(call, None)
+        if call.module.is_layer and call.module.kind in WHOLE:
+            problems[f"{context.layer} ({call.module.kind}): {WHOLE[call.module.kind]}"] = None
+            return
         operator = call.target if call.target.startswith(("torch.", "_operator.")) else f"aten.{call.target}"
         problems[f"{context.layer} ({operator}): {reason}"] = None
 
@@ -51,6 +54,10 @@ def lower(program: Program) -> Graph:
             constant = not any(isinstance(values.get(r), Tensor) for r in call.refs())
             results = [_stand_in(context, program, o, constant) for o in call.outputs]
         values.update(zip(call.outputs, results, strict=False))  # a lowering may give only the first result
+    makers = {o: call for call in program.calls for o in call.outputs}
+    for name in [o for o in program.outputs if o not in values and o in makers]:
+        report(makers[name], f"its further result '{name}', such as the places of maxima, is an output and not offered")
+        values[name] = None
     missing = [o for o in program.outputs if o not in values]
     if missing or not program.outputs:
         what = f"The output '{missing[0]}' is not computed." if missing else "The model has no output that is a tensor."
@@ -62,14 +69,23 @@ def lower(program: Program) -> Graph:
     return context.graph(outputs)
 
 
+_LRN = "local response normalisation is not offered; use BatchNorm2d, which costs no divider"
+# Layers of PyTorch that are refused as such, whatever operators they are written in.
+WHOLE = {"LocalResponseNorm": _LRN, "CrossMapLRN2d": _LRN}
+
+
 def _results(context: Lowering, program: Program, call: Call, values: dict[str, Any]) -> list[Value]:
     """What a call computes, its shape compared with the file's."""
     meta = program.metas.get(call.outputs[0])
     context.start(call, meta)
+    if call.module.is_layer and call.module.kind in WHOLE:
+        raise Refusal(WHOLE[call.module.kind])
     args = Args(call, values)
     try:
         if not args.tensors() and call.target in FOLD:
             return [fold(context, call, args)]
+        if not args.tensors() and call.target in PARTS:
+            return list(PARTS[call.target](args))
         if call.target not in LOWER:
             raise Refusal(_not_offered(call.target))
         found = LOWER[call.target](context, args)

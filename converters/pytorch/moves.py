@@ -58,6 +58,20 @@ def _split_sizes(c: Lowering, a: Args) -> Values:
     return moves.split(c, x, [int(n) for n in a.items(name)], x.axis(a.whole("dim", 0)))
 
 
+def _tensor_split(c: Lowering, a: Args) -> Values:
+    """Into so many parts, the first ones longer by one, or at places."""
+    x = a.tensor()
+    axis = x.axis(a.whole("dim", 0))
+    size = x.shape[axis]
+    if "indices" in a:
+        ends = [0, *(min(max(int(n) + (size if n < 0 else 0), 0), size) for n in a.items("indices")), size]
+        return moves.split(c, x, np.diff(ends).tolist(), axis)
+    count = a.whole("sections")
+    if not 1 <= count <= size:
+        raise Refusal(f"{size} elements do not make {count} parts")
+    return moves.split(c, x, [size // count + (k < size % count) for k in range(count)], axis)
+
+
 def _unbind(c: Lowering, a: Args) -> Values:
     return moves.unstack(c, a.tensor(), a.tensor().axis(a.whole("dim", 0)))
 
@@ -78,10 +92,27 @@ def _index(c: Lowering, a: Args) -> Value:
 
 
 def _gather(c: Lowering, a: Args) -> Value:
-    x, index = a.tensor(), _constants(a, "index")
+    x = a.tensor()
+    return moves.take_along(c, x, _one_row(a, "index"), x.axis(a.whole("dim")))
+
+
+def _one_row(a: Args, name: str) -> np.ndarray:
+    index = _constants(a, name)
     if not (index == index[:1]).all():
         raise Refusal("its indices differ along the batch axis")
-    return moves.take_along(c, x, index[0], x.axis(a.whole("dim")))
+    return np.asarray(index[0])
+
+
+def _taken_axis(a: Args) -> int:
+    if "dim" not in a:
+        raise Refusal("it flattens the batch with all other axes; name the axis")
+    return a.tensor().axis(a.whole("dim"))
+
+
+def _hsplit(c: Lowering, a: Args) -> Values:
+    """Equal parts of the second torch axis."""
+    x = a.tensor()
+    return moves.split(c, x, moves.equal_parts(x.shape[x.axis(1)], a.whole("sections")), x.axis(1))
 
 
 def _flip(c: Lowering, a: Args) -> Value:
@@ -98,6 +129,7 @@ def _roll(c: Lowering, a: Args) -> Value:
 def _repeat(c: Lowering, a: Args) -> Value:
     x = a.tensor()
     counts = a.items("repeats" if "repeats" in a else "dims")
+    counts = [1] * (x.rank - len(counts)) + counts if "dims" in a else counts  # tile, which may name fewer
     if len(counts) != x.rank or counts[0] != 1:
         raise Refusal(f"its counts {counts} repeat the batch, or add axes before it")
     return moves.tile(c, x, counts[1:])
@@ -200,14 +232,15 @@ def _triangle(keep: Callable[..., np.ndarray]) -> Lower:
     return lower
 
 
-def _nearest(rank: int) -> Lower:
-    """PyTorch's nearest neighbour takes element floor(k * n / size)."""
+def _nearest(rank: int, *, exact: bool = False) -> Lower:
+    """PyTorch's nearest neighbour takes element floor(k * n / size), the exact one the middle that is nearest."""
 
     def lower(c: Lowering, a: Args) -> Value:
         x = a.tensor("input") if "input" in a else a.tensor()
         space = plain(x)[1:]
         sizes, scales = _resized(a, space, rank)
-        chosen = [_floors(n, m, s) for n, m, s in zip(space, sizes, scales, strict=True)]
+        choose = _middles if exact else _floors
+        chosen = [choose(n, m, s) for n, m, s in zip(space, sizes, scales, strict=True)]
         return moves.nearest(c, x, [None, *chosen])
 
     return lower
@@ -242,6 +275,13 @@ def _resized(a: Args, space: Sequence[int], rank: int) -> tuple[list[int], list[
     return list(limited(sizes)), scales
 
 
+def _middles(size: int, wanted: int, scale: float | None) -> np.ndarray:
+    """``nearest-exact``: the element whose middle is nearest, in float32 as PyTorch has it."""
+    step = np.float32(size / wanted if scale is None else 1 / scale)
+    found = np.floor((np.arange(wanted, dtype=np.float32) + np.float32(0.5)) * step).astype(np.int64)
+    return np.asarray(np.minimum(found, size - 1))
+
+
 def _floors(size: int, wanted: int, scale: float | None) -> np.ndarray:
     step = np.float32(size / wanted if scale is None else 1 / scale)
     found = np.floor(np.arange(wanted, dtype=np.float32) * step).astype(np.int64)
@@ -259,6 +299,13 @@ MOVES: Mapping[str, Lower] = {
     "split.sizes": _split_sizes,
     "split_with_sizes.default": _split_sizes,
     "unbind.int": _unbind,
+    "tensor_split.sections": _tensor_split,
+    "tensor_split.indices": _tensor_split,
+    "hsplit.int": _hsplit,
+    "take_along_dim.default": lambda c, a: moves.take_along(c, a.tensor(), _one_row(a, "indices"), _taken_axis(a)),
+    "broadcast_to.default": _expand,
+    "fliplr.default": lambda c, a: moves.flip(c, a.tensor(), [a.tensor().axis(1)]),
+    **dict.fromkeys(("moveaxis.int", "moveaxis.intlist"), _movedim),
     "index.Tensor": _index,
     "index_select.default": lambda c, a: moves.take(c, a.tensor(), _constants(a, "index"), a.tensor().axis(a.whole("dim"))),
     "gather.default": _gather,
@@ -287,5 +334,6 @@ MOVES: Mapping[str, Lower] = {
     "tril.default": _triangle(np.tril),
     "triu.default": _triangle(np.triu),
     **{f"upsample_{word}{n}d.{form}": _linear(n) for word, n in _LINEAR.items() for form in ("default", "vec")},
+    **{f"_upsample_nearest_exact{n}d.{form}": _nearest(n, exact=True) for n in (1, 2, 3) for form in ("default", "vec")},
     **{f"upsample_nearest{n}d.{form}": _nearest(n) for n in (1, 2, 3) for form in ("default", "vec")},
 }

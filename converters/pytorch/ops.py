@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nn2hls.converters.lower import activations, arith, einsum, linear, moves, norm
-from nn2hls.converters.lower.value import Operand, Refusal, Tensor, plain
+from nn2hls.converters.lower import activations, arith, contract, einsum, linear, moves, norm, over_axes
+from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 from nn2hls.converters.pytorch.attention import ATTENTION
 from nn2hls.converters.pytorch.choice import CHOICE
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
@@ -61,18 +61,19 @@ def _baddbmm(c: Lowering, a: Args) -> Value:
 
 
 def _einsum(c: Lowering, a: Args) -> Value:
-    """Two tensors, or one and a constant."""
+    """Tensors and constants; the order of products that ``path`` asks for changes no value."""
     operands = [v for v in a.items("tensors") if v is not None]
-    if len(operands) != 2 or not isinstance(a.get("equation"), str):
-        raise Refusal(f"it has {len(operands)} operands; two are offered")
-    shapes = [(1, *plain(v)) if isinstance(v, Tensor) else np.shape(v) for v in operands]
-    equation = einsum.Equation.read(a.get("equation"), shapes)
-    x, y = operands
-    if isinstance(x, Tensor) and isinstance(y, Tensor):
-        return einsum.einsum(c, equation, x, y)
-    if not isinstance(x, Tensor):
-        equation, x, y = einsum.Equation(equation.operands[::-1], equation.result), y, x
-    return einsum.einsum_constant(c, equation, x, np.asarray(y, np.float64))
+    return contract.contract(c, str(a.get("equation")), operands)
+
+
+def _tensordot(c: Lowering, a: Args) -> Value:
+    x, y = (v if isinstance(v, Tensor) else np.asarray(v, np.float64) for v in (a.get("self"), a.get("other")))
+    return contract.tensordot(c, x, y, (a.items("dims_self"), a.items("dims_other")))
+
+
+def _inner(c: Lowering, a: Args) -> Value:
+    x, y = (v if isinstance(v, Tensor) else np.asarray(v, np.float64) for v in (a.get("self"), a.get("other")))
+    return contract.tensordot(c, x, y, ([-1], [-1]))
 
 
 def _biased(c: Lowering, a: Args) -> Value:
@@ -106,6 +107,10 @@ def _two(meaning: Callable[[Lowering, Operand, Operand], Tensor]) -> Lower:
 
 def _pow(c: Lowering, a: Args) -> Value:
     return arith.power(c, a.tensor(), np.asarray(a.number("exponent")))
+
+
+def _log_add_exp(c: Lowering, a: Args) -> Value:
+    return over_axes.log_add_exp(c, a.tensor(), a.tensor("other"))
 
 
 def _softmax(*, log: bool) -> Lower:
@@ -205,13 +210,16 @@ LOWER: Mapping[str, Lower] = {
     "matmul.default": _product("self", "other"),
     "baddbmm.default": _baddbmm,
     "einsum.default": _einsum,
+    "tensordot.default": _tensordot,
+    "inner.default": _inner,
     **dict.fromkeys(("add.Tensor", "add.Scalar"), _added(1.0)),
     **dict.fromkeys(("sub.Tensor", "sub.Scalar"), _added(-1.0)),
     **dict.fromkeys(("rsub.Tensor", "rsub.Scalar"), _added(-1.0, swapped=True)),
     **dict.fromkeys(("mul.Tensor", "mul.Scalar", "multiply.Tensor"), _two(arith.multiply)),
-    **dict.fromkeys(("div.Tensor", "div.Scalar"), _two(arith.divide)),
+    **dict.fromkeys(("div.Tensor", "div.Scalar", "true_divide.Tensor"), _two(arith.divide)),
     **dict.fromkeys(("maximum.default", "max.other"), _two(arith.maximum)),
     **dict.fromkeys(("minimum.default", "min.other"), _two(arith.minimum)),
+    "logaddexp.default": _log_add_exp,
     "pow.Tensor_Scalar": _pow,
     "softmax.int": _softmax(log=False),
     "_softmax.default": _softmax(log=False),

@@ -43,7 +43,16 @@ _EXP_SCALED = ("exp.default", ("mul.Tensor", "self", "beta"))
 _SOFTMAX = ("_softmax.default", "self", "dim", False)
 _NOT_HIDDEN = ("any.dim", ("logical_not.default", ("eq.Scalar", "self", float("-inf"))), "dim", True)
 
+
+def _lp_pool(rank: int, *stride: str) -> tuple[Any, ...]:
+    """The root of a mean of squares times their number; LPPool of order 2 without ``ceil_mode``, whose edges differ."""
+    mean = (f"avg_pool{rank}d.default", ("pow.Tensor_Scalar", "self", 2), "kernel_size", *stride)
+    size = ("relu.default", ("abs.default", mean))
+    return ("pow.Tensor_Scalar", ("mul.Tensor", ("mul.Tensor", ("sign.default", mean), size), "count"), 0.5)
+
+
 PATTERNS = (
+    *(Pattern("lp_pool", f"lp_pool{n}d", _lp_pool(n, *stride)) for n in (1, 2, 3) for stride in ((), ("stride",))),
     # Zero for rows that a mask hides entirely, which is refused here.
     Pattern(
         "softmax",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from nn2hls.converters.lower import reductions
+from nn2hls.converters.lower import over_axes, reductions
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.ops import Reduction
@@ -42,6 +42,11 @@ def _norm(c: Lowering, a: Args) -> Value:
     return reductions.vector_norm(c, x, axes, order, keepdims=keepdims)
 
 
+def _log_sum_exp(c: Lowering, a: Args) -> Value:
+    x, axes, keepdims = _axes(a)
+    return over_axes.log_sum_exp(c, x, axes, keepdims=keepdims)
+
+
 _WHOLE = {
     "max": Reduction.MAX, "min": Reduction.MIN, "mean": Reduction.MEAN, "prod": Reduction.PROD, "sum": Reduction.SUM
 }  # fmt: skip
@@ -51,6 +56,7 @@ REDUCTIONS: Mapping[str, Callable[[Lowering, Args], Value]] = {
     "amin.default": _over(Reduction.MIN),
     "max.dim": _over(Reduction.MAX),
     "min.dim": _over(Reduction.MIN),
+    "logsumexp.default": _log_sum_exp,
     "mean.dim": _over(Reduction.MEAN),
     "prod.dim_int": _over(Reduction.PROD),
     "sum.dim_IntList": _over(Reduction.SUM),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from nn2hls.converters.lower import layout, shape
-from nn2hls.converters.lower.value import Refusal, Tensor, plain
+from nn2hls.converters.lower.value import Refusal, Tensor, limited, plain
 from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering, Value
 from nn2hls.converters.pytorch.pt2_program import FLOATS
 
@@ -65,20 +66,50 @@ def _swapped(c: Lowering, x: Tensor, one: int, other: int) -> Value:
     return permuted(c, x, order)
 
 
-def _cat(c: Lowering, a: Args, *, new_axis: bool = False) -> Value:
+def _sizes_as(c: Lowering, a: Args) -> list[int]:
+    return list(a.tensor("other").full(c.batch or PROBE))
+
+
+def _new(value: Callable[[Args], float]) -> Callable[[Lowering, Args], Value]:
+    """A constant of a size that the call states, the batch first."""
+
+    def lower(c: Lowering, a: Args) -> Value:
+        sizes = [1 if k == 0 else n for k, n in enumerate(a.items("size"))]
+        if not all(isinstance(n, int) and n > 0 for n in sizes) or a.items("size")[:1] not in ([BatchSize()], [c.batch]):
+            raise Refusal(f"its size {a.items('size')} must be the batch and whole numbers")
+        return np.full(limited(sizes), value(a))
+
+    return lower
+
+
+def _cat(c: Lowering, a: Args, *, new_axis: bool = False, axis: int | None = None) -> Value:
     rank = max(v.rank for v in a.tensors())
-    dim = a.whole("dim")
+    if axis is not None and rank <= axis:
+        raise Refusal(f"it joins along the axis {axis}, which tensors of rank {rank} do not have; use torch.stack")
+    dim = a.whole("dim") if axis is None else axis
     dim += (rank + new_axis) if dim < 0 else 0
-    if not 1 <= dim < rank + new_axis:
-        raise Refusal("it joins along the first axis, the batch")
-    operands = [v if isinstance(v, Tensor) else c.constant(_row(v, rank)) for v in a.items("tensors")]
-    return (shape.stack if new_axis else shape.concatenate)(c, operands, dim - 1)
+    like = a.tensors()[0]
+    if not 0 <= dim < rank + new_axis or dim == like.place or (new_axis and dim < like.place):
+        raise Refusal("it joins along the batch, or before it")
+    operands = [v if isinstance(v, Tensor) else _beside(c, v, like) for v in a.items("tensors")]
+    if new_axis:
+        return shape.stack(c, operands, dim - 1)
+    return shape.concatenate(c, operands, like.axis(dim))
 
 
-def _row(value: Any, rank: int) -> np.ndarray:
-    if not isinstance(value, np.ndarray) or value.ndim != rank or not (value == value[:1]).all():
-        raise Refusal("it joins a constant that differs along the first axis, the batch")
-    return np.asarray(value[0])
+def _beside(c: Lowering, value: Any, like: Tensor) -> Tensor:
+    """A constant, equal for all events, as a tensor whose batch stands where that of another one does."""
+    place, times = like.place, math.prod(like.joined)
+    array = np.asarray(value) if isinstance(value, np.ndarray) and value.ndim == like.rank else None
+    if array is None or array.shape[place] % times:
+        raise Refusal("it joins a constant that differs along the batch, or has other axes")
+    rows = np.moveaxis(array, place, 0).reshape(-1, times, *array.shape[:place], *array.shape[place + 1 :])
+    if not (rows == rows[:1]).all():
+        raise Refusal("it joins a constant that differs along the batch")
+    one = np.moveaxis(rows[0], 0, place)
+    size = (*one.shape[:place], *like.joined, *one.shape[place + 1 :])
+    made = c.constant(one.reshape(size))
+    return replace(like, node=made.node, shape=made.shape)
 
 
 def _same(c: Lowering, a: Args) -> Value:
@@ -135,7 +166,16 @@ SHAPE: Mapping[str, Callable[[Lowering, Args], Value]] = {
         ("swapaxes.default", "swapdims.default"), lambda c, a: _swapped(c, a.tensor(), a.items("axis0")[0], a.items("axis1")[0])
     ),
     "mT.default": lambda c, a: _swapped(c, a.tensor(), -2, -1),
-    **dict.fromkeys(("cat.default", "concat.default"), _cat),
+    **dict.fromkeys(("cat.default", "concat.default", "concatenate.default"), _cat),
+    "hstack.default": lambda c, a: _cat(c, a, axis=1),
+    "dstack.default": lambda c, a: _cat(c, a, axis=2),
+    "view_as.default": lambda c, a: _view(c, a.tensor(), _sizes_as(c, a)),
+    "reshape_as.default": lambda c, a: _view(c, a.tensor(), _sizes_as(c, a)),
+    **dict.fromkeys(("adjoint.default", "mH.default"), lambda c, a: _swapped(c, a.tensor(), -2, -1)),
+    "new_zeros.default": _new(lambda a: 0.0),
+    "new_ones.default": _new(lambda a: 1.0),
+    "new_full.default": _new(lambda a: a.number("fill_value")),
+    "type_as.default": lambda c, a: a.tensor(),
     "stack.default": lambda c, a: _cat(c, a, new_axis=True),
     "ones_like.default": _filled(lambda a: 1.0),
     "zeros_like.default": _filled(lambda a: 0.0),

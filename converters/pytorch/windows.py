@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from nn2hls.converters.lower import pooling, window
+from nn2hls.converters.lower.shape import reshape, transpose
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.converters.lower.window import Window
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
@@ -88,6 +90,19 @@ def pool(rank: int, kind: Reduction) -> Callable[[Lowering, Args], Value]:
     return lower
 
 
+def lp_pool(rank: int) -> Callable[[Lowering, Args], Value]:
+    """LPPool of order 2, which :mod:`patterns` found."""
+
+    def lower(c: Lowering, a: Args) -> Value:
+        x, kernel = _batched(a.tensor(), rank), _sizes(a, "kernel_size", rank, 1)
+        strides = _sizes(a, "stride", rank, 1) if a.items("stride") else kernel
+        if a.number("count") != math.prod(kernel):
+            raise Refusal(f"its root is that of {a.number('count'):g} squares in a window of {math.prod(kernel)}")
+        return pooling.lp_pool(c, x, Window(kernel, strides, (1,) * rank, ((0, 0),) * rank), first=True)
+
+    return lower
+
+
 def adaptive(rank: int, kind: Reduction) -> Callable[[Lowering, Args], Value]:
     """Pooling to a size; None keeps the operand's."""
 
@@ -101,15 +116,30 @@ def adaptive(rank: int, kind: Reduction) -> Callable[[Lowering, Args], Value]:
     return lower
 
 
+def _unfold(c: Lowering, a: Args) -> Value:
+    """What a window sees, (channels * places of the kernel, positions)."""
+    x = _batched(a.tensor(), 2)
+    kernel, dilation = _sizes(a, "kernel_size", 2, 1), _sizes(a, "dilation", 2, 1)
+    pads = tuple((p, p) for p in _sizes(a, "padding", 2, 0))
+    seen = Window(kernel, _sizes(a, "stride", 2, 1), dilation, pads)
+    positions = seen.positions(x.shape[1:])
+    columns = window.patches(c.step("patches"), x, seen, first=True)
+    places, count = math.prod(kernel), math.prod(positions)
+    split = reshape(c.step("split"), columns, (places, x.shape[0], count))
+    return reshape(c, transpose(c.step("channels"), split, (1, 0, 2)), (x.shape[0] * places, count))
+
+
 _TRANSPOSED = {1: "conv_transpose1d.default", 2: "conv_transpose2d.input", 3: "conv_transpose3d.input"}
 
 WINDOWS: Mapping[str, Callable[[Lowering, Args], Value]] = {
     **{f"conv{n}d.{form}": conv(n) for n in (1, 2, 3) for form in ("default", "padding")},
     **{target: conv(n, transposed=True) for n, target in _TRANSPOSED.items()},
     "convolution.default": _convolution,
+    "im2col.default": _unfold,
     **{f"max_pool{n}d.default": pool(n, Reduction.MAX) for n in (1, 2, 3)},
     **{f"max_pool{n}d_with_indices.default": pool(n, Reduction.MAX) for n in (1, 2, 3)},
     **{f"avg_pool{n}d.default": pool(n, Reduction.MEAN) for n in (1, 2, 3)},
+    **{f"lp_pool{n}d": lp_pool(n) for n in (1, 2, 3)},
     **{f"{prefix}adaptive_avg_pool{n}d.default": adaptive(n, Reduction.MEAN) for n in (1, 2, 3) for prefix in ("", "_")},
     **{f"adaptive_max_pool{n}d.default": adaptive(n, Reduction.MAX) for n in (1, 2, 3)},
 }

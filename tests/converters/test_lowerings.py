@@ -41,6 +41,7 @@ HELPERS = {
     "shape.move",
     "shape.unsqueeze",
     "window.channels_first",
+    "window.locally_connected",  # in files of Keras 2 alone: tests/converters/test_keras2_local.py
 }  # steps of several lowerings, no layers
 MAKERS = {"keras": keras_graph, "torch": torch_graph, "onnx": onnx_graph}
 

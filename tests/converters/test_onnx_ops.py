@@ -6,8 +6,9 @@ import pytest
 pytest.importorskip("onnx")
 
 from nn2hls.converters import onnx as frontend
+from nn2hls.errors import UnsupportedError
 from nn2hls.ops import Clip, Dense, LeakyRelu, Relu, Reshape, Scale, Softmax, Threshold, Unary
-from tests.kit.onnx_tools import check, draw, evaluate, helper, kinds, mean, model, reference
+from tests.kit.onnx_tools import TensorProto, check, draw, evaluate, helper, kinds, mean, model, reference
 
 N = helper.make_node
 
@@ -309,3 +310,35 @@ def test_ops_of_the_graph_are_those_expected():
     graph = frontend.load_live(made)
     assert [type(n.op) for n in graph][1:] == [Unary, Threshold, Softmax, Scale]
     assert not any(isinstance(n.op, (Dense, Reshape)) for n in graph)
+
+
+@pytest.mark.parametrize(("op", "attrs", "wanted"), [
+    ("GlobalLpPool", {}, lambda x: np.sqrt((x**2).sum((2, 3), keepdims=True))),
+    ("GlobalLpPool", {"p": 1}, lambda x: np.abs(x).sum((2, 3), keepdims=True)),
+    ("LpNormalization", {"axis": 1, "p": 1}, lambda x: x / np.abs(x).sum(1, keepdims=True)),
+    ("MeanVarianceNormalization", {"axes": [2, 3]},
+     lambda x: (x - x.mean((2, 3), keepdims=True)) / (x.std((2, 3), keepdims=True) + 1e-9)),
+])  # fmt: skip
+@pytest.mark.parametrize("opset", [9, 18, 22])
+def test_norms_by_their_definitions(op, attrs, wanted, opset):
+    made = model([helper.make_node(op, ["x"], ["y"], **attrs)], {"x": ["N", 3, 4, 5]}, opset=opset)
+    check(made, {"x": (3, 4, 5)}, wanted=lambda made, feeds: [wanted(feeds["x"].astype(np.float64))])
+
+
+@pytest.mark.parametrize(("node", "match"), [
+    (("LpPool", {"kernel_shape": [2, 2], "p": 3}), "p = 3 is not offered; 1 and 2 are"),
+    (("MeanVarianceNormalization", {}), "it works along the batch axis"),
+    (("LRN", {"size": 3}), "LRN is not offered: local response normalisation .* use BatchNormalization"),
+])  # fmt: skip
+def test_windows_and_norms_that_are_refused(node, match):
+    op, attrs = node
+    with pytest.raises(UnsupportedError, match=rf"layer \({op}\): {match}"):
+        frontend.load_live(model([helper.make_node(op, ["x"], ["y"], name="layer", **attrs)], {"x": ["N", 3, 4, 5]}))
+
+
+def test_constants_of_the_shape_of_a_tensor():
+    shape = helper.make_node("Shape", ["x"], ["s"])
+    filled = helper.make_node("ConstantOfShape", ["s"], ["f"], value=helper.make_tensor("v", TensorProto.FLOAT, [1], [2.0]))
+    spread = helper.make_node("Expand", ["c", "s"], ["e"])
+    nodes = [shape, filled, spread, helper.make_node("Mul", ["x", "f"], ["xf"]), helper.make_node("Add", ["xf", "e"], ["y"])]
+    check(model(nodes, {"x": ["N", 3, 4]}, {"c": draw(1, 1, 4)}), {"x": (3, 4)})

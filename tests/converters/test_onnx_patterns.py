@@ -77,3 +77,55 @@ def test_a_function_that_only_resembles_one_keeps_its_parts():
 def test_a_piece_that_is_read_elsewhere_is_kept():
     nodes = [N("Sigmoid", ["x"], ["a"]), N("Mul", ["x", "a"], ["b"]), N("Add", ["a", "b"], ["y"])]
     assert kinds(check(model(nodes, {"x": ["N", 6]}), {"x": (6,)})) == ["Table", "Table", "Elementwise"]
+
+
+def pieces(opset, axes, *, square="Pow", divide=True):
+    """(x - mean) / sqrt(mean((x - mean)**2) + e) * g + b as exporters write it."""
+    named, operand = ({"axes": axes}, []) if opset < 18 else ({}, ["a"])
+    return [
+        N("ReduceMean", ["x", *operand], ["m"], **named), N("Sub", ["x", "m"], ["d"]),
+        N("Pow", ["d", "two"], ["p"]) if square == "Pow" else N("Mul", ["d", "d"], ["p"]),
+        N("ReduceMean", ["p", *operand], ["v"], **named), N("Add", ["v", "e"], ["ve"]), N("Sqrt", ["ve"], ["s"]),
+        *([N("Div", ["d", "s"], ["n"])] if divide else [N("Reciprocal", ["s"], ["r"]), N("Mul", ["r", "d"], ["n"])]),
+        N("Mul", ["n", "g"], ["ng"]), N("Add", ["ng", "b"], ["y"]),
+    ]  # fmt: skip
+
+
+def constants(nodes, axes, shape):
+    used = {i for n in nodes for i in n.input}
+    every = {"two": np.float32(2), "e": np.float32(1e-5), "a": np.array(axes)}
+    every |= {k: np.linspace(s, 1, shape[0], dtype=np.float32).reshape(shape) for k, s in (("g", 0.5), ("b", -1))}
+    return {k: v for k, v in every.items() if k in used}
+
+
+@pytest.mark.parametrize("opset", [7, 13, 18, 23])
+@pytest.mark.parametrize("square", ["Pow", "Mul"])
+@pytest.mark.parametrize("divide", [True, False])
+def test_normalisation_in_pieces_is_one_op(opset, square, divide):
+    nodes = pieces(opset, [-1], square=square, divide=divide)
+    made = model(nodes, {"x": ["N", 6, 4]}, constants(nodes, [-1], (4,)), opset=opset)
+    assert kinds(check(made, {"x": (6, 4)})) == ["Norm", "Scale", "Scale"]
+
+
+def test_instance_normalisation_in_pieces():
+    nodes = pieces(13, [2, 3])
+    made = model(nodes, {"x": ["N", 3, 4, 5]}, constants(nodes, [2, 3], (3, 1, 1)), opset=13)
+    graph = check(made, {"x": (3, 4, 5)})
+    assert kinds(graph) == ["Norm", "Scale", "Scale"]
+    assert [n.op.axes for n in graph if hasattr(n.op, "axes")] == [(1, 2)]
+
+
+@pytest.mark.parametrize("change", ["axes", "exponent", "another tensor"])
+def test_what_only_resembles_a_normalisation_keeps_its_parts(change):
+    nodes = pieces(13, [-1])
+    values = constants(nodes, [-1], (4,))
+    if change == "axes":
+        nodes[3] = N("ReduceMean", ["p"], ["v"], axes=[1])
+    elif change == "exponent":
+        values["two"] = np.float32(3)
+        nodes.insert(3, N("Abs", ["p0"], ["p"]))
+        nodes[2] = N("Pow", ["d", "two"], ["p0"])
+    else:
+        nodes[1] = N("Sub", ["x2", "m"], ["d"])
+        nodes.insert(0, N("Relu", ["x"], ["x2"]))
+    assert "Norm" not in kinds(check(model(nodes, {"x": ["N", 6, 4]}, values, opset=13), {"x": (6, 4)}))

@@ -95,6 +95,40 @@ CASES: dict[str, Case] = {
         (node("Add", "x m", "h"), node("Softmax", "h", axis=1)), {"m": ADDED},
     ),
     "multi_head_attention": Case("attention.multi_head_attention", (3, 4), _multi_head),
+    "attention and weights": Case(
+        "attention.attention_and_weights", (3, 4),
+        lambda x: _keras().layers.Attention()([x, x], return_attention_scores=True)[1],
+        lambda x: _torch().softmax(x @ x.transpose(1, 2), -1),
+        (node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "x t", "s"), node("Softmax", "s")),
+    ),
+    "dot_product_attention": Case(
+        "attention.attention", (3, 2, 4), lambda x: _keras().ops.dot_product_attention(x, x, x, is_causal=True),
+        lambda x: _torch().nn.functional.scaled_dot_product_attention(
+            x.transpose(1, 2), x.transpose(1, 2), x.transpose(1, 2), is_causal=True
+        ).transpose(1, 2),
+    ),
+    "multi_head_attention over the second axis": Case(
+        "attention.multi_head_attention", (2, 3, 4),
+        lambda x: _keras().layers.MultiHeadAttention(2, 3, attention_axes=2, output_shape=(2, 5))(x, x),
+    ),
+    "multi_head_attention over the first axis, masked": Case(
+        "attention.multi_head_attention", (3, 2, 4),
+        lambda x: _keras().layers.MultiHeadAttention(2, 3, attention_axes=1, use_gate=True)(
+            x, x, attention_mask=CAUSAL[None]
+        ),
+    ),
+    "softmax_over": Case(
+        "over_axes.softmax_over", (3, 4, 2), lambda x: _keras().layers.Softmax(axis=(1, 3))(x),
+        lambda x: _torch().softmax(x.permute(0, 2, 1, 3).reshape(-1, 4, 6), -1).reshape(-1, 4, 3, 2).permute(0, 2, 1, 3),
+    ),
+    "softmax of a layer with a mask": Case(
+        "over_axes.softmax_over", (3, 3), lambda x: _keras().layers.Softmax()(x, mask=CAUSAL[None]),
+        lambda x: _torch().softmax(x.masked_fill(~_torch().tensor(CAUSAL), float("-inf")), -1),
+    ),
+    "additive_attention of concat": Case(
+        "attention.additive_attention", (3, 4),
+        lambda x: _keras().layers.Attention(score_mode="concat", use_scale=True)([x, x]),
+    ),
     "additive_attention": Case(
         "attention.additive_attention", (3, 4), lambda x: _keras().layers.AdditiveAttention(use_scale=False)([x, x])
     ),

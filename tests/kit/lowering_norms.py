@@ -70,6 +70,17 @@ CASES: dict[str, Case] = {
         "norm.unit_norm", (3, 4), lambda x: _keras().layers.UnitNormalization(axis=-1)(x)
     ),
     "unit_norm of p 2": Case("norm.unit_norm", (3, 4), None, None, (node("LpNormalization", axis=-1, p=2),)),
+    "log_sum_exp": Case(
+        "over_axes.log_sum_exp", (3, 4), lambda x: _keras().ops.logsumexp(x, axis=(1, 2)), lambda x: x.logsumexp((1, 2)),
+        (node("ReduceLogSumExp", "x a", keepdims=0),), {"a": np.array([1, 2])},
+    ),
+    "log_sum_exp, axes kept": Case(
+        "over_axes.log_sum_exp", (3, 4), lambda x: _keras().ops.logsumexp(x, axis=-1, keepdims=True),
+        lambda x: x.logsumexp(-1, keepdim=True), (node("ReduceLogSumExp", "x a"),), {"a": np.array([2])},
+    ),
+    "log_add_exp": Case(
+        "over_axes.log_add_exp", (4,), lambda x: _keras().ops.logaddexp(x, x * x), lambda x: x.logaddexp(x * x)
+    ),
     "divide two": Case(
         "arith.divide", (4,), lambda x: x / _keras().ops.exp(x), lambda x: x / x.exp(),
         (node("Exp", "x", "e"), node("Div", "x e")),

@@ -68,6 +68,32 @@ CASES: dict[str, Case] = {
         "einsum.matmul", (3, 5, 4), lambda x: _keras().ops.matmul(x, EACH[None]), lambda x: x @ _torch().tensor(EACH),
         (node("MatMul", "x w"),), {"w": EACH},
     ),
+    "contract of three": Case(
+        "contract.contract", (3, 4), lambda x: _keras().ops.einsum("bij,jk,il->bkl", x, draw(4, 2), draw(3, 5)),
+        lambda x: _torch().einsum("bij,jk,il->bkl", x, _torch().tensor(draw(4, 2)), _torch().tensor(draw(3, 5))),
+        (node("Einsum", "x w v", equation="bij,jk,il->bkl"),), {"w": draw(4, 2), "v": draw(3, 5)},
+    ),
+    "contract of one": Case(
+        "contract.contract", (3, 4, 2), lambda x: _keras().ops.einsum("bijk->bki", x),
+        lambda x: _torch().einsum("bijk->bki", x), (node("Einsum", "x", equation="bijk->bki"),),
+    ),
+    "contract of constants first": Case(
+        "contract.contract", (3, 4), lambda x: _keras().ops.einsum("jk,kl,bij->bil", draw(4, 2), draw(2, 5), x),
+        lambda x: _torch().einsum("jk,kl,bij->bil", _torch().tensor(draw(4, 2)), _torch().tensor(draw(2, 5)), x),
+        (node("Einsum", "w v x", equation="jk,kl,bij->bil"),), {"w": draw(4, 2), "v": draw(2, 5)},
+    ),
+    "tensordot": Case(
+        "contract.tensordot", (3, 4), lambda x: _keras().ops.tensordot(x, EACH, axes=[[1, 2], [0, 1]]),
+        lambda x: _torch().tensordot(x, _torch().tensor(EACH), dims=([1, 2], [0, 1])),
+    ),
+    "tensordot, the constant first": Case(
+        "contract.tensordot", (3, 4), None,
+        lambda x: _torch().tensordot(_torch().tensor(draw(5, 4)), x, dims=([1], [2])).permute(1, 2, 0),
+    ),
+    "inner": Case(
+        "contract.tensordot", (3, 4), lambda x: _keras().ops.inner(x, draw(5, 4)),
+        lambda x: _torch().inner(x, _torch().tensor(draw(5, 4))),
+    ),
     "einsum": Case("einsum.einsum", (3, 4), *_both("bij,bkj->bik")),
     "einsum of outer": Case("einsum.einsum", (3, 4), *_both("bij,bik->bijk")),
     "einsum that sums": Case("einsum.einsum", (3, 4), *_both("bij,bkj->bk")),

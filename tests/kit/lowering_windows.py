@@ -192,7 +192,33 @@ def adaptive_pool(kind: str, size: tuple[int, int]) -> Case:
     return Case("pooling.adaptive_pool", (4, 7, 6), keras if has else None, torch, cannot_run=("keras",))
 
 
+def patches() -> Case:
+    """What a window sees, places before channels."""
+
+    def torch(x):
+        seen = _torch().nn.functional.unfold(x, 2, dilation=2, padding=1, stride=2)
+        return seen.reshape(-1, 4, 4, seen.shape[-1]).transpose(1, 2).reshape(-1, 16, 3, 2)
+
+    return Case("window.patches", (4, 5, 3), None, torch)
+
+
+def lp_pool(rank: int, *, stride: int | None = None, p: int = 2, padded: bool = False) -> Case:
+    """The norm of a window; PyTorch's order 1 is a sum without magnitudes, and it has no pads."""
+    size = (2,) * rank
+
+    def torch(x):
+        return getattr(_torch().nn, f"LPPool{rank}d")(p, size if rank > 1 else 2, stride=stride)(x)
+
+    pads = {"pads": [1, 0] * rank} if padded else {}
+    made = node("LpPool", kernel_shape=size, strides=[stride or 2] * rank, p=p, **pads)
+    return Case("pooling.lp_pool", (3, *(5, 6, 4)[:rank]), None, torch if p == 2 and not padded else None, (made,))
+
+
 CASES: dict[str, Case] = {
+    **{f"lp pool {n}d": lp_pool(n) for n in (1, 2, 3)},
+    "lp pool strides": lp_pool(2, stride=1),
+    "lp pool of magnitudes": lp_pool(2, p=1),
+    "lp pool padded": lp_pool(2, stride=3, padded=True),
     **{f"conv {n}d": conv(n) for n in (1, 2, 3)},
     "conv 1x1": conv(2, 1),
     "conv strides": conv(2, (3, 2), strides=(2, 1)),
@@ -218,5 +244,6 @@ CASES: dict[str, Case] = {
     "avg pool ceil": padded_pool("avg", ceil=True),
     "avg pool ceil counts": padded_pool("avg", ceil=True, counts=True),
     **{f"global {kind} pool {n}d": global_pool(n, kind) for n in (1, 2, 3) for kind in ("max", "avg")},
+    "patches": patches(),
     **{f"adaptive {kind} pool {size}": adaptive_pool(kind, size) for kind in ("max", "avg") for size in ((7, 3), (3, 4))},
 }

@@ -1,12 +1,18 @@
 """The code of docs/adding-a-layer.md, taken from the page and run."""
 
 import importlib.util
+import inspect
 import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import helper
 
+import nn2hls
+from nn2hls.converters.lower import pooling
+from tests.kit.onnx_tools import model
 from tests.kit.paths import ROOT
 
 PAGE = (ROOT / "docs" / "adding-a-layer.md").read_text(encoding="utf-8")
@@ -68,3 +74,38 @@ def test_the_files_the_page_names_exist():
     named = set(re.findall(r"`((?:nn2hls|converters|firmware_lib|tests)/[\w/]+\.\w+)`", PAGE))
     assert len(named - new) >= 4
     assert [n for n in named - new if not (ROOT / n).is_file()] == []
+
+
+# --- the second example: a window, no op file ---
+
+
+def second():
+    """(the text of the section, its code)."""
+    section = PAGE.split("## 4. A layer with a window: no op file\n")[1]
+    return section, re.search(r"^```python\n(.*?)^```", section, re.M | re.S)[1]
+
+
+def test_the_second_example_is_the_code_that_runs():
+    assert inspect.getsource(pooling.lp_pool) == second()[1]
+
+
+def test_the_second_example_counts_the_files_it_touches():
+    section, _ = second()
+    listed = re.findall(r"^\| `([\w/]+\.py)`", section, re.M)
+    assert int(re.search(r"It touches (\d+) files", section)[1]) == len(listed) == 7
+    rooms = (ROOT / "converters", ROOT / "nn2hls", ROOT / "tests" / "kit")
+    files = [p for room in rooms for p in room.rglob("*.py")]
+    touched = [p for p in files if re.search(r"lp_pool|\bLpPool\b", p.read_text(encoding="utf-8"))]
+    assert sorted(listed) == sorted(str(p.relative_to(ROOT)) for p in touched)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_the_second_example_equals_its_cpp(p):
+    node = helper.make_node("LpPool", ["x"], ["y"], kernel_shape=[2, 3], strides=[2, 1], pads=[1, 0, 0, 1], p=p)
+    rng = np.random.default_rng(p)
+    x = rng.normal(size=(40, 2, 5, 4)).astype(np.float32)
+    design = nn2hls.convert(model([node], {"x": ["N", 2, 5, 4]}, opset=18), calibration=x)
+    float_answer, fixed = design.predict_float(x), design.predict(x)
+    assert np.abs(fixed - float_answer).max() < 0.02 * np.abs(float_answer).max()
+    design.compile()
+    np.testing.assert_array_equal(design.csim_raw(x).mantissas, design.predict_raw(x).mantissas)
