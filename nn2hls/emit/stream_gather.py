@@ -20,9 +20,7 @@ class Gather:
 
     def __init__(self, built: Built) -> None:
         self.built, self.front = built, built.front
-        self.control, process = built.control, built.process
-        sized = zip(process.sizes, process.types, strict=True)
-        self.widths = [kind.width for size, kind in sized for _ in range(size)]
+        self.control, self.widths = built.control, built.widths
 
     def lines(self) -> Iterator[str]:
         """Statements of the module."""
@@ -63,14 +61,9 @@ class Gather:
         """Tokens that stay: of a stream that is held, or all of all streams."""
         addressed = self.front.address is not None
         for k, source in enumerate(self.front.sources):
-            width, size = self.built.sources[k].type.width, source.size
             if addressed:
-                yield f"    reg [{width - 1}:0] all{k} [0:{source.tokens * size - 1}];"
-                yield f"    always @(posedge clock) if (go && turn{k}) begin"
-                for e in range(size):
-                    place = f"step * {size} + {e}" if size > 1 else "step"
-                    yield f"        all{k}[{place}] <= s{k}[{(e + 1) * width - 1}:{e * width}];"
-                yield "    end"
+                yield f"    reg [{self.built.sources[k].bits - 1}:0] all{k} [0:{source.tokens - 1}];"
+                yield f"    always @(posedge clock) if (go && turn{k}) all{k}[step] <= s{k};"
             elif source.held:
                 bits = self.built.sources[k].bits
                 yield f"    reg [{bits - 1}:0] kept{k};"
@@ -176,34 +169,48 @@ class Gather:
         return text if mask == EMPTY else f"{text} & {{{length * width}{{!absent[{mask}]}}}}"
 
     def _addressed(self, column: int) -> str:
-        """One of all elements, whose number is in a ROM."""
-        assert self.front.address is not None
-        numbers, width = self.front.address[:, column], self.widths[column]
-        starts = np.cumsum([0, *(s.tokens * s.size for s in self.front.sources)])
-        if np.all(numbers == EMPTY):
-            return f"{width}'d0"
-        if np.all(numbers == numbers[0]):
-            k = int(np.searchsorted(starts, numbers[0], side="right")) - 1
-            return f"all{k}[{int(numbers[0] - starts[k])}]"
-        at = f"address{column}(reading)"
-        streams = np.searchsorted(starts, numbers, side="right") - 1
+        """An element of one of all tokens, whose numbers are in a ROM."""
+        token, element = self._numbers(column)
+        width = self.widths[column]
+        at = self._looked_up("token", column, token)
         text = f"{width}'d0"
-        used = np.unique(streams[numbers >= 0]).tolist()
+        used = np.unique(np.searchsorted(self.starts, token[token < self.starts[-1]], side="right") - 1).tolist()
+        part = self._looked_up("element", column, element)
         for n, k in enumerate(used):
-            place = f"all{k}[{at} - {int(starts[k])}]" if starts[k] else f"all{k}[{at}]"
-            sure = not n and not (numbers == EMPTY).any()
-            test = f"{at} >= {int(starts[k])} && {at} < {int(starts[k + 1])}"
-            text = place if sure else f"({test} ? {place} : {text})"
+            place = f"{at} - {int(self.starts[k])}" if self.starts[k] else at
+            value = f"all{k}[{place}][({part}) * {width} +: {width}]"
+            sure = not n and bool(np.all(token < self.starts[-1]))
+            test = f"{at} >= {int(self.starts[k])} && {at} < {int(self.starts[k + 1])}"
+            text = value if sure else f"({test} ? {value} : {text})"
         return text
 
+    @property
+    def starts(self) -> np.ndarray:
+        """The number of each stream's first token, those of all streams counted through, and after them that of no token."""
+        return np.cumsum([0, *(s.tokens for s in self.front.sources)])
+
+    def _numbers(self, column: int) -> tuple[np.ndarray, np.ndarray]:
+        """For each firing (number of the token, element in it); the number of no token where it reads zero."""
+        assert self.front.address is not None
+        numbers, sizes = self.front.address[:, column], np.array([s.size for s in self.front.sources])
+        firsts = np.cumsum([0, *(s.tokens * s.size for s in self.front.sources)])
+        stream = np.maximum(np.searchsorted(firsts, numbers, side="right") - 1, 0)
+        token, element = np.divmod(numbers - firsts[stream], sizes[stream])
+        there = numbers != EMPTY
+        usual = element[there][0] if there.any() else 0
+        return np.where(there, token + self.starts[stream], self.starts[-1]), np.where(there, element, usual)
+
+    def _looked_up(self, what: str, column: int, values: np.ndarray) -> str:
+        return str(int(values[0])) if np.all(values == values[0]) else f"{what}{column}(reading)"
+
     def _addresses(self) -> Iterator[str]:
-        """The ROMs of addresses; where none is meant, one beyond all."""
-        if self.front.address is None:
-            return
-        beyond = sum(s.tokens * s.size for s in self.front.sources)
-        for column, numbers in enumerate(self.front.address.T):
-            if column not in self.constant_at and np.any(numbers != numbers[0]):
-                yield from rom(f"address{column}", np.where(numbers < 0, beyond, numbers).tolist(), bits_for(beyond))
+        """The ROMs of tokens and of elements that change with the firing."""
+        for column in range(self.front.size if self.front.address is not None else 0):
+            if column in self.constant_at:
+                continue
+            for what, values in zip(("token", "element"), self._numbers(column), strict=True):
+                if np.any(values != values[0]):
+                    yield from rom(f"{what}{column}", values.tolist(), bits_for(int(values.max())))
 
     def _registers(self) -> Iterator[str]:
         """What was gathered, at the clock after."""

@@ -1,7 +1,7 @@
 """The estimate of a design in streams in our own Verilog: clocks and flip-flops are those of the RTL, LUTs are counted.
 
 Small memories are LUTs (a RAM32M holds 6 bits of 32 words in four, a RAM64M 3 bits of 64), larger ones block RAM. Beside cores,
-LUTs are counted for memories, masks, the choice by address and counters.
+LUTs are counted for memories, masks and counters.
 """
 
 from __future__ import annotations
@@ -54,15 +54,17 @@ def own_interval(built: Built) -> int:
 
 def process_figures(built: Built, part: Part) -> Figures:
     """A module with its core and its buffer."""
-    by, found = coefficients(), Figures()
+    by, front, found = coefficients(), built.front, Figures()
     if built.placed is not None:
         (layer,) = built.placed.layers
         terms = layer_terms(layer, part)
         lut = sum(amount * by.get(term, 0.0) for term, amount in terms.items())
         found += Figures(terms["dsp"], round(lut), built.placed.registers)
-    found += Figures(lut=_choices(built) + 2 * built.control.registers, ff=built.registers)
+    found += Figures(lut=_masks(built) + 2 * built.control.registers, ff=built.registers)
     found += sum((memory(n.words, n.bits) for n in built.links), Figures())
-    found += Figures(ff=built.collected)
+    if front.address is not None:  # each element that is read has a port of its own, and so a copy of what it reads
+        tokens = sum(s.tokens for s in front.sources)
+        found += Figures(lut=sum(in_luts(tokens, width) for width in built.widths))
     return found + queue_figures(Queue(built.parts * built.stream.bits, built.credit))
 
 
@@ -76,15 +78,15 @@ def memory(words: int, bits: int) -> Figures:
     if not words:
         return Figures()
     if words <= SHALLOW:
-        return Figures(lut=4 * math.ceil(bits / (6 if words <= SHALLOW // 2 else 3)))
+        return Figures(lut=in_luts(words, bits))
     return Figures(bram=min(math.ceil(words / depth) * math.ceil(bits / width) for depth, width in _SHAPES))
 
 
-def _choices(built: Built) -> int:
-    """LUTs of masks, and of the choice among collected elements."""
-    front, process = built.front, built.process
-    widths = [kind.width for size, kind in zip(process.sizes, process.types, strict=True) for _ in range(size)]
-    if front.address is not None:
-        choices = [len({*front.address[:, k].tolist()}) for k in range(front.size)]
-        return sum(w * math.ceil((n - 1) / 3) for w, n in zip(widths, choices, strict=True))
-    return math.ceil(sum(widths[column] for column in built.control.mask_of) / 2)
+def in_luts(words: int, bits: int) -> int:
+    """LUTs of so many words."""
+    return 4 * math.ceil(bits / 6) if words <= SHALLOW // 2 else 4 * math.ceil(bits / 3) * math.ceil(words / SHALLOW)
+
+
+def _masks(built: Built) -> int:
+    """LUTs of masks."""
+    return math.ceil(sum(built.widths[column] for column in built.control.mask_of) / 2)

@@ -122,10 +122,11 @@ class Built:
         """Firings that may be on their way: as many as keep it at its pace until one that has left is known of."""
         return -(-(self.latency + self.parts) // self.spacing)
 
-    @property
-    def gathered(self) -> int:
-        """Bits that the core reads at each firing."""
-        return sum(size * kind.width for size, kind in zip(self.process.sizes, self.process.types, strict=True))
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """Bits of each element that the core reads."""
+        sized = zip(self.process.sizes, self.process.types, strict=True)
+        return tuple(kind.width for size, kind in sized for _ in range(size))
 
     @property
     def registers(self) -> int:
@@ -137,12 +138,7 @@ class Built:
         links = sum(n.registers * n.bits + (bits_for(n.words - 1) if n.words else 0) for n in self.links)
         both = list(zip(front.sources, self.sources, strict=True))
         held = 0 if self.reads else sum(stream.bits for source, stream in both if source.held)
-        return self.control.registers + bits_for(self.credit) + rest + part + reading + 1 + self.gathered + links + held
-
-    @property
-    def collected(self) -> int:
-        """Bits of all tokens that are read by address."""
-        return sum(s.bits * s.tokens for s in self.sources) if self.reads else 0
+        return self.control.registers + bits_for(self.credit) + rest + part + reading + 1 + sum(self.widths) + links + held
 
     @cached_property
     def carried(self) -> dict[tuple[int, int], np.ndarray]:
