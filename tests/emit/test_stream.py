@@ -11,8 +11,14 @@ import nn2hls
 from nn2hls.design.bench import mantissas_of
 from nn2hls.emit.stream_project import emit_stream
 from nn2hls.errors import ConfigError, LimitError, ToolError
+from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Graph
+from nn2hls.graph.leaves import Constant
+from nn2hls.ops import Elementwise, Input, Merge, Reduce, Reduction, Relu, Softmax
+from nn2hls.streams.plan import plan
 from nn2hls.tools.gxx import compile_project
-from tests.kit.cnn import cnn
+from tests.kit.cnn import cnn, convolution
 from tests.kit.networks import side_by_side
 from tests.kit.paths import ROOT
 from tests.kit.stream_networks import window_net
@@ -54,6 +60,17 @@ def test_positions_side_by_side_and_reuse():
     assert [p.interval for p in design.streams.network.processes if p.name == "conv1"] == [9]
 
 
+def test_strides_in_both_axes():
+    rng = np.random.default_rng(4)
+    builder = Builder()
+    x = builder.add("x", Input((7, 9, 2)))
+    for k, (stride, pad) in enumerate(((2, 1), (2, 0))):
+        weight = rng.normal(size=(3, 3, builder.shape(x)[-1], 3))
+        x = convolution(builder, f"conv{k}", x, weight, rng.normal(size=3), pad, stride)
+    design = converted(builder.build([x]))
+    assert_equal(design, data(design))
+
+
 def test_positions_of_a_layer_that_do_not_make_up_its_result():
     graph = cnn(np.random.default_rng(3), size=(8, 8, 2))
     with pytest.raises(LimitError, match=r"Its 64 positions cannot be computed 3 at a time.*1, 2, 4, 8, 16, 32, 64") as error:
@@ -63,9 +80,6 @@ def test_positions_of_a_layer_that_do_not_make_up_its_result():
 
 def test_a_queue_that_is_too_short_stops_the_processes_and_is_named():
     """A skip past a global mean: all of the tensor waits in its queue."""
-    from nn2hls.graph.builder import Builder
-    from nn2hls.ops import Elementwise, Input, Merge, Reduce, Reduction, Relu
-
     builder = Builder()
     x = builder.add("relu", Relu(), [builder.add("x", Input((5, 5, 2)))])
     mean = builder.add("mean", Reduce(Reduction.MEAN, (0, 1), keepdims=True), [x])
@@ -147,13 +161,6 @@ def test_large_tensors_are_no_limit():
 
 def test_what_depends_on_no_input():
     """A layer of constants is computed beforehand; an output that is one is refused."""
-    from nn2hls.graph.builder import Builder
-    from nn2hls.graph.const import Const
-    from nn2hls.graph.graph import Graph
-    from nn2hls.graph.leaves import Constant
-    from nn2hls.ops import Elementwise, Input, Merge, Softmax
-    from nn2hls.streams.plan import plan
-
     builder = Builder()
     fixed = builder.add("soft", Softmax(axis=1), [builder.add("fixed", Constant(Const(np.arange(6.0).reshape(3, 2))))])
     builder.add("sum", Elementwise(Merge.ADD), [builder.add("x", Input((3, 2))), fixed])
