@@ -200,9 +200,11 @@ class _Planner:
         if view.index.ndim < 2 or len(np.unique(read)) == read.size:
             return False
         indices = (view.index, np.moveaxis(view.index, 0, -1))
-        tokens = [(b, self.elements[b] // self._size(b), self._size(b)) for b in view.bases]
-        if any(is_chained(i.reshape(-1, i.shape[-1]), tokens) for i in indices):
-            return False
+        positions = [(b, self.drafts[b].result[-1] if b in self.drafts else self._row(b)) for b in view.bases]
+        for sizes in ([(b, self._size(b)) for b in view.bases], positions):
+            tokens = [(b, self.elements[b] // size, size) for b, size in sizes]
+            if any(is_chained(i.reshape(-1, i.shape[-1]), tokens) for i in indices):
+                return False
         turned = self._turned_input(view)
         if turned is None:
             return True
