@@ -1,7 +1,8 @@
 """A network that runs as fast as its FIFOs let it, token by token.
 
 A process is a pipeline that stands still as a whole while a FIFO has no room for the token at its end. A token that several
-read is written to all of them at once.
+read is written to all of them at once. Where the next event may begin before the last firings of the one before, these go on
+whether its tokens come or not.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class _Pipeline:
         self.sends = [(log.taken[actor.name, r], depths[actor.name, r], (actor.name, r)) for r in users]
         self.written = log.written.get(actor.name, [])
         self.step, self.last, self.again = 0, -1, 0  # the next step; when the last one was; when it may fire again
+        self.turned, self.tail = -1, [0] * (actor.steps - actor.turn)  # when the next event may begin; the steps left then
         self.inside: deque[int] = deque()  # when the tokens inside the pipeline come to its end
         self.frozen: list[tuple[int, int]] = []  # from when until when it stood still, after its last step
 
@@ -85,8 +87,11 @@ class _Pipeline:
         """When the next step comes, as far as its tokens say; None: nobody knows yet, or there is none."""
         if self.step == self.total:
             return None
-        reads, fires = self.steps[self.step % self.actor.steps]
-        when = self.last + 1
+        number = self.step % self.actor.steps
+        reads, fires = self.steps[number]
+        when = (self.last if number else self.turned) + 1
+        if number < len(self.tail) and self.tail[number] > when:
+            when = self.tail[number]
         if fires and self.again > when:
             when = self.again
         for k in reads:
@@ -102,10 +107,15 @@ class _Pipeline:
         return when
 
     def _take(self, when: int) -> None:
-        reads, fires = self.steps[self.step % self.actor.steps]
+        number, turn = self.step % self.actor.steps, self.actor.turn
+        reads, fires = self.steps[number]
         for k in reads:
             self.sources[k][1].append(when)
-        if self.frozen:
+        if number >= turn:
+            self.tail[number - turn] = when
+        elif number == turn - 1:
+            self.turned = when
+        if self.frozen and len(self.tail) <= number < turn:
             self.frozen = [f for f in self.frozen if f[1] > when]
         if fires:
             self.again = self._thawed(when + self.actor.spacing)

@@ -199,8 +199,29 @@ class _Planner:
         read = view.index[view.index >= 0]
         if view.index.ndim < 2 or len(np.unique(read)) == read.size:
             return False
-        tokens = [(b, self.elements[b] // self._size(b), self._size(b)) for b in view.bases]
-        return not any(is_chained(i.reshape(-1, i.shape[-1]), tokens) for i in (view.index, np.moveaxis(view.index, 0, -1)))
+        indices = (view.index, np.moveaxis(view.index, 0, -1))
+        positions = [(b, self.drafts[b].result[-1] if b in self.drafts else self._row(b)) for b in view.bases]
+        for sizes in ([(b, self._size(b)) for b in view.bases], positions):
+            tokens = [(b, self.elements[b] // size, size) for b, size in sizes]
+            if any(is_chained(i.reshape(-1, i.shape[-1]), tokens) for i in indices):
+                return False
+        turned = self._turned_input(view)
+        if turned is None:
+            return True
+        mapped, token = turned
+        tokens = [(view.bases[0], self.elements[view.bases[0]] // token, token)]
+        return not any(is_chained(mapped[i].reshape(-1, i.shape[-1]), tokens) for i in indices)
+
+    def _turned_input(self, view: _View) -> tuple[np.ndarray, int] | None:
+        """Of a view of an input the numbers of its elements channels last, EMPTY after them, and their token; see _entering."""
+        name = view.bases[0]
+        if len(view.bases) > 1 or name in self.drafts or len(self.graph[name].shape) < 2:
+            return None
+        shape = self.graph[name].shape
+        order = np.arange(math.prod(shape)).reshape(shape).transpose(*range(1, len(shape)), 0).reshape(-1)
+        mapped = np.full(order.size + 1, EMPTY)
+        mapped[order] = np.arange(order.size)
+        return mapped, shape[0]
 
     def _size(self, base: str) -> int:
         """Elements of a token of a base, if it stays as it is."""

@@ -167,6 +167,27 @@ def test_tight_of_a_network_is_smaller_and_runs(residual):
     assert clocked(found, made.depths, stalls=0.4, rng=np.random.default_rng(0))[0]
 
 
+def test_events_that_overlap():
+    """Where the next event enters while the last firings go on, convolutions with padding take a clock a pixel."""
+    network = planned(Residual(1), (1, 6, 6))
+    timing = {p.name: 3 for p in network.processes}
+    found = actors(network, Timing(timing, overlap=True))
+    window = next(a for a in found if a.turn < a.steps)
+    assert window.interval == window.turn == 36
+    made, apart = fifos(network, Timing(timing, overlap=True)), fifos(network, Timing(timing))
+    assert (made.interval, apart.interval) == (36, 43)
+    assert made.latency == apart.latency
+    ran = run(found, made.depths, Timing(timing, overlap=True), 4)
+    for actor in found:
+        for take in actor.takes:  # in order, a clock at least between two
+            assert np.all(np.diff(ran.taken[take.value, actor.name]) >= 1)
+    skip = max(made.depths, key=lambda e: made.depths[e])
+    less = run(found, {**made.depths, skip: made.depths[skip] - 1}, Timing(timing, overlap=True), 6)
+    more = run(found, made.depths, Timing(timing, overlap=True), 6)
+    output = network.outputs[0]
+    assert not less.complete or less.taken[output, ""][-1] > more.taken[output, ""][-1]
+
+
 def test_thirty_layers_on_a_picture():
     """The skips of all blocks are alike; one place less in any of them loses."""
     torch.manual_seed(3)

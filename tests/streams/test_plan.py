@@ -25,12 +25,12 @@ def drawn_positions(rng, graph, ranges):
     for node in graph:
         if not node.inputs or rng.integers(2) or len(node.shape) < 2:
             continue
-        wanted = {node.name: int(rng.choice(allowed(node.shape[:-1])))}
+        wanted = {**found, node.name: int(rng.choice(allowed(node.shape[:-1])))}
         try:
             plan(graph, ranges, wanted)
         except LimitError:
             continue
-        found |= wanted
+        found = wanted
     return found
 
 
@@ -90,3 +90,14 @@ def test_a_constant_leaves():
     rng = np.random.default_rng(0)
     kind = graph.inputs[0].result_type
     checked(graph, [rng.integers(kind.min_mantissa, kind.max_mantissa, (3, *graph.inputs[0].shape))])
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_window_over_an_input_is_a_chain_of_delays(channels):
+    """Also where the picture has one channel, which comes first."""
+    model = torch.nn.Conv2d(channels, 2, 3, padding=1).eval()
+    design = nn2hls.convert(model, example=torch.randn(1, channels, 6, 6))
+    network = plan(design.graph, design.emulator.ranges)
+    assert [p.front.address for p in network.processes] == [None]
+    (name,) = network.inputs
+    assert (network.streams[name].tokens, network.streams[name].size) == (36, channels)
