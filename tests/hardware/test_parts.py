@@ -33,25 +33,39 @@ def test_elements_with_the_same_signs_and_constants_come_together_and_in_order(d
         assert bounds.high == max(ends[n][1] for n in numbers) * scale
 
 
-def test_lanes_wait_for_the_latest_of_what_they_read():
-    """The second layer reads an element that is ready at once and one that takes an addition; only a lane of the first fits."""
-
-    def adder(reads, writes, operand):
-        net = Net()
-        a, b = net.input(0, 0, 7), net.input(1, 0, 7)
-        net.outputs = [net.clip(net.add(a, b), 0, 7)]
-        return Loop(net, np.array([reads]), np.array([writes]) + operand)
-
-    first = Hardware((adder([[0, 1]], [[0]], 2), _wire(1, 1, 2)), (2,), 2)
-    period, one = 3.5, 1.0
-    for reads, latency in (([[0, 0]], 1), ([[1, 1]], 0)):
-        second = Hardware((adder(reads, [[0]], 2),), (2,), 1)
-        layers = [("a", first, ["x"]), ("b", second, ["a"])]
-        placed = pipeline(layers, {"x": (2, 6)}, {"a": 6, "b": 3}, ["b"], lambda op: (one, 0.0), period)
-        assert placed.latency == latency, reads
-
-
-def _wire(read, write, operand):
+def chain(depth, reads, operands):
+    """A layer of lanes that add so often, one addition after the other, what ``reads`` names: (lanes, 2)."""
     net = Net()
-    net.outputs = [net.input(0, 0, 7)]
-    return Loop(net, np.array([[[read]]]), np.array([[[write + operand]]]))
+    a, b = net.input(0, 0, 7), net.input(1, 0, 7)
+    total = a
+    for _ in range(depth):
+        total = net.add(total, b)
+    net.outputs = [total]
+    lanes = np.arange(len(reads))[:, None] + sum(operands)
+    return Hardware((Loop(net, np.array([reads]), lanes[None]),), operands, len(reads))
+
+
+def placed(*layers):
+    """Of (name, hardware, operands) on the input ``x`` of two elements: additions of 1 ns, clocks of 3.5 ns."""
+    bits = {name: 8 for name, _, _ in layers}
+    return pipeline(layers, {"x": (2, 6)}, bits, [layers[-1][0]], lambda op: (1.0, 0.0), 3.5)
+
+
+def test_lanes_wait_for_the_latest_of_what_they_read():
+    """The first layer gives an element that takes three additions and, of another loop, one that is there at once."""
+    late, wire = chain(3, [[0, 1]], (2,)), Net()
+    wire.outputs = [wire.input(0, 0, 7)]
+    first = Hardware((*late.loops, Loop(wire, np.array([[[1]]]), np.array([[[3]]]))), (2,), 2)
+    for reads, latency in (([[1, 1], [0, 0]], 1), ([[0, 0], [1, 1]], 1), ([[1, 1], [1, 1]], 0)):
+        assert placed(("a", first, ["x"]), ("b", chain(1, reads, (2,)), ["a"])).latency == latency, reads
+
+
+def test_what_waited_in_a_register_is_there_at_once():
+    """``a`` is ready late in stage 0; ``c`` reads it in stage 2 from a register, before what ``b`` gives there."""
+    a, b = chain(3, [[0, 1]], (2,)), chain(4, [[0, 0]], (1,))
+    net = Net()
+    x, y = net.input(0, 0, 7), net.input(1, 0, 7)
+    net.outputs = [net.add(net.add(x, net.shift(x, 1)), y)]
+    c = Hardware((Loop(net, np.array([[[0, 1]]]), np.array([[[2]]])),), (1, 1), 1)
+    found = placed(("a", a, ["x"]), ("b", b, ["a"]), ("c", c, ["a", "b"]))
+    assert found.stage == {"x": 0, "a": 0, "b": 2, "c": 2}

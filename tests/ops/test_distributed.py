@@ -131,3 +131,31 @@ def test_settings_that_leave_no_additions_to_share_are_told(settings, reason):
     told = [note for note in design.notes if "has no effect" in note]
     assert len(told) == (reason is not None)
     assert all(note.startswith(f"{name}: Strategy: DistributedArithmetic") and reason in note for note in told)
+
+
+def test_the_solver_is_asked_for_blocks_of_bounded_digits_and_not_for_more_than_it_has_time_for(monkeypatch):
+    if not extras.has_solver():
+        pytest.skip("needs alkaid")
+    from alkaid import cmvm
+
+    weight, asked = matrix(np.random.default_rng(1), 12, 9, 100), []
+    solve = cmvm.cmvm_solve
+
+    def counted(kernel, **more):
+        asked.append(int(digit_count(kernel.astype(np.int64)).sum()))
+        return solve(kernel, **more)
+
+    monkeypatch.setattr(cmvm, "cmvm_solve", counted)
+    total, column = int(digit_count(weight).sum()), int(digit_count(weight).sum(axis=0).max())
+    monkeypatch.setattr(distributed, "MOST_DIGITS", total // 4)
+    monkeypatch.setattr(distributed, "MOST_SOLVED", total)
+    built(weight, [0] * 9, distributed_terms)
+    assert len(asked) > 3
+    assert sum(asked) == total
+    assert max(asked) <= total // 4 + column
+    monkeypatch.setattr(distributed, "MOST_SOLVED", total - 1)
+    asked.clear()
+    without = built(weight, [0] * 9, distributed_terms)
+    assert not asked
+    monkeypatch.setattr(extras, "has_solver", lambda: False)
+    assert adder_bits(without) == adder_bits(built(weight, [0] * 9, distributed_terms))

@@ -1,7 +1,8 @@
 """Distributed arithmetic: products with constants as one graph of additions that all sums share.
 
-The library ``alkaid`` (LGPL, the extra ``da``) often finds smaller graphs than our own sharing. Where it is installed the graph
-with fewer adder bits is taken. Its answer is taken cell by cell, so that numbers, widths and costs are those of our own net.
+The library ``alkaid`` (LGPL, the extra ``da``) sometimes finds smaller graphs than our own sharing. Where it is installed the
+graph with fewer adder bits is taken. Its answer is taken cell by cell, so that numbers, widths and costs are those of our own
+net.
 """
 
 from __future__ import annotations
