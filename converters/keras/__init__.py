@@ -16,6 +16,7 @@ from nn2hls.converters.keras.h5 import Weights
 from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
+from nn2hls.converters.keras.options import not_understood
 from nn2hls.converters.keras.refusals import refusal
 from nn2hls.converters.keras.weights import attach
 from nn2hls.converters.lower.moves import unstack
@@ -96,12 +97,17 @@ class _Lowering:
         self.model, self.prepared = model, prepared
         self.builder, self.names = Builder(), Names(model)
         self.problems: dict[Layer, str] = {}
+        self.called: set[Layer] = set()
         self.calls = 0
 
     def graph(self, where: str) -> Graph | None:
         by_name = {layer.name: layer for layer in self.model.layers}
         inputs = [self._input(by_name[ref.layer]) for ref in self.model.inputs]
         outputs = self._run(self.model, inputs, where)
+        for layer in self.prepared:
+            reason = next(not_understood(layer), "")
+            if reason and layer in self.called:
+                self.problems.setdefault(layer, reason)
         known = [x.node for x in outputs if x is not None]
         return self.builder.build(known) if len(known) == len(outputs) else None
 
@@ -143,6 +149,7 @@ class _Lowering:
         site = Site(self.builder, self.names, layer, known, name, settings=settings, keywords=call.keywords)
         try:
             found = self.prepared[layer](site)
+            self.called.add(layer)
             results = (found,) if isinstance(found, Tensor) else tuple(found)
             if results[0] in [o for o in operands if isinstance(o, Tensor)]:
                 self.builder.dropped(self.names.base(layer), results[0].node, listed=True)
@@ -155,6 +162,8 @@ class _Lowering:
         """A model at every place of the first axis, as TimeDistributed has it."""
         site = Site(self.builder, self.names, layer, tuple(operands), self.names.take(layer))
         try:
+            if reason := next(not_understood(layer), ""):
+                raise Refusal(reason)
             steps = unstack(site, site.tensor, 0)
             found = [self._run(inner, [step], layer.where) for step in steps]
             results = [[x for x in parts if x is not None] for parts in zip(*found, strict=True)]

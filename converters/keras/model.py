@@ -41,6 +41,7 @@ class Layer:
         shared: Equal for copies of one layer that several models hold, None when there is one.
         weights: Its arrays by name, once they are attached.
         inner: The layer that a wrapper holds.
+        read: Keys of the config that were asked for.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Layer:
     shared: int | None = None
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     inner: Layer | None = None
+    read: set[str] = field(default_factory=set)
 
     @property
     def where(self) -> str:
@@ -70,6 +72,7 @@ class Layer:
 
     def value(self, *keys: str, default: Any = None) -> Any:
         """The first of ``keys`` that the config holds."""
+        self.read.update(keys)
         return next((self.config[k] for k in keys if self.config.get(k) is not None), default)
 
     def number(self, *keys: str, default: float) -> float:

@@ -147,7 +147,11 @@ def _set_results(node: FileNode, context: Context, read: set[str]) -> str:
 def _value(node: FileNode, context: Context) -> Value | Sequence[Value]:
     operands = [context.values[i] if i else None for i in node.inputs]
     if node.op in HANDLERS and any(isinstance(v, Tensor) for v in operands):
-        return HANDLERS[node.op](At(context, node))
+        at = At(context, node)
+        found = HANDLERS[node.op](at)
+        if reason := at.not_understood():
+            raise Refusal(reason)
+        return found
     if not foldable(node) or any(isinstance(v, Tensor) for v in operands):
         raise Refusal("this operator is only supported on constants")
     known = [v.arrays if isinstance(v, Known) else (None,) * len(context.batches) for v in operands]

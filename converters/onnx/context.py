@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,11 +47,40 @@ class Context:
     folded: int = 0
 
 
+class _Recorded(dict[str, Any]):
+    """Attributes that remember which of them were asked for."""
+
+    def __init__(self, attrs: Mapping[str, Any], read: set[str]) -> None:
+        super().__init__(attrs)
+        self._read = read
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._read.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        self._read.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self._read.add(str(key))
+        return super().__contains__(key)
+
+
+# Attributes that concern training, or the element types in between, of which there are none here.
+_IDLE = frozenset((
+    "consumed_inputs", "momentum", "ratio", "seed", "stash_type", "softmax_precision", "is_test", "detect_negative",
+    "detect_positive", "saturate", "round_mode", "sorted",
+))  # fmt: skip
+
+
 class At(Site):
     """One node of the file while it is lowered: its attributes and operands, and where its nodes go."""
 
     def __init__(self, context: Context, node: FileNode) -> None:
-        self.context, self.node, self.builder = context, node, context.builder
+        self.read: set[str] = set()
+        self.node = dataclasses.replace(node, attrs=_Recorded(node.attrs, self.read))
+        self.context, self.builder = context, context.builder
 
     @property
     def batches(self) -> tuple[int, ...]:
@@ -61,6 +91,11 @@ class At(Site):
     def opset(self) -> int:
         """Version of the standard operators."""
         return self.context.opset
+
+    def not_understood(self) -> str:
+        """An attribute that nothing has read and that is not known to be idle, as a reason to refuse the node."""
+        unread = [k for k in self.node.attrs if k not in self.read and k not in _IDLE]
+        return f"its attribute '{unread[0]}' is not understood; export the model without it" if unread else ""
 
     def attr(self, name: str, default: Any = None) -> Any:
         """An attribute of the node, or what it means to leave it out."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
-from nn2hls.converters.pytorch.pt2_program import Call, Meta, Ref
+from nn2hls.converters.pytorch.pt2_program import Call, Meta, Opaque, Ref
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.graph import Graph, Origin
 from nn2hls.ops import Op
@@ -30,22 +30,46 @@ class BatchSize:
 Value = Tensor | BatchSize | np.ndarray | int | float | None
 
 
+# Arguments that concern training, memory, or the order of products; "empty" is a part of an activation in pieces.
+_IDLE = frozenset((
+    "momentum", "p", "path", "cudnn_enabled", "cudnn_enable", "non_blocking", "copy", "requires_grad", "implicit", "empty",
+    "sparse", "scale_grad_by_freq", "padding_idx", "generator", "inplace", "stable", "benchmark", "deterministic",
+    "allow_tf32", "sorted", "return_debug_mask",
+))  # fmt: skip
+
+
+def _is_nothing(value: Any) -> bool:
+    if isinstance(value, (int, float, list)):
+        return not value
+    return value is None
+
+
 class Args:
     """The arguments of one call, by the names in the operator's schema, values looked up."""
 
     def __init__(self, call: Call, values: Mapping[str, Any]) -> None:
         self._values = {k: _looked_up(v, values) for k, v in call.args.items()}
+        self._given = {k for k, v in call.args.items() if not isinstance(v, Opaque)}
+        self._read: set[str] = set()
+
+    def not_understood(self) -> str:
+        """An argument that nothing has read and that is not known to be idle, as a reason to refuse the call."""
+        unread = [k for k in self._given - self._read - _IDLE if not _is_nothing(self._values[k])]
+        return f"its argument '{min(unread)}' is not understood; leave it out" if unread else ""
 
     def __contains__(self, name: str) -> bool:
+        self._read.add(name)
         return self._values.get(name) is not None
 
     def get(self, name: str, default: Any = None) -> Any:
         """Any argument; ``default`` where the file leaves it out."""
+        self._read.add(name)
         value = self._values.get(name)
         return default if value is None else value
 
     def tensor(self, name: str = "self") -> Tensor:
         """An argument that depends on the network's input."""
+        self._read.add(name)
         value = self._values.get(name)
         if not isinstance(value, Tensor):
             raise Refusal(f"its operand '{name}' does not depend on the input")
@@ -53,6 +77,7 @@ class Args:
 
     def const(self, name: str) -> np.ndarray | None:
         """A parameter, buffer or number as an array; None where it is absent."""
+        self._read.add(name)
         value = self._values.get(name)
         if value is None or isinstance(value, np.ndarray):
             return value

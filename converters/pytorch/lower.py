@@ -89,6 +89,8 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
         if call.target not in LOWER:
             raise Refusal(_not_offered(call.target))
         found = LOWER[call.target](context, args)
+        if reason := args.not_understood():
+            raise Refusal(reason)
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
         what = f"The operands of aten.{call.target} do not fit together ({error})."
         raise ModelError(what, where=context.layer, fix="Export the model again.") from None

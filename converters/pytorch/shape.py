@@ -70,10 +70,16 @@ def _sizes_as(c: Lowering, a: Args) -> list[int]:
     return list(a.tensor("other").full(c.batch or PROBE))
 
 
+def _typed(c: Lowering, a: Args) -> Value:
+    a.get("other")  # nothing but its element type counts
+    return a.tensor()
+
+
 def _new(value: Callable[[Args], float]) -> Callable[[Lowering, Args], Value]:
     """A constant of a size that the call states, the batch first."""
 
     def lower(c: Lowering, a: Args) -> Value:
+        a.get("self")  # nothing but its element type counts
         sizes = [1 if k == 0 else n for k, n in enumerate(a.items("size"))]
         if not all(isinstance(n, int) and n > 0 for n in sizes) or a.items("size")[:1] not in ([BatchSize()], [c.batch]):
             raise Refusal(f"its size {a.items('size')} must be the batch and whole numbers")
@@ -175,7 +181,7 @@ SHAPE: Mapping[str, Callable[[Lowering, Args], Value]] = {
     "new_zeros.default": _new(lambda a: 0.0),
     "new_ones.default": _new(lambda a: 1.0),
     "new_full.default": _new(lambda a: a.number("fill_value")),
-    "type_as.default": lambda c, a: a.tensor(),
+    "type_as.default": _typed,
     "stack.default": lambda c, a: _cat(c, a, new_axis=True),
     "ones_like.default": _filled(lambda a: 1.0),
     "zeros_like.default": _filled(lambda a: 0.0),
