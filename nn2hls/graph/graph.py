@@ -73,6 +73,7 @@ class Node:
         type: Result type; None until types are resolved.
         origin: The user's layer.
         spread: Where the user's own channels are, when some are not computed.
+        given: Types that the model itself gives, by the words of the config: ``result``, ``weight``, ``bias`` ...
     """
 
     name: str
@@ -82,6 +83,7 @@ class Node:
     type: FixedType | None = None
     origin: Origin = field(default_factory=lambda: Origin(""))
     spread: Spread | None = None
+    given: Mapping[str, FixedType] = field(default_factory=dict)
 
     @property
     def result_type(self) -> FixedType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.arith.ranges import Range, constant_type, ints, round_constant
@@ -16,6 +16,17 @@ from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Hints
 from nn2hls.passes.base import Context, Provenance
+from nn2hls.passes.model_types import (
+    SOURCE,
+    error_note,
+    exact_constant,
+    exact_room,
+    holds,
+    input_types,
+    is_quantised,
+    resolved_exactly,
+    with_given,
+)
 from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, moved
 from nn2hls.passes.rounded import rounded
 from nn2hls.passes.signals import Signal, measure
@@ -31,11 +42,12 @@ BIASED = 2  # bits: fewer than three are not worth a rounding
 def resolve_types(graph: Graph, context: Context) -> Graph:
     """Resolve types in topological order by the rules of docs/precision.md."""
     signals = measure(graph, context) if context.signals is None else context.signals
+    model = _Model(is_quantised(graph), input_types(graph))
     done: dict[str, Node] = {}
     ranges: dict[str, Range] = {}
     for node in graph:
         try:
-            typed, values = _resolve(node, [done[i] for i in node.inputs], ranges, signals, context)
+            typed, values = _resolve(node, [done[i] for i in node.inputs], ranges, signals, context, model)
         except TypeSyntaxError as error:
             what = f"With the types it is given, a type derived from them is out of reach. {error.what}"
             raise TypeResolutionError(
@@ -50,28 +62,46 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
     return Graph(tuple(done.values()), graph.outputs)
 
 
+@dataclass
+class _Model:
+    """What a quantised model says of types.
+
+    Args:
+        quantised: Whether it gives any: then results are exact where they can be.
+        inputs: Of its inputs.
+        exact: The values that are the model's own so far.
+    """
+
+    quantised: bool
+    inputs: Mapping[str, FixedType]
+    exact: set[str] = field(default_factory=set)
+
+
 def _resolve(
-    node: Node, operands: list[Node], ranges: Mapping[str, Range], signals: Mapping[str, Signal], context: Context
+    node: Node,
+    operands: list[Node],
+    ranges: Mapping[str, Range],
+    signals: Mapping[str, Signal],
+    context: Context,
+    model: _Model,
 ) -> tuple[Node, Range]:
-    settings = context.settings(node)
+    settings = with_given(node, context.settings(node), context)
     signal = signals[node.name]
     given = settings.precision.get("result")
     if isinstance(node.op, Input):
-        why = given_input(given, settings) if given else _input_type(node, signal, settings, context)
-        context.types[node.name] = (why,)
-        return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape)
+        return _input(node, signal, settings, context, model)
     noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
+    kept = model.quantised and all(o.name in model.exact for o in operands)
     if isinstance(node.op, Constant):
-        kind = given or constant_type(node.op.value.array, noise, settings.max_width)
-        context.types[node.name] = (constant_result(node.op.value.array, kind, settings),)
-        return _constant(node, kind)
+        return _constant(node, noise, settings, context, model)
     xs = [ranges[o.name] for o in operands]
     if node.op.moves and not settings.own_type:
         context.types[node.name] = (moved(operands, context.types),)
         typed = dataclasses.replace(node, type=context.types[node.name][0].type)
+        model.exact |= {node.name} if kept else set()
         return typed, node.op.exact(xs)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
-    op = node.op.resolve(xs, hints)
+    op, faithful = resolved_exactly(node, xs, hints) if kept else (node.op.resolve(xs, hints), False)
     op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
     if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
         context.notes += unused(node, settings, hints.given)
@@ -79,16 +109,42 @@ def _resolve(
     for text in op.warnings(xs, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
+    if kept and not faithful:
+        context.notes += filter(None, [error_note(node, op, xs)])
+    whole = kept and (faithful or op.affine is not None) and _sound_width(exact, exact.fraction) <= exact_room(settings)
     if given:
         why = given_result(given, exact, settings)
+    elif whole:
+        why = _whole_result(exact)
     else:
         why = _result_type(node, exact, signal, noise * math.sqrt(6), settings, context)
+    if faithful and holds(why.type, exact):
+        model.exact.add(node.name)
     context.types[node.name] = (why, *inner_types(node.op, op, settings))
     return dataclasses.replace(node, op=op, type=why.type), exact.cast(why.type).broadcast(node.shape)
 
 
-def _constant(node: Node, kind: FixedType) -> tuple[Node, Range]:
+def _input(node: Node, signal: Signal, settings: LayerSettings, context: Context, model: _Model) -> tuple[Node, Range]:
+    model.exact.add(node.name)
+    own = None if settings.own_words else model.inputs.get(node.name)
+    if own is not None:
+        why = Provenance("result", own, "given", f"set at {SOURCE}, which every reader casts it to")
+        node = dataclasses.replace(node, given={"result": own})
+    elif "result" in settings.precision:
+        why = given_input(settings.precision["result"], settings)
+    else:
+        why = _input_type(node, signal, settings, context)
+    context.types[node.name] = (why,)
+    return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape)
+
+
+def _constant(node: Node, noise: float, settings: LayerSettings, context: Context, model: _Model) -> tuple[Node, Range]:
     assert isinstance(node.op, Constant)
+    values, given = node.op.value.array, settings.precision.get("result")
+    precise = exact_constant(values, settings) if model.quantised else None
+    model.exact |= {node.name} if precise and not given else set()
+    kind = given or precise or constant_type(values, noise, settings.max_width)
+    context.types[node.name] = (constant_result(values, kind, settings),)
     mantissas = round_constant(node.op.value.array, kind)
     op = node.op.replace(value=Const(mantissas))
     return dataclasses.replace(node, op=op, type=kind), Range.of_mantissas(mantissas, kind.fraction)
@@ -130,6 +186,14 @@ def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Co
     kind = FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
     why = f"{signal.bits(integer, _CALIBRATED.spare, _CALIBRATED.source)}; {fraction_bits(kind.fraction, fraction, settings)}"
     return Provenance("result", kind, "calibrated", why)
+
+
+def _whole_result(exact: Range) -> Provenance:
+    """Every bit of the exact result, as a quantised model has it."""
+    width = _sound_width(exact, exact.fraction)
+    kind = FixedType(width, width - exact.fraction, exact.signed)
+    bits = f"{plural(kind.integer, 'integer bit')}: any input gives {exact.real_low:.3g}..{exact.real_high:.3g}"
+    return Provenance("result", kind, "sound", f"{bits}; {plural(exact.fraction, 'fraction bit')}: exact, as in the model")
 
 
 @dataclass(frozen=True)
