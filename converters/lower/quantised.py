@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from nn2hls.arith.ranges import constant_type, round_constant
+from nn2hls.arith.ranges import holding_type
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
+from nn2hls.graph.builder import Builder
 from nn2hls.ops import Op, Quantize, Scale, Steps
 
 MAX_WIDTH = 64  # bits of a type that a model may ask for
-FINEST = 2.0**-400  # a number that needs a finer step is none of a quantised model
 
 
 def quantize(site: Site, x: Tensor, kind: FixedType) -> Tensor:
@@ -79,11 +79,18 @@ def exact_type(values: np.ndarray) -> FixedType:
     Raises:
         Refusal: It has more than :data:`MAX_WIDTH` bits.
     """
-    kind = constant_type(np.asarray(values, np.float64), FINEST, 10 * MAX_WIDTH)
-    held = np.ldexp(round_constant(values, kind).astype(np.float64), -kind.fraction)
-    if kind.width > MAX_WIDTH or not np.array_equal(held, values):
+    kind = holding_type(values)
+    if kind.width > MAX_WIDTH:
         raise Refusal(f"its quantised numbers need more than {MAX_WIDTH} bits under one type")
     return kind
+
+
+def own(builder: Builder, node: str, op: Op) -> None:
+    """Give the constants of a sum of products, or of a scale, the narrowest types that hold them as the model has them."""
+    arrays = op.affine if isinstance(op, Scale) else op.linear
+    if arrays is not None:
+        words = ("scale" if isinstance(op, Scale) else "weight", "bias")
+        builder.give(node, {w: exact_type(a) for w, a in zip(words, arrays, strict=True)})
 
 
 class Exact(Site):
@@ -94,8 +101,5 @@ class Exact(Site):
 
     def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
         node = self.site.add(op, nodes, word)
-        arrays = op.affine if isinstance(op, Scale) else op.linear
-        if arrays is not None:
-            words = ("scale" if isinstance(op, Scale) else "weight", "bias")
-            self.builder.give(node, {w: exact_type(a) for w, a in zip(words, arrays, strict=True)})
+        own(self.builder, node, op)
         return node

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import MAX_AUTO_ACCUMULATOR, Range, constant_type, round_constant
+from nn2hls.arith.ranges import MAX_AUTO_ACCUMULATOR, Range, holding_type, round_constant
 from nn2hls.config.settings import LayerSettings
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.op import Hints, Op
 from nn2hls.passes.base import Context
+from nn2hls.passes.unused import Words
 
 SOURCE = "its quantiser in the model"
-FINE = 2.0**-60  # noise below which constants are exact if their type has room for them
 GUARD = 8  # bits that constants which no type holds are finer by than their target asks
 
 
@@ -66,11 +66,13 @@ def resolved_exactly(node: Node, xs: Sequence[Range], hints: Hints) -> tuple[Op,
     is no power of two, are :data:`GUARD` bits finer than their target asks; tables and other approximations are as elsewhere.
     """
     op = node.op.resolve(xs, hints)
-    words = [word for word in op.types() if word != "accum"]
-    if any(node.op.numbers(word, xs) is None for word in words):
+    numbers = {word: node.op.numbers(word, xs) for word in op.types() if word != "accum"}
+    if any(values is None for values in numbers.values()):
         return op, False
-    fine = node.op.resolve(xs, dataclasses.replace(hints, noise=FINE))
-    if all(_holds(kind, node.op.numbers(word, xs)) for word, kind in fine.types().items() if word != "accum"):
+    whole = {word: holding_type(values) for word, values in numbers.items() if values is not None}
+    fitting = {word: kind for word, kind in whole.items() if kind.width <= hints.max_width and word not in {*hints.given}}
+    fine = node.op.resolve(xs, dataclasses.replace(hints, given=Words({**hints.given, **fitting})))
+    if all(_holds(fine.types()[word], values) for word, values in numbers.items()):
         return fine, True
     if node.op.affine is None:
         return op, False
@@ -91,8 +93,8 @@ def holds(kind: FixedType, exact: Range) -> bool:
 
 def exact_constant(values: np.ndarray, settings: LayerSettings) -> FixedType | None:
     """The narrowest type that holds every number as it is, None where it is wider than MaxWidth."""
-    kind = constant_type(values, FINE, settings.max_width)
-    return kind if _holds(kind, values) else None
+    kind = holding_type(values)
+    return kind if kind.width <= settings.max_width else None
 
 
 def exact_room(settings: LayerSettings) -> int:
