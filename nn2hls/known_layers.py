@@ -80,17 +80,19 @@ _ATEN_COMING = """
     lstm lstm_cell lt ne new_zeros rnn_relu rnn_tanh round scalar_tensor tensor_split unfold
 """
 _ONNX_OFFERED = """
-    Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos
-    DepthToSpace Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool
+    Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvInteger
+    ConvTranspose Cos DepthToSpace DequantizeLinear Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements
+    Gelu Gemm GlobalAveragePool
     GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Log
-    LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2
+    LogSoftmax LpNormalization MatMul MatMulInteger Max MaxPool Mean Min Mish Mul Neg Pad Pow PRelu QLinearConv
+    QLinearMatMul QuantizeLinear Reciprocal ReduceL1 ReduceL2
     ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize
     RMSNormalization Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze
     Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where
 """
 _ONNX_COMING = """
-    Ceil DequantizeLinear Equal Floor GlobalLpPool Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LpPool LRN LSTM
-    MatMulInteger MeanVarianceNormalization OneHot QLinearConv QLinearMatMul QuantizeLinear RNN Round Scan SwiGLU
+    Ceil Equal Floor GlobalLpPool Greater GreaterOrEqual GRU Hardmax Less LessOrEqual LpPool LRN LSTM
+    MeanVarianceNormalization OneHot RNN Round Scan SwiGLU
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"

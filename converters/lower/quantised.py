@@ -85,10 +85,13 @@ def exact_type(values: np.ndarray) -> FixedType:
     return kind
 
 
-def own(builder: Builder, node: str, op: Op) -> None:
-    """Give the constants of a sum of products, or of a scale, the narrowest types that hold them as the model has them."""
+def own(builder: Builder, node: str, op: Op, most: int = MAX_WIDTH) -> None:
+    """Give the constants of a sum of products, or of a scale, the narrowest types that hold them as the model has them.
+
+    Where the factors need ``most`` bits and more they stay to be derived.
+    """
     arrays = op.affine if isinstance(op, Scale) else op.linear
-    if arrays is not None:
+    if arrays is not None and (most == MAX_WIDTH or holding_type(arrays[0]).width <= most):
         words = ("scale" if isinstance(op, Scale) else "weight", "bias")
         builder.give(node, {w: exact_type(a) for w, a in zip(words, arrays, strict=True)})
 

@@ -60,13 +60,22 @@ def _kernel(at: At, rank: int) -> np.ndarray:
     return weight
 
 
+def kernel_last(weight: np.ndarray) -> np.ndarray:
+    """Weights (filters, channels, *k) as (*k, channels, filters)."""
+    return np.moveaxis(weight, (1, 0), (-2, -1))
+
+
+def window_of(at: At, weight: np.ndarray, space: Shape) -> Window:
+    """How a convolution with these weights slides."""
+    return _window(at, weight.shape[2:], space)
+
+
 def conv(at: At) -> Value:
     """Weights (filters, channels / groups, *k)."""
     x = at.tensor(plain=True)
     space = _space(x)
     weight = _kernel(at, len(space))
-    kernel = np.moveaxis(weight, (1, 0), (-2, -1))
-    seen = _window(at, weight.shape[2:], space)
+    kernel, seen = kernel_last(weight), window_of(at, weight, space)
     return window.conv(at, x, kernel, at.optional(2, "bias"), seen, groups=at.attr("group", 1), first=True)
 
 

@@ -74,7 +74,7 @@ def resolved_exactly(node: Node, xs: Sequence[Range], hints: Hints) -> tuple[Op,
     fine = node.op.resolve(xs, dataclasses.replace(hints, given=Words({**hints.given, **fitting})))
     if all(_holds(fine.types()[word], values) for word, values in numbers.items()):
         return fine, True
-    if node.op.affine is None:
+    if node.op.affine is None and node.op.linear is None:
         return op, False
     return node.op.resolve(xs, dataclasses.replace(hints, noise=hints.noise * 2.0**-GUARD)), False
 
@@ -103,21 +103,19 @@ def exact_room(settings: LayerSettings) -> int:
 
 
 def error_note(node: Node, op: Op, xs: Sequence[Range]) -> str:
-    """The bound on the error of a scale whose factors no type holds: multipliers and shifts of stated width."""
-    if node.op.affine is None or len(xs) != 1:
+    """The bound on the error of factors that no type holds, in a scale or a sum of products; their width and their shift."""
+    arrays, kinds = node.op.affine or node.op.linear, op.types()
+    factor_t, bias_t = kinds.get("scale" if node.op.affine else "weight"), kinds.get("bias")
+    if arrays is None or factor_t is None or bias_t is None or len(xs) != 1:
         return ""
-    kinds = op.types()
-    scale_t, bias_t = kinds.get("scale"), kinds.get("bias")
-    if scale_t is None or bias_t is None:
-        return ""
-    scale, bias = node.op.affine
     reach = np.ldexp(float(xs[0].bound), -xs[0].fraction)
-    apart = [float(np.max(np.abs(v - _rounded(v, kind)), initial=0.0)) for v, kind in ((scale, scale_t), (bias, bias_t))]
-    error = apart[0] * reach + apart[1]
+    factor, bias = (np.abs(v - _rounded(v, kind)) for v, kind in zip(arrays, (factor_t, bias_t), strict=True))
+    summed = factor if node.op.affine else factor.sum(axis=0)
+    error = float(np.max(summed * reach + bias, initial=0.0))
     if not error:
         return ""
     return (
-        f"{node.name}: its factors are multipliers of {scale_t.width} bits and a shift by {scale_t.fraction}; "
+        f"{node.name}: its factors are multipliers of {factor_t.width} bits and a shift by {factor_t.fraction}; "
         f"they change no value by more than {error:.2g}."
     )
 

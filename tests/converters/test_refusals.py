@@ -203,7 +203,7 @@ def test_every_operator_of_onnx_is_known():
         assert text.startswith(f"{schema.name} is not offered")
         assert (schema.name in known_layers._ONNX_COMING.split()) == (LATER in text)
     assert "Did you mean 'Softmax'" in not_offered_node(FileNode("n", "Softmx", ("x",), ("y",)), labels=False)
-    for op in ("qonnx.custom_op.general.Quant", "onnx.brevitas.Quant"):
+    for op in ("qonnx.custom_op.general.FloatQuant", "onnx.brevitas.FloatQuant"):
         assert "QONNX" in not_offered_node(FileNode("n", op, ("x",), ("y",)), labels=False)
 
 
