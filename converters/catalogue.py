@@ -85,7 +85,7 @@ ROWS: tuple[Row, ...] = (
         "QDense QConv{1,2}D QDepthwiseConv2D QSeparableConv{1,2}D Q{,Depthwise}Conv2DBatchnorm",
         "",
         "",
-        "QLinearConv QLinearMatMul ConvInteger MatMulInteger",
+        "QLinearConv QLinearMatMul ConvInteger MatMulInteger qonnx.custom_op.channels_last.{Conv,MaxPool,BatchNormalization}",
         STRATEGIES,
     ),
     Row(

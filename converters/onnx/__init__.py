@@ -11,6 +11,7 @@ import numpy as np
 
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.onnx.attention import ATTENTION
+from nn2hls.converters.onnx.channels_last import CHANNELS_LAST
 from nn2hls.converters.onnx.choice import CHOICE
 from nn2hls.converters.onnx.context import At, Context, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
@@ -36,7 +37,19 @@ if TYPE_CHECKING:
 
 # Constants that these make of a quantised model's are its own as well.
 _REARRANGE = ("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
-HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION, **NORMS, **CHOICE, **QUANTISERS}
+HANDLERS = {
+    **ARITHMETIC,
+    **UNARY,
+    **SHAPES,
+    **MOVES,
+    **REDUCTIONS,
+    **WINDOWS,
+    **ATTENTION,
+    **NORMS,
+    **CHOICE,
+    **QUANTISERS,
+    **CHANNELS_LAST,
+}
 
 
 def load_file(path: str | Path) -> Graph:

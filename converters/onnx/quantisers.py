@@ -221,7 +221,7 @@ def qlinear_matmul(at: At) -> Value:
 
 
 def _convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None) -> Tensor:
-    seen = window_of(at, weight, window.space_of(x, first=True))
+    seen = window_of(at, weight.shape[2:], window.space_of(x, first=True))
     kernel = kernel_last(weight)
     return window.conv(quantised.Exact(site), x, kernel, bias, seen, groups=at.attr("group", 1), first=True)
 

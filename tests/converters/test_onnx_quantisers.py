@@ -96,6 +96,16 @@ def quant(scale=0.5, zero=0.0, bits=4.0, **attributes):
     return node("Quant", [np.float32(scale), np.float32(zero), np.float32(bits)], **attributes)
 
 
+def test_normalisation_with_channels_last():
+    gamma, beta, mean, variance = (
+        np.array(v, np.float32) for v in ([2, 1, 4, 8], [0.5, 0, -1, 1], [1, -1, 0, 2], [1, 4, 16, 4])
+    )
+    model = node("BatchNormalization", [gamma, beta, mean, variance], domain="qonnx.custom_op.channels_last", epsilon=0.0)
+    x = np.random.default_rng(0).normal(size=(9, 4))
+    want = (x - mean) / np.sqrt(variance) * gamma + beta
+    assert np.allclose(converted(model).predict_float(x), want, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
