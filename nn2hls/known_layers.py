@@ -81,18 +81,18 @@ _ATEN_COMING = """
     scalar_tensor unfold
 """
 _ONNX_OFFERED = """
-    Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvTranspose Cos
-    DepthToSpace Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements Gelu Gemm GlobalAveragePool
-    GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity InstanceNormalization
-    LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool LSTM MatMul Max MaxPool Mean
-    MeanVarianceNormalization Min Mish Mul Neg Pad Pow PRelu Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp
-    ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize RMSNormalization RNN Selu
-    Shape Shrink Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish
-    Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where
+    Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvInteger
+    ConvTranspose Cos DepthToSpace DequantizeLinear Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements
+    Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity
+    InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool LSTM MatMul MatMulInteger
+    Max MaxPool Mean MeanVarianceNormalization Min Mish Mul Neg Pad Pow PRelu QLinearConv QLinearMatMul QuantizeLinear
+    Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    ReduceSumSquare Relu Reshape Resize RMSNormalization RNN Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax
+    Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose Trilu
+    Unsqueeze Upsample Where
 """
 _ONNX_COMING = """
-    Ceil DequantizeLinear Equal Floor Greater GreaterOrEqual Hardmax Less LessOrEqual MatMulInteger OneHot QLinearConv
-    QLinearMatMul QuantizeLinear Round Scan SwiGLU
+    Ceil Equal Floor Greater GreaterOrEqual Hardmax Less LessOrEqual OneHot Round Scan SwiGLU
 """
 ONNX_QUANTISERS = frozenset(("Quant", "BipolarQuant", "IntQuant", "FloatQuant", "Trunc"))
 LABELS = "it makes a label of the network's answers, which stays outside of a design"

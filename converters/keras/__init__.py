@@ -17,6 +17,7 @@ from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
 from nn2hls.converters.keras.options import not_understood
+from nn2hls.converters.keras.qkeras import LAYERS as QKERAS
 from nn2hls.converters.keras.refusals import refusal
 from nn2hls.converters.keras.weights import attach
 from nn2hls.converters.lower.moves import unstack
@@ -69,7 +70,7 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
     """Check every layer's class and config before any is lowered, so that all problems are reported at once."""
     prepared, problems = dict[Layer, Prepared](), dict[Layer, str]()
     for layer in model.leaves():
-        table = OPERATIONS if layer.is_operation else {**LAYERS, "TFOpLambda": tf_function}
+        table = OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}
         problems[layer] = refusal(layer, [*table, "InputLayer"])
         extra = ", ".join(
             sorted({name for call in layer.calls for name in call.settings if name not in TAKES.get(layer.kind, ())})

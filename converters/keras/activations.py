@@ -13,6 +13,8 @@ import numpy as np
 from nn2hls.converters.keras.calls import mask_of
 from nn2hls.converters.keras.emit import Activation, Apply, Site, per_event
 from nn2hls.converters.keras.model import Layer, foreign
+from nn2hls.converters.keras.qkeras_activations import activation as quantised_activation
+from nn2hls.converters.keras.qkeras_options import is_quantiser
 from nn2hls.converters.lower import activations as lower
 from nn2hls.converters.lower import moves, over_axes
 from nn2hls.converters.lower.value import Refusal, Tensor
@@ -159,6 +161,8 @@ def activation(layer: Layer) -> Activation:
         Refusal: It is not one of Keras' own, or there is no op for it.
     """
     value: Any = layer.value("activation", default="linear")
+    if is_quantiser(value):
+        return quantised_activation(value)
     if isinstance(value, str):
         return named(value, layer)
     if not isinstance(value, dict):

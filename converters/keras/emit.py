@@ -11,6 +11,7 @@ import numpy as np
 
 from nn2hls.converters.keras.calls import Key, Other
 from nn2hls.converters.keras.model import Layer, Model
+from nn2hls.converters.lower import quantised
 from nn2hls.converters.lower import value as lower
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.graph.builder import Builder
@@ -77,6 +78,7 @@ class Site(lower.Site):
         last: Whether the node of that name is the layer's result; it is not where an activation follows.
         settings: Arguments of the call that are no operands.
         keywords: Names of the operands, empty where they are given without one.
+        exact: Whether constants of sums of products are a quantised model's own, to the last bit.
     """
 
     builder: Builder
@@ -87,6 +89,7 @@ class Site(lower.Site):
     last: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
+    exact: bool = False
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -120,7 +123,10 @@ class Site(lower.Site):
     def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
         origin = Origin(self.names.base(self.layer), self.layer.kind, self.last and not word)
         name = self.names.derived(f"{self.main}_{word}") if word else self.main
-        return self.builder.add(name, op, nodes, origin)
+        node = self.builder.add(name, op, nodes, origin)
+        if self.exact:
+            quantised.own(self.builder, node, op)
+        return node
 
     def at(self, word: str, x: Tensor) -> Site:
         """Where the same layer is called on another value, on the way to its result."""

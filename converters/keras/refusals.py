@@ -10,7 +10,7 @@ from nn2hls.known_layers import KERAS, QUANTISED_LAYERS, not_offered
 
 QUANTISED = ("qkeras", "hgq", "hgq2")
 _FLOAT_MODEL = "convert the float model and give precisions in the config"
-_QUANTISED = f"quantised layers (QKeras, HGQ) are not offered yet; {_FLOAT_MODEL}"
+_QUANTISED = f"this quantised layer (QKeras, HGQ) is not offered yet; {_FLOAT_MODEL}"
 # Wrappers of TensorFlow Model Optimization.
 _WRAPPERS = {
     "PruneLowMagnitude": "it is a wrapper for pruning; save tfmot.sparsity.keras.strip_pruning(model), which keeps the zeros",
@@ -30,6 +30,8 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
         return "it holds Python code, which is never run from a file; write it with layers or keras.ops, or leave it out"
     if layer.kind in _WRAPPERS:
         return _WRAPPERS[layer.kind]
+    if layer.kind in known & QUANTISED_LAYERS and root in ("", "qkeras") and "hgq" not in layer.custom.lower():
+        return ""
     if root in QUANTISED or layer.kind in QUANTISED_LAYERS:
         return _QUANTISED
     if layer.custom or root not in ("", "keras", "tf_keras", "tensorflow"):

@@ -66,6 +66,28 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
 }
 
 
+def _folded(kernel: str) -> Callable[[Layer], Names]:
+    """A convolution with its BatchNormalization, which counts the steps of its training."""
+
+    def names(layer: Layer) -> Names:
+        own = [kernel, *_dense(layer)[0][1:], *_batch_norm(layer)[0]]
+        return own, ["iteration", "moving_mean", "moving_variance"]
+
+    return names
+
+
+FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
+# Layers of QKeras keep the weights that are quantised as they were trained.
+WEIGHTS |= {
+    "QBatchNormalization": _batch_norm,
+    **dict.fromkeys(("QDense", "QConv1D", "QConv2D"), _dense),
+    "QDepthwiseConv2D": lambda layer: (["depthwise_kernel", *_dense(layer)[0][1:]], []),
+    **dict.fromkeys(("QSeparableConv1D", "QSeparableConv2D"), _separable),
+    "QConv2DBatchnorm": _folded("kernel"),
+    "QDepthwiseConv2DBatchnorm": _folded("depthwise_kernel"),
+}
+
+
 def expected(layer: Layer) -> Names:
     """Names of the arrays the layer owns; a frozen layer has no trainable ones."""
     if layer.inner is not None and layer.kind not in WEIGHTS:
@@ -136,10 +158,18 @@ def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
     if layer.inner is not None:
         inner = _own(layer.inner, f"{key}/layer", weights)
         return [*inner, *weights.groups.get(key, ())[:1]] if layer.kind == "SpectralNormalization" else inner
+    if layer.kind in FOLDED:
+        return _with_norm(layer, weights.groups.get(key, ()), weights.groups.get(f"{key}/batchnorm", ()))
     if layer.kind not in attention.MULTI_HEAD:
         return weights.groups.get(f"{key}/cell" if layer.kind in recurrent.GATES else key, ())
     folders = [(f"{key}/{part}", f"{key}/_{part}") for part in attention.PARTS]
     return [array for names in folders for name in names for array in weights.groups.get(name, ())]
+
+
+def _with_norm(layer: Layer, own: Arrays, norm: Arrays) -> Arrays:
+    """The arrays of a folded layer, that of its steps behind those that are trained."""
+    trained = len(_batch_norm(layer)[0])
+    return [*own[:-1], *norm[:trained], *own[-1:], *norm[trained:]]
 
 
 def snake_case(name: str) -> str:

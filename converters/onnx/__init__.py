@@ -11,6 +11,7 @@ import numpy as np
 
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.onnx.attention import ATTENTION
+from nn2hls.converters.onnx.channels_last import CHANNELS_LAST
 from nn2hls.converters.onnx.choice import CHOICE
 from nn2hls.converters.onnx.context import At, Context, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
@@ -20,6 +21,8 @@ from nn2hls.converters.onnx.moves import MOVES
 from nn2hls.converters.onnx.norms import NORMS
 from nn2hls.converters.onnx.ops import ARITHMETIC
 from nn2hls.converters.onnx.patterns import simplify
+from nn2hls.converters.onnx.quantised_values import QUANTISED
+from nn2hls.converters.onnx.quantisers import QUANTISERS
 from nn2hls.converters.onnx.recurrent import RECURRENT
 from nn2hls.converters.onnx.reductions import REDUCTIONS
 from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_out
@@ -33,7 +36,22 @@ from nn2hls.ops import Input
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-HANDLERS = {**ARITHMETIC, **UNARY, **SHAPES, **MOVES, **REDUCTIONS, **WINDOWS, **ATTENTION, **NORMS, **CHOICE, **RECURRENT}
+# Constants that these make of a quantised model's are its own as well.
+_REARRANGE = ("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+HANDLERS = {
+    **ARITHMETIC,
+    **UNARY,
+    **SHAPES,
+    **MOVES,
+    **REDUCTIONS,
+    **WINDOWS,
+    **ATTENTION,
+    **NORMS,
+    **CHOICE,
+    **RECURRENT,
+    **QUANTISERS,
+    **CHANNELS_LAST,
+}
 
 
 def load_file(path: str | Path) -> Graph:
@@ -57,17 +75,18 @@ def load_live(model: ModelProto | bytes) -> Graph:
 
 def _convert(model: ModelProto, folder: Path | None, where: str) -> Graph:
     graph = read_graph(model, folder, where)
-    known, problems, total = dict(graph.constants), dict[str, str](), 0
+    known, problems, total, own = dict(graph.constants), dict[str, str](), 0, set[str]()
     for node in graph.nodes:
         if foldable(node) and all(i in known or not i for i in node.inputs):
             try:
                 value = fold(node, [known[i] if i else None for i in node.inputs])
                 total = spent(total, value)
                 known[node.outputs[0]] = value
+                own |= {node.outputs[0]} if node.op in QUANTISED or (node.op in _REARRANGE and node.inputs[0] in own) else set()
             except ValueError as error:
                 problems[node.outputs[0]] = str(error)
     simple = simplify(dataclasses.replace(graph, nodes=tuple(n for n in graph.nodes if not set(n.outputs) & set(known))), known)
-    lowered = _lower(simple, known, problems, where)
+    lowered = _lower(simple, known, problems, own, where)
     return dataclasses.replace(lowered, absent=(*lowered.absent, *_absent(graph, simple, known)))
 
 
@@ -85,8 +104,8 @@ def _absent(graph: FileGraph, simple: FileGraph, known: Mapping[str, np.ndarray]
             yield Absent(node.name, Fate.FOLDED if result in makers else Fate.UNUSED, makers.get(result, ""))
 
 
-def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, str], where: str) -> Graph:
-    context = Context(graph.batches, graph.opset)
+def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, str], own: set[str], where: str) -> Graph:
+    context = Context(graph.batches, graph.opset, quantised=own)
     for name, array in known.items():
         context.values[name] = Known((array,) * len(graph.batches))
     for name, shape in graph.inputs.items():

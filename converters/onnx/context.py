@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.lower import quantised
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.onnx.file import FileNode
 from nn2hls.errors import ModelError
@@ -16,6 +17,8 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Origin
 from nn2hls.ops import Constant, Op
+
+WEIGHT_BITS = 24  # quantised weights under scales that are no powers of two need more
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,7 @@ class Context:
         batches: Batch sizes that shapes are computed for.
         opset: Version of the standard operators.
         values: What each tensor is; a tensor whose node was refused is absent.
+        quantised: Constants that are numbers of a quantised model.
         folded: How many values of constants were computed.
     """
 
@@ -45,6 +49,7 @@ class Context:
     builder: Builder = field(default_factory=Builder)
     values: dict[str, Value] = field(default_factory=dict)
     folded: int = 0
+    quantised: set[str] = field(default_factory=set)
 
 
 class _Recorded(dict[str, Any]):
@@ -107,9 +112,12 @@ class At(Site):
     def _add(self, name: str, op: Op, nodes: Sequence[str], word: str) -> str:
         origin = Origin(name, self.node.kind or self.node.op, is_result=not word)
         try:
-            return self.builder.add(f"{name}_{word}" if word else name, op, nodes, origin)
+            node = self.builder.add(f"{name}_{word}" if word else name, op, nodes, origin)
         except ModelError as error:
             raise Refusal(f"{error.what} {error.fix}".strip()) from None
+        if op.linear is not None and not self.context.quantised.isdisjoint(self.node.inputs):
+            quantised.own(self.builder, node, op, most=WEIGHT_BITS)
+        return node
 
     def has(self, k: int) -> bool:
         """Whether operand k is given."""
@@ -137,6 +145,11 @@ class At(Site):
         if plain and not value.is_plain:
             raise Refusal(f"the first axis of its operand '{self.name(k)}' is the batch mixed with other axes")
         return value
+
+    def known(self, k: int) -> np.ndarray | None:
+        """Operand k as the file has it, with its own type; None where it is left out or computed."""
+        value = self.value(k) if self.has(k) else None
+        return value.arrays[0] if isinstance(value, Known) else None
 
     def array(self, k: int, what: str) -> np.ndarray:
         """Operand k, which must be a constant of finite numbers that does not depend on the batch size, as float64."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.onnx.file import ELEMENT_LIMIT, FileNode
+from nn2hls.converters.onnx.quantised_values import VALUES
 
 Attrs = Mapping[str, Any]
 Evaluate = Callable[..., Any]
@@ -197,6 +198,7 @@ def _over(function: Any) -> Evaluate:
 
 _FOLD: dict[str, Evaluate] = {
     **ELEMENTWISE,
+    **VALUES,
     "Cast": _cast,
     "Concat": lambda a, *xs: np.concatenate(xs, axis=a.get("axis", 1)),
     "Constant": _constant,

@@ -34,7 +34,7 @@ def not_offered_node(node: FileNode, labels: bool) -> str:
     """
     domain, _, name = node.op.rpartition(".")
     if name in ONNX_QUANTISERS and "onnx" in domain and domain != ML:
-        return "quantised models (QONNX) are not offered yet; convert the float model and give precisions in the config"
+        return "this quantiser (QONNX) is not offered; Quant, IntQuant, BipolarQuant, Trunc and MultiThreshold are"
     if domain not in ("", ML):
         return f"operators of the domain '{domain}' are not offered; export the model without them"
     if labels and name == "ArgMax":

@@ -20,11 +20,12 @@ def _space(x: Tensor) -> Shape:
     return window.space_of(x, first=True)
 
 
-def _sizes(at: At, name: str, rank: int) -> Shape:
-    sizes = tuple(at.attr(name) or (1,) * rank)
-    if len(sizes) != rank:
-        raise Refusal(f"its {name} {sizes} must be {rank} numbers, one for each axis of the space")
-    return sizes
+def sizes(at: At, name: str, rank: int) -> Shape:
+    """An attribute with a number for each axis of the space, ones where it is left out."""
+    found = tuple(at.attr(name) or (1,) * rank)
+    if len(found) != rank:
+        raise Refusal(f"its {name} {found} must be {rank} numbers, one for each axis of the space")
+    return found
 
 
 def _auto(at: At) -> str:
@@ -41,11 +42,12 @@ def _pairs(pads: Sequence[int], rank: int) -> Pads:
     return tuple((pads[k], pads[rank + k]) for k in range(rank))
 
 
-def _window(at: At, kernel: Shape, space: Shape) -> Window:
+def window_of(at: At, kernel: Shape, space: Shape) -> Window:
+    """How a kernel of this size slides."""
     rank, word = len(space), _auto(at)
     if len(kernel) != rank:
         raise Refusal(f"its kernel of {kernel} does not fit a space of {space}")
-    strides, dilation = _sizes(at, "strides", rank), _sizes(at, "dilations", rank)
+    strides, dilation = sizes(at, "strides", rank), sizes(at, "dilations", rank)
     if word.startswith("SAME"):
         pads = window.same_pads(space, kernel, strides, dilation, lower=word == "SAME_LOWER")
     else:
@@ -60,13 +62,17 @@ def _kernel(at: At, rank: int) -> np.ndarray:
     return weight
 
 
+def kernel_last(weight: np.ndarray) -> np.ndarray:
+    """Weights (filters, channels, *k) as (*k, channels, filters)."""
+    return np.moveaxis(weight, (1, 0), (-2, -1))
+
+
 def conv(at: At) -> Value:
     """Weights (filters, channels / groups, *k)."""
     x = at.tensor(plain=True)
     space = _space(x)
     weight = _kernel(at, len(space))
-    kernel = np.moveaxis(weight, (1, 0), (-2, -1))
-    seen = _window(at, weight.shape[2:], space)
+    kernel, seen = kernel_last(weight), window_of(at, weight.shape[2:], space)
     return window.conv(at, x, kernel, at.optional(2, "bias"), seen, groups=at.attr("group", 1), first=True)
 
 
@@ -77,7 +83,7 @@ def conv_transpose(at: At) -> Value:
     rank, word = len(space), _auto(at)
     weight = _kernel(at, rank)
     kernel, size = np.moveaxis(weight, (0, 1), (-2, -1)), weight.shape[2:]
-    strides, dilation = _sizes(at, "strides", rank), _sizes(at, "dilations", rank)
+    strides, dilation = sizes(at, "strides", rank), sizes(at, "dilations", rank)
     extra = tuple(at.attr("output_padding") or (0,) * rank)
     asked = at.attr("output_shape") or ([n * s for n, s in zip(space, strides, strict=True)] if "SAME" in word else None)
     if asked is None:
@@ -106,7 +112,7 @@ def _pool(kind: Reduction) -> Handler:
             raise Refusal("storage_order = 1 is not supported")
         x = at.tensor(plain=True)
         space = _space(x)
-        seen = _window(at, _sizes(at, "kernel_shape", len(space)), space)
+        seen = window_of(at, sizes(at, "kernel_shape", len(space)), space)
         counts = kind is Reduction.MEAN and bool(at.attr("count_include_pad", 0))
         return pooling.pool(at, x, kind, seen, counts=counts, ceil=bool(at.attr("ceil_mode", 0)), first=True)
 
@@ -117,7 +123,7 @@ def lp_pool(at: At) -> Value:
     """The norm of the order ``p``."""
     x = at.tensor(plain=True)
     space = _space(x)
-    seen = _window(at, _sizes(at, "kernel_shape", len(space)), space)
+    seen = window_of(at, sizes(at, "kernel_shape", len(space)), space)
     return pooling.lp_pool(at, x, seen, at.attr("p", 2), ceil=bool(at.attr("ceil_mode", 0)), first=True)
 
 

@@ -241,6 +241,20 @@ def exact_fraction(values: np.ndarray, most: int) -> int:
     return most - ((bits & -bits).bit_length() - 1) if bits else 0
 
 
+def holding_type(values: np.ndarray) -> FixedType:
+    """The narrowest type that holds each of these finite floats as it is, however wide that is."""
+    array = np.asarray(values, dtype=np.float64)
+    signed, top = bool(np.any(array < 0)), float(np.abs(array).max(initial=0.0))
+    if top == 0.0:
+        return FixedType(1, 1, False)
+    digits, powers = np.frexp(array[array != 0])
+    whole = np.ldexp(np.abs(digits), 53).astype(np.int64)
+    lowest = int(np.min(powers - 53 + np.frexp((whole & -whole).astype(np.float64))[1] - 1))
+    low, high = (int(np.ldexp(end, -lowest)) for end in (float(array.min()), float(array.max())))
+    width = signed_width(low, high) if signed else width_of(0, high)
+    return FixedType(width, width + lowest, signed)
+
+
 def constant_type(values: np.ndarray, step: float, max_width: int) -> FixedType:
     """The narrowest type for constants.
 

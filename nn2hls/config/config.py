@@ -96,6 +96,7 @@ class Config:
             precision=MappingProxyType({w: s.value for w, s in precision.items() if s.value is not None}),
             sources=MappingProxyType({k: s.where for k, s in {**settings, **precision}.items()}),
             own=MappingProxyType({k: s.where for k, s in named.items() if s.value is not None and not s.bare}),
+            own_words=frozenset(w for level in own for w, s in level.precision.items() if s.value is not None),
             own_type=any(s.value is not None for level in own for s in level.precision.values()),
             **{k: s.value for k, s in settings.items() if k in _FIELDS},
         )
@@ -160,7 +161,13 @@ class Config:
         return dataclasses.replace(self, layer_names=names)
 
 
-_FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {"precision", "sources", "own", "own_type"}
+_FIELDS = frozenset(f.name for f in dataclasses.fields(LayerSettings)) - {
+    "precision",
+    "sources",
+    "own",
+    "own_words",
+    "own_type",
+}
 
 
 def _names_of(node: Node) -> tuple[str, str, str, type[Op]]:

@@ -23,6 +23,7 @@ class LayerSettings:
         target_sqnr: Signal to rounding noise that derived types keep, in dB.
         sources: Where each of these was set, by field or word; ``default`` when nowhere.
         own: What LayerType or LayerName name for this layer word by word, and where; a bare type names no word.
+        own_words: The words whose type LayerType or LayerName name for this layer, a bare type's included.
         own_type: True when LayerType or LayerName names a type of this layer: it is not folded into another one.
     """
 
@@ -36,4 +37,5 @@ class LayerSettings:
     target_sqnr: float = 60.0
     sources: Mapping[str, str] = field(default_factory=dict)
     own: Mapping[str, str] = field(default_factory=dict)
+    own_words: frozenset[str] = frozenset()
     own_type: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from nn2hls.errors import LimitError, ModelError
 from nn2hls.guard import MAX_LAYERS, MAX_TENSOR, MAX_TENSORS, MAX_VALUES
 
 if TYPE_CHECKING:
+    from nn2hls.arith.fixed import FixedType
     from nn2hls.graph.op import Op
 from nn2hls.graph.const import Const, Places, Shape
 from nn2hls.graph.graph import Absent, Fate, Graph, Node, Origin
@@ -78,6 +79,10 @@ class Builder:
         ):
             if count > limit:
                 raise LimitError(f"{count} {what}; at most {limit} are read.", where=where, fix="Make the network smaller.")
+
+    def give(self, name: str, types: Mapping[str, FixedType]) -> None:
+        """Types that the model gives to a node that was added, by the words of the config."""
+        self._nodes[name] = replace(self._nodes[name], given={**self._nodes[name].given, **types})
 
     def shape(self, name: str) -> Shape:
         """The shape of a node that was added."""

@@ -76,6 +76,7 @@ class Node:
         origin: The user's layer.
         spread: Where the user's own channels are, when some are not computed.
         tied: Nodes with the same word are copies of one: they have one type and one op.
+        given: Types that the model itself gives, by the words of the config: ``result``, ``weight``, ``bias`` ...
     """
 
     name: str
@@ -86,6 +87,7 @@ class Node:
     origin: Origin = field(default_factory=lambda: Origin(""))
     spread: Spread | None = None
     tied: str = ""
+    given: Mapping[str, FixedType] = field(default_factory=dict)
 
     @property
     def result_type(self) -> FixedType:

@@ -183,6 +183,18 @@ class Op:
         fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
         return {name.removesuffix("_t"): kind for name, kind in fields if isinstance(kind, FixedType)}
 
+    @property
+    def casts_to(self) -> FixedType | None:
+        """The type to which the network itself casts the operand, of an op that does nothing else."""
+        return None
+
+    def numbers(self, word: str, xs: Sequence[Range]) -> np.ndarray | None:
+        """Of an op on floats the numbers that its type of this name holds, for operands within ``xs``; None for tables."""
+        value = getattr(self, word, None)
+        if isinstance(value, Const):
+            return value.array
+        return np.asarray(value) if isinstance(value, float) else None
+
     def narrowed(self, xs: Sequence[Range]) -> bool:
         """Whether the type ``accum`` does not hold the exact sum, so that every addition is cast."""
         return False

@@ -15,6 +15,7 @@ from nn2hls.ops.move import Move
 from nn2hls.ops.norm import Norm
 from nn2hls.ops.order import TopK
 from nn2hls.ops.products.affine import Strategy
+from nn2hls.ops.quantize import Quantize, Steps
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.scan import Scan
@@ -41,6 +42,7 @@ __all__ = [
     "Norm",
     "Normalised",
     "Op",
+    "Quantize",
     "Reduce",
     "Reduction",
     "Relu",
@@ -49,6 +51,7 @@ __all__ = [
     "Scan",
     "Simple",
     "Softmax",
+    "Steps",
     "Strategy",
     "Table",
     "Threshold",

@@ -146,6 +146,10 @@ class Clip(Op):
         resolved: Clip = self.replace(low=low, high=high, bound_t=kind)
         return resolved
 
+    def numbers(self, word: str, xs: Sequence[Range]) -> np.ndarray:
+        ends = np.array([self.low, self.high])
+        return np.asarray(ends[np.isfinite(ends)])
+
     def _ends(self, x: Range) -> tuple[int, int | None, int | None]:
         """(exact fraction, low and high as mantissas of it; None where there is no end)."""
         assert self.bound_t is not None
@@ -264,6 +268,9 @@ class Threshold(Op):
         theta = self.theta if {"bound", "param"} & hints.given.keys() else near
         resolved: Threshold = self.replace(theta=theta, bound_t=kind)
         return resolved
+
+    def numbers(self, word: str, xs: Sequence[Range]) -> np.ndarray:
+        return np.array([self.theta, self.value])
 
     def _constants(self, x: Range) -> tuple[int, int, int]:
         """(exact fraction, theta, value), as mantissas of it."""

@@ -82,6 +82,9 @@ class Elementwise(Op):
         resolved: Elementwise = self.replace(factor_t=kind)
         return resolved
 
+    def numbers(self, word: str, xs: Sequence[Range]) -> np.ndarray:
+        return np.array(1 / len(xs) if self.merge is Merge.AVERAGE else 1.0)
+
     def _factor(self, n: int) -> tuple[int, int]:
         """(mantissa, fraction bits) of what the sum is multiplied with."""
         if self.merge is not Merge.AVERAGE:

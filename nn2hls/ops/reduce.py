@@ -111,6 +111,9 @@ class Reduce(Op):
         resolved: Reduce = self.replace(factor_t=kind)
         return resolved
 
+    def numbers(self, word: str, xs: Sequence[Range]) -> np.ndarray:
+        return np.asarray(1 / self._counts(xs[0].shape)) if self.kind is Reduction.MEAN else np.ones(1)
+
     def _factors(self, shape: Shape) -> tuple[np.ndarray, int]:
         """(mantissas that the sums are multiplied with, their fraction bits)."""
         if self.kind is not Reduction.MEAN:

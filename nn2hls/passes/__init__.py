@@ -8,6 +8,7 @@ from nn2hls.graph.graph import Graph
 from nn2hls.graph.verify import verify
 from nn2hls.passes.base import Context, Pass
 from nn2hls.passes.constants import propagate_constants
+from nn2hls.passes.drop_casts import drop_casts
 from nn2hls.passes.fold_scale import fold_scale
 from nn2hls.passes.identities import drop_identities, drop_unused, fold_constants
 from nn2hls.passes.join_moves import join_moves
@@ -23,6 +24,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("unroll", unroll, False, "before types, which all steps of a recurrent layer have in common"),
     Pass("drop-unused", drop_unused, False, "last of the float graph: what no output needs gets no type"),
     Pass("resolve-types", resolve_types, True, "the float graph becomes the fixed graph"),
+    Pass("drop-casts", drop_casts, True, "after types, which say what a cast would change"),
     Pass("propagate-constants", propagate_constants, True, "after rounding, which makes more zeros and constants"),
     Pass("shrink", shrink, True, "last: neurons whose readers took them as constants are read by nobody any more"),
 )

@@ -64,6 +64,8 @@ def _allowed(layers: tuple[Node, ...], context: Context) -> bool:
             why = f"'{layer.origin.layer}' has a type of its own"
             context.notes.append(f"{layers[-1].origin.layer}: not folded into '{layers[0].origin.layer}', because {why}.")
             return False
+        if layer.given:  # the model rounds there, or has these very weights
+            return False
     return True
 
 

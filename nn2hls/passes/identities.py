@@ -17,10 +17,10 @@ def drop_identities(graph: Graph, context: Context) -> Graph:
         shapes = [operand.shape for operand in graph.operands(node)]
         if node.op.identity(shapes) and not context.settings(node).own_type:
             gone[node.name] = gone.get(node.inputs[0], node.inputs[0])
-    return _show_in_operand(graph, gone).without(gone)
+    return show_in_operand(graph, gone).without(gone)
 
 
-def _show_in_operand(graph: Graph, gone: dict[str, str]) -> Graph:
+def show_in_operand(graph: Graph, gone: dict[str, str]) -> Graph:
     """Let operands of removed nodes stand for their layers in traces, where that place is free."""
     shows: dict[str, str] = {}
     for name, operand in gone.items():

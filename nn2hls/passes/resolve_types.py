@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
 from nn2hls.arith.ranges import Range, constant_type, ints, round_constant
@@ -17,6 +17,17 @@ from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Hints
 from nn2hls.passes.base import Context, Provenance
+from nn2hls.passes.model_types import (
+    SOURCE,
+    error_note,
+    exact_constant,
+    exact_room,
+    holds,
+    input_types,
+    is_quantised,
+    resolved_exactly,
+    with_given,
+)
 from nn2hls.passes.provenance import constant_result, fraction_bits, given_input, given_result, inner_types, moved
 from nn2hls.passes.rounded import rounded
 from nn2hls.passes.signals import Signal, measure
@@ -33,14 +44,19 @@ BIASED = 2  # bits: fewer than three are not worth a rounding
 def resolve_types(graph: Graph, context: Context) -> Graph:
     """Resolve types in topological order by the rules of docs/precision.md."""
     signals = measure(graph, context) if context.signals is None else context.signals
+
+    def model() -> _Model:
+        return _Model(is_quantised(graph), input_types(graph))
+
     tied: dict[str, Common] = {}
     if any(node.tied for node in graph):  # a draft says what each step needs; all of them get what holds that
         signals = joint(graph, signals)
-        draft = _Resolved(signals, dataclasses.replace(context, notes=[], types={}, warnings=[]), {})
+        quiet = dataclasses.replace(context, notes=[], types={}, warnings=[])
+        draft = _Resolved(signals, quiet, {}, model())
         typed = draft.graph(graph)
         limits = {n.name: context.settings(n).max_width for n in typed if n.tied}
         tied = common(typed, draft.context.types, limits, draft.told)
-    resolved = _Resolved(signals, context, tied).graph(graph)
+    resolved = _Resolved(signals, context, tied, model()).graph(graph)
     _tell_guesses(graph, context)
     return resolved
 
@@ -52,10 +68,11 @@ class _Resolved:
         signals: Statistics of every node.
         context: Of the pass.
         tied: What holds for the copies of a node, by the word that ties them.
+        model: What the model itself says of types.
     """
 
-    def __init__(self, signals: Mapping[str, Signal], context: Context, tied: Mapping[str, Common]) -> None:
-        self.signals, self.context, self.tied = signals, context, tied
+    def __init__(self, signals: Mapping[str, Signal], context: Context, tied: Mapping[str, Common], model: _Model) -> None:
+        self.signals, self.context, self.tied, self.model = signals, context, tied, model
         self.done: dict[str, Node] = {}
         self.ranges: dict[str, Range] = {}
         self.firsts: dict[str, Node] = {}  # of the copies, by the word that ties them
@@ -83,7 +100,9 @@ class _Resolved:
             typed, values = self._copy(node, known)
         else:
             named = dataclasses.replace(node, name=node.origin.part) if node.origin.part else node
-            typed, values, why = _resolve(named, operands, self.ranges, self.signals, self.context, node.name, known)
+            typed, values, why = _resolve(
+                named, operands, self.ranges, self.signals, self.context, node.name, known, self.model
+            )
             rounded(node, typed, self.context)
             typed = dataclasses.replace(typed, name=node.name)
             self.context.types[node.name] = why
@@ -102,6 +121,21 @@ class _Resolved:
         return typed, node_range(typed, [self.ranges[i] for i in node.inputs])
 
 
+@dataclass
+class _Model:
+    """What a quantised model says of types.
+
+    Args:
+        quantised: Whether it gives any: then results are exact where they can be.
+        inputs: Of its inputs.
+        exact: The values that are the model's own so far.
+    """
+
+    quantised: bool
+    inputs: Mapping[str, FixedType]
+    exact: set[str] = field(default_factory=set)
+
+
 def _resolve(
     node: Node,
     operands: list[Node],
@@ -110,32 +144,33 @@ def _resolve(
     context: Context,
     name: str,
     known: Common | None,
+    model: _Model,
 ) -> tuple[Node, Range, tuple[Provenance, ...]]:
     """A node with its types, bounds of its values, and where the types come from.
 
     Args:
         node: As the user calls it.
-        operands, ranges, signals, context: See _Resolved.
+        operands, ranges, signals, context, model: See _Resolved.
         name: Its name in the graph.
         known: What holds for it and its copies.
     """
-    settings = context.settings(node)
+    settings = with_given(node, context.settings(node), context)
     signal = signals[name]
     given = settings.precision.get("result")
     if isinstance(node.op, Input):
-        why = given_input(given, settings) if given else _input_type(node, signal, settings, context)
-        return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape), (why,)
+        return _input(node, signal, settings, context, model)
     noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
+    kept = model.quantised and all(o.name in model.exact for o in operands)
     if isinstance(node.op, Constant):
-        kind = given or constant_type(node.op.value.array, noise, settings.max_width)
-        return *_constant(node, kind), (constant_result(node.op.value.array, kind, settings),)
+        return _constant(node, noise, settings, model, name)
     xs = [ranges[o.name] for o in operands]
     if node.op.moves and not settings.own_type:
         why = known.why if known else moved(operands, context.types)
+        model.exact |= {name} if kept else set()
         return dataclasses.replace(node, type=why.type), node.op.exact(xs).cast(why.type), (why,)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     bounds = known.ranges(xs) if known else xs
-    op = node.op.resolve(bounds, hints)
+    op, faithful = resolved_exactly(node, bounds, hints) if kept else (node.op.resolve(bounds, hints), False)
     op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
     if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
         context.notes += unused(node, settings, hints.given)
@@ -143,21 +178,54 @@ def _resolve(
     for text in op.warnings(bounds, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
+    if kept and not faithful:
+        context.notes += filter(None, [error_note(node, op, xs)])
+    whole = kept and (faithful or op.affine is not None) and _sound_width(exact, exact.fraction) <= exact_room(settings)
     if known:
         why = known.why
-    elif given:
-        why = given_result(given, exact, settings)
+    elif whole and not given:
+        why = _whole_result(exact)
     else:
-        why = _result_type(node, exact, signal, noise * math.sqrt(6), settings, context)
+        why = _given_or_derived(node, exact, signal, noise * math.sqrt(6), settings, context)
+    if faithful and holds(why.type, exact):
+        model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))
 
 
-def _constant(node: Node, kind: FixedType) -> tuple[Node, Range]:
+def _given_or_derived(
+    node: Node, exact: Range, signal: Signal, noise: float, settings: LayerSettings, context: Context
+) -> Provenance:
+    given = settings.precision.get("result")
+    return given_result(given, exact, settings) if given else _result_type(node, exact, signal, noise, settings, context)
+
+
+def _input(
+    node: Node, signal: Signal, settings: LayerSettings, context: Context, model: _Model
+) -> tuple[Node, Range, tuple[Provenance, ...]]:
+    model.exact.add(node.name)
+    own = None if settings.own_words else model.inputs.get(node.name)
+    if own is not None:
+        why = Provenance("result", own, "given", f"set at {SOURCE}, which every reader casts it to")
+        node = dataclasses.replace(node, given={"result": own})
+    elif "result" in settings.precision:
+        why = given_input(settings.precision["result"], settings)
+    else:
+        why = _input_type(node, signal, settings, context)
+    return dataclasses.replace(node, type=why.type), Range.of_type(why.type).broadcast(node.shape), (why,)
+
+
+def _constant(
+    node: Node, noise: float, settings: LayerSettings, model: _Model, name: str
+) -> tuple[Node, Range, tuple[Provenance, ...]]:
     assert isinstance(node.op, Constant)
-    mantissas = round_constant(node.op.value.array, kind)
-    op = node.op.replace(value=Const(mantissas))
-    return dataclasses.replace(node, op=op, type=kind), Range.of_mantissas(mantissas, kind.fraction)
+    values, given = node.op.value.array, settings.precision.get("result")
+    precise = exact_constant(values, settings) if model.quantised else None
+    model.exact |= {name} if precise and not given else set()
+    kind = given or precise or constant_type(values, noise, settings.max_width)
+    mantissas = round_constant(values, kind)
+    typed = dataclasses.replace(node, op=node.op.replace(value=Const(mantissas)), type=kind)
+    return typed, Range.of_mantissas(mantissas, kind.fraction), (constant_result(values, kind, settings),)
 
 
 def _hints(
@@ -196,6 +264,14 @@ def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Co
     kind = FixedType(width, integer, signed, Rounding.RND, Overflow.SAT)
     why = f"{signal.bits(integer, _CALIBRATED.spare, _CALIBRATED.source)}; {fraction_bits(kind.fraction, fraction, settings)}"
     return Provenance("result", kind, "calibrated", why)
+
+
+def _whole_result(exact: Range) -> Provenance:
+    """Every bit of the exact result, as a quantised model has it."""
+    width = _sound_width(exact, exact.fraction)
+    kind = FixedType(width, width - exact.fraction, exact.signed)
+    bits = f"{plural(kind.integer, 'integer bit')}: any input gives {exact.real_low:.3g}..{exact.real_high:.3g}"
+    return Provenance("result", kind, "sound", f"{bits}; {plural(exact.fraction, 'fraction bit')}: exact, as in the model")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 import nn2hls
 from nn2hls.arith.fixed import FixedType
 from nn2hls.config.read import read_config
-from nn2hls.errors import ConfigError, UnsupportedError
+from nn2hls.errors import ConfigError, ConversionWarning
 from nn2hls.ops import Dense, Softmax
 
 T = FixedType.parse
@@ -207,5 +207,7 @@ def test_the_quantised_tagger_of_the_examples(shared):
     assert (softmax.precision["inv_table"], softmax.table_size) == (T("ap_fixed<18,4>"), 1024)
     keras = shared / "models" / "keras"  # the config stood one folder higher
     moved = dataclasses.replace(config, model=keras / config.model.name, weights=keras / config.weights.name)
-    with pytest.raises(UnsupportedError, match=r"quantised layers \(QKeras, HGQ\) are not offered yet"):
-        nn2hls.convert(None, moved)
+    with pytest.warns(ConversionWarning, match="relu1 has ap_fixed<7,1,AP_RND_CONV,AP_SAT> for 'result' in place of"):
+        design = nn2hls.convert(None, moved)
+    assert {str(design.graph[name].op.weight_t) for name in ("fc1", "fc2", "fc3", "output")} == {"ap_fixed<6,1>"}
+    assert design.graph["relu1"].type == T("ap_fixed<7,1,AP_RND_CONV,AP_SAT>")

@@ -8,6 +8,7 @@ from nn2hls.cli import main
 from nn2hls.converters.catalogue import COLUMNS, ROWS, expanded, page
 from nn2hls.converters.keras.layers import LAYERS
 from nn2hls.converters.keras.operations import OPERATIONS
+from nn2hls.converters.keras.qkeras import LAYERS as QKERAS
 from nn2hls.converters.onnx import HANDLERS
 from nn2hls.converters.pytorch.ops import LOWER
 from tests.kit.paths import ROOT
@@ -15,7 +16,7 @@ from tests.kit.paths import ROOT
 # What the readers make of several operators, or of sizes; no user writes it.
 OWN = {"LogSigmoid", "TanhShrink", "Threshold", "_operator", "sym_size"}
 TABLES = {
-    "keras": set(LAYERS),
+    "keras": {*LAYERS, *QKERAS},
     "operations": set(OPERATIONS),
     "torch": {target.partition(".")[0] for target in LOWER if "." in target},
     "onnx": set(HANDLERS),

@@ -100,8 +100,9 @@ def test_words_that_nobody_has_get_a_suggestion():
     ("PruneLowMagnitude", {"module": "tensorflow_model_optimization.python.core"}, "strip_pruning(model)"),
     ("QuantizeWrapperV2", {}, "not offered yet; convert the float model"),
     ("ClusterWeights", {}, "strip_clustering(model)"),
-    ("QDense", {"module": "qkeras.qlayers"}, "quantised layers (QKeras, HGQ) are not offered yet"),
-    ("QEinsumDense", {"module": "hgq.layers"}, "quantised layers (QKeras, HGQ) are not offered yet"),
+    ("QLSTM", {"module": "qkeras.qlayers"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
+    ("QEinsumDense", {"module": "hgq.layers"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
+    ("QDense", {"module": "hgq.layers.core", "custom": "hgq>QDense"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
     ("BinaryDense", {}, "BinaryDense is not offered: use Dense"),
     ("CenterCrop", {"module": "keras.layers"}, "CenterCrop is not offered: do this before"),
     ("Masking", {}, "Masking is not offered: masks that depend on the data"),
@@ -142,7 +143,7 @@ def test_activations_of_qkeras(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, name="a", activation="relu")])
     model.save_weights(tmp_path / "m.weights.h5")
-    for name in ("quantized_relu(6)", "binary_tanh"):
+    for name in ("bernoulli(2)", "binary_tanh"):
         (tmp_path / "m.json").write_text(model.to_json().replace('"relu"', json.dumps(name)))
         assert f"such as '{name}' are not offered yet" in message(tmp_path / "m.json", weights=tmp_path / "m.weights.h5")
 
@@ -190,7 +191,7 @@ def test_every_operator_of_onnx_is_known():
         assert text.startswith(f"{schema.name} is not offered")
         assert (schema.name in known_layers._ONNX_COMING.split()) == (LATER in text)
     assert "Did you mean 'Softmax'" in not_offered_node(FileNode("n", "Softmx", ("x",), ("y",)), labels=False)
-    for op in ("qonnx.custom_op.general.Quant", "onnx.brevitas.Quant"):
+    for op in ("qonnx.custom_op.general.FloatQuant", "onnx.brevitas.FloatQuant"):
         assert "QONNX" in not_offered_node(FileNode("n", op, ("x",), ("y",)), labels=False)
 
 

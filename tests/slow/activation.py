@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from tests.slow.constants import nearest_even
+from tests.slow.fixed import cast_slow
 from tests.slow.fixed import value_slow as value
 
 
@@ -39,3 +40,12 @@ def unary(op, x):
 
 def threshold(op, x):
     return x if x > nearest_even(op.theta, op.bound_t) else nearest_even(op.value, op.bound_t)
+
+
+def quantize(op, x):
+    return value(cast_slow(x, op.kind), op.kind)
+
+
+def steps(op, x):
+    reached = [t for t in op.thresholds if x >= Fraction(t)]
+    return nearest_even(op.levels[len(reached)], op.level_t)

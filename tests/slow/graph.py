@@ -19,6 +19,8 @@ _SIMPLE = {
     ops.HardSwish: lambda op, x, n: activation.hard_swish(op, x),
     ops.Unary: lambda op, x, n: activation.unary(op, x),
     ops.Threshold: lambda op, x, n: activation.threshold(op, x),
+    ops.Quantize: lambda op, x, n: activation.quantize(op, x),
+    ops.Steps: lambda op, x, n: activation.steps(op, x),
     ops.Table: lambda op, x, n: _table(op, x),
 }
 _WHOLE = {

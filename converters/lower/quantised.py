@@ -1,0 +1,108 @@
+"""What a quantised model means: casts of values, weights that are numbers of a type, levels between thresholds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.ranges import holding_type
+from nn2hls.converters.lower.value import Refusal, Site, Tensor
+from nn2hls.graph.builder import Builder
+from nn2hls.ops import Op, Quantize, Scale, Steps
+
+MAX_WIDTH = 64  # bits of a type that a model may ask for
+
+
+def quantize(site: Site, x: Tensor, kind: FixedType) -> Tensor:
+    """x rounded and brought into a type by its modes."""
+    result = site.emit(Quantize(kind), x)
+    site.builder.give(result.node, {"result": kind})
+    return result
+
+
+def levels(site: Site, x: Tensor, thresholds: Sequence[float], values: Sequence[float]) -> Tensor:
+    """``values[k]``, k the number of thresholds that x reaches; exact."""
+    result = site.emit(Steps(tuple(map(float, thresholds)), tuple(map(float, values))), x)
+    kind = exact_type(np.asarray(values, np.float64))
+    site.builder.give(result.node, {"result": kind, "level": kind})
+    return result
+
+
+def integer_type(
+    bits: int, scale: float, *, signed: bool, narrow: bool = False, rounding: Rounding = Rounding.RND_CONV
+) -> FixedType:
+    """The saturating type of integers of so many bits times a scale that is a power of two; ``narrow``: none below -max.
+
+    Raises:
+        Refusal: It has no bits, or more than are offered.
+    """
+    if not 1 <= bits <= MAX_WIDTH:
+        raise Refusal(f"its type of {bits} bits is not offered; 1 to {MAX_WIDTH} are")
+    overflow = Overflow.SAT_SYM if signed and narrow else Overflow.SAT
+    return FixedType(bits, bits + exponent(scale), signed, rounding, overflow)
+
+
+def exponent(scale: float) -> int:
+    """The power of two that a scale is.
+
+    Raises:
+        Refusal: It is none, or too far from one.
+    """
+    positive(scale)
+    mantissa, power = math.frexp(scale)
+    if mantissa != 0.5:
+        raise Refusal(f"its scale {scale:g} is no power of two")
+    if abs(power) > 200:
+        raise Refusal(f"its scale {scale:g} is out of reach")
+    return power - 1
+
+
+def is_power(scale: np.ndarray | float) -> bool:
+    """Whether all scales are powers of two."""
+    return bool(np.all(np.frexp(np.asarray(scale, np.float64))[0] == 0.5))
+
+
+def positive(scale: np.ndarray | float) -> None:
+    """Refuse scales of zero, below zero, NaN and infinity."""
+    values = np.asarray(scale, np.float64)
+    wrong = values[~(np.isfinite(values) & (values > 0))]
+    if wrong.size:
+        raise Refusal(f"its scale {wrong.reshape(-1)[0]:g} must be a finite number above zero; train or calibrate it again")
+
+
+def exact_type(values: np.ndarray) -> FixedType:
+    """The narrowest type that holds every number as it is.
+
+    Raises:
+        Refusal: It has more than :data:`MAX_WIDTH` bits.
+    """
+    kind = holding_type(values)
+    if kind.width > MAX_WIDTH:
+        raise Refusal(f"its quantised numbers need more than {MAX_WIDTH} bits under one type")
+    return kind
+
+
+def own(builder: Builder, node: str, op: Op, most: int = MAX_WIDTH) -> None:
+    """Give the constants of a sum of products, or of a scale, the narrowest types that hold them as the model has them.
+
+    Where the factors need ``most`` bits and more they stay to be derived.
+    """
+    arrays = op.affine if isinstance(op, Scale) else op.linear
+    if arrays is not None and (most == MAX_WIDTH or holding_type(arrays[0]).width <= most):
+        words = ("scale" if isinstance(op, Scale) else "weight", "bias")
+        builder.give(node, {w: exact_type(a) for w, a in zip(words, arrays, strict=True)})
+
+
+class Exact(Site):
+    """A site whose sums of products and scales have constants that are the quantised model's own, to the last bit."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.builder = site, site.builder
+
+    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
+        node = self.site.add(op, nodes, word)
+        own(self.builder, node, op)
+        return node

@@ -1,0 +1,150 @@
+"""Quantisers of ONNX on constants, in the file's own float type: what they make of trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+Attrs = Mapping[str, Any]
+DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
+
+
+def in_domains(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The same under the names of every domain that has these operators."""
+    return {f"{domain}.{name}": entry for domain in DOMAINS for name, entry in table.items()}
+
+
+def ends(bits: int, *, signed: bool, narrow: bool) -> tuple[int, int]:
+    """The smallest and the largest integer."""
+    if signed:
+        return -(1 << (bits - 1)) + narrow, (1 << (bits - 1)) - 1
+    return 0, (1 << bits) - 1 - narrow
+
+
+def whole_bits(value: Any) -> int:
+    """A width.
+
+    Raises:
+        ValueError: It is none of 1 to 64.
+    """
+    number = float(np.asarray(value).reshape(-1)[0]) if np.size(value) == 1 else np.nan
+    if not (number == np.floor(number) and 1 <= number <= 64):
+        raise ValueError(f"its bit width is {number:g}; whole numbers from 1 to 64 are offered")
+    return int(number)
+
+
+def checked_scale(scale: Any) -> Any:
+    """Scales, which must be finite and above zero.
+
+    Raises:
+        ValueError: One is not.
+    """
+    array = np.asarray(scale, np.float64)
+    wrong = array[~(np.isfinite(array) & (array > 0))]
+    if wrong.size:
+        raise ValueError(f"its scale {wrong[0]:g} must be a finite number above zero; train or calibrate it again")
+    return scale
+
+
+def checked_zero(zero: Any, low: int, high: int) -> Any:
+    """Zero points, which must be whole numbers of the type.
+
+    Raises:
+        ValueError: One is not.
+    """
+    array = np.asarray(zero, np.float64)
+    wrong = array[~((array == np.floor(array)) & (array >= low) & (array <= high))]
+    if wrong.size:
+        raise ValueError(f"its zero point {wrong[0]:g} is no whole number from {low} to {high}")
+    return zero
+
+
+_ROUND: Mapping[str, Callable[[Any], Any]] = {
+    "ROUND": np.rint,
+    "HALF_EVEN": np.rint,
+    "CEIL": np.ceil,
+    "FLOOR": np.floor,
+    "UP": lambda x: np.copysign(np.ceil(np.abs(x)), x),
+    "DOWN": np.trunc,
+    "HALF_UP": lambda x: np.copysign(np.floor(np.abs(x) + 0.5), x),
+    "HALF_DOWN": lambda x: np.copysign(np.ceil(np.abs(x) - 0.5), x),
+}
+
+
+def _quant(a: Attrs, x: Any, scale: Any, zero: Any, width: Any) -> Any:
+    bits, signed, narrow = whole_bits(width), bool(a.get("signed", 1)), bool(a.get("narrow", 0))
+    low, high = ends(bits, signed=signed, narrow=narrow)
+    mode = str(a.get("rounding_mode", "ROUND")).upper()
+    if mode not in _ROUND:
+        raise ValueError(f"rounding_mode '{mode[:20]}' is not understood")
+    y = x / checked_scale(scale) + checked_zero(zero, low, high)
+    if bits == 1 and signed:
+        whole = np.where(y >= 0, 1.0, -1.0)
+    else:
+        whole = _ROUND[mode](np.clip(y, low, high))
+    return np.asarray((whole - zero) * scale, dtype=x.dtype)
+
+
+def _bipolar(a: Attrs, x: Any, scale: Any) -> Any:
+    return np.asarray(np.where(x >= 0, 1.0, -1.0) * checked_scale(scale), dtype=x.dtype)
+
+
+# Types of QuantizeLinear that whole numbers of NumPy hold, and their ends.
+_TYPES: Mapping[int, str] = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16"}
+
+
+def along(array: Any, axis: int, rank: int) -> Any:
+    """One number for each entry of an axis, shaped so that it broadcasts."""
+    array = np.asarray(array)
+    if array.size == 1:
+        return array.reshape(())
+    if array.ndim != 1:
+        raise ValueError("scales for blocks are not offered; one number, or one for each channel")
+    return array.reshape([-1 if k == axis % rank else 1 for k in range(rank)])
+
+
+def kind_of(a: Attrs, zero: Any) -> np.dtype[Any]:
+    """The integer type of a QuantizeLinear: that of its zero point, else that of its attribute, else uint8."""
+    if zero is not None:
+        return np.asarray(zero).dtype
+    word = _TYPES.get(int(a.get("output_dtype", 0) or 2))
+    if word is None:
+        raise ValueError(f"output_dtype {a.get('output_dtype')} is not offered; int8, uint8, int16 and uint16 are")
+    return np.dtype(word)
+
+
+def _quantize_linear(a: Attrs, x: Any, scale: Any, zero: Any = None) -> Any:
+    kind = kind_of(a, zero)
+    low, high = integer_ends(kind)
+    s = along(checked_scale(scale), a.get("axis", 1), x.ndim)
+    z = 0 if zero is None else along(zero, a.get("axis", 1), x.ndim).astype(np.int64)
+    return np.clip(np.rint(x / s) + z, low, high).astype(kind)
+
+
+def integer_ends(kind: np.dtype[Any]) -> tuple[int, int]:
+    """The ends of a type of whole numbers; types of four bits have names of their own."""
+    name = kind.name
+    if name in ("int4", "uint4"):
+        return (-8, 7) if name == "int4" else (0, 15)
+    if kind.kind not in "iu" or kind.itemsize > 4:
+        raise ValueError(f"its values are {name}, which is not offered for quantised ones")
+    info = np.iinfo(kind)
+    return int(info.min), int(info.max)
+
+
+def _dequantize_linear(a: Attrs, x: Any, scale: Any, zero: Any = None) -> Any:
+    if a.get("block_size", 0):
+        raise ValueError("scales for blocks are not offered; one number, or one for each channel")
+    s = along(checked_scale(scale), a.get("axis", 1), x.ndim)
+    z = 0 if zero is None else along(zero, a.get("axis", 1), x.ndim).astype(np.int64)
+    return np.asarray((x.astype(np.int64) - z) * s, dtype=np.asarray(scale).dtype)
+
+
+# Their results are numbers of a quantised model.
+QUANTISED: dict[str, Callable[..., Any]] = {
+    **in_domains({"Quant": _quant, "IntQuant": _quant, "BipolarQuant": _bipolar}),
+    "DequantizeLinear": _dequantize_linear,
+}
+VALUES: dict[str, Callable[..., Any]] = {**QUANTISED, "QuantizeLinear": _quantize_linear}

@@ -1,0 +1,251 @@
+"""Quantisers of ONNX on computed tensors: QONNX and Brevitas, QuantizeLinear and DequantizeLinear, integer products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.converters.lower import activations, arith, linear, quantised, window
+from nn2hls.converters.lower.value import Refusal, Site, Tensor
+from nn2hls.converters.onnx import quantised_values as values
+from nn2hls.converters.onnx.context import At, Handler, Value
+from nn2hls.converters.onnx.windows import kernel_last, window_of
+
+_MODES = {
+    "ROUND": Rounding.RND_CONV,
+    "HALF_EVEN": Rounding.RND_CONV,
+    "FLOOR": Rounding.TRN,
+    "DOWN": Rounding.TRN_ZERO,
+    "HALF_UP": Rounding.RND_INF,
+    "HALF_DOWN": Rounding.RND_ZERO,
+}
+
+
+def _one(array: np.ndarray) -> np.ndarray:
+    """One number where all are equal."""
+    return array.reshape(-1)[:1].reshape(()) if array.size and (array == array.reshape(-1)[0]).all() else array
+
+
+def _numbers(at: At, k: int, what: str, x: Tensor) -> np.ndarray:
+    """Operand k, one number or one for each channel, without a batch axis."""
+    del what
+    array = np.asarray(at.per_event(k, x.rank), np.float64)
+    return _one(array)
+
+
+def _mode(at: At) -> Rounding:
+    mode = str(at.attr("rounding_mode", "ROUND")).upper()
+    if mode not in _MODES:
+        raise Refusal(f"rounding_mode '{mode[:20]}' is not offered for values; {', '.join(_MODES)} are")
+    return _MODES[mode]
+
+
+def quant(at: At) -> Value:
+    """(clip(round(x / scale + zero)) - zero) * scale: a cast where the scale is a power of two."""
+    x = at.tensor()
+    scale, zero = values.checked_scale(_numbers(at, 1, "scale", x)), _numbers(at, 2, "zero point", x)
+    bits = values.whole_bits(at.array(3, "bit width"))
+    signed, narrow = bool(at.attr("signed", 1)), bool(at.attr("narrow", 0))
+    low, high = values.ends(bits, signed=signed, narrow=narrow)
+    values.checked_zero(zero, low, high)
+    mode = _mode(at)
+    if bits == 1 and signed:
+        if np.any(zero):
+            raise Refusal("a zero point beside one signed bit is not offered")
+        return _bipolar(at, x, scale)
+    kind = FixedType(bits, bits, signed, mode, Overflow.SAT_SYM if signed and narrow else Overflow.SAT)
+    top = high if narrow and not signed else None
+    if quantised.is_power(scale) and scale.ndim == 0 and not np.any(zero):
+        size = quantised.integer_type(bits, float(scale), signed=signed, narrow=narrow, rounding=mode)
+        return _cast(at, x, size, None if top is None else top * float(scale))
+    whole = _cast(at.step("whole"), arith.scale(at.step("scaled"), x, 1 / scale, zero), kind, top)
+    return arith.scale(at, whole, scale, -zero * scale)
+
+
+def _cast(site: Site, x: Tensor, kind: FixedType, top: float | None) -> Tensor:
+    if top is None:
+        return quantised.quantize(site, x, kind)
+    return activations.clip(site, quantised.quantize(site.step("cast"), x, kind), high=top)
+
+
+def _bipolar(site: Site, x: Tensor, scale: np.ndarray) -> Tensor:
+    """-scale below zero, else scale."""
+    if scale.ndim == 0:
+        return quantised.levels(site, x, [0.0], [-float(scale), float(scale)])
+    return arith.scale(site, quantised.levels(site.step("sign"), x, [0.0], [-1.0, 1.0]), scale)
+
+
+def bipolar(at: At) -> Value:
+    """The sign, zero counted as positive, times the scale."""
+    x = at.tensor()
+    return _bipolar(at, x, values.checked_scale(_numbers(at, 1, "scale", x)))
+
+
+def trunc(at: At) -> Value:
+    """Low bits dropped: the whole numbers of the operand's scale divided by a power of two, rounded, clipped in version 2."""
+    x = at.tensor()
+    scale, zero = values.checked_scale(_numbers(at, 1, "scale", x)), _numbers(at, 2, "zero point", x)
+    if scale.ndim or np.any(zero) or not quantised.is_power(scale):
+        raise Refusal("a Trunc with a zero point, or scales that are not one power of two, is not offered")
+    newer = len(at.node.inputs) > 5
+    before, after = values.whole_bits(at.array(3, "bit width")), values.whole_bits(at.array(5 if newer else 4, "bit width"))
+    mode = _MODES.get(str(at.attr("rounding_mode", "FLOOR")).upper())
+    if mode is None:
+        raise Refusal("its rounding_mode is not offered for values")
+    step = float(values.checked_scale(at.scalar(4, "scale"))) if newer else float(scale) * 2.0 ** (before - after)
+    power = quantised.exponent(step)
+    signed, narrow = bool(at.attr("signed", 1)), bool(at.attr("narrow", 0))
+    on_grid = quantised.integer_type(64, float(scale), signed=True)
+    x = quantised.quantize(at.step("whole"), x, on_grid)
+    if newer:
+        return quantised.quantize(at, x, quantised.integer_type(after, step, signed=signed, narrow=narrow, rounding=mode))
+    dropped = quantised.quantize(at.step("dropped"), x, FixedType(64, 64 + power, True, mode, Overflow.SAT))
+    return arith.scale(at, dropped, float(scale) / step)
+
+
+def multi_threshold(at: At) -> Value:
+    """out_scale * (the number of thresholds that x reaches) + out_bias."""
+    x, thresholds = at.tensor(), at.array(1, "thresholds")
+    if thresholds.ndim != 2 or not (thresholds == thresholds[:1]).all():
+        raise Refusal("thresholds for each channel are not offered; one row for all channels is")
+    scale, bias = float(at.attr("out_scale", 1.0)), float(at.attr("out_bias", 0.0))
+    steps = np.sort(thresholds[0])
+    return quantised.levels(at, x, steps.tolist(), [scale * k + bias for k in range(len(steps) + 1)])
+
+
+# ---- QuantizeLinear and what belongs to it -------------------------------------------------------------------------------
+
+
+def _axis(at: At, k: int, x: Tensor, axis: int) -> np.ndarray:
+    """Operand k along an axis of the framework, shaped for a node without batch axis."""
+    array = at.array(k, "scale or zero point")
+    if array.size == 1:
+        return array.reshape(())
+    if array.ndim != 1:
+        raise Refusal("scales for blocks are not offered; one number, or one for each channel")
+    place = x.axis(axis)
+    if array.size != x.shape[place]:
+        raise Refusal(f"its {array.size} scales do not fit an axis of {x.shape[place]}")
+    return _one(array.reshape([-1, *(1,) * (len(x.shape) - 1 - place)]))
+
+
+def _integers(site: Site, x: Tensor, scale: np.ndarray, zero: np.ndarray, kind: np.dtype) -> Tensor:
+    """saturate(round(x / scale) + zero) as whole numbers."""
+    low, high = values.integer_ends(kind)
+    bits, signed = (high - low).bit_length(), low < 0
+    if quantised.is_power(scale) and scale.ndim == 0 and not np.any(zero):
+        cast = quantised.quantize(site.step("cast"), x, quantised.integer_type(bits, float(scale), signed=signed))
+        return cast if scale == 1 else arith.scale(site, cast, 1 / scale)
+    scaled = arith.scale(site.step("scaled"), x, 1 / scale)
+    target = FixedType(bits, bits, signed, Rounding.RND_CONV, Overflow.SAT)
+    if not np.any(zero):
+        return quantised.quantize(site, scaled, target)
+    rounded = quantised.quantize(site.step("rounded"), scaled, FixedType(bits + 2, bits + 2, True, *_NEAREST))
+    return quantised.quantize(site, arith.scale(site.step("shifted"), rounded, 1.0, zero), target)
+
+
+_NEAREST = (Rounding.RND_CONV, Overflow.SAT)
+
+
+def _zero(at: At, k: int, x: Tensor, axis: int, kind: np.dtype) -> np.ndarray:
+    if not at.has(k):
+        return np.zeros(())
+    zero: np.ndarray = values.checked_zero(_axis(at, k, x, axis), *values.integer_ends(kind))
+    return zero
+
+
+def _kind(at: At, k: int) -> np.dtype:
+    """The type of a zero point in the file."""
+    known = at.known(k)
+    return values.kind_of(at.node.attrs, known)
+
+
+def quantize_linear(at: At) -> Value:
+    """Whole numbers; DequantizeLinear makes values of them again."""
+    x, axis = at.tensor(), at.attr("axis", 1)
+    if at.attr("block_size", 0):
+        raise Refusal("scales for blocks are not offered; one number, or one for each channel")
+    kind = _kind(at, 2)
+    scale = values.checked_scale(_axis(at, 1, x, axis))
+    return _integers(at, x, scale, _zero(at, 2, x, axis, kind), kind)
+
+
+def dequantize_linear(at: At) -> Value:
+    """(q - zero) * scale."""
+    x, axis = at.tensor(), at.attr("axis", 1)
+    if at.attr("block_size", 0):
+        raise Refusal("scales for blocks are not offered; one number, or one for each channel")
+    scale = values.checked_scale(_axis(at, 1, x, axis))
+    zero = _axis(at, 2, x, axis) if at.has(2) else np.zeros(())
+    return arith.scale(at, x, scale, -zero * scale)
+
+
+def _centred(at: At, k: int, zero: int) -> Tensor:
+    """Whole numbers of a tensor without their zero point."""
+    x = at.tensor(k)
+    shift = at.array(zero, "zero point") if at.has(zero) else np.zeros(1)
+    if shift.size != 1:
+        raise Refusal("zero points for each row of its first operand are not offered")
+    return x if not shift.any() else arith.scale(at.step("centred"), x, 1.0, -shift.reshape(()))
+
+
+def _weights(at: At, k: int, zero: int, axis: int) -> np.ndarray:
+    array = at.array(k, "weights")
+    shift = at.array(zero, "zero point") if at.has(zero) else np.zeros(1)
+    return np.asarray(array - values.along(shift, axis, array.ndim))
+
+
+def _requantised(at: At, product: Tensor, factor: np.ndarray, first: int, channels: int) -> Value:
+    """Whole sums times the scales of both operands over that of the result, as whole numbers of its type."""
+    scale = at.scalar(first, "scale")
+    values.checked_scale(scale)
+    kind = _kind(at, first + 1)
+    zero = np.asarray(at.scalar(first + 1, "zero point")) if at.has(first + 1) else np.zeros(())
+    values.checked_zero(zero, *values.integer_ends(kind))
+    inverse = _one(factor / scale)
+    if inverse.ndim:
+        inverse = inverse.reshape([-1, *(1,) * channels])
+    return _integers(at, product, 1 / inverse, zero, kind)
+
+
+def matmul_integer(at: At) -> Value:
+    """Products of whole numbers."""
+    return linear.matmul(quantised.Exact(at), _centred(at, 0, 2), _weights(at, 1, 3, -1))
+
+
+def qlinear_matmul(at: At) -> Value:
+    """MatMulInteger, then the whole numbers of the result."""
+    factor = values.checked_scale(at.array(1, "scale")) * values.checked_scale(at.array(4, "scale"))
+    product = linear.matmul(quantised.Exact(at.step("product")), _centred(at, 0, 2), _weights(at, 3, 5, -1))
+    return _requantised(at, product, factor, 6, 0)
+
+
+def _convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None) -> Tensor:
+    seen = window_of(at, weight.shape[2:], window.space_of(x, first=True))
+    kernel = kernel_last(weight)
+    return window.conv(quantised.Exact(site), x, kernel, bias, seen, groups=at.attr("group", 1), first=True)
+
+
+def conv_integer(at: At) -> Value:
+    """A convolution of whole numbers; its padding is the zero point."""
+    return _convolved(at, at, _centred(at, 0, 2), _weights(at, 1, 3, 0), None)
+
+
+def qlinear_conv(at: At) -> Value:
+    """ConvInteger with a whole bias, then the whole numbers of the result."""
+    factor = values.checked_scale(at.array(1, "scale")) * values.checked_scale(at.array(4, "scale"))
+    x, weight = _centred(at, 0, 2), _weights(at, 3, 5, 0)
+    product = _convolved(at, at.step("product"), x, weight, at.optional(8, "bias"))
+    return _requantised(at, product, factor, 6, weight.ndim - 2)
+
+
+QUANTISERS: dict[str, Handler] = {
+    **values.in_domains({"Quant": quant, "IntQuant": quant, "BipolarQuant": bipolar, "Trunc": trunc}),
+    **values.in_domains({"MultiThreshold": multi_threshold}),
+    "ConvInteger": conv_integer,
+    "DequantizeLinear": dequantize_linear,
+    "MatMulInteger": matmul_integer,
+    "QLinearConv": qlinear_conv,
+    "QLinearMatMul": qlinear_matmul,
+    "QuantizeLinear": quantize_linear,
+}
