@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from benchmarks import feed_forward, seeds, tagger, verilog, wide
+from benchmarks import feed_forward, recurrent, seeds, tagger, verilog, wide
 from benchmarks.measure import Row, table
 
 PARTS = {
@@ -17,6 +17,7 @@ PARTS = {
     "wide": wide.rows,
     "layers": feed_forward.speed_rows,
     "sizes": feed_forward.size_rows,
+    "recurrent": recurrent.rows,
     "verilog": verilog.rows,
     "seeds": seeds.rows,
 }

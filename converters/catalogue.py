@@ -293,6 +293,15 @@ zeros where channels do not meet, and zeros cost nothing. PyTorch and ONNX have 
 Padding is never the largest element of a pooling window. Masks of attention are constants; what they hide is left out of the
 softmax. Constants that add {hides:g} or less before a softmax hide as well.
 
+The steps of a recurrent layer stand side by side: one event every clock, and as much hardware as there are steps. `LayerName`
+takes `NAME` for all of a layer and these for one part of it, in every step; a step has the name `NAME_cell_step3` in reports.
+LSTM: `input_gate`, `forget_gate`, `candidate`, `output_gate`, behind each `_sigmoid` or `_tanh` its function, `kept`,
+`written`, `cell`, `cell_tanh`, `hidden`, and `unprojected` before a projection. GRU: `update_gate`, `reset_gate`, `candidate`
+with `_element`, `_recurrent` and `_reset`, `difference`, `change`, `hidden`. SimpleRNN: `hidden`. Before them stands
+`forward_` or `backward_` in a layer of both directions, and `l0_`, `l1_` .. in a PyTorch module of several layers. Every step
+begins with the state that the one before it left, and every event with zeros or the states that it is given: `stateful`,
+masked and ragged sequences, `clip`, peepholes and `sequence_lens` are refused.
+
 """
 
 

@@ -42,7 +42,8 @@ HLSConfig:
 A setting under `LayerName` comes before one under `LayerType`, and that before one under `Model`: key by key, and word by word
 inside `Precision`. `LayerName` takes the name of a layer, `NAME_relu` for the activation inside the layer NAME, `NAME_input`
 for the input of the design that feeds it. `LayerType` takes the framework's class (`Dense`, `Linear`, `Gemm`) or the name of
-the op.
+the op. Inside a recurrent layer `NAME_forget_gate` is a gate in all steps, `NAME_forget_gate_sigmoid` its function:
+[layers.md](layers.md) has their names.
 
 A type that is not named is derived. A bare type, or `default`, names the types of input, weight, bias and result; accumulators
 and tables stay derived until they are named. `auto` asks for the derived type where an outer block names one. Only where the

@@ -60,6 +60,7 @@ def _refused(name: str, places: Place, way_out: str) -> Key:
 
 
 _ONE = "Model files: give exactly one of these."
+_SIDE_BY_SIDE = "The steps of a recurrent layer stand side by side."
 _SERVES_LATER = "It serves {}, which come later."
 _HALVES = "A separable convolution NAME is two layers: set ReuseFactor and Precision of NAME_depthwise and of NAME."
 
@@ -255,13 +256,8 @@ LEVEL_KEYS = (
     _obsolete("TransposeOutputs", Place.MODEL, "Outputs keep the model's own layout."),
     _obsolete("Implementation", Place.LEVEL, "There is one softmax, the stable one.", v.softmax_implementation),
     _obsolete("skip", Place.LAYER, "Softmax is part of the model: take it off there.", v.only(False)),
-    *(
-        _obsolete(k, Place.LEVEL, _SERVES_LATER.format(layers))
-        for layers, keys in {
-            "recurrent layers": ("Static", "RecurrentReuseFactor", "TimeStepLoopParallelism"),
-        }.items()
-        for k in keys
-    ),
+    *(_obsolete(k, Place.LEVEL, _SIDE_BY_SIDE) for k in ("Static", "TimeStepLoopParallelism")),
+    _obsolete("RecurrentReuseFactor", Place.LEVEL, "ReuseFactor holds for the product with the state too."),
     *(_obsolete(k, Place.LEVEL, _HALVES) for k in ("DepthwiseReuseFactor", "PointwiseReuseFactor")),
     _obsolete("TableRangePower2", Place.LEVEL, "The table of a normalization follows from its operand; its bound is printed."),
 )
@@ -288,6 +284,9 @@ PRECISION_WORDS = {
 }
 
 OBSOLETE_WORDS = {
+    "recurrent_weight": "The sum of a gate is one, over element and state; its weights have the type weight.",
+    "recurrent_bias": "The biases of a gate are one, of the type bias.",
+    "state": "Name the node under LayerName: LAYER_hidden, and LAYER_cell of an LSTM.",
     "inv_inp": "The sum in a softmax is exact.",
     "inp_norm": "The differences in a softmax are exact.",
     **dict.fromkeys(("depthwise", "pointwise", "depthwise_accum", "pointwise_accum", "depthwise_result"), _HALVES),
@@ -295,7 +294,6 @@ OBSOLETE_WORDS = {
     **{
         word: _SERVES_LATER.format(layers)
         for layers, words in {
-            "recurrent layers": ("recurrent_weight", "recurrent_bias", "state"),
             "spiking layers": ("membrane",),
         }.items()
         for word in words
