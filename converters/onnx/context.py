@@ -72,10 +72,12 @@ class _Recorded(dict[str, Any]):
         return super().__contains__(key)
 
 
-# Attributes that concern training, or the element types in between, of which there are none here.
+# Attributes that concern training, or the element types in between, of which there are none here; and those that a handler
+# reads only where they count, such as the pads beside auto_pad.
 _IDLE = frozenset((
     "consumed_inputs", "momentum", "ratio", "seed", "stash_type", "softmax_precision", "is_test", "detect_negative",
-    "detect_positive", "saturate", "round_mode", "sorted",
+    "detect_positive", "saturate", "round_mode", "sorted", "cubic_coeff_a", "extrapolation_value",
+    "exclude_outside", "broadcast", "axis", "noop_with_empty_axes", "keep_aspect_ratio_policy", "pads", "auto_pad",
 ))  # fmt: skip
 
 

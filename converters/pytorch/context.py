@@ -32,14 +32,17 @@ Value = Tensor | BatchSize | np.ndarray | int | float | None
 
 # Arguments that concern training, memory, or the order of products; "empty" is a part of an activation in pieces.
 _IDLE = frozenset((
-    "momentum", "p", "path", "cudnn_enabled", "cudnn_enable", "non_blocking", "copy", "requires_grad", "implicit", "empty",
+    "N", "C", "HxW", "dtype", "output_padding", "momentum",
+    "p", "path", "cudnn_enabled", "cudnn_enable", "non_blocking", "copy", "requires_grad", "implicit", "empty",
     "sparse", "scale_grad_by_freq", "padding_idx", "generator", "inplace", "stable", "benchmark", "deterministic",
     "allow_tf32", "sorted", "return_debug_mask",
 ))  # fmt: skip
 
 
 def _is_nothing(value: Any) -> bool:
-    if isinstance(value, (int, float, list)):
+    if isinstance(value, list):
+        return not any(isinstance(v, (Tensor, np.ndarray)) or v for v in value)
+    if isinstance(value, (int, float)):
         return not value
     return value is None
 
