@@ -21,7 +21,7 @@ _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 def _quantisers(layer: Layer, names: Mapping[str, str]) -> dict[str, Quantiser]:
     """The quantisers of weights, by the weight."""
-    found = {weight: read(layer.config.get(key)) for weight, key in names.items()}
+    found = {weight: read(layer.value(key)) for weight, key in names.items()}
     return {weight: quantiser for weight, quantiser in found.items() if quantiser is not None}
 
 
@@ -33,7 +33,7 @@ def _plain(layer: Layer, kind: str, **config: object) -> Layer:
 
 def _function(layer: Layer) -> Layer:
     """The layer, names that QKeras has for other functions than Keras written as quantisers."""
-    value = layer.config.get("activation")
+    value = layer.value("activation")
     if isinstance(value, str) and value in FUNCTIONS:
         return replace(layer, config={**layer.config, "activation": {"class_name": value, "config": {}}})
     return layer
@@ -102,7 +102,7 @@ def q_activation(layer: Layer) -> Prepared:
 
 def batch_norm(layer: Layer) -> Prepared:
     """BatchNormalization with quantised parameters; the root of the variance is taken of the quantised one."""
-    if read(layer.config.get("inverse_quantizer")) is not None:
+    if read(layer.value("inverse_quantizer")) is not None:
         raise Refusal("'inverse_quantizer' of QBatchNormalization is not offered; leave it out")
     keys = {name: f"{name.removeprefix('moving_')}_quantizer" for name in _BATCH_NORM}
     quantisers, inner = _quantisers(layer, keys), _plain(layer, "BatchNormalization")
@@ -123,6 +123,8 @@ def folded(kind: str, keras: Entry, kernel: str) -> Entry:
     def entry(layer: Layer) -> Prepared:
         if layer.value("renorm", default=False) or layer.value("folding_mode") not in (None, *_FOLDING):
             raise Refusal("'renorm', or a 'folding_mode' that is not understood")
+        if layer.value("axis", default=-1) not in (-1, 3, [-1], [3]):
+            raise Refusal("its BatchNormalization is not over the channels, the last axis")
         quantiser = "kernel_quantizer" if kernel == "kernel" else "depthwise_quantizer"
         inner = replace(layer, kind=kind, config={**layer.config, "use_bias": True})
         prepared = _product(kind, keras, {kernel: quantiser})(inner)
