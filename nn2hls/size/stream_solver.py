@@ -8,13 +8,11 @@ whose operand comes too slowly, takes one step more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from nn2hls.errors import LimitError
-from nn2hls.estimate.stream import core_estimates
-from nn2hls.hardware.net import most_digits
 from nn2hls.size.actors import Timing, actors
 from nn2hls.size.choices import MEASURES, reuse_factors
 from nn2hls.size.layouts import layout_of
@@ -134,11 +132,8 @@ class StreamSolver:
 
     def _choice(self, process: Process, reuse: int) -> tuple[int, int, float] | None:
         """None where the layer cannot be built so."""
-        sizer, layout = self.start, layout_of(process.op)._replace(reuse=reuse)
-        alone = replace(sizer.network, processes=(replace(process, op=layout.of(process.op)),))
-        digits = most_digits(sizer.tool)
         try:
-            core = core_estimates(alone, sizer.part, sizer.clock_ns, sizer.tool, sizer.uncertainty, digits)[process.name]
+            core = self.start.alone(process, layout_of(process.op)._replace(reuse=reuse))
         except LimitError:
             return None
         clocks = max(self.own[process.name], process.front.firings * core.ii)

@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 from nn2hls.arith.ranges import Range
 from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.stream import core_estimates, estimate_stream
-from nn2hls.estimate.stream_verilog import estimate_stream_verilog
+from nn2hls.estimate.stream_verilog import estimate_stream_verilog, process_figures
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.net import most_digits
 from nn2hls.size.actors import Timing
 from nn2hls.size.fifos import Fifos, fifos
-from nn2hls.size.layouts import layout_of
+from nn2hls.size.layouts import Layout, layout_of
 from nn2hls.streams.build import Built, build
 from nn2hls.streams.clocked import EVENTS, Pace, clocked
-from nn2hls.streams.network import Network
+from nn2hls.streams.network import Network, Process
 from nn2hls.streams.plan import plan
 from nn2hls.targets import Part
 
@@ -101,8 +101,24 @@ class StreamSizer:
     @cached_property
     def cores(self) -> Mapping[str, LayerEstimate]:
         """Of each process its core alone."""
-        tool = self.tool
-        return core_estimates(self.network, self.part, self.clock_ns, tool, self.uncertainty, most_digits(tool))
+        return {p.name: self.alone(p) for p in self.network.processes}
+
+    def alone(self, process: Process, layout: Layout | None = None) -> LayerEstimate:
+        """The core of a process, also with its products laid out in another way.
+
+        Raises:
+            LimitError: It cannot be built so.
+        """
+        digits = most_digits(self.tool)
+        op = process.op if layout is None else layout.of(process.op)
+        if self.tool != VERILOG:
+            one = replace(self.network, processes=(replace(process, op=op),))
+            return core_estimates(one, self.part, self.clock_ns, self.tool, self.uncertainty, digits)[process.name]
+        core = process.core if layout is None else op.hardware(process.xs, process.type, digits)
+        process = replace(process, op=op, core=core)
+        (built,) = build(replace(self.network, processes=(process,)), self.part.bit_delay, self.period)
+        figures = process_figures(built, self.part)
+        return LayerEstimate(process.name, figures, figures, built.latency, process.interval, process.schedule().products)
 
     @cached_property
     def fifos(self) -> Fifos:

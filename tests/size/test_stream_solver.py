@@ -24,10 +24,10 @@ def classifier():
     )  # fmt: skip
 
 
-def designed(model, shape, level=None, layers=None):
+def designed(model, shape, level=None, layers=None, backend="Vitis"):
     torch.manual_seed(1)
     level = {"Precision": "ap_fixed<16,6>", **(level or {})}
-    config = {"IOType": "io_stream", "Backend": "Vitis", "HLSConfig": {"Model": level, "LayerName": layers or {}}}
+    config = {"IOType": "io_stream", "Backend": backend, "HLSConfig": {"Model": level, "LayerName": layers or {}}}
     return nn2hls.convert(model.eval(), config, example=torch.randn((1, *shape)))
 
 
@@ -59,6 +59,14 @@ def test_a_target_is_met_and_its_config_gives_the_same(model, solver, target):
     document = json.loads(json.dumps(found.to_dict()))
     assert document["figures"]["ii"] == found.estimate.ii
     assert f"{found.bottleneck} is the slowest" in str(found)
+
+
+def test_our_own_verilog_is_sized_by_its_own_figures(model):
+    found = StreamSolver(designed(model, (2, 8, 8), backend="Verilog").streams).solve(Limits(ii=40))
+    again = designed(model, (2, 8, 8), layers=as_config(found), backend="Verilog")
+    assert found.estimate.tool == "verilog"
+    assert again.estimate().ii == found.estimate.ii <= 40
+    assert again.verify(tool="rtl").interval == found.estimate.ii
 
 
 def test_more_time_needs_less(solver):
