@@ -13,7 +13,7 @@ from nn2hls.errors import ModelError
 # Arguments of a call that are not data; a value other than None or False is refused.
 _SETTINGS = (
     *("mask", "training", "attention_mask", "use_causal_mask", "return_attention_scores"),
-    *("query_mask", "value_mask", "key_mask", "initial_state"),
+    *("query_mask", "value_mask", "key_mask"),
 )
 
 

@@ -135,7 +135,8 @@ def bidirectional(layer: Layer) -> Prepared:
     readers = [_Reader.of(forward), _Reader.of(backward)]
     if [r.backwards for r in readers] != [False, True] or readers[0].sequences != readers[1].sequences:
         raise Refusal("its layers must go forwards and backwards, and both give sequences or not")
-    mode = layer.config.get("merge_mode", "concat")
+    layer.read.update(("merge_mode", "backward_layer"))
+    mode = layer.config.get("merge_mode", "concat")  # null means something
 
     def lowered(site: Site) -> Sequence[Tensor]:
         x, *states = site.tensors

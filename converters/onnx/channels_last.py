@@ -7,7 +7,7 @@ import numpy as np
 from nn2hls.converters.lower import norm, pooling, window
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.converters.onnx.context import At, Handler, Value
-from nn2hls.converters.onnx.windows import sizes, window_of
+from nn2hls.converters.onnx.windows import same_kernel, sizes, window_of
 from nn2hls.ops import Reduction
 
 DOMAIN = "qonnx.custom_op.channels_last"
@@ -19,6 +19,7 @@ def conv(at: At) -> Value:
     space = window.space_of(x, first=False)
     if weight.ndim != len(space) + 2:
         raise Refusal(f"its kernel of shape {weight.shape} does not fit {len(space)} axes of space")
+    same_kernel(at, weight.shape[1:-1])
     seen, kernel = window_of(at, weight.shape[1:-1], space), np.moveaxis(weight, 0, -1)
     return window.conv(at, x, kernel, at.optional(2, "bias"), seen, groups=at.attr("group", 1))
 

@@ -9,7 +9,7 @@ from nn2hls.converters.lower import activations, arith, linear, quantised, windo
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.converters.onnx import quantised_values as values
 from nn2hls.converters.onnx.context import At, Handler, Value
-from nn2hls.converters.onnx.windows import kernel_last, window_of
+from nn2hls.converters.onnx.windows import kernel_last, same_kernel, window_of
 
 _MODES = {
     "ROUND": Rounding.RND_CONV,
@@ -221,6 +221,7 @@ def qlinear_matmul(at: At) -> Value:
 
 
 def _convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None) -> Tensor:
+    same_kernel(at, weight.shape[2:])
     seen = window_of(at, weight.shape[2:], window.space_of(x, first=True))
     kernel = kernel_last(weight)
     return window.conv(quantised.Exact(site), x, kernel, bias, seen, groups=at.attr("group", 1), first=True)

@@ -144,6 +144,8 @@ def _recurrent(kind: str) -> Handler:
             raise Refusal(
                 f"its weights of shapes {kernels.shape} and {recurrents.shape} are not those of {len(sides)} directions"
             )
+        if at.attr("hidden_size", recurrents.shape[-1]) != recurrents.shape[-1]:
+            raise Refusal(f"its hidden_size {at.attr('hidden_size')} is not that of its weights, {recurrents.shape[-1]}")
         after, each = bool(at.attr("linear_before_reset", 0)), len(_DEFAULTS[kind])
         runs = []
         for side, reverse in enumerate(sides):

@@ -57,9 +57,17 @@ def window_of(at: At, kernel: Shape, space: Shape) -> Window:
 
 def _kernel(at: At, rank: int) -> np.ndarray:
     weight = at.array(1, "kernel")
-    if weight.ndim != rank + 2 or tuple(at.attr("kernel_shape") or weight.shape[2:]) != weight.shape[2:]:
-        raise Refusal(f"its kernel of shape {weight.shape} does not fit kernel_shape, or {rank} axes of space")
+    if weight.ndim != rank + 2:
+        raise Refusal(f"its kernel of shape {weight.shape} does not fit {rank} axes of space")
+    same_kernel(at, weight.shape[2:])
     return weight
+
+
+def same_kernel(at: At, size: Shape) -> None:
+    """Refuse a ``kernel_shape`` that is not that of the weights."""
+    said = tuple(at.attr("kernel_shape") or size)
+    if said != size:
+        raise Refusal(f"its kernel_shape {said} is not that of its weights, {size}")
 
 
 def kernel_last(weight: np.ndarray) -> np.ndarray:

@@ -170,9 +170,11 @@ def quantised(x: Any, kind: FixedType) -> Any:
 
 
 def _nearest(x: Any, tie: Any) -> Any:
-    """To nearest; where a tie goes is what ``tie`` makes of x: np.floor, np.ceil or np.trunc; the rest is exact."""
-    floor = np.floor(x)
-    return np.where(x - floor == 0.5, tie(x), np.where(x - floor > 0.5, floor + 1, floor))
+    """To nearest; where a tie goes is what ``tie`` makes of x: np.floor, np.ceil or np.trunc.
+
+    What np.trunc leaves of x is exact; what np.floor leaves is not, for negative x close to a tie.
+    """
+    return np.where(np.abs(x - np.trunc(x)) == 0.5, tie(x), np.rint(x))
 
 
 _ROUNDED: dict[Rounding, Callable[[Any], Any]] = {

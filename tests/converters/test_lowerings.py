@@ -38,6 +38,8 @@ ROOMS = (
 CASES = {name: case for room in ROOMS for name, case in room.CASES.items()}
 HELPERS = {
     "linear.along_axis",
+    "quantised.levels",
+    "quantised.quantize",
     "shape.move",
     "shape.unsqueeze",
     "window.channels_first",

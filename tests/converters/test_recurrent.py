@@ -203,7 +203,7 @@ def test_activations_of_onnx_by_hand():
 REFUSED_KERAS = {
     "stateful": (lambda i: L.LSTM(2, stateful=True)(i), "'stateful' keeps its state from event to event"),
     "activation": (lambda i: L.LSTM(2, recurrent_activation="sparsemax")(i), "sparsemax"),
-    "mask": (lambda i: L.LSTM(2)(L.Masking()(i)), "Masking is not offered yet"),
+    "mask": (lambda i: L.LSTM(2)(L.Masking()(i)), "Masking is not offered: masks that depend on the data"),
 }
 
 
