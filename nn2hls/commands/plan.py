@@ -53,6 +53,10 @@ def _run(args: Namespace) -> Result:
     target = config_target(args)
     design = convert(graph, config)
     if design.streams is not None:
+        if named:
+            raise UsageError(
+                "--reuse shows further reuse factors of io_parallel.", fix="Leave it out, or set IOType: io_parallel."
+            )
         return _of_streams(design, design.streams, graph, args if solving else None, target)
     if not solving:
         return _list(design.sizer, named, design.notes)

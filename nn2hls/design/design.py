@@ -18,7 +18,7 @@ from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.read import read_config
 from nn2hls.data.arrays import Data, check_finite, check_inputs
-from nn2hls.design import witnesses
+from nn2hls.design import projects, witnesses
 from nn2hls.design.bench import Events, events_of, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
 from nn2hls.design.notes import config_notes, interface_of
@@ -262,12 +262,12 @@ class Design:
         """Sizes the design at any reuse factors, on the part and clock of the config, all of an event at once."""
         from nn2hls.size.choices import Sizer
 
-        return Sizer(self.graph, self.emulator.ranges, *witnesses.target(self.config))
+        return Sizer(self.graph, self.emulator.ranges, *projects.target(self.config))
 
     @cached_property
     def streams(self) -> StreamSizer | None:
         """The processes, queues and pace of a design with IOType io_stream; None with io_parallel."""
-        return witnesses.stream_sizer(self.graph, self.emulator.ranges, self.config)
+        return projects.stream_sizer(self.graph, self.emulator.ranges, self.config)
 
     def estimate(self) -> Estimate:
         """Resources, latency and interval on the part and clock of the config."""
@@ -307,7 +307,7 @@ class Design:
             return self._rtl[0]
         events = events_of(self.config, self.graph, 100)
         bench = self._vectors(events.inputs), events.predictions, lambda name: self.sizer.hardware(name)
-        return witnesses.cpp_project(self.graph, self.options, self.streams, *bench)
+        return projects.cpp_project(self.graph, self.options, self.streams, *bench)
 
     def _vectors(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Mantissas of the inputs and the emulator's of the outputs, by name."""
@@ -317,11 +317,11 @@ class Design:
     @cached_property
     def _rtl(self) -> tuple[Project, RtlOrder]:
         """The project in Verilog, and what its bench is to find."""
-        return self._verilog(events_of(self.config, self.graph, witnesses.rtl_events(self.streams)).inputs)
+        return self._verilog(events_of(self.config, self.graph, projects.rtl_events(self.streams)).inputs)
 
     def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
         vectors = self._vectors(mantissas)
-        return witnesses.verilog(self.graph, self.streams or self.sizer, self.options, vectors)
+        return projects.verilog(self.graph, self.streams or self.sizer, self.options, vectors)
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
@@ -472,7 +472,7 @@ class Design:
         if tool not in WITNESSES:
             what = "Use 'csim', the compiled C++, 'rtl', our Verilog, or 'bambu', the RTL that Bambu made."
             raise ToolError(f"There is no witness '{tool}'.", fix=what)
-        most = witnesses.rtl_events(self.for_tool("rtl").streams) if tool == "rtl" else EVENTS
+        most = projects.rtl_events(self.for_tool("rtl").streams) if tool == "rtl" else EVENTS
         events = events_of(self.config, self.graph, most) if x is None else Events(mantissas_of(self.graph, x))
         inputs = list(events.inputs)
         emulated, log = self._emulate(inputs, self.graph.outputs, raw=True, mantissas=True)

@@ -31,14 +31,15 @@ def roms(found: Mapping[str, Rom], ident: str, tool: Tool) -> str:
 def _rom(rom: Rom, name: str, tool: Tool) -> str:
     if rom.width > LITERAL:
         return _wide(rom, name)
-    return _apart(rom, name) if tool.own_arrays and (rom.lookups or rom.banks) else _array(_word(rom), name, rom.values)
+    return _apart(rom, name) if tool.own_arrays and (rom.lookups or rom.banks) else array(_word(rom), name, rom.values)
 
 
 def _word(rom: Rom) -> str:
     return f"ap_{'int' if rom.signed else 'uint'}<{rom.width}>" if rom.width else "int"
 
 
-def _array(kind: str, name: str, values: np.ndarray) -> str:
+def array(kind: str, name: str, values: np.ndarray) -> str:
+    """A constant array of C++."""
     listed = literals(values)
     rows = [", ".join(listed[k : k + PER_LINE]) for k in range(0, len(listed), PER_LINE)]
     return f"static const {kind} {name}[{len(listed)}] = {{\n    " + ",\n    ".join(rows) + "};\n\n"
@@ -55,7 +56,7 @@ def _apart(rom: Rom, name: str) -> str:
         if rom.banks and len(values) <= MOST_SELECTED:
             answers.append(_selected(literals(values)))
         else:
-            text += _array(c_integer(rom.width, rom.signed), f"{name}_{number}", values)
+            text += array(c_integer(rom.width, rom.signed), f"{name}_{number}", values)
             answers.append(f"{name}_{number}[at]")
     cases = [f"            case {k}:\n                return word({a});" for k, a in enumerate(answers[:-1])]
     body = [
@@ -90,7 +91,7 @@ def _wide(rom: Rom, name: str) -> str:
         bits = min(LITERAL, rom.width - at)
         top = at + bits == rom.width
         part = values >> at if top else (values >> at) & ((1 << bits) - 1)
-        text += _array(c_integer(bits, top and rom.signed), f"{name}_part{at // LITERAL}", part)
+        text += array(c_integer(bits, top and rom.signed), f"{name}_part{at // LITERAL}", part)
         word = f"word({name}_part{at // LITERAL}[at])"
         total = f"({word} << {at}) + {total}" if at else word
         at += bits

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nn2hls.emit.roms import array
 from nn2hls.hardware.code import Pragma
-from nn2hls.hardware.literals import literals
+from nn2hls.streams.control import Control
 from nn2hls.streams.front import Source
 from nn2hls.streams.network import Process
-from nn2hls.streams.pattern import by_row_and_column, rows
+from nn2hls.streams.pattern import as_numbers
 
-PER_LINE = 16  # numbers of a constant array
 WORD = 60  # bits of a word of masks
 
 
@@ -65,6 +65,7 @@ class _Process:
     ) -> None:
         self.ident, self.process, self.front = ident, process, process.front
         self.sources, self.operands, self.targets = sources, operands, targets
+        self.control = Control(process, process.front.steps)
         self.tables: list[str] = []
 
     def lines(self) -> Iterator[str | Pragma]:
@@ -153,34 +154,29 @@ class _Process:
     # ---- when it fires ---------------------------------------------------------------------------------------------------
 
     def _counters(self) -> Iterator[str]:
-        fires = self.front.fires
-        self.regular = rows(fires)
-        if self._from(fires):
+        control, fires = self.control, self.front.fires
+        if control.consecutive:
             return
-        if self.regular is None:
+        if control.regular is None:
             self.tables.append(self._table("fires", fires))
             return
-        yield f"int next = {self.regular.first};"
-        if self.regular.columns < len(fires):
+        yield f"int next = {control.regular.first};"
+        if control.regular.columns < len(fires):
             yield "int column = 0;"
-
-    def _from(self, fires: np.ndarray) -> bool:
-        """Whether it fires at each step from the first one on."""
-        return len(fires) == 1 or bool(np.all(np.diff(fires) == 1))
 
     def _fires(self) -> str:
         fires, steps = self.front.fires, self.front.steps
-        if self._from(fires):
+        if self.control.consecutive:
             first, last = int(fires[0]), int(fires[-1])
             both = [f"step >= {first}"] * (first > 0) + [f"step <= {last}"] * (last < steps - 1)
             return " && ".join(both) or "true"
         more = f"firing < {len(fires)} && " if fires[-1] < steps - 1 else ""
-        return more + ("step == next" if self.regular else f"step == {self.ident}_fires[firing]")
+        return more + ("step == next" if self.control.regular else f"step == {self.ident}_fires[firing]")
 
     def _count(self) -> Iterator[str]:
-        if self._from(self.front.fires) or self.regular is None:
+        r = self.control.regular
+        if self.control.consecutive or r is None:
             return
-        r = self.regular
         if r.columns >= self.front.firings:
             yield f"next += {r.by_column};"
             return
@@ -191,27 +187,26 @@ class _Process:
     # ---- gathering -------------------------------------------------------------------------------------------------------
 
     def _gather(self) -> Iterator[str | Pragma]:
-        masks = self._masks()
-        yield from masks.declarations
+        yield from self._masks()
         first = 0
         for n, (size, kind) in enumerate(zip(self.process.sizes, self.operands, strict=True)):
             yield f"{kind} x{n}[{size}];"
             yield Pragma("partition", f"x{n}")
             e = 0
             while e < size:
-                length = self._run(first + e, first + size, masks)
+                length = self._run(first + e, first + size)
                 if length > 1:
                     value = self._tap(first + e).rpartition("[")[0]
                     place, element = _plus(e), _plus(int(self.front.element[first + e]))
-                    test = masks.tests.get(first + e)
-                    absent = f", {test}" if test else ""
-                    yield from self._unrolled(length, f"nn2hls::gather(x{n}[{place}], {value}[{element}]{absent});")
+                    yield from self._unrolled(
+                        length, f"nn2hls::gather(x{n}[{place}], {value}[{element}]{self._test(first + e)});"
+                    )
                 else:
-                    yield from self._element(f"x{n}[{e}]", first + e, masks)
+                    yield from self._element(f"x{n}[{e}]", first + e)
                 e += length
             first += size
 
-    def _run(self, first: int, end: int, masks: _Masks) -> int:
+    def _run(self, first: int, end: int) -> int:
         """How many elements from the first one on are neighbours in one token."""
         front, column = self.front, first + 1
 
@@ -225,12 +220,12 @@ class _Process:
             and not self._is_constant(first)
             and same(first, column)
             and front.element[column] == front.element[first] + column - first
-            and masks.tests.get(column) == masks.tests.get(first)
+            and self._test(column) == self._test(first)
         ):
             column += 1
         return column - first
 
-    def _element(self, target: str, column: int, masks: _Masks) -> Iterator[str]:
+    def _element(self, target: str, column: int) -> Iterator[str]:
         """Statements that set an element of the core's operands."""
         if self._is_constant(column):
             yield f"nn2hls::set_raw({target}, {self._constant(column)});"
@@ -239,8 +234,7 @@ class _Process:
         elif self.front.source[column] < 0:
             yield f"nn2hls::set_raw({target}, ap_uint<1>(0));"
         else:
-            test = masks.tests.get(column)
-            yield f"nn2hls::gather({target}, {self._tap(column)}{f', {test}' if test else ''});"
+            yield f"nn2hls::gather({target}, {self._tap(column)}{self._test(column)});"
 
     def _tap(self, column: int) -> str:
         k, element = int(self.front.source[column]), int(self.front.element[column])
@@ -280,42 +274,33 @@ class _Process:
             condition = f"if ({' && '.join(test)}) " if test else ""
             yield f"{condition}nn2hls::gather({target}, all{k}[{place}]);"
 
-    def _masks(self) -> _Masks:
-        """Which elements are absent: what several have in common is one name."""
-        absent = self.front.absent
-        if absent is None:
-            return _Masks((), {})
-        columns: dict[bytes, list[int]] = {}
-        for column in np.flatnonzero(absent.any(axis=0)).tolist():
-            columns.setdefault(absent[:, column].tobytes(), []).append(column)
-        distinct = np.stack([absent[:, c[0]] for c in columns.values()], axis=1)
-        split = by_row_and_column(distinct)
-        if split is None or 1 in (len(split[0]), len(split[1])):
-            parts = {"absent": (distinct, "firing")}
-        else:
+    def _masks(self) -> Iterator[str]:
+        """``absent``, ``absent1`` ..: words of masks of this firing."""
+        masks, split = self.control.masks, self.control.split
+        parts = {"absent": (masks, "firing")}
+        if split is not None:
             by_row, by_column = split
             parts = {
                 "absent_rows": (by_row, f"firing / {len(by_column)}"),
                 "absent_columns": (by_column, f"firing % {len(by_column)}"),
             }
-        declared = []
-        for number, first in enumerate(range(0, distinct.shape[1], WORD)):
-            last = min(first + WORD, distinct.shape[1])
+        for number, first in enumerate(range(0, masks.shape[1], WORD)):
+            last = min(first + WORD, masks.shape[1])
             terms = []
             for name, (bits, at) in parts.items():
                 table = f"{name}{number or ''}"
-                self.tables.append(self._table(table, _words(bits[:, first:last]), "unsigned long long"))
+                words = np.array(as_numbers(bits[:, first:last]), dtype=object)
+                self.tables.append(self._table(table, words, "unsigned long long"))
                 terms.append(f"{self.ident}_{table}[{at}]")
-            declared.append(f"const ap_uint<{last - first}> absent{number or ''} = {' | '.join(terms)};")
-        names = {k: f"absent{k // WORD or ''}[{k % WORD}]" for k in range(distinct.shape[1])}
-        tests = {c: names[k] for k, own in enumerate(columns.values()) for c in own}
-        return _Masks(tuple(declared), tests)
+            yield f"const ap_uint<{last - first}> absent{number or ''} = {' | '.join(terms)};"
+
+    def _test(self, column: int) -> str:
+        """What a call of ``gather`` has for an element that may be absent."""
+        mask = self.control.mask_of.get(column)
+        return "" if mask is None else f", absent{mask // WORD or ''}[{mask % WORD}]"
 
     def _table(self, name: str, values: np.ndarray, kind: str = "int") -> str:
-        listed = literals(values)
-        lines = [", ".join(listed[k : k + PER_LINE]) for k in range(0, len(listed), PER_LINE)]
-        text = ",\n    ".join(lines)
-        return f"static const {kind} {self.ident}_{name}[{len(listed)}] = {{\n    {text}}};"
+        return array(kind, f"{self.ident}_{name}", values).rstrip()
 
     # ---- sending ---------------------------------------------------------------------------------------------------------
 
@@ -332,17 +317,3 @@ class _Process:
 
 def _plus(first: int) -> str:
     return f"{first} + i" if first else "i"
-
-
-@dataclass(frozen=True)
-class _Masks:
-    """Statements, and for each element that may be absent the test for it."""
-
-    declarations: tuple[str, ...]
-    tests: dict[int, str]
-
-
-def _words(bits: np.ndarray) -> np.ndarray:
-    """Rows of bits as whole numbers, the first one the lowest."""
-    words = [sum(1 << k for k in np.flatnonzero(row).tolist()) for row in bits]
-    return np.array(words, dtype=object)

@@ -10,6 +10,7 @@ from nn2hls.emit.verilog_rom import rom
 from nn2hls.streams.build import Built, Link
 from nn2hls.streams.control import bits_for
 from nn2hls.streams.front import EMPTY
+from nn2hls.streams.pattern import as_numbers
 
 
 class Gather:
@@ -83,7 +84,7 @@ class Gather:
             return
         yield f"    wire [{count - 1}:0] absent;"
         if control.split is None:
-            yield from rom("absent_at", _words(control.masks), count)
+            yield from rom("absent_at", as_numbers(control.masks), count)
             yield "    assign absent = absent_at(firing);"
             return
         by_row, by_column = control.split
@@ -91,8 +92,8 @@ class Gather:
         wraps = f"column == {bits}'d{len(by_column) - 1}"
         yield from self.counter("column", len(by_column), wraps)
         yield from self.counter("row", len(by_row), "ending", f"fire && {wraps}")
-        yield from rom("absent_row", _words(by_row), count)
-        yield from rom("absent_column", _words(by_column), count)
+        yield from rom("absent_row", as_numbers(by_row), count)
+        yield from rom("absent_column", as_numbers(by_column), count)
         yield "    assign absent = absent_row(row) | absent_column(column);"
 
     def _constants(self) -> Iterator[str]:
@@ -237,8 +238,3 @@ def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
         else:
             found.append((p, p))
     return found
-
-
-def _words(bits: np.ndarray) -> list[int]:
-    """Rows of bits as whole numbers, the first one the lowest."""
-    return [sum(1 << k for k in np.flatnonzero(row).tolist()) for row in bits]

@@ -16,10 +16,10 @@ from nn2hls.estimate.estimate import estimate
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.streams.network import Network, Process, Stream
 from nn2hls.targets import Part
+from nn2hls.targets.family import ram_blocks
 
 SHIFT_REGISTER = 32  # tokens of a bit in a LUT
 SMALL = 1024  # bits that HLS tools leave in LUTs
-_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # of a block RAM, one port to write, one to read
 
 
 def core_estimates(
@@ -50,6 +50,7 @@ def estimate_stream(
     tool: str,
     latency: int,
     interval: int,
+    paces: Mapping[str, int],
 ) -> Estimate:
     """The whole design.
 
@@ -60,6 +61,7 @@ def estimate_stream(
         part, clock_ns, tool: What it is for.
         latency: Clocks from the first token in to the last one out.
         interval: Clocks between two events.
+        paces: For each process the clocks between two events if nobody makes it wait.
     """
     layers = []
     for process in network.processes:
@@ -71,19 +73,12 @@ def estimate_stream(
                 core.report + around,
                 core.synthesised + around,
                 core.latency_cycles,
-                pace(process, network.streams),
+                paces[process.name],
                 core.products,
             )
         )
     report, synthesised = (sum((getattr(x, column) for x in layers), Figures()) for column in ("report", "synthesised"))
     return Estimate(part, clock_ns, tool, tuple(layers), report, synthesised, latency, interval)
-
-
-def pace(process: Process, streams: Mapping[str, Stream]) -> int:
-    """Clocks between two events that a process needs by itself."""
-    parts = streams[process.name].tokens // process.front.firings
-    gap = max(process.interval, parts)
-    return max(process.front.steps, process.front.firings * gap)
 
 
 def storage(tokens: int, bits: int) -> Figures:
@@ -92,7 +87,7 @@ def storage(tokens: int, bits: int) -> Figures:
         return Figures(ff=tokens * bits)
     if tokens * bits <= SMALL:
         return Figures(lut=bits * math.ceil(tokens / SHIFT_REGISTER), ff=bits)
-    return Figures(bram=min(math.ceil(tokens / depth) * math.ceil(bits / width) for depth, width in _SHAPES))
+    return Figures(bram=ram_blocks(tokens, bits))
 
 
 def front_figures(process: Process, streams: Mapping[str, Stream]) -> Figures:

@@ -14,8 +14,7 @@ from nn2hls.estimate.verilog import coefficients, layer_terms
 from nn2hls.streams.build import SHALLOW, Built, Queue
 from nn2hls.streams.network import Network
 from nn2hls.targets import Part
-
-_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # of a block RAM, one port to write, one to read
+from nn2hls.targets.family import ram_blocks
 
 
 def estimate_stream_verilog(
@@ -79,7 +78,7 @@ def memory(words: int, bits: int) -> Figures:
         return Figures()
     if words <= SHALLOW:
         return Figures(lut=in_luts(words, bits))
-    return Figures(bram=min(math.ceil(words / depth) * math.ceil(bits / width) for depth, width in _SHAPES))
+    return Figures(bram=ram_blocks(words, bits))
 
 
 def in_luts(words: int, bits: int) -> int:

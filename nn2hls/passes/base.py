@@ -54,7 +54,9 @@ class Context:
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
-        """Keep a note that the user must know."""
+        """Keep a note that the user must know, once."""
+        if text in self.warnings:
+            return
         self.notes.append(text)
         self.warnings.append(text)
 

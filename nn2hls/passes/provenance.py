@@ -23,7 +23,7 @@ _WORDS = {
     "exp": ("exp_table",),
     "inverse": ("inv_table",),
 }
-_SURE_FIRST = ("sound", "given", "default", "calibrated", "guessed")
+SURE_FIRST = ("sound", "given", "default", "calibrated", "guessed")
 _DERIVED = {"accum": "holds every partial sum exactly", "address": "the address of the table"}
 
 
@@ -50,7 +50,7 @@ def moved(operands: Sequence[Node], types: Mapping[str, tuple[Provenance, ...]])
     """A layer that only moves values has the type that holds all values of its operands exactly: theirs where they have one."""
     names = " and ".join(dict.fromkeys(o.name for o in operands)) if len(operands) < 3 else f"{len(operands)} operands"
     levels = [types[o.name][0].level if o.name in types else "sound" for o in operands]
-    level = max(levels, key=_SURE_FIRST.index)
+    level = max(levels, key=SURE_FIRST.index)
     return Provenance("result", common_type([o.result_type for o in operands]), level, f"that of {names}")
 
 

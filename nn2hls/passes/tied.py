@@ -14,9 +14,8 @@ from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.ranges import Range, ints
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.passes.base import Provenance
+from nn2hls.passes.provenance import SURE_FIRST, common_type
 from nn2hls.passes.signals import Signal
-
-_SURE_FIRST = ("sound", "given", "default", "calibrated", "guessed")
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def common(
         found[word] = dataclasses.replace(
             own[widest],
             type=_hull([p.type for p in own], limit),
-            level=max((p.level for p in own), key=_SURE_FIRST.index),
+            level=max((p.level for p in own), key=SURE_FIRST.index),
         )
         told[word] = tuple(warnings.get(names[widest], ()))
     kinds = {n.name: found[n.tied].type if n.tied else n.result_type for n in graph}
@@ -105,20 +104,16 @@ def _reads(nodes: Sequence[Node], kinds: Mapping[str, FixedType]) -> tuple[froze
 
 def _hull(kinds: Sequence[FixedType], limit: int | None) -> FixedType:
     """A type for all values of several; of at most ``limit`` bits, where there is a limit, the low ones going first."""
-    first, *others = kinds
-    if all(kind == first for kind in others):
-        return first
-    signed = any(kind.signed for kind in kinds)
-    integer = max(kind.integer - kind.signed for kind in kinds) + signed
-    fraction = max(kind.fraction for kind in kinds)
-    if limit is not None:
-        fraction = min(fraction, max(limit - integer, 1 - integer))
+    whole = common_type(kinds)
+    if all(kind == whole for kind in kinds):
+        return whole
+    fraction = whole.fraction if limit is None else min(whole.fraction, max(limit - whole.integer, 1 - whole.integer))
     rounds = any(kind.rounding is not Rounding.TRN or kind.fraction > fraction for kind in kinds)
     saturates = any(kind.overflow is not Overflow.WRAP for kind in kinds)
     return FixedType(
-        integer + fraction,
-        integer,
-        signed,
+        whole.integer + fraction,
+        whole.integer,
+        whole.signed,
         Rounding.RND if rounds else Rounding.TRN,
         Overflow.SAT if saturates else Overflow.WRAP,
     )

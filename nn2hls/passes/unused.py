@@ -10,7 +10,13 @@ from nn2hls.config.settings import LayerSettings
 from nn2hls.graph.graph import Node
 
 # Settings that only some ops have a use for, as the config calls them.
-_NAMES = {"reuse": "ReuseFactor", "strategy": "Strategy", "adder_depth": "AdderDepth", "table_size": "TableSize"}
+_NAMES = {
+    "reuse": "ReuseFactor",
+    "strategy": "Strategy",
+    "adder_depth": "AdderDepth",
+    "table_size": "TableSize",
+    "positions": "ParallelizationFactor",
+}
 _HARMLESS = {"reuse": 1, "strategy": "Latency", "adder_depth": 0}  # what hls4ml writes for every layer
 _ALWAYS = {"result", "input"}
 
@@ -41,7 +47,9 @@ def unused(node: Node, settings: LayerSettings, words: Mapping[str, FixedType]) 
     asked = words.asked if isinstance(words, Words) else set()
     notes = []
     for name, where in settings.own.items():
-        if name in _NAMES:
+        if name == "positions":
+            taken = len(node.shape) > 1 or settings.positions == 1
+        elif name in _NAMES:
             taken = name in node.op.uses or getattr(settings, name) == _HARMLESS.get(name)
         else:
             taken = name in asked or name in _ALWAYS or name not in settings.precision

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nn2hls.streams.front import Front
+from nn2hls.streams.build import turn
 from nn2hls.streams.network import Network, Process, Stream
 
 Edge = tuple[str, str]  # (value, who reads it; "" for an output port)
@@ -115,14 +115,6 @@ def _actor(process: Process, stream: Stream, timing: Timing) -> Actor:
         timing.latency.get(process.name, 1),
         stream.bits,
     )
-
-
-def turn(front: Front) -> int:
-    """The step in which the next event may begin: after the last token, where the firings left do not meet its own."""
-    last = max((s.end for s in front.sources), default=0)
-    if front.address is not None or any(s.held for s in front.sources) or min((s.start for s in front.sources), default=1):
-        return front.steps
-    return last if front.fires[-1] - last < front.fires[0] else front.steps
 
 
 def readers(network: Sequence[Actor]) -> Mapping[str, tuple[tuple[Actor, Take], ...]]:

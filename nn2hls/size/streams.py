@@ -138,11 +138,13 @@ class StreamSizer:
         found = self.fifos
         if self.tool == VERILOG:
             ran = self.clocked()
-            paces = tuple(replace(p, interval=ran.interval) for p in found.pace)
-            found = replace(found, latency=ran.latency, interval=ran.interval, pace=paces)
-            pace = ran.latency, ran.interval
-            own = estimate_stream_verilog(self.network, self.built, found.depths, self.part, self.clock_ns, *pace)
+            own_paces = tuple(replace(p, interval=ran.interval) for p in found.pace)
+            found = replace(found, latency=ran.latency, interval=ran.interval, pace=own_paces)
+            own = estimate_stream_verilog(
+                self.network, self.built, found.depths, self.part, self.clock_ns, ran.latency, ran.interval
+            )
         else:
-            pace = found.latency, found.interval
-            own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, self.tool, *pace)
+            paces = {p.name: p.own for p in found.pace}
+            tool, pace = self.tool, (found.latency, found.interval, paces)
+            own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, tool, *pace)
         return StreamEstimate(**{f.name: getattr(own, f.name) for f in fields(own)}, fifos=found)

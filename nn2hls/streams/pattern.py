@@ -53,3 +53,8 @@ def by_row_and_column(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         if same and (best is None or len(by_row) + columns < len(best[0]) + len(best[1])):
             best = by_row, by_column
     return best
+
+
+def as_numbers(bits: np.ndarray) -> list[int]:
+    """Rows of bits as whole numbers, the first one the lowest."""
+    return [sum(1 << k for k in np.flatnonzero(row).tolist()) for row in bits]

@@ -19,6 +19,7 @@ from nn2hls.hardware.loop import Hardware
 from nn2hls.streams.chunks import allowed, at_least, broadcasts, chunk, follows, position_axes
 from nn2hls.streams.front import EMPTY, front, is_chained
 from nn2hls.streams.network import Network, Process, Stream
+from nn2hls.streams.views import View, alike, apart, bounds_of_firings, in_order, join, of_firings, ordered
 
 MOST_PLACES = 1 << 26  # elements of all firings of a layer, counted with those read several times
 
@@ -44,21 +45,6 @@ def plan(
         LimitError: A layer's positions do not make up its result.
     """
     return _Planner(graph.needed(), ranges, positions or {}, most_digits).network()
-
-
-@dataclass(frozen=True, eq=False)
-class _View:
-    """What a node is made of: elements of bases, which are inputs and processes, or a constant.
-
-    Args:
-        bases: Nodes, each once.
-        index: Of the node's shape, into the flat elements of all bases; EMPTY for zeros.
-        constant: Mantissas where the node is one.
-    """
-
-    bases: tuple[str, ...]
-    index: np.ndarray
-    constant: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +85,7 @@ class _Planner:
         self, graph: Graph, ranges: Mapping[str, Range], positions: Mapping[str, int], most_digits: int | None
     ) -> None:
         self.graph, self.ranges, self.positions, self.most_digits = graph, ranges, positions, most_digits
-        self.views: dict[str, _View] = {}
+        self.views: dict[str, View] = {}
         self.drafts: dict[str, _Draft] = {}
         self.elements: dict[str, int] = {}  # of each base
         self.entering: dict[str, np.ndarray] = {}  # for inputs that come in another order than their own
@@ -120,7 +106,7 @@ class _Planner:
 
     def _node(self, node: Node) -> None:
         if isinstance(node.op, Constant):
-            self.views[node.name] = _View((), np.full(node.shape, EMPTY), node.op.value.array.reshape(node.shape))
+            self.views[node.name] = View((), np.full(node.shape, EMPTY), node.op.value.array.reshape(node.shape))
             return
         if isinstance(node.op, Input):
             self._base(node.name, node.shape)
@@ -137,7 +123,7 @@ class _Planner:
             return
         self._layer(node.name, node, node.op, [self.views[i] for i in node.inputs], [self.ranges[i] for i in node.inputs])
 
-    def _layer(self, name: str, node: Node, op: Op, views: Sequence[_View], xs: Sequence[Range]) -> None:
+    def _layer(self, name: str, node: Node, op: Op, views: Sequence[View], xs: Sequence[Range]) -> None:
         """A process for a layer, in the order of axes in which its operands come."""
         shapes = [v.index.shape for v in views]
         axes = self._axes(node, views)
@@ -145,14 +131,14 @@ class _Planner:
         if axes is None or turned is None:
             self._draft(name, node, op, views, op.infer(shapes, node.name), xs)
             return
-        views = [replace(v, index=v.index.transpose(axes), constant=_turned(v.constant, axes)) for v in views]
+        views = [v.transposed(axes) for v in views]
         result = turned.infer([v.index.shape for v in views], node.name)
-        self._draft(name, node, turned, views, result, [_ordered(x, axes) for x in xs])
+        self._draft(name, node, turned, views, result, [ordered(x, axes) for x in xs])
         if len(result) == len(axes):  # the layer's own elements travel in another order
             base = self.views[name]
-            self.views[name] = replace(base, index=base.index.transpose(np.argsort(axes)))
+            self.views[name] = base.transposed(np.argsort(axes).tolist())
 
-    def _axes(self, node: Node, views: Sequence[_View]) -> tuple[int, ...] | None:
+    def _axes(self, node: Node, views: Sequence[View]) -> tuple[int, ...] | None:
         """The order of axes in which elements come, where a layer reads channels first what travels channels last."""
         shapes = [v.index.shape for v in views]
         rank = len(shapes[0])
@@ -163,38 +149,38 @@ class _Planner:
         if first is None or len(first.bases) != 1 or first.index.size != self.elements[first.bases[0]]:
             return None
         order = first.index.transpose(axes).reshape(-1)
-        return axes if np.array_equal(order, np.arange(order.size)) and not _in_order(first.index) else None
+        return axes if np.array_equal(order, np.arange(order.size)) and not in_order(first.index) else None
 
     def _constant(self, name: str) -> bool:
         return self.views[name].constant is not None
 
-    def _computed(self, node: Node) -> _View:
+    def _computed(self, node: Node) -> View:
         """What a layer gives that reads constants alone."""
         operands = [self.views[i].constant for i in node.inputs]
         flat = [np.asarray(c, dtype=object).reshape(1, -1) for c in operands if c is not None]
         found = node.op.hardware([self.ranges[i] for i in node.inputs], node.result_type, self.most_digits).run(flat)
-        return _View((), np.full(node.shape, EMPTY), found.reshape(node.shape))
+        return View((), np.full(node.shape, EMPTY), found.reshape(node.shape))
 
     def _base(self, name: str, shape: Shape) -> None:
         self.elements[name] = math.prod(shape)
-        self.views[name] = _View((name,), np.arange(math.prod(shape)).reshape(shape))
+        self.views[name] = View((name,), np.arange(math.prod(shape)).reshape(shape))
 
-    def _rearranged(self, node: Node, origins: np.ndarray) -> _View:
+    def _rearranged(self, node: Node, origins: np.ndarray) -> View:
         """The view of a layer that only rearranges; operands of another type are cast first."""
         views = []
         for k, name in enumerate(node.inputs):
             operand = self.graph[name]
-            if _alike(operand.result_type, node.result_type):
+            if alike(operand.result_type, node.result_type):
                 views.append(self.views[name])
                 continue
             cast = f"{node.name}_operand{k}" if len(node.inputs) > 1 else f"{node.name}_operand"
             self._layer(cast, node, Cast(), [self.views[name]], [self.ranges[name]])
             views.append(self.views[cast])
-        joined = _joined(views, self.elements)
+        joined = join(views, self.elements)
         index = np.append(joined.index, EMPTY)[origins]
-        return _View(joined.bases, index)
+        return View(joined.bases, index)
 
-    def _repeats(self, view: _View) -> bool:
+    def _repeats(self, view: View) -> bool:
         """Whether it has elements several times, as upsampling does, and no window gives them: who reads it had to collect."""
         read = view.index[view.index >= 0]
         if view.index.ndim < 2 or len(np.unique(read)) == read.size:
@@ -212,7 +198,7 @@ class _Planner:
         tokens = [(view.bases[0], self.elements[view.bases[0]] // token, token)]
         return not any(is_chained(mapped[i].reshape(-1, i.shape[-1]), tokens) for i in indices)
 
-    def _turned_input(self, view: _View) -> tuple[np.ndarray, int] | None:
+    def _turned_input(self, view: View) -> tuple[np.ndarray, int] | None:
         """Of a view of an input the numbers of its elements channels last, EMPTY after them, and their token; see _entering."""
         name = view.bases[0]
         if len(view.bases) > 1 or name in self.drafts or len(self.graph[name].shape) < 2:
@@ -227,18 +213,18 @@ class _Planner:
         """Elements of a token of a base, if it stays as it is."""
         return math.prod(self.drafts[base].result) if base in self.drafts else self._row(base)
 
-    def _passed_on(self, node: Node, view: _View) -> None:
+    def _passed_on(self, node: Node, view: View) -> None:
         """A process that sends what a view gives, position by position, channels last if that takes fewer tokens at once."""
         axes = (*range(1, view.index.ndim), 0)
         size = self._size(view.bases[0])
-        turned = replace(view, index=view.index.transpose(axes))
+        turned = view.transposed(axes)
         first, second = (len(np.unique(v.index.reshape(-1, v.index.shape[-1])[0] // size)) for v in (view, turned))
         x = self.ranges[node.name]
-        chosen, x = (turned, _ordered(x, axes)) if second < first else (view, x)
+        chosen, x = (turned, ordered(x, axes)) if second < first else (view, x)
         self._draft(node.name, node, node.op, [chosen], chosen.index.shape, [x], computes=False)
         if chosen is turned:
             base = self.views[node.name]
-            self.views[node.name] = replace(base, index=base.index.transpose(np.argsort(axes)))
+            self.views[node.name] = base.transposed(np.argsort(axes).tolist())
 
     def _output(self, node: Node) -> str:
         """The base that an output port sends."""
@@ -265,7 +251,7 @@ class _Planner:
         name: str,
         node: Node,
         op: Op,
-        views: Sequence[_View],
+        views: Sequence[View],
         result: Shape,
         xs: Sequence[Range],
         *,
@@ -275,17 +261,17 @@ class _Planner:
         shapes = [v.index.shape for v in views]
         leading = position_axes(op, shapes, result) if computes else len(result) - 1
         lead = result[:leading]
-        joined = _joined(views, self.elements)
+        joined = join(views, self.elements)
         part = self._part(name, node, op, joined.bases if computes else (), lead)
         firings = math.prod(lead) // math.prod(part)
         numbers, constants, bounds = [], [], []
-        for view, shape, x in zip(_split(joined, views), shapes, xs, strict=True):
+        for view, shape, x in zip(apart(joined, views), shapes, xs, strict=True):
             follow = follows(shape, lead, len(shape) if len(shapes) == 1 else len(result)) and leading > 0
             assert follow or not leading or broadcasts(shape, lead, len(result))
-            numbers.append(_firings(view.index, firings, follow))
+            numbers.append(of_firings(view.index, firings, follow))
             own = np.zeros(view.index.shape, dtype=object) if view.constant is None else view.constant
-            constants.append(_firings(own, firings, follow))
-            bounds.append(_bounds(x, shape, (*part, *shape[leading:]) if follow else shape, firings, follow))
+            constants.append(of_firings(own, firings, follow))
+            bounds.append(bounds_of_firings(x, shape, (*part, *shape[leading:]) if follow else shape, firings, follow))
         index = np.concatenate(numbers, axis=1)
         fixed = np.concatenate([np.full(n.shape[1], v.constant is not None) for n, v in zip(numbers, views, strict=True)])
         varying = fixed.any() and not all(np.all(c == c[:1]) for c in constants)
@@ -307,7 +293,7 @@ class _Planner:
         )
         self._base(name, result)
 
-    def _type(self, name: str, node: Node, k: int, view: _View) -> FixedType:
+    def _type(self, name: str, node: Node, k: int, view: View) -> FixedType:
         """Of the elements of an operand."""
         if name == node.name and not view.bases:
             return self.graph[node.inputs[k]].result_type
@@ -428,54 +414,3 @@ class _Planner:
             core = draft.op.hardware(draft.xs, draft.type, self.most_digits)
         own = draft.xs, draft.types, draft.type, draft.constants, draft.is_constant, draft.lead
         return Process(draft.name, draft.layer, draft.op, front(draft.index, tokens), core, *own)
-
-
-def _in_order(index: np.ndarray) -> bool:
-    return np.array_equal(index.reshape(-1), np.arange(index.size))
-
-
-def _turned(constant: np.ndarray | None, axes: Sequence[int]) -> np.ndarray | None:
-    return None if constant is None else constant.transpose(axes)
-
-
-def _ordered(x: Range, axes: Sequence[int]) -> Range:
-    """Bounds with their axes in another order."""
-    return Range(x.least.transpose(axes), x.most.transpose(axes), x.fraction)
-
-
-def _alike(a: FixedType, b: FixedType) -> bool:
-    """Whether every mantissa of one type is the same value in the other."""
-    return (a.width, a.integer, a.signed) == (b.width, b.integer, b.signed)
-
-
-def _joined(views: Sequence[_View], elements: Mapping[str, int]) -> _View:
-    """The flat elements of all views, from all bases, each base once."""
-    bases = tuple(dict.fromkeys(b for v in views for b in v.bases))
-    starts = dict(zip(bases, np.cumsum([0, *(elements[b] for b in bases)]), strict=False))
-    parts = []
-    for view in views:
-        table = [np.arange(elements[b]) + starts[b] for b in view.bases]
-        parts.append(np.append(np.concatenate(table) if table else np.empty(0, np.int64), EMPTY)[view.index].reshape(-1))
-    return _View(bases, np.concatenate(parts) if parts else np.empty(0, np.int64))
-
-
-def _split(joined: _View, views: Sequence[_View]) -> Iterator[_View]:
-    """Each view again, in the numbers of all bases."""
-    first = 0
-    for view in views:
-        part = joined.index[first : first + view.index.size].reshape(view.index.shape)
-        yield _View(joined.bases, part, view.constant)
-        first += view.index.size
-
-
-def _firings(array: np.ndarray, firings: int, follow: bool) -> np.ndarray:
-    """(firings, elements of one): what each reads of an operand."""
-    return array.reshape(firings, -1) if follow else np.broadcast_to(array.reshape(1, -1), (firings, array.size))
-
-
-def _bounds(x: Range, shape: Shape, part: Shape, firings: int, follow: bool) -> Range:
-    """Of what a firing reads, over all firings."""
-    if not follow:
-        return x.broadcast(shape)
-    lo, hi = (np.broadcast_to(a, shape).reshape(firings, -1) for a in (x.least, x.most))
-    return Range(lo.min(axis=0).reshape(part), hi.max(axis=0).reshape(part), x.fraction)

@@ -90,6 +90,11 @@ class Family:
         return Cost(bram=blocks * memory.copies)
 
 
+def ram_blocks(words: int, width: int) -> int:
+    """BRAM_18K of a memory with a port to write and one to read."""
+    return min(math.ceil(words / depth) * math.ceil(width / bits) for depth, bits in BRAM18_ONE_PORT)
+
+
 def in_bram(words: int, width: int) -> bool:
     """True when a ROM is a block RAM: deeper than one LUT6, and larger than 1,024 bits, where HLS tools leave LUTs."""
     return words > LUT_ROM_WORDS and words * width > 1024

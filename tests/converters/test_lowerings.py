@@ -8,37 +8,17 @@ import numpy as np
 import pytest
 
 from nn2hls.converters import lower
-from tests.kit import (
-    lowering_attention,
-    lowering_cases,
-    lowering_choices,
-    lowering_moves,
-    lowering_norms,
-    lowering_products,
-    lowering_recurrent,
-    lowering_windows,
-    onnx_tools,
-)
+from tests.kit import onnx_tools
 from tests.kit.keras_zoo import evaluate
+from tests.kit.lowering_rooms import CASES
 from tests.kit.lowerings import keras_graph, onnx_graph, torch_graph
 
 for framework in ("keras", "torch", "onnx"):
     pytest.importorskip(framework)
 
-ROOMS = (
-    lowering_cases,
-    lowering_windows,
-    lowering_moves,
-    lowering_products,
-    lowering_attention,
-    lowering_norms,
-    lowering_choices,
-    lowering_recurrent,
-)
-CASES = {name: case for room in ROOMS for name, case in room.CASES.items()}
 HELPERS = {
     "linear.along_axis",
-    "quantised.levels",
+    "quantised.levels",  # what only quantised files have: tests/converters/test_qkeras.py, test_onnx_quantisers.py
     "quantised.quantize",
     "shape.move",
     "shape.unsqueeze",

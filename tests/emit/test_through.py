@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nn2hls.design.design import convert
-from nn2hls.design.witnesses import RTL_EVENTS
+from nn2hls.design.projects import RTL_EVENTS
 from nn2hls.emit.through import wires
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const, Places

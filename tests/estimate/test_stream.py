@@ -6,7 +6,7 @@ import pytest
 from nn2hls.config.read import read_config
 from nn2hls.design.design import convert
 from nn2hls.estimate.result import Figures
-from nn2hls.estimate.stream import front_figures, pace, storage
+from nn2hls.estimate.stream import front_figures, storage
 from tests.kit.cnn import cnn
 
 
@@ -31,22 +31,30 @@ def test_storage(tokens, bits, wanted):
     assert storage(tokens, bits) == wanted
 
 
+def designed(**settings):
+    hls = {"Model": {"Precision": "ap_fixed<10,4>"}, "LayerName": settings}
+    return convert(cnn(np.random.default_rng(0), size=(8, 8, 2)), read_config({"IOType": "io_stream", "HLSConfig": hls}))
+
+
 def processes(**settings):
-    config = read_config(
-        {"IOType": "io_stream", "HLSConfig": {"Model": {"Precision": "ap_fixed<10,4>"}, "LayerName": settings}}
-    )
-    streams = convert(cnn(np.random.default_rng(0), size=(8, 8, 2)), config).streams
-    return {p.name: p for p in streams.network.processes}, streams.network.streams
+    network = designed(**settings).streams.network
+    return {p.name: p for p in network.processes}, network.streams
+
+
+def own_interval(**settings):
+    """Of conv0, in the estimate."""
+    return next(x.ii for x in designed(**settings).estimate().layers if x.name == "conv0")
 
 
 def test_the_clocks_of_a_process():
-    """64 tokens and the nine that a padded window waits for; with a reuse factor, so many clocks for each of 64 positions."""
-    alone, streams = processes()
-    assert pace(alone["conv0"], streams) == 64 + 9
-    reused, streams = processes(conv0={"ReuseFactor": 6})
-    assert pace(reused["conv0"], streams) == 64 * reused["conv0"].interval > 64 * 3
-    wide, streams = processes(conv0={"ParallelizationFactor": 4})
-    assert pace(wide["conv0"], streams) == 16 + 3  # tokens of four positions; a window waits for two of them and a row
+    """64 tokens and the nine that a padded window waits for; tokens of four positions: two of a row and one more.
+
+    With a reuse factor so many clocks between firings, and ten steps from the last one to the first of the next event.
+    """
+    assert own_interval() == 64 + 9
+    reused, _ = processes(conv0={"ReuseFactor": 6})
+    assert own_interval(conv0={"ReuseFactor": 6}) == 63 * reused["conv0"].interval + 10 > 63 * 3
+    assert own_interval(conv0={"ParallelizationFactor": 4}) == 16 + 3
 
 
 def test_the_delays_and_masks_of_a_window():

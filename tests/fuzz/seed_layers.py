@@ -3,6 +3,7 @@
 A process of its own writes them, this module as a program, on Keras' PyTorch backend.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,13 +17,15 @@ from tests.kit.paths import ROOT
 
 def layer_files(folder, suffixes):
     """Content by file name, as a process of its own writes it; empty where a framework is not installed."""
+    if not all(importlib.util.find_spec(name) for name in ("keras", "torch", "onnx")):
+        return {}
     made = Path(folder) / "layers"
     made.mkdir()
     command = [sys.executable, "-m", "tests.fuzz.seed_layers", str(made), *suffixes]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, env={**os.environ, "KERAS_BACKEND": "torch"})
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "KERAS_BACKEND": "torch"})
     files = {path.name: path.read_bytes() for path in sorted(made.iterdir())}
     shutil.rmtree(made)
-    return files if done.returncode == 0 else {}
+    return files
 
 
 def _write_keras(case, path):
@@ -50,26 +53,9 @@ WRITERS = {
 
 def main(folder, suffixes):
     """Write the files of every lowering in the formats of these suffixes."""
-    from tests.kit import (
-        lowering_attention,
-        lowering_cases,
-        lowering_choices,
-        lowering_moves,
-        lowering_norms,
-        lowering_products,
-        lowering_windows,
-    )
+    from tests.kit.lowering_rooms import CASES
 
-    rooms = (
-        lowering_attention,
-        lowering_cases,
-        lowering_choices,
-        lowering_moves,
-        lowering_norms,
-        lowering_products,
-        lowering_windows,
-    )
-    cases = [case for room in rooms for case in room.CASES.values()]
+    cases = list(CASES.values())
     for suffix in suffixes:
         has, write = WRITERS[suffix]
         for name, case in {case.lowering: case for case in reversed(cases) if has(case)}.items():

@@ -10,6 +10,7 @@ from nn2hls.design.design import convert
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.ops import Constant, Dense, Elementwise, Input, LeakyRelu, Merge
+from nn2hls.passes.base import Context
 from tests.kit.networks import hls_config
 
 WEIGHT = np.array([[100.0, 1e-9, 2.0], [3.0, -77.0, 1e-5], [1.0, 0.0, 3.984]])
@@ -50,3 +51,10 @@ def test_no_derived_type_is_wider_than_max_width(most, scale):
         for name, kind in {"result": node.type, **kinds}.items():
             assert not isinstance(kind, FixedType) or kind.width <= most, (node.name, name, kind)
     assert any("fraction bits wanted" in n for n in design.notes) == (most < 24)
+
+
+def test_what_the_user_must_know_is_said_once():
+    context = Context(hls_config().settings_of)
+    for text in ("a: narrow", "b: narrow", "a: narrow"):
+        context.warn(text)
+    assert context.warnings == context.notes == ["a: narrow", "b: narrow"]

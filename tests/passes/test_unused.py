@@ -41,3 +41,11 @@ def test_unused_settings_are_told_with_their_place():
 
 def test_settings_of_the_model_are_for_whom_they_concern():
     assert not convert(graph(), {"Model": {"Precision": {"table": "int4"}, "ReuseFactor": 3, "TableSize": 8}}).notes
+
+
+def test_positions_of_a_layer_that_has_one():
+    config = {"IOType": "io_stream", "HLSConfig": {"LayerName": {"fc1": {"ParallelizationFactor": 4}}}}
+    (told,) = convert(graph(), config).notes
+    assert told.endswith("fc1 is a Dense, which has no use for ParallelizationFactor.")
+    config["HLSConfig"]["LayerName"]["fc1"]["ParallelizationFactor"] = 1
+    assert not convert(graph(), config).notes

@@ -137,3 +137,11 @@ def test_plan_writes_a_config_that_gives_what_it_says(model, tmp_path, monkeypat
     assert "is the slowest" in capsys.readouterr().out
     assert main(["plan", "net.yml", "--max-lut", "60"]) == 1
     assert "The smallest design needs LUT" in capsys.readouterr().err
+
+
+def test_reuse_factors_to_show_are_for_io_parallel(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.export.save(torch.export.export(model, (torch.zeros(1, 2, 8, 8),)), tmp_path / "m.pt2")
+    (tmp_path / "c.yml").write_text("PytorchModel: m.pt2\nIOType: io_stream\n", encoding="utf-8")
+    assert main(["plan", "c.yml", "--reuse", "1..4"]) == 2
+    assert "--reuse shows further reuse factors of io_parallel" in capsys.readouterr().err
