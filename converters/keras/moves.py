@@ -182,17 +182,24 @@ def _pad(layer: Layer) -> Prepared:
     widths, mode = layer.value("pad_width"), layer.value("mode", default="constant")
     if isinstance(widths, int) or not isinstance(widths, (list, tuple)):
         raise Refusal("it pads the batch axis")
+    pairs = [_pair(layer, p) for p in widths]
 
     def lower(site: Site) -> Tensor:
         x = next((o for o in site.operands if isinstance(o, Tensor)), None)
         numbers = [o for o in site.operands if isinstance(o, np.ndarray)]
-        pairs = [tuple(int(n) for n in p) for p in widths]
         if x is None or len(pairs) != x.rank or pairs[0] != (0, 0) or any(n.size != 1 for n in numbers):
             raise Refusal("it pads the batch axis, or does not fit its operand")
         value = float(numbers[0].item()) if numbers else 0.0
-        return moves.pad(site, x, [(p[0], p[1]) for p in pairs[1:]], mode=mode, value=value)
+        return moves.pad(site, x, pairs[1:], mode=mode, value=value)
 
     return lower
+
+
+def _pair(layer: Layer, value: object) -> tuple[int, int]:
+    """The widths before and behind one axis."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2 or any(type(n) is not int for n in value):
+        raise ModelError(f"'pad_width' must be a pair of integers for each axis, not {value!r}.", where=layer.where)
+    return value[0], value[1]
 
 
 def _flip(layer: Layer) -> Prepared:

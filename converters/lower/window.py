@@ -245,6 +245,8 @@ def separable_conv(
 ) -> Tensor:
     """A kernel (*k, channels, m) for each channel, then a mix of all: pointwise (1, ..., channels * m, filters)."""
     view, groups = (channels_last if first else as_it_is), depthwise.shape[-2]
+    if pointwise.shape[:-2].count(1) != pointwise.ndim - 2 or pointwise.shape[-2] != groups * depthwise.shape[-1]:
+        raise Refusal(f"its pointwise kernel {pointwise.shape} does not fit its depthwise kernel {depthwise.shape}")
     kernel, space = depthwise_kernel(depthwise), space_of(x, first=first)
     each = _convolved(site.step("depthwise"), x, view, space, kernel, None, window, channels_of(x, first=first), groups)
     product = dense(_product(site, first=first), each, pointwise.reshape(pointwise.shape[-2:]), bias)

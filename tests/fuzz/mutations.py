@@ -239,7 +239,7 @@ def _array(rng, above, name, values):
     elif kind == 5:
         above.create_dataset(name, data=values, compression="gzip", shuffle=True)
     elif kind == 6:
-        above.create_dataset(name, data=values.T if values.ndim > 1 else values[:-1])
+        above.create_dataset(name, data=values.T if values.ndim > 1 else values.reshape(-1)[:-1])
 
 
 def some_protobuf(rng, data, depth=0):
