@@ -7,12 +7,12 @@ from pathlib import Path
 
 from nn2hls.commands.base import Command, Result, config_arguments, make_design
 
-_KINDS = ("emulator",)
+KINDS = ("emulator", "rtl")
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    words = "emulator: a C++17 library without dependencies that answers as the design does"
-    parser.add_argument("kind", metavar="KIND", choices=_KINDS, help=words)
+    words = "emulator: a C++17 library that answers as the design does; rtl: our Verilog as an IP core for any vendor's tools"
+    parser.add_argument("kind", metavar="KIND", choices=KINDS, help=words)
     config_arguments(parser)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="folder to write")
 
