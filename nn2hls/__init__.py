@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nn2hls.arith.fixed import FixedType
     from nn2hls.design.design import Design, convert
     from nn2hls.errors import ConversionWarning, Nn2hlsError, OverflowWarning
+    from nn2hls.export.run import export
     from nn2hls.frontends import load
     from nn2hls.graph.graph import Graph
     from nn2hls.scan.run import scan
@@ -31,6 +32,7 @@ _LAZY = {
     "Nn2hlsError": "errors",
     "OverflowWarning": "errors",
     "convert": "design.design",
+    "export": "export.run",
     "load": "frontends",
     "scan": "scan.run",
     "search": "search.run",
@@ -45,6 +47,7 @@ __all__ = [
     "OverflowWarning",
     "__version__",
     "convert",
+    "export",
     "load",
     "scan",
     "search",

@@ -36,7 +36,7 @@ ROWS = (
     ("frontends",),
     ("design",),
     ("trials",),
-    ("scan", "search", "report"),
+    ("scan", "search", "report", "export"),
     ("commands",),
     ("cli",),
     ("__main__",),

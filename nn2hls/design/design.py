@@ -311,8 +311,11 @@ class Design:
 
     def _vectors(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Mantissas of the inputs and the emulator's of the outputs, by name."""
-        answers, _ = self._emulate(list(inputs), self.graph.outputs, raw=True, mantissas=True)
-        return {**answers, **{n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}}
+        return {**self.answers(inputs), **{n.name: x for n, x in zip(self.graph.inputs, inputs, strict=True)}}
+
+    def answers(self, mantissas: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """The emulator's mantissas (events, *shape) of each output by its name, for those of each input."""
+        return self._emulate(list(mantissas), self.graph.outputs, raw=True, mantissas=True)[0]
 
     @cached_property
     def _rtl(self) -> tuple[Project, RtlOrder]:
@@ -361,8 +364,7 @@ class Design:
     def csim(self, x: Data) -> Any:
         """The compiled C++'s answers, as :meth:`predict` gives the emulator's."""
         raws = self.csim_raw(x)
-        values = [r.mantissas * r.type.step for r in (raws if isinstance(raws, list) else [raws])]
-        return _one_or_list(values)
+        return _one_or_list([r.mantissas * r.type.step for r in (raws if isinstance(raws, list) else [raws])])
 
     def csim_raw(self, x: Data) -> Any:
         """The same as mantissas."""
@@ -426,8 +428,7 @@ class Design:
         events = events_of(self.config, self.graph, 1)
         if not events.predictions or not report.checks or any(c.differ for c in report.checks):
             return []
-        emulated, _ = self._emulate(list(events.inputs), self.graph.outputs, raw=True, mantissas=True)
-        away = witnesses.distances(self.graph, emulated, events.predictions)
+        away = witnesses.distances(self.graph, self.answers(events.inputs), events.predictions)
         return [f"{name}: largest difference from OutputPredictions {d.text()}" for name, d in away.items()]
 
     def for_tool(self, tool: str) -> Design:
@@ -453,8 +454,7 @@ class Design:
         """The core that Bambu is to build, with mantissas (events, *shape) of each input to try it on."""
         from nn2hls.emit.core import core_order
 
-        answers, _ = self._emulate(list(mantissas), self.graph.outputs, raw=True, mantissas=True)
-        return core_order(self.graph, self.options, mantissas, [answers[name] for name in self.graph.outputs])
+        return core_order(self.graph, self.options, mantissas, self.answers(mantissas))
 
     def verify(self, x: Data | None = None, tool: str = "csim", folder: str | os.PathLike[str] | None = None) -> Verdict:
         """Compare the emulator with another witness on every mantissa.

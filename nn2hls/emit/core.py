@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -84,8 +84,8 @@ def bambu_arguments(options: Options) -> list[str]:
     ]
 
 
-def core_order(graph: Graph, options: Options, stimulus: Sequence[np.ndarray], answers: Sequence[np.ndarray]) -> CoreOrder:
-    """The core of a graph as an order to Bambu, with mantissas (events, *shape) of each input and the emulator's answers.
+def core_order(graph: Graph, options: Options, stimulus: Sequence[np.ndarray], answers: Mapping[str, np.ndarray]) -> CoreOrder:
+    """The core of a graph as an order to Bambu, with mantissas (events, *shape) of each input and the answers by name.
 
     Its tensors have the names that the top function's ports have in the other projects.
     """
@@ -117,5 +117,5 @@ def core_order(graph: Graph, options: Options, stimulus: Sequence[np.ndarray], a
         named_device(options.device),
         tuple(bambu_arguments(options)),
         flat(stimulus),
-        flat(answers),
+        flat([answers[name] for name in graph.outputs]),
     )

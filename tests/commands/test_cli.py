@@ -68,6 +68,7 @@ COMPLETE = {
     "plan": ["net.yml"],
     "build": ["net.yml", "--tool", "csim"],
     "verify": ["net.yml"],
+    "export": ["emulator", "net.yml", "-o", "exported"],
     "report": ["net.yml"],
     "scan": ["net.yml", "--precision", "ap_fixed<{8,16},6>", "--reuse", "1,2"],
     "search": ["net.yml", "--widest", "4", "--trials", "0", "--jobs", "1"],

@@ -1,0 +1,31 @@
+"""``nn2hls export``: a design for somebody else's project."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from nn2hls.commands.base import Command, Result, config_arguments, make_design
+
+KINDS = ("emulator", "rtl")
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    words = "emulator: a C++17 library that answers as the design does; rtl: our Verilog as an IP core for any vendor's tools"
+    parser.add_argument("kind", metavar="KIND", choices=KINDS, help=words)
+    config_arguments(parser)
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="folder to write")
+
+
+def _run(args: Namespace) -> Result:
+    from nn2hls.export.run import export
+    from nn2hls.text import plural
+
+    design = make_design(args)
+    written = export(design, args.kind, args.output)
+    count = sum(1 for p in written.rglob("*") if p.is_file())
+    text = f"wrote {plural(count, 'file')} to {written}/; its README.md says how to use them\n"
+    return Result({"output_dir": str(written), "kind": args.kind}, text, design.notes)
+
+
+COMMAND = Command("export", "write a design for somebody else's project", _arguments, _run)
