@@ -11,8 +11,8 @@ _INTRO = """\
 # The command line
 
 `nn2hls COMMAND [CONFIG] [options]`. CONFIG is a YAML config or a model file. Every command has `--json`, one document on the
-standard output, and ends with 0 when it did what was asked, 1 when it failed, 2 when the command line is wrong. Progress and notes
-go to the standard error. This page is written by `python -m nn2hls.commands.docs`.
+standard output, and ends with 0 when it did what was asked, 1 when it failed, 2 when the command line is wrong. Progress and
+notes go to the standard error. This page is written by `python -m nn2hls.commands.docs`.
 """
 
 
