@@ -10,7 +10,7 @@ FUZZ_SEED ?= $(shell date +%Y%m%d)
 CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.h' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types format bench docs clean
+.PHONY: help demo test fuzz lint types format bench docs site clean
 
 help: ## this list
 	@echo "nn2hls: trained neural networks to verified, sized FPGA designs"; echo
@@ -50,6 +50,10 @@ bench: $(STAMPS)/demo ## measure speed and size against the limits the project p
 docs: $(STAMPS)/demo ## write the generated pages of docs/ again
 	$(BIN)/python -m nn2hls.config.docs > docs/config.md
 	$(BIN)/python -m nn2hls.converters.catalogue > docs/layers.md
+	$(BIN)/python -m nn2hls.commands.docs > docs/cli.md
+
+site: $(STAMPS)/site ## the documentation as a site in build/site, every warning an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean: ## remove .venv, caches and generated projects
 	rm -rf $(VENV) build dist nn2hls-projects *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -64,7 +68,8 @@ $(BIN)/python:
 $(STAMPS)/demo: EXTRA := keras
 $(STAMPS)/test: EXTRA := test
 $(STAMPS)/dev: EXTRA := dev
-$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/dev: pyproject.toml | $(BIN)/python
+$(STAMPS)/site: EXTRA := docs
+$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/site: pyproject.toml | $(BIN)/python
 	@echo "installing nn2hls[$(EXTRA)] into $(VENV)"
 	@$(PIP) --editable '.[$(EXTRA)]'
 	@mkdir -p $(STAMPS) && touch $@
