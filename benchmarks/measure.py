@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
+REST = 0.2  # seconds
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,16 @@ def fastest(*runs: Callable[[], object], times: int = 5) -> list[float]:
 
 
 def pairs(ours: Callable[[], object], theirs: Callable[[], object], times: int = 15) -> tuple[float, float, float]:
-    """(median of the ratios, median seconds of each) of runs in turn: what else the machine does disturbs both of a pair."""
-    taken = np.array([fastest(ours, theirs, times=1) for _ in range(times)])
+    """(median of the ratios, median seconds of each) of runs in turn: what else the machine does disturbs both of a pair.
+
+    Each has a rest before it: after a product the threads of a BLAS look for more work for a tenth of a second, on cores that
+    they would take from the other side.
+    """
+    taken = np.empty((times, 2))
+    for row in taken:
+        for side, run in enumerate((ours, theirs)):
+            time.sleep(REST)
+            (row[side],) = fastest(run, times=1)
     return float(np.median(taken[:, 0] / taken[:, 1])), *(float(v) for v in np.median(taken, axis=0))
 
 

@@ -130,9 +130,7 @@ def dot_product(layer: Layer) -> Prepared:
             weight = layer.weights["concat_score_weight"]
             found = attention.additive_attention(site, query, key, value, weight, inner=scale, mask=mask, causal=causal)
             return _with_scores(site, found)
-        found = attention.attention_and_weights(
-            site, query, key, value, factor=1.0 if scale is None else scale, mask=mask, causal=causal
-        )
+        found = attention.attention(site, query, key, value, factor=1.0 if scale is None else scale, mask=mask, causal=causal)
         return _with_scores(site, found)
 
     return lower
@@ -179,7 +177,8 @@ def dot_product_operation(layer: Layer) -> Prepared:
         keep = added if mask is None else _of_one(mask).astype(bool)
         factor = None if scale is None else float(np.asarray(scale).item())
         step = site.step("attention")
-        return transpose(site, attention.attention(step, query, key, value, factor=factor, mask=keep, causal=causal), (1, 0, 2))
+        seen, _ = attention.attention(step, query, key, value, factor=factor, mask=keep, causal=causal)
+        return transpose(site, seen, (1, 0, 2))
 
     return lower
 

@@ -28,6 +28,9 @@ class Projection:
     bias: np.ndarray | None = None
 
 
+PLACES = "its queries, keys and values need an axis of places and one of features"
+
+
 def attention(
     site: Site,
     query: Tensor,
@@ -37,33 +40,19 @@ def attention(
     factor: float | None = None,
     mask: np.ndarray | None = None,
     causal: bool = False,
-) -> Tensor:
-    """softmax(factor * query @ key.T + mask) @ value over the last two axes: (.., queries, size), (.., keys, size).
+) -> tuple[Tensor, Tensor]:
+    """softmax(factor * query @ key.T + mask) @ value over the last two axes, and how much each key counts for each query.
 
     Args:
         site: Where it goes.
-        query, key, value: Axes before the last two are heads, of equal number.
+        query, key, value: (.., queries, size), (.., keys, size); axes before the last two are heads, of equal number.
         factor: 1 / sqrt(size) if it is left out.
         mask: What is added, or true where a key counts; it broadcasts to (.., queries, keys).
         causal: A query does not see keys behind its own place.
+
+    Returns:
+        (.., queries, size), and the weights (.., queries, keys).
     """
-    return attention_and_weights(site, query, key, value, factor=factor, mask=mask, causal=causal)[0]
-
-
-PLACES = "its queries, keys and values need an axis of places and one of features"
-
-
-def attention_and_weights(
-    site: Site,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    *,
-    factor: float | None = None,
-    mask: np.ndarray | None = None,
-    causal: bool = False,
-) -> list[Tensor]:
-    """:func:`attention`, and how much each key counts for each query, (.., queries, keys)."""
     if min(len(query.free), len(key.free), len(value.free)) < 2:
         raise Refusal(PLACES)
     factor = 1 / math.sqrt(query.shape[-1]) if factor is None else factor
@@ -71,7 +60,7 @@ def attention_and_weights(
     order = [*range(key.rank - 2), key.rank - 1, key.rank - 2]
     scores = matmul_tensors(site.step("scores"), scaled, permute(site.step("keys"), key, order))
     weights = softmax(site.step("weights"), _seen(site, scores, mask, causal=causal), len(scores.shape) - 1)
-    return [matmul_tensors(site, weights, value), weights]
+    return matmul_tensors(site, weights, value), weights
 
 
 def _seen(site: Site, scores: Tensor, mask: np.ndarray | None, *, causal: bool) -> Tensor:
@@ -118,7 +107,7 @@ def multi_head_attention(
         _heads(site.step(word), x, each, heads) for word, x, each in zip(WORDS, flat, (of_query, of_key, of_value), strict=True)
     ]
     step = site.step("attention")
-    seen, weights = attention_and_weights(step, inner[0], inner[1], inner[2], factor=factor, mask=mask, causal=causal)
+    seen, weights = attention(step, inner[0], inner[1], inner[2], factor=factor, mask=mask, causal=causal)
     if gate is not None:
         opened = function(site.step("gate_sigmoid"), _heads(site.step("gate"), flat[0], gate, heads), "sigmoid")
         seen = multiply(site.step("gated"), seen, opened)
@@ -185,7 +174,7 @@ def additive_attention(
     inner: float | None = None,
     mask: np.ndarray | None = None,
     causal: bool = False,
-) -> list[Tensor]:
+) -> tuple[Tensor, Tensor]:
     """Bahdanau's attention, and its weights: scores are sums of scale * tanh(inner * (query + key)) over the features."""
     if len(plain(query)) != 2 or len(plain(key)) != 2 or len(plain(value)) != 2:
         raise Refusal(PLACES)
@@ -196,4 +185,4 @@ def additive_attention(
     scaled = close if scale is None else multiply(site.step("scaled"), close, scale)
     scores = reduce(site.step("scores"), scaled, Reduction.SUM, (2,))
     weights = softmax(site.step("weights"), _seen(site, scores, mask, causal=causal), 1)
-    return [matmul_tensors(site, weights, value), weights]
+    return matmul_tensors(site, weights, value), weights

@@ -24,7 +24,7 @@ def _attention(at: At) -> Value:
     mask = _mask(at, query.rank)
     site: Site = at.step("attention" if split else "")
     factor = at.attr("scale")
-    seen = attention.attention(site, query, key, value, factor=factor, mask=mask, causal=bool(at.attr("is_causal", 0)))
+    seen = attention.attention(site, query, key, value, factor=factor, mask=mask, causal=bool(at.attr("is_causal", 0)))[0]
     if not split:
         return seen
     turned = shape.transpose(at.step("places"), seen, (1, 0, 2))

@@ -23,7 +23,7 @@ def _attention(c: Lowering, a: Args) -> Value:
     if a.number("dropout_p", 0):
         raise Refusal("it was exported in training mode; call model.eval() before torch.export.export")
     factor = a.number("scale") if "scale" in a else None
-    return attention.attention(c, query, key, value, factor=factor, mask=mask, causal=bool(a.get("is_causal", False)))
+    return attention.attention(c, query, key, value, factor=factor, mask=mask, causal=bool(a.get("is_causal", False)))[0]
 
 
 ATTENTION: Mapping[str, Callable[[Lowering, Args], Value]] = {

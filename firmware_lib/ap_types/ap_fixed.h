@@ -1,7 +1,7 @@
 // ap_fixed, ap_ufixed: a light stand-in for compiling generated code without a vendor tool (see ap_int.h).
 //
 // Generated code names ports and layer results with these types and computes on their raw bits; so this is storage, the bits
-// (`range`), and a value for people to look at. There is no arithmetic and no conversion: nn2hls/cast.h has the one cast.
+// (`range`), and a value for people to look at. There is no arithmetic and no conversion.
 #ifndef NN2HLS_AP_FIXED_H_
 #define NN2HLS_AP_FIXED_H_
 

@@ -1,7 +1,8 @@
-// The one cast that rounds and saturates, the mirror of nn2hls.arith.fixed.cast in Python, and its typed faces.
+// The mantissas of ports and layers, and the mirror of nn2hls.arith.fixed.cast in Python, by which the test bench rounds
+// decimals.
 //
-// Mantissas are ap_int or ap_uint; a value is mantissa / 2^fraction. Bit-true for every HLS tool, because nothing but raw
-// integers is rounded here: the ap_fixed conversions of the tools differ from each other.
+// Mantissas are ap_int or ap_uint; a value is mantissa / 2^fraction. The casts of a design are written out where they stand, as
+// additions, shifts and comparisons of integers: the ap_fixed conversions of the tools differ from each other.
 #ifndef NN2HLS_CAST_H_
 #define NN2HLS_CAST_H_
 
@@ -85,36 +86,6 @@ struct integer<W, false> {
     typedef ap_uint<W> type;
 };
 
-// Widths of one cast of an M bit operand (IN_SIGNED: ap_int, else ap_uint), so that constants leave no wider hardware.
-template <int SHIFT, int W, bool SIGNED, int ROUNDING, int OVERFLOW, int M, bool IN_SIGNED>
-struct cast_plan {
-    // The operand as a signed number. A shift beyond its bits, or one that moves it out of the result, changes nothing more.
-    static const int IN = IN_SIGNED ? M : M + 1;
-    static const int DOWN = SHIFT < 0 ? 0 : SHIFT > IN + 1 ? IN + 1 : SHIFT;
-    static const int UP = SHIFT > 0 ? 0 : -SHIFT > W ? W : -SHIFT;
-    // Bits of the rounded number, signed; half a step up can carry.
-    static const int OUT = (DOWN < IN ? IN - DOWN : 1) + UP + (DOWN > 0 && ROUNDING >= RND ? 1 : 0);
-    static const bool FITS = SIGNED ? OUT + (OVERFLOW == SAT_SYM && IN_SIGNED ? 1 : 0) <= W : !IN_SIGNED && OUT - 1 <= W;
-    static const int FOLD = FITS ? int(WRAP) : OVERFLOW;
-    static const int ROOM = DOWN > 0 ? IN + 2 : IN + UP;
-    static const int T = ROOM > W + 2 ? ROOM : W + 2;
-};
-
-// The cast with constants: m with f fraction bits becomes an integer of W bits with f - SHIFT fraction bits. m is a variable of
-// type ap_int or ap_uint: give a sum or product a name (and its proven width) first.
-template <int SHIFT, int W, bool SIGNED, int ROUNDING, int OVERFLOW, int M>
-inline typename integer<W, SIGNED>::type cast_to(const ap_int<M>& m) {
-    typedef cast_plan<SHIFT, W, SIGNED, ROUNDING, OVERFLOW, M, true> plan;
-    const ap_int<plan::T> wide = m;
-    return cast<plan::T>(wide, plan::DOWN - plan::UP, W, SIGNED, ROUNDING, plan::FOLD);
-}
-template <int SHIFT, int W, bool SIGNED, int ROUNDING, int OVERFLOW, int M>
-inline typename integer<W, SIGNED>::type cast_to(const ap_uint<M>& m) {
-    typedef cast_plan<SHIFT, W, SIGNED, ROUNDING, OVERFLOW, M, false> plan;
-    const ap_int<plan::T> wide = m;
-    return cast<plan::T>(wide, plan::DOWN - plan::UP, W, SIGNED, ROUNDING, plan::FOLD);
-}
-
 // What a port or layer type is made of: ap_fixed or ap_ufixed with N = 0.
 template <int W_, bool SIGNED_, int Q, int O>
 struct format_of {
@@ -152,13 +123,6 @@ template <class Y, class M>
 inline void set_raw(Y& y, const M& m) {
     const typename integer<format<Y>::W, false>::type bits = m;
     y.range(format<Y>::W - 1, 0) = bits;
-}
-
-// y = m / 2^SHIFT steps of y, by the modes of y: SHIFT is fraction(m) - fraction(y).
-template <int SHIFT, class Y, class M>
-inline void store(Y& y, const M& m) {
-    typedef format<Y> to;
-    set_raw(y, cast_to<SHIFT, to::W, to::SIGNED, to::ROUNDING, to::OVERFLOW>(m));
 }
 
 }  // namespace nn2hls

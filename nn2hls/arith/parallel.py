@@ -44,6 +44,14 @@ def threads() -> int:
     return min(cores(), MOST_WORKERS)
 
 
+def even_share(count: int, most: int) -> int:
+    """How many of ``count`` items a part has, at most ``most``, so that no thread waits while another has a part more to do."""
+    parts = -(-count // most)
+    if parts > 1:
+        parts = -(-parts // threads()) * threads()
+    return -(-count // max(parts, 1)) or 1
+
+
 def in_order(function: Callable[[Item], Found], items: Sequence[Item]) -> Iterator[Found]:
     """``function`` of every item, side by side in threads; the results in order, and the first error in that order."""
     count = min(threads(), len(items))

@@ -19,6 +19,7 @@ from nn2hls.passes.base import Provenance
 _WORDS = {
     "slope": ("slope", "param"),
     "bound": ("bound", "param"),
+    "level": ("level", "param"),
     "offset": ("shift", "param"),
     "exp": ("exp_table",),
     "inverse": ("inv_table",),

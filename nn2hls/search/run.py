@@ -92,9 +92,7 @@ def search(
     _check(trials, max_loss, widest, held_out, seed, max_latency)
     workers = Workers(jobs, cluster)
     whole = Network.prepare(model, config, x, y, metric, threshold)
-    if storage is not None and whole.judge.metric.own is not None:
-        what = "A stored study cannot tell which function a metric of one's own was."
-        raise ConfigError(what, where="storage", fix="Leave storage out, or take a metric by its name.")
+    _check_storage(storage, whole)
     seen, unseen = _split(whole, held_out, seed)
     goal = Goal(seen.judge.allowed(seen.reference, max_loss, target), max_latency)
     base, space = _without_types(seen.config), Space.of(seen, widest, parse_reuses(reuses))
@@ -102,6 +100,12 @@ def search(
     run = _Run(seen, space, base, kept, workers, progress, trials + sum(v.high - v.low for v in space.widths()))
     found = _found(run, unseen, goal, trials)
     return dataclasses.replace(found, target=target, seed=seed, seconds=time.perf_counter() - start)
+
+
+def _check_storage(storage: str | None, network: Network) -> None:
+    if storage is not None and network.judge.metric.own is not None:
+        what = "A stored study cannot tell which function a metric of one's own was."
+        raise ConfigError(what, where="storage", fix="Leave storage out, or take a metric by its name.")
 
 
 def _merit(network: Network) -> Callable[[Mapping[str, Any]], float]:

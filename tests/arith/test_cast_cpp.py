@@ -1,4 +1,4 @@
-"""The C++ cast and the stand-ins against Python, plain fractions and SystemC, on every mantissa."""
+"""The C++ cast, the casts of designs and the stand-ins against Python, plain fractions and SystemC."""
 
 import shutil
 from pathlib import Path
@@ -6,9 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nn2hls.emit.options import Options
+from nn2hls.emit.project import emit
+from nn2hls.tools.gxx import FLAGS, NATIVE, compile_project
 from tests.kit import cpp_cases
 from tests.kit.cpp_cases import COMPILERS
+from tests.kit.emitted_casts import cast_networks
 from tests.kit.tools import require_tool
+
+FAST = ("-std=c++11", "-O0", *FLAGS[2:])
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +37,27 @@ def test_every_small_cast_agrees_with_systemc(tmp_path, python_bytes):
 
 
 @pytest.mark.parametrize(("tool", "compiler", "standard"), COMPILERS)
-@pytest.mark.parametrize("cases", [cpp_cases.cast_cases, cpp_cases.arithmetic_cases])
-def test_typed_casts_and_arithmetic_of_any_width(cases, tool, compiler, standard, tmp_path):
+def test_arithmetic_of_any_width(tool, compiler, standard, tmp_path):
     require_tool(tool, shutil.which(compiler))
-    pairs, count = (112, 16) if cases is cpp_cases.cast_cases else (60, 16)
-    text, expected = cpp_cases.program(f"{tool} 1", cases, pairs, count)
+    text, expected = cpp_cases.program(f"{tool} 1", 60, 16)
     source = tmp_path / "typed.cpp"
     source.write_text(text)
     assert cpp_cases.build_and_run(compiler, standard, source, tmp_path).split("\n")[:-1] == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "widest", "compiler"), [("Vitis", 130, "clang++"), ("Vitis", 62, "g++"), ("Bambu", 62, "g++")]
+)
+def test_the_casts_of_designs(backend, widest, compiler):
+    """On words of any width, on native integers, and as Bambu computes them."""
+    require_tool(compiler.rstrip("+") if compiler == "clang++" else compiler, shutil.which(compiler))
+    graph, inputs, wanted = cast_networks(backend, 4, widest)
+    project = emit(graph, Options(backend=backend))
+    bridge = project.files["myproject_bridge.cpp"]
+    assert (f"#define {NATIVE}" in bridge) == (backend == "Vitis" and widest < 64)
+    found = compile_project(project, compiler, FAST)(inputs, [1] * len(wanted))
+    for node, own, answers in zip(graph.outputs, found, wanted, strict=True):
+        assert own.tolist() == answers.tolist(), graph[node]
 
 
 MUTATIONS = {

@@ -86,6 +86,18 @@ def test_one_thread_means_this_one(set_threads):
     assert set(parallel.in_order(lambda _: threading.get_ident(), range(8))) == {threading.get_ident()}
 
 
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+@pytest.mark.parametrize(("count", "most"), [(200_000, 10_240), (12_001, 10_240), (10_240, 10_240), (17, 16), (1, 5), (0, 5)])
+def test_every_thread_has_as_many_parts_of_one_size(count, most, workers, set_threads):
+    set_threads(workers)
+    share = parallel.even_share(count, most)
+    sizes = [min(share, count - start) for start in range(0, count, share)]
+    assert 1 <= share <= most
+    assert sum(sizes) == count
+    assert len(sizes) < 2 or count < workers * workers or len(sizes) % workers == 0
+    assert (len(sizes) < 2) == (count <= most)
+
+
 @pytest.mark.parametrize(
     ("variables", "count"),
     [

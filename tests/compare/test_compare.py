@@ -22,6 +22,7 @@ from nn2hls.errors import DataError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge, Scale, Softmax, Table
+from tests.kit import recurrent
 from tests.kit.networks import hls_config, mlp
 
 SCORES = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
@@ -487,3 +488,12 @@ def test_a_comparison_prints_as_the_command_line_does_and_is_short_in_a_list():
     assert str(comparison) == comparison.text()
     assert len(repr(comparison)) < 120
     assert "\n" not in repr(comparison)
+
+
+def test_a_table_in_the_steps_of_a_recurrent_layer_is_mended_by_its_name():
+    config = hls_config({"Precision": "ap_fixed<16,6>", "TableSize": 8})
+    design = convert(recurrent.network("rnn", shape=(3, 2), units=2), config)
+    layers = design.compare(np.random.default_rng(0).normal(size=(50, 3, 2))).layers
+    tables = {layer.name: need.entries for layer in layers for need in layer.needs if need.word == "table"}
+    assert tables.keys() == {f"r_hidden_tanh_step{k}" for k in range(3)}
+    assert all(entries > 8 for entries in tables.values())

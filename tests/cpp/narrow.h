@@ -1,4 +1,4 @@
-// Runs typed casts and the arithmetic of ap_int as Bambu, and native integers, compile them, on operands of at most 64 bits,
+// Runs the arithmetic of ap_int as Bambu, and native integers, compile them, on operands of at most 64 bits,
 // and prints the results.
 #include <cstdio>
 
@@ -11,19 +11,6 @@ void print(const T& v) {
 
 // What + - * of native integers make (ap_native.h).
 inline void print(long long v) { std::printf("%lld ", v); }
-
-template <int SHIFT, class M, class Y>
-void casts(const long long (*operands)[2], int count) {
-    typedef nn2hls::format<Y> to;
-    for (int i = 0; i < count; i++) {
-        const M m = operands[i][0];
-        print(nn2hls::cast_to<SHIFT, to::W, to::SIGNED, to::ROUNDING, to::OVERFLOW>(m));
-        Y y;
-        nn2hls::store<SHIFT>(y, m);
-        print(nn2hls::raw(y));
-        std::printf("\n");
-    }
-}
 
 // Every operator, on all pairs.
 template <class A, class B>

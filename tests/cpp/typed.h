@@ -1,4 +1,4 @@
-// Runs typed casts and the arithmetic of ap_int on operands given as words, and prints the results as words; the widths are
+// Runs the arithmetic of ap_int on operands given as words, and prints the results as words; the widths are
 // written by test_cast_cpp.py. A number is WORDS 64-bit words, least significant first, sign extended.
 #include <cstdio>
 
@@ -20,19 +20,6 @@ void print(const T& v) {
         std::printf("%016llx", word.to_uint64());
     }
     std::printf("\n");
-}
-
-// The cast of a mantissa type M to a port type Y: as a value, and stored in the port and read back.
-template <int SHIFT, class M, class Y>
-void casts(const unsigned long long (*operands)[WORDS], int count) {
-    typedef nn2hls::format<Y> to;
-    for (int i = 0; i < count; i++) {
-        const M m = read_any(operands[i]);
-        print(nn2hls::cast_to<SHIFT, to::W, to::SIGNED, to::ROUNDING, to::OVERFLOW>(m));
-        Y y;
-        nn2hls::store<SHIFT>(y, m);
-        print(nn2hls::raw(y));
-    }
 }
 
 // Comparisons of numbers of two signs are offered for an ap_uint of less than 32 bits only.

@@ -141,29 +141,34 @@ def test_values_are_read_as_values_and_never_as_mantissas(written, bench):
     assert "0.25 in event 8" in run()[1]
 
 
-@pytest.mark.parametrize("mode", ["AP_TRN,AP_WRAP", "AP_RND,AP_SAT", "AP_RND_ZERO,AP_SAT_SYM", "AP_TRN_ZERO,AP_SAT_ZERO"])
+MODES = ["AP_TRN,AP_WRAP", "AP_RND,AP_SAT", "AP_RND_ZERO,AP_SAT_SYM", "AP_TRN_ZERO,AP_SAT_ZERO"]
+
+
 @pytest.mark.parametrize(
-    "kind", ["ap_fixed<16,6,{}>", "ap_ufixed<9,12,{}>", "ap_fixed<60,-4,{}>", "ap_fixed<62,9,{}>", "ap_fixed<63,9,{}>"]
+    "kinds", [["ap_fixed<16,6,{}>", "ap_ufixed<9,12,{}>", "ap_fixed<60,-4,{}>", "ap_fixed<62,9,{}>"], ["ap_fixed<63,9,{}>"]]
 )
-def test_values_go_through_every_mode_as_in_predict(tmp_path, mode, kind):
-    """On native integers too, where the design is compiled with them."""
-    b = Builder()
-    graph = b.build([b.add("out_of", Relu(), [b.add("x", Input((3,)))])])
-    design = convert(graph, {"Model": {"Precision": kind.format(mode)}})
+def test_values_go_through_every_mode_as_in_predict(tmp_path, kinds):
+    """On native integers too, where the design is compiled with them; one input for each type in each mode."""
+    builder, types = Builder(), [kind.format(mode) for kind in kinds for mode in MODES]
+    inputs = [builder.add(f"x{k}", Input((3,))) for k in range(len(types))]
+    graph = builder.build([builder.add(f"y{k}", Relu(), [x]) for k, x in enumerate(inputs)])
+    layers = {name: {"Precision": kind} for k, kind in enumerate(types) for name in (f"x{k}", f"y{k}")}
+    design = convert(graph, hls_config(**layers))
     native = native_flags(design.project.files["myproject_bridge.cpp"])
-    assert bool(native) == ("<63," not in kind)
+    assert bool(native) == ("<63," not in kinds[0])
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(150, 3)) * np.exp(rng.normal(size=(150, 3)) * 12)
+    x = [rng.normal(size=(150, 3)) * np.exp(rng.normal(size=(150, 3)) * 12) for _ in inputs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OverflowWarning)
-        raw = design.predict_raw(x)
+        raws = design.predict_raw(x)
+    expected = np.concatenate([raw.mantissas for raw in raws], axis=1).tolist()
     for flags in {(), tuple(native)}:
         folder = compiled(design, tmp_path / "p", flags=flags)
-        np.savetxt(folder / "tb_data" / "tb_input_features.dat", x, fmt="%.17g")
-        np.savetxt(folder / "tb_data" / "tb_output_predictions.dat", np.zeros_like(x))
+        np.savetxt(folder / "tb_data" / "tb_input_features.dat", np.concatenate(x, axis=1), fmt="%.17g")
+        np.savetxt(folder / "tb_data" / "tb_output_predictions.dat", np.zeros((150, 3 * len(x))))
         subprocess.run(["./bench"], cwd=folder, check=True, capture_output=True)
         got = [line.split() for line in (folder / "tb_data" / "csim_results.log").read_text().splitlines()[1:]]
-        assert [[int(w) for w in row] for row in got] == raw.mantissas.tolist()
+        assert [[int(w) for w in row] for row in got] == expected
 
 
 def test_a_port_that_is_wider_than_what_reads_it_decides_the_integers_of_the_bench(tmp_path):

@@ -15,7 +15,9 @@ from nn2hls.emit.project import emit
 from nn2hls.errors import GraphError, Nn2hlsError, ToolError
 from nn2hls.graph.analysis import demanded, graph_ranges
 from nn2hls.ops import Constant, Function, Normalised, Softmax, Table
+from nn2hls.tools.folder import Project
 from nn2hls.tools.gxx import FLAGS, compile_project
+from tests.fuzz import streams
 from tests.fuzz.drawing import Drawn, draw, draw_floats, draw_mantissas
 from tests.kit.networks import side_by_side
 from tests.slow.fixed import cast_slow
@@ -23,6 +25,7 @@ from tests.slow.graph import exact_slow, fractions, graph_slow
 
 EVENTS = 3  # of floats, and as many of mantissas, on fractions
 COMPILED = 24  # more of mantissas, for emulator and C++ alone
+STREAMS = "streams"  # beside the back ends
 FAST = ("-std=c++14", "-O0", *FLAGS[2:])
 
 
@@ -40,6 +43,12 @@ class Case:
     design: Design
     resolved: object  # the graph as its types were resolved, before any pass changes it
     inputs: list  # mantissas, one object array (events, *shape) per input
+    positions: dict | None  # of a network that runs in streams, too: see tests.fuzz.streams
+
+    @property
+    def projects(self) -> list:
+        """As what it is compiled: by a back end, and as processes."""
+        return [self.drawn.backend, *([STREAMS] if self.positions is not None else [])]
 
     @property
     def name(self) -> str:
@@ -58,7 +67,8 @@ def prepare(seed: int, index: int) -> Case:
     after = {}
     design = convert(drawn.graph, drawn.config(), drawn.calibration(), lambda name, graph: after.__setitem__(name, graph))
     inputs = [draw_mantissas(rng, n.result_type, n.shape, EVENTS + COMPILED) for n in design.graph.inputs]
-    return Case(seed, index, drawn, design, after["resolve-types"], inputs)
+    positions = streams.positions(design.graph.needed(), rng) if drawn.streamed else None
+    return Case(seed, index, drawn, design, after["resolve-types"], inputs, positions)
 
 
 # ---- emulator ------------------------------------------------------------------------------------------------------------
@@ -74,6 +84,20 @@ def check(case: Case) -> None:
     check_floats(case)
     check_bounds(case)
     check_reports(case)
+
+
+def check_streams(case: Case) -> None:
+    """The processes against the emulator, where the network runs as such.
+
+    Raises:
+        Fault: They differ.
+    """
+    if case.positions is None:
+        return
+    try:
+        streams.check_processes(case.design.graph, [x[:EVENTS] for x in case.inputs], case.positions)
+    except AssertionError as difference:
+        raise Fault(f"Processes at {case.positions} and emulator: {difference}") from difference
 
 
 def emulated(design: Design, inputs, names) -> dict:
@@ -215,15 +239,17 @@ def check_reports(case: Case) -> None:
 # ---- C++ -----------------------------------------------------------------------------------------------------------------
 
 
-def options(case: Case) -> Options:
-    """Of the project that several cases share."""
-    return Options(name="fuzzed", backend=case.drawn.backend)
+def project(graph, kind: str, positions) -> Project:
+    """Of one or several networks: for a back end, or as processes."""
+    if kind == STREAMS:
+        return streams.project(graph, Options(name="fuzzed"), positions)
+    return emit(graph, Options(name="fuzzed", backend=kind))
 
 
-def emits(case: Case) -> bool:
+def emits(case: Case, kind: str) -> bool:
     """Whether the project of the one network is written, not refused by name."""
     try:
-        emit(case.design.graph, options(case))
+        project(case.design.graph, kind, case.positions)
     except GraphError:
         raise
     except Nn2hlsError:
@@ -231,15 +257,15 @@ def emits(case: Case) -> bool:
     return True
 
 
-def compiled(cases) -> None:
-    """The C++ of all cases in one library against the emulator.
+def compiled(cases, kind: str) -> None:
+    """The C++ of all cases in one library, as a project of this kind, against the emulator.
 
     Raises:
         Fault: A mantissa differs, or the compiler refuses the code.
     """
     graph = side_by_side([c.design.graph for c in cases])
     try:
-        run = compile_project(emit(graph, options(cases[0])), flags=FAST)
+        run = compile_project(project(graph, kind, streams.renamed(c.positions or {} for c in cases)), flags=FAST)
     except ToolError as error:
         raise Fault(str(error)) from error
     inputs = [x.reshape(len(x), -1).astype(np.int64) for c in cases for x in c.inputs]

@@ -6,7 +6,8 @@ Each case is drawn from (seed, index) alone, so that ``--only SEED:INDEX`` repea
 * every value of the graph as its types were resolved, on fractions, is what ``trace`` and ``predict`` show of the graph as it
   is built, for floats and for mantissas;
 * the bounds that are printed for tables hold against the float function;
-* the C++ of many networks, compiled together, gives the same mantissas.
+* of a quarter of them the processes that streams would be made of give the same mantissas;
+* the C++ of many networks, compiled together, gives the same mantissas: as one function, and of that quarter as processes.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from nn2hls.errors import ConversionWarning, GraphError, Nn2hlsError, OverflowWarning
-from tests.fuzz.checks import Fault, check, compiled, emits, prepare
+from tests.fuzz.checks import Fault, check, check_streams, compiled, emits, prepare
 from tests.fuzz.drawing import draw
 
 BATCH = 40  # networks in one compilation
@@ -64,11 +65,15 @@ class Run:
         if case is None:
             return
         self.counts["converted"] += 1
-        if self._guarded(index, lambda: (check(case), True)) and self._guarded(index, lambda: emits(case)):
-            group = self.waiting.setdefault(case.drawn.backend, [])
-            group.append(case)
-            if len(group) >= self.batch:
-                self.flush(case.drawn.backend)
+        if not self._guarded(index, lambda: (check(case), True)):
+            return
+        self.counts["streamed"] += case.positions is not None
+        for kind in case.projects if self._guarded(index, lambda: (check_streams(case), True)) else case.projects[:1]:
+            if self._guarded(index, lambda kind=kind: emits(case, kind)):
+                group = self.waiting.setdefault(kind, [])
+                group.append(case)
+                if len(group) >= self.batch:
+                    self.flush(kind)
 
     def _guarded(self, index: int, act):
         """What ``act`` returns; None where the case is refused, or a fault was noted."""
@@ -94,26 +99,26 @@ class Run:
         self.faults.append((f"{self.seed}:{index}", what))
         print(f"--only {self.seed}:{index}\n{what}\n", flush=True)
 
-    def flush(self, backend: str) -> None:
-        """Compile what waits; where the whole fails, each alone."""
-        cases = self.waiting.pop(backend, [])
+    def flush(self, kind: str) -> None:
+        """Compile what waits as a project of this kind; where the whole fails, each alone."""
+        cases = self.waiting.pop(kind, [])
         if not cases:
             return
         try:
-            compiled(cases)
+            compiled(cases, kind)
             self.counts["compiled"] += len(cases)
         except (Fault, Nn2hlsError) as fault:
             if len(cases) == 1:
                 self._note(cases[0].index, str(fault))
                 return
             for part in (cases[: len(cases) // 2], cases[len(cases) // 2 :]):
-                self.waiting[backend] = part
-                self.flush(backend)
+                self.waiting[kind] = part
+                self.flush(kind)
 
     def finish(self) -> None:
         """Compile the rest."""
-        for backend in list(self.waiting):
-            self.flush(backend)
+        for kind in list(self.waiting):
+            self.flush(kind)
 
 
 def run(seed: int, *, networks: int | None = None, seconds: float | None = None, first: int = 0, batch: int = BATCH) -> Run:
@@ -147,6 +152,6 @@ def main(arguments: list[str]) -> int:
     for what, count in found.refusals.most_common(10):
         print(f"refused {count:5} times: {what[:110]}")
     done = found.counts
-    counted = ", ".join(f"{done[what]} {what}" for what in ("refused", "converted", "compiled"))
+    counted = ", ".join(f"{done[what]} {what}" for what in ("refused", "converted", "streamed", "compiled"))
     print(f"{done['networks']} networks in {took:.0f} s, {used:.0f} s of CPU: {counted}; {len(found.faults)} faults")
     return bool(found.faults)

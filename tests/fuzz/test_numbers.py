@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from nn2hls import ops
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.ops import Dense, Table
 from tests.fuzz import checks, numbers
 from tests.fuzz.drawing import draw
+from tests.kit import streamed
 from tests.kit.paths import ROOT
 
 
@@ -21,6 +23,32 @@ def test_random_networks_agree():
     found = numbers.run(seed=2028, networks=60, batch=30)
     assert found.faults == []
     assert found.counts["compiled"] >= 45
+
+
+NOT_DRAWN = {
+    "Op": "what all of them are",
+    "Normalised": "resolving makes it of a Table",
+    "Function": "the functions of a Table",
+    "Merge": "the kinds of Elementwise",
+    "Reduction": "the kinds of Reduce",
+    "Simple": "the kinds of Unary",
+    "Strategy": "a setting of Dense",
+}
+
+
+def test_every_op_is_drawn():
+    """An op that is added to the list is drawn, too, or the table says why not."""
+    drawn = {type(node.op).__name__ for k in range(250) for node in draw(np.random.default_rng([7, k])).graph}
+    assert drawn == set(ops.__all__) - NOT_DRAWN.keys()
+
+
+def test_networks_run_as_processes(monkeypatch):
+    """A wrong element that a process gathers is found in Python, and one that it sends in C++."""
+    firing = streamed.firing
+    monkeypatch.setattr(streamed, "firing", lambda process, gathered: firing(process, gathered)[:, ::-1])
+    monkeypatch.setattr(numbers, "compiled", lambda cases, kind: None)
+    found = numbers.run(seed=2028, networks=12)
+    assert any(what.startswith("Processes at") for _, what in found.faults)
 
 
 def test_the_same_seed_draws_the_same_network():
@@ -41,7 +69,7 @@ def test_a_fault_is_found(monkeypatch, what):
         monkeypatch.setattr(Table, "_errors", lambda self, xs: dataclasses.replace(errors(self, xs), largest=0.0))
     else:
         monkeypatch.setattr(Emulator, "run", lambda *a, **k: 1 // 0)
-    monkeypatch.setattr(numbers, "compiled", lambda cases: None)
+    monkeypatch.setattr(numbers, "compiled", lambda cases, kind: None)
     assert numbers.run(seed=2028, networks=60).faults
 
 

@@ -1,17 +1,15 @@
-"""Cases for the C++ casts and for ap_int arithmetic: the C++ text, what it must print, and how it is compiled and run."""
+"""Cases for the C++ cast and for ap_int arithmetic: the C++ text, what it must print, and how it is compiled and run."""
 
 import itertools
 import os
 import random
 import subprocess
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast
+from nn2hls.arith.fixed import Overflow, Rounding, cast
 from tests.kit.paths import ROOT
-from tests.slow.fixed import cast_slow
 
 SOURCES = ROOT / "tests" / "cpp"
 FIRMWARE = ROOT / "firmware_lib"
@@ -54,51 +52,12 @@ def draw_mantissa(rng, width, signed, at=None):
     return wrap(value, width, signed)
 
 
-def ap_type(kind):
-    return f"ap_{'' if kind.signed else 'u'}fixed<{kind.width},{kind.integer},AP_{kind.rounding.name},AP_{kind.overflow.name}>"
-
-
 def int_type(width, signed):
     return f"ap_{'' if signed else 'u'}int<{width}>"
 
 
-def drawn_casts(rng, pairs, count):
-    """(target, width and sign of the operands, shift, operands) of any width."""
-    modes = list(itertools.product(Rounding, Overflow))
-    for i in range(pairs):
-        width, m_width, m_signed = draw_width(rng, 130), draw_width(rng, 130), rng.random() < 0.6
-        target = FixedType(width, rng.randint(-20, width + 20), rng.random() < 0.6, *modes[i % len(modes)])
-        shift = rng.choice([0, rng.randint(-12, 24), m_width - width + rng.randint(-2, 2), rng.randint(-150, 150)])
-        # Halves and the ends of the target, seen from the operand.
-        half = 1 << max(shift - 1, 0)
-        ends = [target.max_mantissa, target.min_mantissa, rng.getrandbits(width)]
-        near = [(e << max(shift, 0) >> max(-shift, 0)) + rng.choice([0, half, -half]) for e in ends]
-        yield target, m_width, m_signed, shift, [draw_mantissa(rng, m_width, m_signed, rng.choice(near)) for _ in range(count)]
-
-
-def casts_that_just_fit():
-    """Where rounding up decides whether a value overflows, for all modes: the typed cast leaves the clamp out if none can."""
-    for rounding, overflow, signed, m_signed in itertools.product(Rounding, list(Overflow)[1:], (True, False), (True, False)):
-        width = 4 + signed - m_signed
-        low, high = (-64, 64) if m_signed else (0, 128)
-        yield FixedType(width, 2, signed, rounding, overflow), 7, m_signed, 3, [*range(low, low + 8), *range(high - 8, high)]
-
-
-def cast_cases(rng, pairs, count):
-    """(C++ statements, expected lines) of all these casts."""
-    code, expected = [], []
-    for target, width, signed, shift, operands in [*casts_that_just_fit(), *drawn_casts(rng, pairs, count)]:
-        table = ",".join(map(words, operands))
-        call = f"casts<{shift},{int_type(width, signed)},{ap_type(target)} >(x, {len(operands)});"
-        code.append(f"{{ static const unsigned long long x[][WORDS] = {{{table}}}; {call} }}")
-        for m in operands:
-            y = printed(cast_slow(Fraction(m) / Fraction(2) ** (shift + target.fraction), target))
-            expected += [y, y]
-    return code, expected
-
-
 def arithmetic_cases(rng, pairs, count):
-    """The same for every operator of ap_int and ap_uint, by the rules of UG1399 for the widths of results."""
+    """(C++ statements, expected lines) of every operator of ap_int and ap_uint, with the widths of UG1399."""
     code, expected = [], []
     for _ in range(pairs):
         (wa, sa), (wb, sb) = (((draw_width(rng, 130)), rng.random() < 0.5) for _ in range(2))
@@ -122,9 +81,9 @@ def arithmetic_cases(rng, pairs, count):
     return code, expected
 
 
-def program(seed, cases, pairs, count):
+def program(seed, pairs, count):
     """A whole translation unit and the lines it must print."""
-    code, expected = cases(random.Random(seed), pairs, count)
+    code, expected = arithmetic_cases(random.Random(seed), pairs, count)
     functions = [f"static void part{i}() {{\n{line}\n}}" for i, line in enumerate(code)]
     calls = " ".join(f"part{i}();" for i in range(len(code)))
     return '#include "typed.h"\n' + "\n".join(functions) + f"\nint main() {{ {calls} return 0; }}\n", expected

@@ -9,18 +9,18 @@ from nn2hls.ops import Dense, Elementwise, Input, Merge, Move, Reduce, Reduction
 from nn2hls.ops.places import padded, patches, repeated
 
 
-def window_net(rng) -> Graph:
-    """One or two inputs of up to 7 x 7 positions, three to six layers, one or two outputs."""
-    draw = _Draw(rng)
+def window_net(rng, most=7) -> Graph:
+    """One or two inputs of up to ``most`` x ``most`` positions, three to six layers, one or two outputs."""
+    draw = _Draw(rng, most)
     for _ in range(int(rng.integers(3, 7))):
         draw.step()
     return draw.end()
 
 
 class _Draw:
-    def __init__(self, rng):
+    def __init__(self, rng, most):
         self.rng, self.builder, self.number = rng, Builder(), 0
-        size = (int(rng.integers(3, 8)), int(rng.integers(3, 8)), int(rng.integers(1, 4)))
+        size = (int(rng.integers(3, most + 1)), int(rng.integers(3, most + 1)), int(rng.integers(1, 4)))
         self.maps = [self.builder.add("x", Input(size))]  # tensors with positions
         if rng.random() < 0.3:
             self.maps.append(self.builder.add("z", Input(size)))

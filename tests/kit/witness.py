@@ -13,7 +13,7 @@ from nn2hls.emulate.emulator import Emulator
 from nn2hls.graph.graph import Graph, Node, Origin
 from nn2hls.graph.op import Hints
 from nn2hls.ops import Input, Simple, Unary
-from nn2hls.tools.gxx import compile_project
+from nn2hls.tools.gxx import FLAGS, compile_project
 from tests.slow.fixed import cast_slow, value_slow
 
 
@@ -34,6 +34,9 @@ def random_type(rng, width=(1, 20)):
     bits = int(rng.integers(*width))
     modes = Rounding(rng.integers(len(Rounding))), Overflow(rng.integers(len(Overflow)))
     return FixedType(bits, int(rng.integers(-3, bits + 4)), bool(rng.integers(2)), *modes)
+
+
+QUICK = tuple("-O0" if flag == "-Og" else flag for flag in FLAGS)  # many functions, run a few times each
 
 
 @dataclass
@@ -157,7 +160,7 @@ def project_of(cases, options=None):
 def compiled_equals_emulated(cases, seed=0, events=40, options=None, compiler=None):
     """Compile all cases as one project and compare every mantissa with the emulator."""
     rng = np.random.default_rng(seed)
-    design = compile_project(project_of(cases, options), compiler)
+    design = compile_project(project_of(cases, options), compiler, QUICK)
     inputs = [case.draw(rng, events, ports=True) for case in cases]
     flat = [x.reshape(events, -1) for xs in inputs for x in xs]
     results = design(flat, [int(np.prod(c.shape)) for c in cases])

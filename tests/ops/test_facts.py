@@ -1,10 +1,13 @@
 """What ops state of themselves holds for what they compute."""
 
+import re
+
 import numpy as np
 import pytest
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, ints
+from nn2hls.config.keys import PRECISION_WORDS
 from nn2hls.graph.const import Const
 from nn2hls.graph.op import Hints
 from nn2hls.ops import (
@@ -24,6 +27,7 @@ from nn2hls.ops import (
     Transpose,
     Unary,
 )
+from tests.kit.paths import ROOT
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 2, 3))
@@ -156,3 +160,14 @@ def test_activations_inside_a_layer_have_settings_of_their_own():
     assert config.settings_for("fc", "fc_softmax", "Dense", Softmax).reuse == 1
     for op in (Dense, Scale):
         assert config.settings_for("fc", "fc_inner", "Dense", op).reuse == 7, op
+
+
+def test_the_words_that_ops_read_of_a_config_are_words_of_the_config():
+    read = [
+        word
+        for path in sorted((ROOT / "nn2hls/ops").glob("*.py"))
+        for words in re.findall(r'given_or_derived\(\s*hints, \("(\w+)"|hints\.given\.get\("(\w+)"\)', path.read_text("utf-8"))
+        for word in words
+        if word
+    ]
+    assert {"weight", "bound", "level", "accum"} <= set(read) <= set(PRECISION_WORDS)
