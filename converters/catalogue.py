@@ -221,7 +221,7 @@ ROWS: tuple[Row, ...] = (
         "SlicingOpLambda Cropping{1,2,3}D",
         "GetItem Slice Split Unstack Take TakeAlongAxis ExtractPatches",
         "slice select narrow chunk {h,tensor_,}split split_with_sizes unbind index index_select gather take_along_dim im2col",
-        "Slice Split Gather GatherElements",
+        "Slice Split Gather GatherElements GatherND",
     ),
     Row(
         "Padding",

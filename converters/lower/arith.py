@@ -35,10 +35,11 @@ def _grows(x: Tensor, array: np.ndarray) -> bool:
     Raises:
         Refusal: They do not broadcast, or would along the batch.
     """
+    own = x.free if x.before or x.merged else x.shape
     try:
-        grows = array.ndim > len(x.free) or np.broadcast_shapes(x.free, array.shape) != x.free
+        grows = array.ndim > len(own) or np.broadcast_shapes(own, array.shape) != own
     except ValueError:
-        raise Refusal(f"its constant of shape {array.shape} does not fit a tensor of {x.free}") from None
+        raise Refusal(f"its constant of shape {array.shape} does not fit a tensor of {own}") from None
     if grows and not x.is_plain:
         raise Refusal("its constant makes a tensor larger whose first axis is not the batch alone")
     return grows

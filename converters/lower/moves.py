@@ -43,9 +43,9 @@ def slice_(site: Site, x: Tensor, cuts: Sequence[Any]) -> Tensor:
 
 def split(site: Site, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tensor]:
     """Parts of the given sizes along an axis."""
-    shape = plain(x)
-    if min(sizes, default=0) < 1 or sum(sizes) != shape[axis]:
-        raise Refusal(f"its parts {list(sizes)} do not make up the {shape[axis]} elements of its axis")
+    size = x.shape[axis]
+    if min(sizes, default=0) < 1 or sum(sizes) != size:
+        raise Refusal(f"its parts {list(sizes)} do not make up the {size} elements of its axis")
     ends = np.cumsum(sizes).tolist()
     before = [slice(None)] * axis
     if len(sizes) == 1:
@@ -73,14 +73,12 @@ def chunks(size: int, longest: int) -> list[int]:
 def unstack(site: Site, x: Tensor, axis: int) -> list[Tensor]:
     """The elements of an axis, each without it."""
     before = [slice(None)] * axis
-    return [slice_(site.step(f"part{k}"), x, [*before, k]) for k in range(plain(x)[axis])]
+    return [slice_(site.step(f"part{k}"), x, [*before, k]) for k in range(x.shape[axis])]
 
 
 def take(site: Site, x: Tensor, indices: np.ndarray, axis: int) -> Tensor:
     """Elements of an axis by their numbers, negative ones from the end; the axes of ``indices`` stand in its place."""
-    numbers = _whole(indices, plain(x)[axis])
-    limited([*x.shape[:axis], *numbers.shape, *x.shape[axis + 1 :]])
-    return move(site, lambda index: np.take(index, numbers, axis=axis), x)
+    return gather(site, x, [*[None] * axis, indices])
 
 
 def take_along(site: Site, x: Tensor, indices: np.ndarray, axis: int) -> Tensor:
@@ -272,21 +270,31 @@ def where(site: Site, mask: np.ndarray, x: Tensor | np.ndarray, y: Tensor | np.n
 
 
 def gather(site: Site, x: Tensor, indices: Sequence[np.ndarray | None]) -> Tensor:
-    """x[indices] with an array, or None for all elements, for each of the first axes: NumPy's indexing by arrays."""
-    shape = plain(x)
-    if len(indices) > len(shape) or all(i is None for i in indices):
-        raise Refusal(f"its {len(indices)} indices do not fit a tensor of {shape}")
+    """x[indices] with an array, or None for all elements, for each of the first axes: NumPy's indexing by arrays.
+
+    Of a tensor whose batch is not the first axis one axis is taken from, or several in a row that stand before the batch.
+    """
+    chosen = [k for k, i in enumerate(indices) if i is not None]
+    if len(indices) > len(x.shape) or not chosen:
+        raise Refusal(f"its {len(indices)} indices do not fit a tensor of {x.shape}")
     keys = tuple(
         slice(None) if i is None else np.asarray(i) if np.asarray(i).dtype == bool else _whole(i, n)
-        for i, n in zip(indices, shape, strict=False)
+        for i, n in zip(indices, x.shape, strict=False)
     )
     try:
-        size = limited(np.empty(shape, dtype=np.bool_)[keys].shape)
+        size = limited(np.empty(x.shape, dtype=np.bool_)[keys].shape)
     except IndexError as error:
-        raise Refusal(f"its indices do not fit a tensor of {shape} ({error})") from None
+        raise Refusal(f"its indices do not fit a tensor of {x.shape} ({error})") from None
     if not math.prod(size):
-        raise Refusal(f"it leaves nothing of a tensor of {shape}")
-    return move(site, lambda index: index[keys], x)
+        raise Refusal(f"it leaves nothing of a tensor of {x.shape}")
+    if x.is_plain:
+        return move(site, lambda index: index[keys], x)
+    first, last = chosen[0], chosen[-1]
+    if (first < x.place + x.before + x.merged and last >= x.place) or last - first >= len(chosen):
+        raise Refusal("it takes elements along axes that are one with the batch, or on both sides of it")
+    place = x.place + (len(size) - len(x.shape) if last < x.place else 0)
+    taken = move(site.step("taken"), lambda index: index[keys], replace(x, merged=0, place=0, before=0))
+    return replace(taken, place=place, before=x.before, merged=x.merged)
 
 
 def glu(site: Site, x: Tensor, axis: int) -> Tensor:

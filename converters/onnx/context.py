@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import quantised
+from nn2hls.converters.lower import layout, quantised
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.onnx.file import FileNode
 from nn2hls.errors import ModelError
@@ -183,46 +183,61 @@ class At(Site):
             raise Refusal(f"its {what} '{self.name(k)}' is no single number")
         return float(array.reshape(()))
 
-    def per_event(self, k: int, rank: int) -> np.ndarray:
-        """Constant operand k for a tensor of ``rank`` axes, batch included: without batch and leading unit axes.
+    def per_event(self, k: int, rank: int, place: int = 0) -> np.ndarray:
+        """Constant operand k for a tensor of ``rank`` axes, of which ``place`` is the batch: without it and leading unit axes.
 
         ``axis`` of the opsets before 7 says where the constant's axes belong.
         """
-        array = self._one_row(k) if self._repeats(k) else self.raw(k, "constant")
+        batch = place - rank + self._rank(k)  # which of its axes, if it has so many
+        array = self._one_row(k, batch) if self._repeats(k, batch) else self.raw(k, "constant")
         if np.isnan(array).any() or np.isposinf(array).any():
             kind = "NaN" if np.isnan(array).any() else "Inf"
             raise Refusal(f"its constant '{self.name(k)}' holds {kind}; train or export the model again")
         if "axis" in self.node.attrs and array.ndim:
             axis = self.node.attrs["axis"] % rank
             array = array.reshape(*array.shape, *(1,) * max(0, rank - axis - array.ndim))
-        rows = array.ndim == rank and array.shape[0] != 1
-        if rows and (array.shape[0],) == self.batches and (array == array[:1]).all():
-            array, rows = array[0], False
-        if array.ndim > rank or rows:
+            batch = place - rank + array.ndim
+        if array.ndim > rank or (batch >= 0 and array.shape[batch] != 1):
             raise Refusal(
                 f"its constant '{self.name(k)}' of shape {array.shape} varies along the batch axis; "
                 "give it a first axis of size 1"
             )
-        return trimmed(array)
+        return trimmed(array if batch < 0 else array.take(0, batch))
 
-    def _repeats(self, k: int) -> bool:
-        """Whether constant operand k has a row for each event, for any batch size, all of them equal."""
+    def _rank(self, k: int) -> int:
         value = self.value(k)
-        if not isinstance(value, Known) or same(value.arrays):
+        return value.arrays[0].ndim if isinstance(value, Known) else value.rank
+
+    def _repeats(self, k: int, axis: int) -> bool:
+        """Whether constant operand k has along an axis an element for each event, for any batch size, all of them equal."""
+        value = self.value(k)
+        if axis < 0 or not isinstance(value, Known):
             return False
         together = zip(value.arrays, self.batches, strict=True)
-        return all(a.ndim and a.shape[0] == n and np.array_equal(a, a[:1].repeat(n, 0)) for a, n in together)
+        return all(axis < a.ndim and a.shape[axis] == n and (a == a.take([0], axis)).all() for a, n in together)
 
-    def _one_row(self, k: int) -> np.ndarray:
+    def _one_row(self, k: int, axis: int) -> np.ndarray:
         value = self.value(k)
         assert isinstance(value, Known)
-        return value.arrays[0][:1].astype(np.float64)
+        return value.arrays[0].take([0], axis).astype(np.float64)
 
     def operands(self) -> list[Operand]:
-        """All operands of an operator on elements: tensors, and constants for every event."""
+        """All operands of an operator on elements: tensors, and constants for every event.
+
+        Tensors of lower rank gain axes in front, as long as their batch meets that of the others.
+        """
         values = [self.value(k) for k in range(len(self.node.inputs))]
-        rank = next((v.rank for v in values if isinstance(v, Tensor)), 0)
-        return [v if isinstance(v, Tensor) else self.per_event(k, rank) for k, v in enumerate(values)]
+        rank = max((self._rank(k) for k in range(len(values))), default=0)
+        if "axis" in self.node.attrs or len({v.rank - v.place for v in values if isinstance(v, Tensor)}) != 1:
+            rank = 0
+        values = [self._lifted(v, rank) if isinstance(v, Tensor) else v for v in values]
+        rank, place = next(((v.rank, v.place) for v in values if isinstance(v, Tensor)), (0, 0))
+        return [v if isinstance(v, Tensor) else self.per_event(k, rank, place) for k, v in enumerate(values)]
+
+    def _lifted(self, x: Tensor, rank: int) -> Tensor:
+        while x.rank < rank:
+            x = layout.unsqueeze(self.step("unsqueeze"), x, 0)
+        return x
 
     def as_tensor(self, k: int) -> Tensor:
         """Operand k; a constant whose rows are all the same becomes a Constant node, named after it."""

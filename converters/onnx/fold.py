@@ -207,7 +207,7 @@ _FOLD: dict[str, Evaluate] = {
     "Flatten": lambda a, x: x.reshape(flattened(x.shape, a.get("axis", 1))),
     "Gather": lambda a, x, i: np.take(x, i.astype(np.int64), axis=a.get("axis", 0)),
     "Gemm": _gemm,
-    "MatMul": lambda a, x, y: x @ y,
+    "MatMul": lambda a, x, y, bias=0.0: (x @ y + bias).astype(x.dtype),  # a bias after it may have become part of it
     "Range": _range,
     "ReduceMax": lambda a, x, axes=None: np.max(x, axis=axes_of(a, axes), keepdims=bool(a.get("keepdims", 1))),
     "ReduceMean": _over(np.mean),
@@ -218,6 +218,7 @@ _FOLD: dict[str, Evaluate] = {
     "Squeeze": lambda a, x, axes=None: x.reshape(squeezed(x.shape, axes_of(a, axes))),
     "Tile": _tile,
     "Transpose": lambda a, x: np.transpose(x, a.get("perm")),
+    "Trilu": lambda a, x, k=0: (np.triu if a.get("upper", 1) else np.tril)(x, int(k)),
     "Unsqueeze": lambda a, x, axes=None: x.reshape(unsqueezed(x.shape, axes_of(a, axes) or ())),
 }
 

@@ -27,13 +27,13 @@ def _required(at: At, k: int, name: str) -> list[int]:
 
 
 def _slice(at: At) -> Value:
-    x = at.tensor(plain=True)
+    x = at.tensor()
     starts, ends = _per_batch(at, 1, "starts"), _per_batch(at, 2, "ends")
     axes = _numbers(at, 3, "axes") or list(range(len(starts[0])))
     steps = _numbers(at, 4, "steps") or [1] * len(axes)
     cuts: list[Any] = [slice(None)] * len(x.shape)
     for k, (axis, step) in enumerate(zip(axes, steps, strict=True)):
-        if axis % x.rank == 0:
+        if axis % x.rank == x.place:
             whole = all(range(n)[s[k] : e[k] : step] == range(n) for n, s, e in zip(at.batches, starts, ends, strict=True))
             if not whole:
                 raise Refusal("it cuts the batch axis")
@@ -57,7 +57,7 @@ def _per_batch(at: At, k: int, name: str) -> list[list[int]]:
 
 
 def _split(at: At) -> Sequence[Value]:
-    x = at.tensor(plain=True)
+    x = at.tensor()
     axis, count = x.axis(at.attr("axis", 0)), len(at.node.outputs)
     sizes = _numbers(at, 1, "split")
     if sizes is None:
@@ -78,6 +78,21 @@ def _gather(at: At) -> Value:
     if indices.ndim == 0:
         return moves.slice_(at, x, [*[slice(None)] * axis, int(indices)])
     return moves.take(at, x, indices, axis)
+
+
+def _gather_nd(at: At) -> Value:
+    """Elements, or slices, by constant numbers of their first axes."""
+    x, rows = at.tensor(), at.raw(1, "indices")
+    apart, count = at.attr("batch_dims", 0), rows.shape[-1] if rows.ndim else 0
+    if apart:
+        if apart > 1 or not x.is_plain or not (rows == rows[:1]).all():
+            raise Refusal("its indices differ along the axes of batch_dims; only the batch may be one of them")
+        rows = rows[0]
+    numbers = [rows[..., k] for k in range(count)]
+    places = [x.axis(k + apart) for k in range(count)]
+    if places != list(range(count)):
+        raise Refusal("it takes elements of axes on both sides of the batch")
+    return moves.gather(at, x, numbers)
 
 
 def _gather_elements(at: At) -> Value:
@@ -210,6 +225,7 @@ MOVES: dict[str, Handler] = {
     "Expand": _expand,
     "Gather": _gather,
     "GatherElements": _gather_elements,
+    "GatherND": _gather_nd,
     "Pad": _pad,
     "Resize": _resize,
     "Slice": _slice,

@@ -86,9 +86,12 @@ def _constants(a: Args, name: str) -> np.ndarray:
 def _index(c: Lowering, a: Args) -> Value:
     """x[:, i, j]: None, or an array of numbers, for each axis; the batch is not indexed."""
     x, given = a.tensor(), a.items("indices")
-    if not given or given[0] is not None or any(isinstance(i, Tensor) for i in given):
+    if any(isinstance(i, Tensor) for i in given) or (len(given) > x.place and given[x.place] is not None):
         raise Refusal("it indexes the batch, or by computed numbers")
-    return moves.gather(c, x, [None if i is None else np.asarray(i) for i in given[1:]])
+    if len(given) > x.place:
+        inside = [None] * (x.before + x.merged)
+        given = [*given[: x.place], *inside, *given[x.place + 1 :]]
+    return moves.gather(c, x, [None if i is None else np.asarray(i) for i in given])
 
 
 def _gather(c: Lowering, a: Args) -> Value:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import INT64_EXACT
 from nn2hls.config.config import Config
 from nn2hls.data.arrays import Data, check_inputs
 from nn2hls.data.vectors import test_vectors
@@ -102,3 +104,8 @@ def differences(
 def _distance(values: np.ndarray, predictions: np.ndarray) -> Difference:
     away: Any = np.abs(values.reshape(len(values), -1) - predictions.reshape(len(values), -1))
     return Difference(float(away.max()), float(away.mean()), 1 + int(np.argmax(away.max(axis=1))))
+
+
+def integers(kind: FixedType) -> np.dtype[Any]:
+    """The NumPy type of mantissas: int64, Python integers where it does not hold all."""
+    return np.dtype(np.int64 if max(kind.max_mantissa, -kind.min_mantissa) <= INT64_EXACT else object)

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import INT64_EXACT
 from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.read import read_config
 from nn2hls.data.arrays import Data, check_finite, check_inputs
 from nn2hls.design import projects, witnesses
-from nn2hls.design.bench import Events, events_of, mantissas_of, with_corners
+from nn2hls.design.bench import Events, events_of, integers, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
 from nn2hls.design.notes import config_notes, interface_of
 from nn2hls.design.text import layer_rows, layer_table
-from nn2hls.design.trace import trace_nodes
+from nn2hls.design.trace import Trace
 from nn2hls.design.verdict import Verdict
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.emulate.overflow import OverflowLog
@@ -97,7 +96,7 @@ def convert(
     float_graph = run_passes(model, context, typed=False, after=after)
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
-    design = Design(fixed_graph, float_graph, settings, types=context.types, signals=context.signals)
+    design = Design(fixed_graph, float_graph, model, settings, types=context.types, signals=context.signals)
     check_backend(design.config)
     for line in missed(design, context):
         context.warn(line)
@@ -135,6 +134,7 @@ class Design:
     Args:
         graph: The fixed graph, which is the hardware.
         float_graph: The user's network, which is the reference.
+        source: The network as it was read.
         config: The settings it was converted with.
         notes: What the conversion has to say.
         types: For each node where its types come from, that of its result first.
@@ -145,6 +145,7 @@ class Design:
 
     graph: Graph
     float_graph: Graph
+    source: Graph
     config: Config
     notes: tuple[str, ...] = ()
     types: Mapping[str, tuple[Provenance, ...]] = field(default_factory=dict, repr=False)
@@ -164,6 +165,10 @@ class Design:
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copy: what is prepared from the graphs stays behind, and is prepared again when it is asked for."""
         return {f.name: getattr(self, f.name) for f in fields(self)} | {"_compiled": None}
+
+    @cached_property
+    def _trace(self) -> Trace:
+        return Trace(self.graph, self.source, self.float_graph)
 
     @cached_property
     def emulator(self) -> Emulator:
@@ -202,24 +207,25 @@ class Design:
         return _one_or_list([values[name] for name in self.float_graph.outputs])
 
     def trace(self, x: Data) -> dict[str, np.ndarray]:
-        """The output of each of the user's layers, fixed, as float64 (events, *shape); NAME_2 .. for further calls."""
-        keys = trace_nodes(self.graph, self.float_graph)
-        values, log = self._emulate(check_inputs(self.graph, x), list(keys.values()), raw=False)
+        """The output of each of the user's layers, fixed, as float64 (events, *shape); NAME_2 .. for further calls.
+
+        A layer that became part of another one has no value in the design: it shows its own float operation on fixed values.
+        """
+        values, log = self._emulate(check_inputs(self.graph, x), self._trace.nodes, raw=False)
         self._warn(log)
-        return {key: self.graph[name].whole(values[name]) for key, name in keys.items()}
+        return self._trace.values({name: self.graph[name].whole(found) for name, found in values.items()})
 
     def trace_float(self, x: Data) -> dict[str, np.ndarray]:
         """The same of the float reference, with the same keys."""
-        keys = trace_nodes(self.graph, self.float_graph)
-        values = run_float(self.float_graph, check_finite(self.graph, check_inputs(self.graph, x)), keys.values())
-        return {key: values[name] for key, name in keys.items()}
+        inputs = check_finite(self.graph, check_inputs(self.graph, x))
+        return self._trace.values(run_float(self.float_graph, inputs, self._trace.nodes))
 
     def _emulate(
         self, inputs: list[np.ndarray], names: Iterable[str], *, raw: bool, mantissas: bool = False
     ) -> tuple[dict[str, np.ndarray], OverflowLog]:
         events = len(inputs[0]) if inputs else 1
         wanted = {n: self.graph[n] for n in names}
-        kinds = {n: (_integers(node.result_type) if mantissas else np.dtype(np.float64)) for n, node in wanted.items()}
+        kinds = {n: (integers(node.result_type) if mantissas else np.dtype(np.float64)) for n, node in wanted.items()}
         values = {name: np.empty((events, *node.shape), dtype=kinds[name]) for name, node in wanted.items()}
         steps = {name: node.result_type.step for name, node in wanted.items()}
 
@@ -363,8 +369,7 @@ class Design:
 
     def csim(self, x: Data) -> Any:
         """The compiled C++'s answers, as :meth:`predict` gives the emulator's."""
-        raws = self.csim_raw(x)
-        return _one_or_list([r.mantissas * r.type.step for r in (raws if isinstance(raws, list) else [raws])])
+        return _one_or_list([r.mantissas * r.type.step for r in self._csim(mantissas_of(self.graph, x, events=False))])
 
     def csim_raw(self, x: Data) -> Any:
         """The same as mantissas."""
@@ -440,15 +445,15 @@ class Design:
             return self.for_cpp()
         if backend == self.config.backend:
             return self
-        design = replace(self, config=replace(self.config, backend=backend), _compiled=None)
-        check_backend(design.config)
+        check_backend((design := self._for_backend(backend)).config)
         return design
 
     def for_cpp(self) -> Design:
         """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""
-        if self.config.backend != "Verilog":
-            return self
-        return replace(self, config=replace(self.config, backend="Vitis"), _compiled=None)
+        return self if self.config.backend != "Verilog" else self._for_backend("Vitis")
+
+    def _for_backend(self, backend: str) -> Design:
+        return replace(self, config=replace(self.config, backend=backend), _compiled=None)
 
     def core_order(self, mantissas: Sequence[np.ndarray]) -> CoreOrder:
         """The core that Bambu is to build, with mantissas (events, *shape) of each input to try it on."""
@@ -490,10 +495,6 @@ class Design:
     def layer(self, name: str) -> Node:
         """The node of this name in the fixed graph."""
         return self.graph[name]
-
-
-def _integers(kind: FixedType) -> np.dtype[Any]:
-    return np.dtype(np.int64 if max(kind.max_mantissa, -kind.min_mantissa) <= INT64_EXACT else object)
 
 
 def _one_or_list(values: list[Any]) -> Any:

@@ -29,6 +29,8 @@ class Origin:
         is_result: True for the node whose value the framework calls the output of the layer.
         shows: The layer whose output the value is, when a later layer was folded into this one.
         folded: The last layer whose constants became part of this one's.
+        holds: The node of the network as it was read whose value it is, where a later one's constants became part of it; None
+            where that is no node's value.
         part: What the user calls the node where its own name, which has the step of a repeated graph, says more.
     """
 
@@ -38,11 +40,16 @@ class Origin:
     shows: str = ""
     folded: str = ""
     part: str = ""
+    holds: str | None = ""
 
     @property
     def trace_key(self) -> str:
         """The layer whose output this value is, or the empty string."""
-        return self.shows or (self.layer if self.is_result else "")
+        return "" if self.holds is None else self.shows or (self.layer if self.is_result else "")
+
+    def value_of(self, name: str) -> str | None:
+        """The node of the network as it was read whose value the node ``name`` of this origin has, or None."""
+        return self.holds if self.holds is None else self.holds or name
 
 
 @dataclass(frozen=True, eq=False)

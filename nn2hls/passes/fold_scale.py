@@ -45,7 +45,8 @@ def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) ->
     op = None if pulled is None else inner.op.folded(*pulled)
     if op is None or not _allowed((inner, before, node), context):
         return ()
-    return dataclasses.replace(inner, op=op), *_with(before, before.op, node)
+    scaled = dataclasses.replace(inner.origin, holds=None)  # its channels in the scale of what is normalised behind the Move
+    return dataclasses.replace(inner, op=op, origin=scaled), *_with(before, before.op, node)
 
 
 def _only_reader(graph: Graph, name: str) -> bool:
@@ -53,7 +54,8 @@ def _only_reader(graph: Graph, name: str) -> bool:
 
 
 def _with(before: Node, op: Op, node: Node) -> tuple[Node]:
-    origin = dataclasses.replace(before.origin, shows=node.origin.trace_key, folded=node.origin.layer)
+    holds = node.origin.value_of(node.name)
+    origin = dataclasses.replace(before.origin, shows=node.origin.trace_key, folded=node.origin.layer, holds=holds)
     return (dataclasses.replace(before, op=op, origin=origin),)
 
 

@@ -141,7 +141,7 @@ class Network:
         context = Context(config.settings_of, self.calibration, [*config.notes, *notes], signals)
         fixed = run_passes(graph, context, typed=True)
         notes, warned = tuple(context.notes), tuple(context.warnings)
-        return Design(fixed, graph, config, notes, context.types, signals, warned)
+        return Design(fixed, graph, self.graph, config, notes, context.types, signals, warned)
 
     def answers(self, design: Design) -> dict[str, Any]:
         """What a design answers, against float and labels: the fields of a Point that do not depend on the reuse factor."""

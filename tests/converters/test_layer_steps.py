@@ -85,12 +85,44 @@ def test_a_scale_that_changes_over_the_space_stays(net):
     np.testing.assert_allclose(design.predict_float(X), module(torch.tensor(X).float()).detach(), rtol=1e-5, atol=1e-6)
 
 
+class Normalised(nn.Module):
+    """A BatchNorm that folds through a permutation, and layers without a node."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.fc, self.bn, self.drop, self.flat = nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Dropout(), nn.Flatten()
+        self.bn.load_state_dict(net.bn.state_dict())
+
+    def forward(self, x):
+        return self.flat(self.drop(self.bn(self.fc(x).permute(0, 2, 1))))
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(lambda net: net, (1, 8, 8)), (Normalised, (3, 5))], ids=["conv", "permuted"])
+def test_traces_are_what_the_model_says_of_each_layer(net, kind, shape):
+    module = kind(net).eval()
+    x = np.random.default_rng(6).normal(0, 1, (5, *shape))
+    design = nn2hls.convert(nn2hls.load(module, input_shape=shape), calibration=x)
+    said = {}
+    hooks = [
+        m.register_forward_hook(lambda _, x, y, n=n: said.update({n: y.detach().numpy()})) for n, m in module.named_children()
+    ]
+    module(torch.tensor(x).float())
+    for hook in hooks:
+        hook.remove()
+    fixed, exact = design.trace(x), design.trace_float(x)
+    assert list(fixed) == list(exact)
+    assert set(said) <= set(exact)
+    for name, want in said.items():
+        np.testing.assert_allclose(exact[name], want, rtol=1e-5, atol=1e-6)
+        assert 0 < np.abs(fixed[name] - exact[name]).max() < 0.02
+
+
 def test_traces_have_the_shapes_of_the_model(graph, net):
     design = nn2hls.convert(graph, calibration=X)
     trace, exact = design.trace(X[:5]), design.trace_float(X[:5])
     assert trace.keys() == exact.keys()
     assert {k: v.shape[1:] for k, v in trace.items()} == {
-        "x": (1, 8, 8), "bn": (4, 8, 8), "relu": (4, 8, 8), "pool": (4, 4, 4), "flatten": (64,), "fc": (3,)
+        "x": (1, 8, 8), "conv": (4, 8, 8), "bn": (4, 8, 8), "relu": (4, 8, 8), "pool": (4, 4, 4), "flatten": (64,), "fc": (3,)
     }  # fmt: skip
     x = torch.tensor(X[:5]).float()
     for name, want in {"bn": net.bn(net.conv(x)), "pool": net.pool(torch.relu(net.bn(net.conv(x))))}.items():

@@ -342,3 +342,54 @@ def test_constants_of_the_shape_of_a_tensor():
     spread = helper.make_node("Expand", ["c", "s"], ["e"])
     nodes = [shape, filled, spread, helper.make_node("Mul", ["x", "f"], ["xf"]), helper.make_node("Add", ["xf", "e"], ["y"])]
     check(model(nodes, {"x": ["N", 3, 4]}, {"c": draw(1, 1, 4)}), {"x": (3, 4)})
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_constant_of_more_axes_moves_the_batch(turned):
+    """As exporters write the first step of a recurrent layer: the state's unit axis stands before the batch."""
+    inside = [N("Transpose", ["x"], ["t"], perm=[1, 0, 2]), N("Squeeze", ["t", "zero"], ["a"]), N("Add", ["k", "a"], ["s"])]
+    last = [N("Transpose", ["s"], ["y"], perm=[1, 0, 2])] if turned else [N("Squeeze", ["s", "zero"], ["y"])]
+    check(model([*inside, *last], {"x": ["N", 1, 6]}, {"k": draw(1, 1, 6), "zero": np.array([0])}), {"x": (1, 6)})
+
+
+def test_a_constant_beside_a_batch_that_is_not_first():
+    nodes = [
+        N("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+        N("Mul", ["t", "k"], ["s"]),
+        N("Transpose", ["s"], ["y"], perm=[1, 0, 2]),
+    ]
+    check(model(nodes, {"x": ["N", 3, 6]}, {"k": draw(3, 1, 6)}), {"x": (3, 6)})
+    with pytest.raises(UnsupportedError, match="varies along the batch axis"):
+        frontend.load_live(model(nodes, {"x": ["N", 3, 6]}, {"k": draw(3, 2, 6)}))
+
+
+@pytest.mark.parametrize("upper", [0, 1])
+def test_masks_that_are_computed_from_constants(upper):
+    nodes = [N("Trilu", ["k", "one"], ["m"], upper=upper), N("Mul", ["x", "m"], ["y"])]
+    check(model(nodes, {"x": ["N", 3, 4]}, {"k": draw(3, 4), "one": np.array(1)}), {"x": (3, 4)})
+
+
+def test_a_product_of_constants_with_its_bias():
+    nodes = [N("MatMul", ["h", "w"], ["p"]), N("Add", ["p", "b"], ["k"]), N("Add", ["x", "k"], ["y"])]
+    check(model(nodes, {"x": ["N", 3]}, {"h": draw(1, 4), "w": draw(4, 3), "b": draw(3)}), {"x": (3,)})
+
+
+@pytest.mark.parametrize(
+    ("indices", "attrs", "shape"),
+    [([[[1, 2], [0, 3]]], {"batch_dims": 1}, (3, 4)), ([[[1], [0], [-1]]], {"batch_dims": 1}, (3, 4))],
+)
+def test_gather_nd(indices, attrs, shape):
+    """Its batch is that of the file, which the indices repeat."""
+    rows = np.repeat(np.array(indices), 5, 0)
+    made = model([N("GatherND", ["x", "i"], ["y"], **attrs)], {"x": [5, *shape]}, {"i": rows})
+    check(made, {"x": shape})
+    rows = rows.copy()
+    rows[2] += 1
+    with pytest.raises(UnsupportedError, match="indices differ along the axes of batch_dims"):
+        frontend.load_live(model([N("GatherND", ["x", "i"], ["y"], **attrs)], {"x": [5, *shape]}, {"i": rows}))
+
+
+def test_gather_nd_of_the_batch_is_refused():
+    made = model([N("GatherND", ["x", "i"], ["y"])], {"x": ["N", 3]}, {"i": np.array([[0, 1]])})
+    with pytest.raises(UnsupportedError, match="batch axis"):
+        frontend.load_live(made)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nn2hls.arith.ranges import ints
 from nn2hls.design.design import Design, convert
-from nn2hls.design.trace import trace_nodes
+from nn2hls.design.trace import Trace
 from nn2hls.emit.options import Options
 from nn2hls.emit.project import emit
 from nn2hls.errors import GraphError, Nn2hlsError, ToolError
@@ -142,7 +142,7 @@ def check_floats(case: Case) -> None:
     nodes = design.graph.inputs
     x = [draw_floats(rng, n.result_type, n.shape, EVENTS) for n in nodes]
     raws, answers, trace = _listed(design.predict_raw(x)), _listed(design.predict(x)), design.trace(x)
-    keys, ranges = trace_nodes(design.graph, design.float_graph), graph_ranges(case.resolved)
+    keys, ranges = Trace(design.graph, design.source, design.float_graph).shown, graph_ranges(case.resolved)
     needed, built = demanded(case.resolved), demanded(design.graph)
     for event in range(EVENTS):
         mantissas = [_quantised(a[event], n.result_type) for a, n in zip(x, nodes, strict=True)]

@@ -96,6 +96,27 @@ CASES: dict[str, Case] = {
         "moves.split", (6, 4), lambda x: _keras().ops.split(x, [1, 4], axis=1)[1],
         lambda x: x.split([1, 3, 2], 1)[1], (node("Split", "x s", "a y b", axis=1),), _ints(s=[1, 3, 2]),
     ),
+    "split before the batch": Case(
+        "moves.split", (4, 6), None,
+        lambda x: _torch().sub(*x.unflatten(2, (2, 3)).permute(2, 0, 1, 3).chunk(2, 0)).squeeze(0),
+        (node("Reshape", "x r", "a"), node("Transpose", "a", "t", perm=[2, 0, 1, 3]),
+         node("Split", "t", "u v", axis=0, num_outputs=2), node("Sub", "u v", "d"), node("Squeeze", "d z")),
+        _ints(r=[0, 0, 2, 3], z=[0]),
+    ),
+    "unstack before the batch": Case(
+        "moves.unstack", (2, 4), None, lambda x: _torch().mul(*x.permute(1, 0, 2).unbind(0))
+    ),
+    "take before the batch": Case(
+        "moves.take", (5, 4), None,
+        lambda x: x.permute(2, 0, 1).index_select(0, _torch().tensor([3, 0, 0])).permute(1, 2, 0),
+        (node("Transpose", "x", "t", perm=[2, 0, 1]), node("Gather", "t i", "g", axis=0),
+         node("Transpose", "g", "y", perm=[1, 2, 0])), _ints(i=[3, 0, -4]),
+    ),
+    "gather before the batch": Case(
+        "moves.gather", (5, 4), None, lambda x: x.permute(1, 2, 0)[[3, 0, 1], [1, 2, 0]].permute(1, 0),
+        (node("Transpose", "x", "t", perm=[1, 2, 0]), node("GatherND", "t i", "g"), node("Transpose", "g", "y", perm=[1, 0])),
+        _ints(i=[[3, 1], [0, 2], [1, 0]]),
+    ),
     "unstack": Case(
         "moves.unstack", (2, 4), lambda x: _keras().layers.Multiply()(_keras().ops.unstack(x, axis=1)),
         lambda x: _torch().mul(*x.unbind(1)),

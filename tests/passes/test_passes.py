@@ -9,7 +9,7 @@ from nn2hls.emulate.emulator import Emulator
 from nn2hls.errors import GraphError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
-from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.graph import Graph, Node, Origin
 from nn2hls.graph.reference import run_float
 from nn2hls.graph.verify import verify
 from nn2hls.ops import Dense, Elementwise, Input, Merge, Relu, Reshape, Scale
@@ -38,13 +38,38 @@ def test_float_passes_keep_every_value():
     assert [type(n.op).__name__ for n in design.float_graph] == ["Input", "Reshape", "Dense", "Relu"]
 
 
-def test_the_trace_names_the_layer_that_was_folded_in():
-    design = convert(with_batch_norm(np.random.default_rng(0)))
+def test_a_trace_shows_every_layer_also_those_that_were_folded_or_dropped():
+    """In float what the network says; in fixed of a folded layer its float operation on the fixed values that it reads."""
+    graph = with_batch_norm(np.random.default_rng(0))
+    design = convert(graph)
     x = np.random.default_rng(1).normal(size=(10, 4, 2))
-    assert set(design.trace(x)) == set(design.trace_float(x)) == {"x", "flatten", "bn", "relu"}
-    np.testing.assert_allclose(
-        design.trace_float(x)["bn"], run_float(with_batch_norm(np.random.default_rng(0)), [x], ["bn"])["bn"]
-    )
+    fixed, exact, want = design.trace(x), design.trace_float(x), run_float(graph, [x], graph.by_name)
+    assert list(fixed) == list(exact) == [n.name for n in graph]
+    for name in want:
+        np.testing.assert_allclose(exact[name], want[name], rtol=1e-13, atol=1e-13)
+    assert np.array_equal(fixed["fc"], graph["fc"].op.evaluate_float(fixed["reshape"]))
+    assert np.array_equal(fixed["reshape"], fixed["x"].reshape(10, 8))
+    assert np.array_equal(fixed["one"], fixed["bn"])
+    assert np.array_equal(fixed["relu"], design.predict(x))
+    assert 0 < np.abs(fixed["fc"] - exact["fc"]).max() < 0.1 < np.abs(fixed["bn"] - fixed["fc"]).max()
+
+
+def test_each_call_of_a_folded_layer_keeps_its_number_in_a_trace():
+    rng = np.random.default_rng(4)
+    b = Builder()
+    x = b.add("x", Input((3,)))
+    dense = [Dense(Const(rng.normal(size=(3, 3))), Const(rng.normal(size=3))) for _ in range(2)]
+    bn = Scale(Const(rng.normal(size=3)), Const(rng.normal(size=3)))
+    fc = b.add("fc", dense[0], [x])
+    kept = b.add("bn", bn, [fc], Origin("bn"))
+    both = b.add("both", Elementwise(Merge.ADD), [kept, fc])  # fc is read twice: bn stays
+    graph = b.build([b.add("again", bn, [b.add("fc2", dense[1], [both])], Origin("bn"))])
+    data = rng.normal(size=(5, 3))
+    design, want = convert(graph), run_float(graph, [data], graph.by_name)
+    assert [n.name for n in design.graph] == ["x", "fc", "bn", "both", "fc2"]
+    for trace in (design.trace(data), design.trace_float(data)):
+        assert list(trace) == ["x", "fc", "bn", "both", "fc2", "bn_2"]
+        assert max(np.abs(trace[k] - want[n]).max() for k, n in zip(trace, graph.by_name, strict=True)) < 0.1
 
 
 def test_a_batch_norm_with_a_type_of_its_own_is_not_folded_and_says_so():
