@@ -14,6 +14,7 @@ import numpy as np
 
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.net import Net
+from nn2hls.hardware.split import paced
 from nn2hls.hardware.stages import Delay, Moment, Stages, place
 from nn2hls.hardware.steps import Steps, reused
 
@@ -159,7 +160,7 @@ def _place(
     placed: Placed,
 ) -> tuple[Layer, np.ndarray]:
     """The layer, and when in its last stage each element of its result is ready: (elements, 2), a Moment in each row."""
-    hardware = hardware.unrolled()
+    hardware = paced(hardware.unrolled(), delay, period)
     rest = np.zeros((hardware.elements - hardware.first_result, 2))
     times = np.concatenate([*arrivals, rest])
     steps = None

@@ -310,7 +310,8 @@ class Sizer:
         products, asked, now = self.reusable[name], {*named}, self.now(name)
         factors = sorted({*reuse_factors(products, per_octave), now.reuse, *asked})
         side_by_side = list(by_strategy(self.nodes[name].op)) if self.tool == "verilog" else [now._replace(reuse=1)]
-        found, refused = [], {}
+        found: list[Choice] = []
+        refused = {}
         for layout in [x for r in factors for x in (side_by_side if r == 1 else [now._replace(reuse=r)])]:
             if layout in side_by_side[1:] and layout.strategy == DISTRIBUTED and self._hopeless(found):
                 continue
