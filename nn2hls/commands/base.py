@@ -97,6 +97,7 @@ _IN_PLACE: dict[str, tuple[str, type, str]] = {
     "backend": ("TOOL", str, "Vivado, Vitis, Bambu or Verilog"),
     "calibration": ("FILE", Path, "data that may set types"),
     "io-type": ("WORD", str, "io_parallel or io_stream"),
+    "fifo": ("WORD", str, "depths of queues in streams: fast, which keep the pace, or tight, the least without deadlock"),
     "max-width": ("BITS", str, "no derived type is wider"),
     "target-sqnr": ("DB", str, "signal to rounding noise that derived types keep"),
 }

@@ -32,6 +32,7 @@ def _run(args: Namespace) -> Result:
     text += "\n" + savings.text(saved) if saved else ""
     adders = design.additions
     text += f"\n{adders}" if adders.layers else ""
+    text += f"\n{design.streams.fifos.queues}\n" if design.streams is not None else ""
     short = does_not_fit(design.estimate(), plan)
     text += f"\n{short}\n" if short else ""
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"

@@ -40,6 +40,7 @@ class Config:
         clock_period: In ns.
         clock_uncertainty: Share of the period, 0 to 1; None: what the tool takes by itself.
         io_type: ``io_parallel`` or ``io_stream``.
+        fifo: The depths of queues of streams, ``fast`` or ``tight``.
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
         interface: Whose ports the top function has, ``nn2hls`` or ``hls4ml``.
         calibration: Data that may set types.
@@ -62,6 +63,7 @@ class Config:
     clock_period: float = 5.0
     clock_uncertainty: float | None = None
     io_type: str = "io_parallel"
+    fifo: str = "fast"
     backend: str = "Vitis"
     interface: str = "nn2hls"
     calibration: Path | None = None

@@ -125,6 +125,14 @@ TOP_KEYS = (
         values="io_parallel, io_stream",
     ),
     Key(
+        "FifoDepths",
+        Place.TOP,
+        "io_stream: the least depths of queues that keep the pace, or the least without deadlock.",
+        v.fifo_depths,
+        "fifo",
+        values="fast, tight",
+    ),
+    Key(
         "Backend",
         Place.TOP,
         "The HLS tool the project is for, or Verilog, which nn2hls writes by itself.",

@@ -28,6 +28,7 @@ OPTIONS = {
     "strategy": (Place.MODEL, "Strategy"),
     "adder_depth": (Place.MODEL, "AdderDepth"),
     "io_type": (Place.TOP, "IOType"),
+    "fifo": (Place.TOP, "FifoDepths"),
     "max_width": (Place.MODEL, "MaxWidth"),
     "target_sqnr": (Place.MODEL, "TargetSQNR"),
 }

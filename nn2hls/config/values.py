@@ -222,6 +222,8 @@ backend = choice(
 
 interface = choice({"nn2hls": "nn2hls", "hls4ml": "hls4ml"}, {}, "Port layout")
 
+fifo_depths = choice({"fast": "fast", "tight": "tight"}, {}, "Rule of depths")
+
 io_type = choice(
     {"io_parallel": "io_parallel", "io_stream": "io_stream"},
     {"io_serial": "It is an old name of streaming; write io_stream."},

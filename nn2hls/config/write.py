@@ -52,6 +52,7 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
         "ClockPeriod": int(config.clock_period) if config.clock_period == int(config.clock_period) else config.clock_period,
         "ClockUncertainty": None if share is None else f"{100 * share:.6g}%",
         "IOType": config.io_type,
+        "FifoDepths": config.fifo if config.fifo != "fast" else None,
         "Backend": config.backend,
         "Interface": config.interface if config.interface != "nn2hls" else None,
     }

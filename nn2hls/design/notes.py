@@ -44,7 +44,9 @@ def _stream_notes(config: Config) -> list[str]:
         return []
     levels = (config.model_level, *config.layer_types.values(), *config.layer_names.values())
     asked = [x.settings["positions"] for x in levels if "positions" in x.settings]
-    return [f"{s.where}: ParallelizationFactor has no effect without IOType: io_stream." for s in asked if s.value != 1]
+    unused = [f"{s.where}: ParallelizationFactor" for s in asked if s.value != 1]
+    unused += ["FifoDepths"] if config.fifo != "fast" else []
+    return [f"{what} has no effect without IOType: io_stream." for what in unused]
 
 
 def _part_notes(config: Config) -> list[str]:

@@ -35,7 +35,8 @@ def stream_sizer(graph: Graph, ranges: Mapping[str, Range], config: Config) -> S
     if config.io_type != "io_stream":
         return None
     settings = {n.name: config.settings_of(n).positions for n in graph}
-    return StreamSizer(graph, ranges, *target(config), {name: n for name, n in settings.items() if n})
+    positions = {name: n for name, n in settings.items() if n}
+    return StreamSizer(graph, ranges, *target(config), positions, config.fifo == "tight")
 
 
 def cpp_project(

@@ -310,7 +310,8 @@ class _Process:
         yield f"{self.targets[0].token} token;"
         place = f"part * {size} + i" if parts > 1 else "i"
         yield from self._unrolled(size, f"nn2hls::gather(token.v[i], {array}[{place}]);")
-        yield from (f"{t.name}.write(token);" for t in self.targets)
+        # Whoever reads it past others comes last of them, and has to have room first: in hardware all take it at once.
+        yield from (f"{t.name}.write(token);" for t in reversed(self.targets))
         if parts > 1:
             yield "}"
 

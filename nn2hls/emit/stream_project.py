@@ -219,7 +219,7 @@ class _Emitter:
             yield f"for (int n = 0; n < {token.tokens}; n++) {{"
             yield Pragma("pipeline", "1")
             yield f"const {token.token} token = x.read();"
-            yield from (f"to{k}.write(token);" for k in range(len(readers)))
+            yield from (f"to{k}.write(token);" for k in reversed(range(len(readers))))
             yield from (["(void)token;"] if not readers else [])
             yield from ("}", "}", "")
 

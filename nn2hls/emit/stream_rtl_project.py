@@ -11,6 +11,7 @@ from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import FOLDER, PATIENCE, SETTLE, check_clock
 from nn2hls.emit.stream_rtl import Depths, StreamPort, stream_ports, stream_rtl
 from nn2hls.graph.graph import Graph
+from nn2hls.hardware.split import paced
 from nn2hls.hardware.stages import Delay
 from nn2hls.streams.clocked import EVENTS as MEASURED
 from nn2hls.streams.network import Network, Stream
@@ -42,7 +43,7 @@ def emit_stream_rtl(
     graph, name = graph.needed(), options.name
     for process in network.processes:
         if process.core is not None:
-            check_clock(process.layer, process.core, delay, period, options.clock_period)
+            check_clock(process.layer, paced(process.core, delay, period), delay, period, options.clock_period)
     entering, leaving = stream_ports(network, graph, name)
     queues = [f"dut.v{k}_{n}_valid" for k, n in _queues(network)]
     bench = render(

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import yaml
 
@@ -63,8 +64,19 @@ def layer_terms(layer: Layer, part: Part) -> Counter[str]:
     return found
 
 
+_counted: WeakKeyDictionary[Net, tuple[int, tuple[int, ...], Counter[str]]] = WeakKeyDictionary()
+
+
 def terms(net: Net) -> Counter[str]:
-    """Bits of the cells of a straight line, by what they are."""
+    """Bits of the cells of a straight line, by what they are; of a net that a search meets again they are known."""
+    cells, outputs, found = _counted.get(net, (0, (), Counter()))
+    if (cells, outputs) != (len(net.cells), tuple(net.outputs)):
+        found = _terms(net)
+        _counted[net] = len(net.cells), tuple(net.outputs), found
+    return found
+
+
+def _terms(net: Net) -> Counter[str]:
     found: Counter[str] = Counter()
     for wire in net.alive():
         cell = net.cells[wire]

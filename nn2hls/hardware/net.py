@@ -285,6 +285,10 @@ class Net:
         zeros = (joined & -joined).bit_length() - 1 if joined else 0
         return self._cell(Code.LOOKUP, (a,), number, min(reached), max(reached), zeros)
 
+    def copied(self, cell: Cell, args: tuple[int, ...]) -> int:
+        """A cell of another net that has the same tables, on wires of this one."""
+        return self._cell(cell.code, args, cell.k, cell.lo, cell.hi, cell.zeros)
+
     # ---- reading ---------------------------------------------------------------------------------------------------------
 
     def alive(self) -> list[int]:

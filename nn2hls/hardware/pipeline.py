@@ -13,8 +13,12 @@ from functools import cached_property
 import numpy as np
 
 from nn2hls.hardware.loop import Hardware, Loop
+from nn2hls.hardware.net import Net
+from nn2hls.hardware.split import paced
 from nn2hls.hardware.stages import Delay, Moment, Stages, place
 from nn2hls.hardware.steps import Steps, reused
+
+Placed = dict[tuple[int, tuple[tuple[int, Moment], ...]], Stages]  # by the number of a net, and when its inputs are there
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +120,7 @@ def pipeline(
     outputs: Sequence[str],
     delay: Delay,
     period: float,
+    placed: Placed | None = None,
 ) -> Pipeline:
     """Place every layer.
 
@@ -126,7 +131,9 @@ def pipeline(
         outputs: The names that leave the design.
         delay: Of an operator, in nanoseconds.
         period: Nanoseconds that a stage may fill.
+        placed: What was placed before with the same delay and period; what is new is added.
     """
+    placed = {} if placed is None else placed
     stage = dict.fromkeys(inputs, 0)
     ready = {name: np.zeros((elements, 2)) for name, (elements, _) in inputs.items()}
     done = []
@@ -134,7 +141,7 @@ def pipeline(
         start = max((stage[o] for o in operands), default=0)
         # A register holds what is there earlier.
         arrivals = [ready[o] if stage[o] == start else np.zeros_like(ready[o]) for o in operands]
-        layer, ready[name] = _place(name, hardware, tuple(operands), start, arrivals, delay, period)
+        layer, ready[name] = _place(name, hardware, tuple(operands), start, arrivals, delay, period, placed)
         stage[name] = start + layer.latency
         done.append(layer)
     latency = max((stage[o] for o in outputs), default=0)
@@ -150,9 +157,10 @@ def _place(
     arrivals: Sequence[np.ndarray],
     delay: Delay,
     period: float,
+    placed: Placed,
 ) -> tuple[Layer, np.ndarray]:
     """The layer, and when in its last stage each element of its result is ready: (elements, 2), a Moment in each row."""
-    hardware = hardware.unrolled()
+    hardware = paced(hardware.unrolled(), delay, period)
     rest = np.zeros((hardware.elements - hardware.first_result, 2))
     times = np.concatenate([*arrivals, rest])
     steps = None
@@ -160,14 +168,21 @@ def _place(
         if loop.ii:
             steps = reused(loop)
     straight = [loop for loop in hardware.loops if not loop.ii]
-    stages = [place(loop.body, delay, period, _arrivals(loop, times)) for loop in straight]
+    stages = [_stages(loop.body, delay, period, _arrivals(loop, times), placed) for loop in straight]
     latency = max((s.latency for s in stages), default=0)
     stages = [s.until(latency) for s in stages]
-    for loop, placed in zip(straight, stages, strict=True):
-        for j, moment in enumerate(placed.arrivals()):
+    for loop, own in zip(straight, stages, strict=True):
+        for j, moment in enumerate(own.arrivals()):
             times[loop.writes[0, :, j]] = moment.low, moment.high
     layer = Layer(name, hardware, operands, start, steps, tuple(stages))
     return layer, times[hardware.first_result : hardware.first_result + hardware.results]
+
+
+def _stages(body: Net, delay: Delay, period: float, arrivals: Mapping[int, Moment], placed: Placed) -> Stages:
+    key = id(body), tuple(arrivals.items())  # the stages keep the net, so that no other one has its number
+    if key not in placed:
+        placed[key] = place(body, delay, period, arrivals)
+    return placed[key]
 
 
 def _arrivals(loop: Loop, times: np.ndarray) -> dict[int, Moment]:

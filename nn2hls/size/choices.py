@@ -27,13 +27,16 @@ from nn2hls.graph.op import Op
 from nn2hls.hardware.cost import schedule
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
-from nn2hls.hardware.pipeline import Pipeline, pipeline
+from nn2hls.hardware.pipeline import Pipeline, Placed, pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
-from nn2hls.size.layouts import DISTRIBUTED, Layout, by_strategy, layout_of
+from nn2hls.size.layouts import DISTRIBUTED, LATENCY, Layout, by_strategy, layout_of
 from nn2hls.targets import Part
 from nn2hls.text import table
 
 MEASURES = ("ii", "latency", "dsp", "lut", "ff", "bram")
+MOST_SHARED = (
+    3  # times that straight sums are larger than those that share their additions, at most: about 2 where there are many
+)
 PER_OCTAVE = 4  # reuse factors tried between one and its double
 
 
@@ -152,6 +155,7 @@ class Sizer:
         self.inputs = {n.name: n.result_type.width * int(np.prod(n.shape)) for n in self.graph if isinstance(n.op, Input)}
         self._schedules: dict[tuple[str, Layout], Schedule] = {}
         self._built: dict[tuple[str, Layout], Hardware] = {}
+        self._stages: Placed = {}
 
     def now(self, name: str) -> Layout:
         """How the config lays out a layer."""
@@ -248,7 +252,7 @@ class Sizer:
         ]
         inputs = {n.name: (math.prod(n.shape), self._bits(n)) for n in read}
         bits = {n.name: self._bits(n) for n in made}
-        return pipeline(layers, inputs, bits, graph.outputs, self.part.bit_delay, self.period)
+        return pipeline(layers, inputs, bits, graph.outputs, self.part.bit_delay, self.period, self._stages)
 
     def hardware(self, name: str, wanted: Layout | int | None = None) -> Hardware:
         """What a layer is made of; the C++ or the Verilog that is written is printed from the same object.
@@ -306,8 +310,11 @@ class Sizer:
         products, asked, now = self.reusable[name], {*named}, self.now(name)
         factors = sorted({*reuse_factors(products, per_octave), now.reuse, *asked})
         side_by_side = list(by_strategy(self.nodes[name].op)) if self.tool == "verilog" else [now._replace(reuse=1)]
-        found, refused = [], {}
+        found: list[Choice] = []
+        refused = {}
         for layout in [x for r in factors for x in (side_by_side if r == 1 else [now._replace(reuse=r)])]:
+            if layout in side_by_side[1:] and layout.strategy == DISTRIBUTED and self._hopeless(found):
+                continue
             try:
                 found.append(self.choice(name, layout))
             except LimitError as error:
@@ -318,6 +325,11 @@ class Sizer:
         kept = tuple(c for c in found if c.reuse in asked or c.layout in shown or not _beaten(c, found))
         weights = self.nodes[name].op.products(zeros=True)
         return LayerChoices(name, now, products, weights, kept, refused)
+
+    def _hopeless(self, found: Sequence[Choice]) -> bool:
+        """Whether additions side by side are so many that the part does not hold them however much they share."""
+        straight = [c for c in found if c.reuse == 1 and c.layout.strategy == LATENCY]
+        return any(c.measures()["lut"] > MOST_SHARED * self.part.lut for c in straight)
 
 
 def reuse_factors(products: int, per_octave: int = PER_OCTAVE) -> list[int]:

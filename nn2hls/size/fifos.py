@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nn2hls.errors import LimitError
@@ -62,6 +62,7 @@ class Fifos:
         latency: Clocks from the first token that enters to the last that leaves, of one event.
         pace: Of inputs and processes, in order.
         bottleneck: The name of the slowest one.
+        tight: Whether the depths are the smallest without deadlock.
     """
 
     depths: Mapping[Edge, int]
@@ -70,6 +71,7 @@ class Fifos:
     latency: int
     pace: tuple[Pace, ...]
     bottleneck: str
+    tight: bool = False
 
     @property
     def memory(self) -> int:
@@ -94,7 +96,8 @@ class Fifos:
             }
             for p in self.pace
         ]
-        head = {"interval": self.interval, "latency": self.latency, "bottleneck": self.bottleneck, "fifo_bits": self.memory}
+        head = {"interval": self.interval, "latency": self.latency, "bottleneck": self.bottleneck}
+        head |= {"fifo_bits": self.memory, "fifo_depths": "tight" if self.tight else "fast"}
         return {**head, "fifos": fifos, "pace": pace}
 
     def __str__(self) -> str:
@@ -104,7 +107,13 @@ class Fifos:
         ]
         head = ["value", "tokens", "first", "per clock", "own interval", "busy", "FIFO"]
         whole = f"{self.interval:,} clocks between events, latency {self.latency:,}; {self.bottleneck} is the slowest.\n"
-        return table(head, rows) + whole
+        return f"{table(head, rows)}{whole}{self.queues}\n"
+
+    @property
+    def queues(self) -> str:
+        """What all of them hold, and by which rule, in a sentence."""
+        rule = "the least without deadlock (FifoDepths: tight)" if self.tight else "the least found that keep the pace"
+        return f"FIFOs hold {self.memory:,} bits, {rule}."
 
     def _depth(self, value: str) -> str:
         return " ".join(str(depth) for (sent, _), depth in self.depths.items() if sent == value)
@@ -129,7 +138,7 @@ def fifos(network: Network, timing: Timing | None = None, *, tight: bool = False
         ran = run(found, held, timing, EVENTS)
         if not ran.complete:
             raise LimitError("Its streams wait for each other.", fix="Set IOType: io_parallel.")
-        return _result(found, held, ran, planned)
+        return replace(_result(found, held, ran, planned), tight=True)
     held = depths(planned, timing)
     steps = EVENTS * sum(a.steps for a in found)
     if steps > MOST_STEPS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,19 @@ from typing import Any
 from nn2hls.estimate.result import Estimate
 from nn2hls.size.choices import MEASURES
 from nn2hls.size.layouts import Layout
+from nn2hls.targets import Part
 from nn2hls.text import table
 
 RESOURCES = MEASURES[2:]
 NAMES = {"ii": "II", "latency": "latency", "dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM"}
+# What a design that is to fit leaves of a part, by tool: the usual error of an estimate that no tool's report stands behind.
+RESERVE = {"verilog": {"lut": 0.1}}
+
+
+def part_limits(part: Part, tool: str) -> dict[str, int]:
+    """What a part has for a design that is to fit it, of RESOURCES, less the reserve."""
+    has, reserve = {r: part.bram18 if r == "bram" else getattr(part, r) for r in RESOURCES}, RESERVE.get(tool, {})
+    return {r: math.floor(n * (1 - reserve.get(r, 0.0))) for r, n in has.items()}
 
 
 @dataclass(frozen=True)
@@ -109,10 +119,16 @@ def _totals(found: Solution) -> str:
     amounts, rows = measures(found.estimate), []
     for m in MEASURES:
         limit = found.limits.get(m)
-        source = "" if limit is None else "asked for" if m in found.asked else "the part"
+        source = "" if limit is None else "asked for" if m in found.asked else _of_part(found, m)
         rows.append([NAMES[m], f"{amounts[m]:,}", None if limit is None else f"{limit:,}", source])
     note = f"latency {found.estimate.latency_ns:g} ns; LUT and FF after synthesis\n"
     return table(["whole design", "needs", "limit", ""], rows) + note
+
+
+def _of_part(found: Solution, measure: str) -> str:
+    """How much of the part a limit is."""
+    reserve = RESERVE.get(found.estimate.tool, {}).get(measure, 0.0)
+    return f"{1 - reserve:.0%} of the part" if reserve else "the part"
 
 
 def _binding(found: Solution) -> str:

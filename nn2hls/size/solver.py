@@ -17,7 +17,7 @@ from nn2hls.errors import LimitError
 from nn2hls.estimate.result import Estimate
 from nn2hls.size.choices import MEASURES, Choice, Sizer
 from nn2hls.size.layouts import Layout
-from nn2hls.size.solution import NAMES, RESOURCES, Solution, Step, measures
+from nn2hls.size.solution import NAMES, RESOURCES, Solution, Step, measures, part_limits
 
 SEARCH_PER_OCTAVE = 12  # reuse factors tried between one and its double
 MAX_STATES = 3_000  # partial solutions looked at per layer; of more, those that need alike shares of the limits are one
@@ -55,7 +55,7 @@ class Solver:
         fixed = [sizer.choice(n) for n in sizer.nodes if n not in self.lists]
         self.base = {m: sum(c.measures()[m] for c in fixed) for m in MEASURES[1:]}
         self.least_ii = max((c.ii for c in fixed), default=1)
-        self.part = {"dsp": sizer.part.dsp, "lut": sizer.part.lut, "ff": sizer.part.ff, "bram": sizer.part.bram18}
+        self.part = part_limits(sizer.part, sizer.tool)
 
     def cost(self, amounts: Mapping[str, int]) -> float:
         """Size: the sum of the shares of the part's DSP, LUT, FF and BRAM."""

@@ -16,7 +16,7 @@ from nn2hls.errors import LimitError
 from nn2hls.size.actors import Timing, actors
 from nn2hls.size.choices import MEASURES, reuse_factors
 from nn2hls.size.layouts import layout_of
-from nn2hls.size.solution import NAMES, RESOURCES, measures
+from nn2hls.size.solution import NAMES, RESOURCES, measures, part_limits
 from nn2hls.size.solver import Limits
 from nn2hls.size.streams import StreamEstimate, StreamSizer
 from nn2hls.streams.chunks import allowed
@@ -105,7 +105,7 @@ class StreamSolver:
     def __init__(self, sizer: StreamSizer) -> None:
         self.said = sizer.positions
         self.start = sizer.varied({n.name: 1 for n in sizer.graph if n.op.products()}, {})
-        self.part = {r: sizer.part.bram18 if r == "bram" else getattr(sizer.part, r) for r in RESOURCES}
+        self.part = part_limits(sizer.part, sizer.tool)
         self._made: dict[int, tuple[Knobs, StreamSizer]] = {}
 
     @cached_property

@@ -49,6 +49,7 @@ class StreamSizer:
         ranges: Of every node.
         part, clock_ns, tool, uncertainty: What it is for.
         positions: For nodes that the user names how many positions they compute at each firing.
+        tight: Whether queues have the smallest depths without deadlock, in place of those that keep the pace.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class StreamSizer:
         tool: str,
         uncertainty: float | None,
         positions: Mapping[str, int],
+        tight: bool = False,
     ) -> None:
         self.graph, self.ranges, self.part, self.clock_ns = graph.needed(), ranges, part, clock_ns
-        self.tool, self.uncertainty, self.positions = tool, uncertainty, positions
+        self.tool, self.uncertainty, self.positions, self.tight = tool, uncertainty, positions, tight
         self._paces: dict[int, Pace] = {}  # by number of events
 
     def varied(self, reuse: Mapping[str, int], positions: Mapping[str, int]) -> StreamSizer:
@@ -71,7 +73,8 @@ class StreamSizer:
             replace(n, op=layout_of(n.op)._replace(reuse=reuse[n.name]).of(n.op)) if n.name in reuse else n for n in self.graph
         ]
         graph = Graph(tuple(nodes), self.graph.outputs)
-        return StreamSizer(graph, self.ranges, self.part, self.clock_ns, self.tool, self.uncertainty, positions)
+        target = self.part, self.clock_ns, self.tool, self.uncertainty
+        return StreamSizer(graph, self.ranges, *target, positions, self.tight)
 
     @cached_property
     def network(self) -> Network:
@@ -124,9 +127,10 @@ class StreamSizer:
     def fifos(self) -> Fifos:
         """The depths of all queues, and the pace that they allow."""
         if self.tool == VERILOG:
-            return fifos(self.network, Timing({b.process.name: b.latency for b in self.built}, overlap=True))
-        latency = {name: max(1, core.latency_cycles) for name, core in self.cores.items()}
-        return fifos(self.network, Timing(latency))
+            timing = Timing({b.process.name: b.latency for b in self.built}, overlap=True)
+        else:
+            timing = Timing({name: max(1, core.latency_cycles) for name, core in self.cores.items()})
+        return fifos(self.network, timing, tight=self.tight)
 
     def estimate(self) -> StreamEstimate:
         """Resources, latency and interval."""

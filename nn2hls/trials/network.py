@@ -243,7 +243,7 @@ def data_digest(arrays: Iterable[np.ndarray]) -> str:
 
 def config_digest(config: Config, graph: Graph) -> str:
     """Identity of what a config means for a network: the settings of each node, device, clock and tool, however written."""
-    top = (config.part, config.clock_period, config.clock_uncertainty, config.io_type, config.backend)
+    top = (config.part, config.clock_period, config.clock_uncertainty, config.io_type, config.fifo, config.backend)
     layers = {}
     for node in graph:
         settings = config.settings_of(node)

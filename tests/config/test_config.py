@@ -40,6 +40,7 @@ SAMPLES = {
     "ns": (4, 4.0),
     "such as 12.5%": ("12.5%", 0.125),
     "io_parallel, io_stream": ("IO_Parallel", "io_parallel"),
+    "fast, tight": ("Tight", "tight"),
     "Vivado, Vitis, Bambu, Verilog": ("vivado", "Vivado"),
     "1, 2, ..": (3, 3),
     "0, 1, ..": (2, 2),

@@ -36,8 +36,10 @@ class Streamed:
     project: Project
 
 
-def streamed(graph, events=3, positions=None, depths=None, precision="ap_fixed<10,4>", layers=None, seed=0, period=PERIOD):
-    """A float graph as a design; depths None: those that were computed."""
+def streamed(
+    graph, events=3, positions=None, depths=None, precision="ap_fixed<10,4>", layers=None, seed=0, period=PERIOD, tight=False
+):
+    """A float graph as a design; depths None: those that were computed, ``tight`` or not."""
     levels = {"Model": {"Precision": precision}, "LayerName": layers or {}}
     design = convert(graph, {"Backend": "Verilog", "ClockPeriod": 12, "HLSConfig": levels})
     fixed, rng = design.graph, np.random.default_rng(seed)
@@ -46,7 +48,7 @@ def streamed(graph, events=3, positions=None, depths=None, precision="ap_fixed<1
     answers, _ = design._emulate(inputs, fixed.outputs, raw=True, mantissas=True)
     vectors = {n.name: x for n, x in zip(fixed.inputs, inputs, strict=True)} | {o: answers[o] for o in fixed.outputs}
     built = build(network, PART.bit_delay, period)
-    found = fifos(network, Timing({b.process.name: b.latency for b in built}, overlap=True))
+    found = fifos(network, Timing({b.process.name: b.latency for b in built}, overlap=True), tight=tight)
     options = replace(design.options, name="streamed")
     own = found.depths if depths is None else depths
     project = emit_stream_rtl(network, fixed, options, PART.bit_delay, period, own, vectors)
@@ -67,7 +69,7 @@ def simulated(project, folder, events=3, simulator="iverilog"):
     return simulate_rtl(folder / "p", project.name, events, 600, simulator)
 
 
-def random_design(seed, events=3):
+def random_design(seed, events=3, tight=False):
     """A random network with random types, positions and reuse; one with an output that no input reaches is drawn again."""
     for attempt in range(20):
         rng = np.random.default_rng([seed, attempt])
@@ -78,7 +80,7 @@ def random_design(seed, events=3):
         width = int(rng.integers(3, 12))
         kind = f"ap_{'u' if rng.random() < 0.2 else ''}fixed<{width},{int(rng.integers(0, width + 1))}>"
         try:
-            return streamed(graph, events, positions, None, kind, layers, seed)
+            return streamed(graph, events, positions, None, kind, layers, seed, tight=tight)
         except LimitError:
             continue
     raise AssertionError(seed)
