@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nn2hls.graph.op import Op
 from nn2hls.graph.const import Const, Shape
 
+BY_CONFIG = "config:"  # before the key, the kind of a node that the config asks for and the model does not hold
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -38,6 +40,11 @@ class Origin:
     shows: str = ""
     folded: str = ""
     part: str = ""
+
+    @property
+    def by_config(self) -> bool:
+        """Whether the config asks for the node, and not the model."""
+        return self.kind.startswith(BY_CONFIG)
 
     @property
     def trace_key(self) -> str:
