@@ -221,12 +221,7 @@ def _radius(at: Site, mean: Tensor) -> Tensor:
 
 
 def _divergence(at: Site, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """From the unit normal distribution: half the sum of m^2 + exp(v) - v - 1 (Kingma and Welling, arXiv:1312.6114)."""
-    squares = function(at.step("square"), mean, "square")
-    variance = function(at.step("variance"), log_variance, "exp")
-    terms = arith.subtract(at.step("terms"), arith.add(at.step("energy"), squares, variance), log_variance)
-    total = reductions.reduce(at.step("sum"), terms, Reduction.SUM, [0], keepdims=True)
-    return arith.scale(at, total, 0.5, -0.5 * mean.shape[0])
+    return reductions.divergence(at, mean, log_variance, Reduction.SUM)
 
 
 _SCORES: Mapping[str, Callable[..., Tensor]] = {

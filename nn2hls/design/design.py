@@ -22,7 +22,7 @@ from nn2hls.design import projects, witnesses
 from nn2hls.design.bench import Events, events_of, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
 from nn2hls.design.model import load_model
-from nn2hls.design.notes import config_notes, interface_of
+from nn2hls.design.notes import config_notes, interface_of, model_notes
 from nn2hls.design.text import layer_rows, layer_table
 from nn2hls.design.trace import trace_nodes
 from nn2hls.design.verdict import Verdict
@@ -94,7 +94,7 @@ def convert(
 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
     data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
-    context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings)])
+    context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings), *model_notes(model)])
     float_graph = run_passes(model, context, typed=False, after=after)
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)

@@ -119,6 +119,7 @@ class Fate(enum.Enum):
     CONSTANT = "it is a constant"
     FOLDED = "it is part of {node}"
     UNUSED = "no output needs it"
+    MEAN = "it samples at random, and its mean is taken"
 
 
 @dataclass(frozen=True)
