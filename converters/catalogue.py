@@ -224,6 +224,19 @@ ROWS: tuple[Row, ...] = (
         "Slice Split Gather GatherElements GatherND",
     ),
     Row(
+        "Sums at constant places",
+        ROUNDED,
+        "",
+        "",
+        "index_add scatter_add scatter_reduce",
+    ),
+    Row("Elements at constant places", EXACT, "", "", "scatter", "ScatterElements"),
+    Row(
+        "Layers of the field, by name and config",
+        TABLE,
+        "GarNet GarNetStack GravNet GlobalExchange KLLoss Sampling",
+    ),
+    Row(
         "Padding",
         EXACT,
         "ZeroPadding{1,2,3}D",

@@ -27,6 +27,8 @@ _KERAS_OFFERED = """
 _KERAS_COMING = """
     ConvLSTM1D ConvLSTM2D ConvLSTM3D GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells TensorFlowOpLayer
 """
+# Layers of the field that are no part of Keras: read by their name and config.
+FIELD = frozenset({"GarNet", "GarNetStack", "GlobalExchange", "GravNet", "KLLoss", "Sampling"})
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
 _BINARY = "use Dense with the binary or ternary weights as floats, and `weight: ap_int<2>` in the config"
@@ -42,7 +44,6 @@ _KERAS_NEVER = {
     **dict.fromkeys(("BinaryDense", "TernaryDense"), _BINARY),
     **dict.fromkeys(("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"), _FOREIGN),
     **dict.fromkeys(_KERAS_PREPROCESSING.split(), _BEFORE),
-    **dict.fromkeys(("GarNet", "GarNetStack"), "write the graph layer with dense layers and matrix products"),
     "Layer": "a layer without a class of its own",
     "Masking": "masks that depend on the data are not built; pad events to one length, and multiply by an input of 0 and 1",
     "ReversibleEmbedding": "use Embedding and Dense",
@@ -83,7 +84,7 @@ _ATEN_COMING = """
 _ONNX_OFFERED = """
     Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvInteger
     ConvTranspose Cos DepthToSpace DequantizeLinear Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements GatherND
-    Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity
+    ScatterElements Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity
     InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool LSTM MatMul MatMulInteger
     Max MaxPool Mean MeanVarianceNormalization Min Mish Mul Neg Pad Pow PRelu QLinearConv QLinearMatMul QuantizeLinear
     Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
@@ -125,7 +126,7 @@ KERAS = frozenset(_KERAS_OFFERED.split()) | KERAS_COMING | _KERAS_NEVER.keys()
 ONNX = frozenset(_ONNX_OFFERED.split()) | frozenset(_ONNX_COMING.split()) | _ONNX_NEVER.keys()
 _TYPES = frozenset(
     name.lower()
-    for names in (KERAS, QUANTISED_LAYERS, ONNX, ONNX_QUANTISERS, _TORCH_MODULES.split(), _HLS4ML_TYPES.split())
+    for names in (KERAS, FIELD, QUANTISED_LAYERS, ONNX, ONNX_QUANTISERS, _TORCH_MODULES.split(), _HLS4ML_TYPES.split())
     for name in names
 )
 _ACTIVATIONS_COMING = frozenset(("sparse_plus", "threshold"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import attention, choice, local, moves, norms, products, recurrent, windows
+from nn2hls.converters.keras import attention, choice, graphs, local, moves, norms, products, recurrent, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import VECTOR, WRAPPERS, Layer
 from nn2hls.converters.keras.window_operations import resizing
@@ -192,6 +192,7 @@ LAYERS: dict[str, Entry] = {
     **attention.LAYERS,
     **recurrent.LAYERS,
     **local.LAYERS,
+    **graphs.LAYERS,
 }
 # Arguments of a call that a layer takes; every other one is refused.
 TAKES: dict[str, tuple[str, ...]] = {**attention.TAKES, "Softmax": ("mask",), "Resizing": ("training",)}

@@ -11,7 +11,7 @@ from nn2hls.converters.keras.calls import Key
 from nn2hls.converters.keras.emit import Entry, Prepared, Site, per_event
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.windows import is_first, sizes, space_of
-from nn2hls.converters.lower import layout, linear, moves, shape
+from nn2hls.converters.lower import chosen, layout, linear, moves, shape
 from nn2hls.converters.lower.value import Refusal, Tensor, const, plain
 from nn2hls.errors import ModelError
 from nn2hls.ops import Constant
@@ -244,6 +244,9 @@ def _take_along(layer: Layer) -> Prepared:
     axis = layer.integer("axis")
 
     def lower(site: Site) -> Tensor:
+        if all(isinstance(o, Tensor) for o in site.operands) and len(site.operands) == 2:
+            x, places = site.tensors
+            return chosen.take_at(site, x, places, x.axis(axis))
         x, numbers = _with_array(site)
         if numbers.ndim != x.rank or not (numbers == numbers[:1]).all():
             raise Refusal("its indices differ along the batch axis, or do not fit its operand")

@@ -12,7 +12,7 @@ from nn2hls.guard import shortened
 _TRAINING = """
     name trainable dtype dynamic batch_input_shape batch_shape input_shape rate noise_shape stddev seed l1 l2 momentum
     renorm_momentum renorm_clipping virtual_batch_size fused dropout power_iterations synchronized optional sparse
-    ragged flash_attention recurrent_dropout unit_forget_bias implementation unroll use_cudnn zero_output_for_mask
+    autocast ragged flash_attention recurrent_dropout unit_forget_bias implementation unroll use_cudnn zero_output_for_mask
     ema_freeze_delay quantization_config quantization_mode lora_alpha
 """
 # What the shapes of the weights, or the operands, say again.

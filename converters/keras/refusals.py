@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from nn2hls.converters.keras.model import Layer
 from nn2hls.errors import suggest
-from nn2hls.known_layers import KERAS, QUANTISED_LAYERS, not_offered
+from nn2hls.known_layers import FIELD, KERAS, QUANTISED_LAYERS, not_offered
 
 QUANTISED = ("qkeras", "hgq", "hgq2")
 _FLOAT_MODEL = "convert the float model and give precisions in the config"
@@ -30,7 +30,7 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
         return "it holds Python code, which is never run from a file; write it with layers or keras.ops, or leave it out"
     if layer.kind in _WRAPPERS:
         return _WRAPPERS[layer.kind]
-    if layer.kind in known & QUANTISED_LAYERS and root in ("", "qkeras") and "hgq" not in layer.custom.lower():
+    if layer.kind in known and _recognised(layer, root):
         return ""
     if root in QUANTISED or layer.kind in QUANTISED_LAYERS:
         return _QUANTISED
@@ -46,6 +46,13 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
     if layer.kind in KERAS or layer.module:
         return not_offered("Keras", layer.kind, "build it from other layers, or leave it out of the model")
     return f"{layer.kind} is not a layer that nn2hls knows. {suggest(layer.kind, known | KERAS)}".rstrip()
+
+
+def _recognised(layer: Layer, root: str) -> bool:
+    """Whether a class that is not Keras' own is one that is read: by QKeras, or of the field."""
+    if layer.kind in FIELD:
+        return root not in ("keras", "tf_keras", "tensorflow")
+    return layer.kind in QUANTISED_LAYERS and root in ("", "qkeras") and "hgq" not in layer.custom.lower()
 
 
 def _quantised_policy(layer: Layer) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, local, recurrent, windows
+from nn2hls.converters.keras import attention, graphs, local, recurrent, windows
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
 from nn2hls.converters.keras.windows import depthwise_name
@@ -62,6 +62,7 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     **dict.fromkeys(recurrent.GATES, lambda layer: (recurrent.weight_names(layer), [])),
     "Bidirectional": lambda layer: (recurrent.side_names(layer), []),
     "PReLU": lambda layer: (["alpha"], []),
+    **dict.fromkeys(graphs.WEIGHTED, lambda layer: (graphs.weight_names(layer), [])),
     "Normalization": _normalization,
 }
 
@@ -158,6 +159,8 @@ def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
     if layer.inner is not None:
         inner = _own(layer.inner, f"{key}/layer", weights)
         return [*inner, *weights.groups.get(key, ())[:1]] if layer.kind == "SpectralNormalization" else inner
+    if layer.kind in graphs.WEIGHTED:
+        return [array for name in graphs.own_groups(list(weights.groups), key) for array in weights.groups[name]]
     if layer.kind in FOLDED:
         return _with_norm(layer, weights.groups.get(key, ()), weights.groups.get(f"{key}/batchnorm", ()))
     if layer.kind not in attention.MULTI_HEAD:
@@ -217,10 +220,13 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _assign(layer: Layer, arrays: Arrays, weights: Weights, found: int | None = None) -> None:
     names = [n for kind in expected(layer) for n in kind]
-    if any("/" in n for n in names) and [_parts(n)[1] for n in names] == [_parts(n)[1] for n, _ in arrays]:
+    flat = {_parts(name)[1]: array for name, array in arrays}
+    if {n.replace("/", "_") for n in names} == set(flat):  # sub-layers that put their name before that of a weight
+        layer.weights = {n: flat[n.replace("/", "_")] for n in names}
+    elif any("/" in n for n in names) and [_parts(n)[1] for n in names] == [_parts(n)[1] for n, _ in arrays]:
         layer.weights = {name: array for name, (_, array) in zip(names, arrays, strict=True)}  # sub-layers use a name twice
     else:
-        layer.weights = {_parts(name)[1]: array for name, array in arrays}
+        layer.weights = flat
     found = len(arrays) if found is None else found
     missing = [n for n in names if n not in layer.weights and n != "count"]  # older versions keep no count
     if missing or found > len(names) or set(layer.weights) - set(names):

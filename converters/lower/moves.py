@@ -84,14 +84,15 @@ def take(site: Site, x: Tensor, indices: np.ndarray, axis: int) -> Tensor:
 def take_along(site: Site, x: Tensor, indices: np.ndarray, axis: int) -> Tensor:
     """For each place of ``indices`` the element of x that has its number along an axis and its place along the others."""
     shape = plain(x)
-    numbers = _whole(indices, shape[axis])
+    numbers = whole_numbers(indices, shape[axis])
     if numbers.ndim != len(shape) or any(n > m for k, (n, m) in enumerate(zip(numbers.shape, shape, strict=True)) if k != axis):
         raise Refusal(f"its indices of shape {numbers.shape} do not fit a tensor of {shape}")
     inside = tuple(slice(None) if k == axis else slice(n) for k, n in enumerate(numbers.shape))
     return move(site, lambda index: np.take_along_axis(index[inside], numbers, axis=axis), x)
 
 
-def _whole(indices: np.ndarray, size: int) -> np.ndarray:
+def whole_numbers(indices: np.ndarray, size: int) -> np.ndarray:
+    """Places along an axis of so many elements, counted from its start; a Refusal for what is none."""
     numbers = np.asarray(indices)
     whole = numbers.astype(np.int64)
     if np.any(whole != numbers) or (whole.size and (whole.min() < -size or whole.max() >= size)):
@@ -278,7 +279,7 @@ def gather(site: Site, x: Tensor, indices: Sequence[np.ndarray | None]) -> Tenso
     if len(indices) > len(x.shape) or not chosen:
         raise Refusal(f"its {len(indices)} indices do not fit a tensor of {x.shape}")
     keys = tuple(
-        slice(None) if i is None else np.asarray(i) if np.asarray(i).dtype == bool else _whole(i, n)
+        slice(None) if i is None else np.asarray(i) if np.asarray(i).dtype == bool else whole_numbers(i, n)
         for i, n in zip(indices, x.shape, strict=False)
     )
     try:

@@ -265,13 +265,19 @@ def at_batch(x: Tensor) -> Tensor:
 
 
 def inline(site: Site, cell: Cell, operands: Sequence[Tensor]) -> list[Tensor]:
-    """A single step of a cell, its nodes among those of the network: the states after an element and the states."""
+    """A single step of a cell, its nodes among those of the network: the states after an element and the states.
+
+    Operands may have axes before their vectors, such as the vertices of a graph: each has a step of its own.
+    """
     values = {node.name: x for node, x in zip(cell.body.inputs, operands, strict=True)}
+    lead = operands[0].shape[:-1]
     for name, x in values.items():
-        if x.shape != cell.body[name].shape:
-            raise Refusal(f"its operand '{name}' has the shape {x.shape} and must have {cell.body[name].shape}")
+        if x.shape != (*lead, *cell.body[name].shape):
+            raise Refusal(f"its operand '{name}' has the shape {x.shape} and must have {(*lead, *cell.body[name].shape)}")
     for node in cell.body:
         if node.name not in values:
             at = site.step("" if node.name == cell.body.outputs[0] else node.name)
-            values[node.name] = at.emit(node.op, *(values[i] for i in node.inputs))
+            axis = getattr(node.op, "axis", None)
+            op = node.op if axis is None else node.op.replace(axis=axis + len(lead))
+            values[node.name] = at.emit(op, *(values[i] for i in node.inputs))
     return [values[name] for name in cell.body.outputs]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from nn2hls.converters.lower.activations import function
-from nn2hls.converters.lower.arith import scale, subtract
+from nn2hls.converters.lower.arith import add, scale, subtract
 from nn2hls.converters.lower.layout import without
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.ops import Reduce, Reduction
@@ -49,3 +49,13 @@ def vector_norm(site: Site, x: Tensor, axes: Sequence[int], order: float = 2, *,
         raise Refusal(f"norms of the order {order:g} are not offered; 1, 2 and infinity are")
     kind = Reduction.SUM if order == 1 else Reduction.MAX
     return reduce(site, function(site.step("abs"), x, "abs"), kind, axes, keepdims=keepdims)
+
+
+def divergence(site: Site, mean: Tensor, log_variance: Tensor, kind: Reduction) -> Tensor:
+    """From the unit normal distribution: half the sum, or mean, of m^2 + exp(v) - v - 1 (D. Kingma, M. Welling, 1312.6114)."""
+    squares = function(site.step("square"), mean, "square")
+    variance = function(site.step("variance"), log_variance, "exp")
+    terms = subtract(site.step("terms"), add(site.step("energy"), squares, variance), log_variance)
+    total = reduce(site.step(kind.value), terms, kind, [len(terms.shape) - 1], keepdims=True)
+    ones = mean.shape[-1] if kind is Reduction.SUM else 1
+    return scale(site, total, 0.5, -0.5 * ones)

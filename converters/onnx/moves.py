@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import choice, linear, moves
+from nn2hls.converters.lower import choice, chosen, linear, moves
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor, limited, plain
 from nn2hls.converters.onnx.context import At, Handler, Known, Value
 
@@ -96,10 +96,26 @@ def _gather_nd(at: At) -> Value:
 
 
 def _gather_elements(at: At) -> Value:
-    x, indices = at.tensor(plain=True), at.raw(1, "indices")
+    x = at.tensor(plain=True)
+    if not at.is_known(1):
+        return chosen.take_at(at, x, at.tensor(1, plain=True), x.axis(at.attr("axis", 0)))
+    indices = at.raw(1, "indices")
     if indices.shape[:1] != (1,) and not (indices == indices[:1]).all():
         raise Refusal("its indices differ along the batch axis")
     return moves.take_along(at, x, indices[0], x.axis(at.attr("axis", 0)))
+
+
+def _scatter_elements(at: At) -> Value:
+    """Elements set, or added, at constant places."""
+    source, reduction = at.tensor(2, plain=True), at.attr("reduction", "none")
+    indices = at.raw(1, "indices")
+    if indices.shape[:1] != (1,) and not (indices == indices[:1]).all():
+        raise Refusal("its indices differ along the batch axis")
+    x, axis = at.tensor(plain=True), source.axis(at.attr("axis", 0))
+    if reduction not in ("none", "add"):
+        raise Refusal(f"its reduction '{reduction}' is not offered; none and add are")
+    meaning = chosen.set_at if reduction == "none" else chosen.add_at
+    return meaning(at, x, indices[0], source, axis)
 
 
 def _pad(at: At) -> Value:
@@ -226,6 +242,7 @@ MOVES: dict[str, Handler] = {
     "Gather": _gather,
     "GatherElements": _gather_elements,
     "GatherND": _gather_nd,
+    "ScatterElements": _scatter_elements,
     "Pad": _pad,
     "Resize": _resize,
     "Slice": _slice,

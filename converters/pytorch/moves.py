@@ -76,40 +76,12 @@ def _unbind(c: Lowering, a: Args) -> Values:
     return moves.unstack(c, a.tensor(), a.tensor().axis(a.whole("dim", 0)))
 
 
-def _constants(a: Args, name: str) -> np.ndarray:
+def constants(a: Args, name: str) -> np.ndarray:
+    """An argument that does not depend on the input."""
     value = a.const(name)
     if value is None:
         raise Refusal(f"its operand '{name}' is missing")
     return value
-
-
-def _index(c: Lowering, a: Args) -> Value:
-    """x[:, i, j]: None, or an array of numbers, for each axis; the batch is not indexed."""
-    x, given = a.tensor(), a.items("indices")
-    if any(isinstance(i, Tensor) for i in given) or (len(given) > x.place and given[x.place] is not None):
-        raise Refusal("it indexes the batch, or by computed numbers")
-    if len(given) > x.place:
-        inside = [None] * (x.before + x.merged)
-        given = [*given[: x.place], *inside, *given[x.place + 1 :]]
-    return moves.gather(c, x, [None if i is None else np.asarray(i) for i in given])
-
-
-def _gather(c: Lowering, a: Args) -> Value:
-    x = a.tensor()
-    return moves.take_along(c, x, _one_row(a, "index"), x.axis(a.whole("dim")))
-
-
-def _one_row(a: Args, name: str) -> np.ndarray:
-    index = _constants(a, name)
-    if not (index == index[:1]).all():
-        raise Refusal("its indices differ along the batch axis")
-    return np.asarray(index[0])
-
-
-def _taken_axis(a: Args) -> int:
-    if "dim" not in a:
-        raise Refusal("it flattens the batch with all other axes; name the axis")
-    return a.tensor().axis(a.whole("dim"))
 
 
 def _hsplit(c: Lowering, a: Args) -> Values:
@@ -305,13 +277,10 @@ MOVES: Mapping[str, Lower] = {
     "tensor_split.sections": _tensor_split,
     "tensor_split.indices": _tensor_split,
     "hsplit.int": _hsplit,
-    "take_along_dim.default": lambda c, a: moves.take_along(c, a.tensor(), _one_row(a, "indices"), _taken_axis(a)),
     "broadcast_to.default": _expand,
     "fliplr.default": lambda c, a: moves.flip(c, a.tensor(), [a.tensor().axis(1)]),
     **dict.fromkeys(("moveaxis.int", "moveaxis.intlist"), _movedim),
-    "index.Tensor": _index,
-    "index_select.default": lambda c, a: moves.take(c, a.tensor(), _constants(a, "index"), a.tensor().axis(a.whole("dim"))),
-    "gather.default": _gather,
+    "index_select.default": lambda c, a: moves.take(c, a.tensor(), constants(a, "index"), a.tensor().axis(a.whole("dim"))),
     "flip.default": _flip,
     "roll.default": _roll,
     "repeat.default": _repeat,

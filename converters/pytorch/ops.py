@@ -14,6 +14,7 @@ from nn2hls.converters.pytorch.choice import CHOICE
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
 from nn2hls.converters.pytorch.norms import NORMS, TRAINING
+from nn2hls.converters.pytorch.places import PLACES
 from nn2hls.converters.pytorch.recurrent import RECURRENT
 from nn2hls.converters.pytorch.reductions import REDUCTIONS
 from nn2hls.converters.pytorch.shape import SHAPE
@@ -176,6 +177,7 @@ _RENAMED = {"hardsigmoid.default": "hard_sigmoid", "hardswish.default": "hard_sw
 LOWER: Mapping[str, Lower] = {
     **SHAPE,
     **MOVES,
+    **PLACES,
     **REDUCTIONS,
     **ATTENTION,
     **NORMS,

@@ -115,11 +115,11 @@ def _single(kind: str) -> Callable[[Lowering, Args], Value | Sequence[Value]]:
         weights = [a.get("w_ih"), a.get("w_hh")]
         biases = [b for b in (a.get("b_ih"), a.get("b_hh")) if b is not None]
         cell = _cell(kind, weights, biases)
-        given = a.items("hx")
+        given, lead = a.items("hx"), a.tensor("input").shape[:-1]
         states = []
         for k, (state, size) in enumerate(zip(given, cell.states, strict=True)):
             if isinstance(state, np.ndarray):
-                state = c.step(f"initial_state{k}").constant(np.broadcast_to(c.without_batch(state, 2), size))
+                state = c.step(f"initial_state{k}").constant(np.broadcast_to(c.without_batch(state, 2), (*lead, *size)))
             states.append(state)
         found = lower.inline(c, cell, [a.tensor("input"), *states])
         return found if kind == "lstm" else found[0]

@@ -89,6 +89,16 @@ def metric_named(metric: str | Own | None) -> Metric | None:
     raise ConfigError(f"There is no metric '{metric}'.", where="metric", fix=fix)
 
 
+def _numbered(graph: Graph | None, output: str) -> int:
+    """How many classes there are where the only value of an output is the number of one; else 0."""
+    if graph is None or math.prod(graph[output].shape) != 1:
+        return 0
+    node = graph[output]
+    while node.op.rearranges:
+        (node,) = graph.operands(node)
+    return node.op.classes([n.shape for n in graph.operands(node)]) if math.prod(node.shape) == 1 else 0
+
+
 def nature(graph: Graph | None, output: str) -> tuple[bool | None, str]:
     """Whether an output is classes by its op, or None where the op does not say, and the words for it."""
     if graph is None:
@@ -97,6 +107,8 @@ def nature(graph: Graph | None, output: str) -> tuple[bool | None, str]:
     while node.op.rearranges:
         (node,) = graph.operands(node)
     values, inputs = math.prod(node.shape), [math.prod(n.shape) for n in graph.inputs]
+    if _numbered(graph, output):
+        return True, "the output is the number of a class"
     if node.op.probability == "sigmoid" and inputs == [values] and values > 1:
         return None, "the output has as many values as the input, like an autoencoder"
     if node.op.probability:
@@ -115,7 +127,8 @@ class Judge:
         threshold: Above it a single value answers yes.
         labels: As they were given.
         truth: The labels as class numbers (events,), or as values (events, values); None without labels.
-        single: Whether an event has one value only.
+        single: Whether an event has one value only, which is above a threshold or not.
+        count: How many classes there are where that value is the number of one, as argmax and a threshold give it; else 0.
     """
 
     classes: bool
@@ -125,6 +138,7 @@ class Judge:
     labels: np.ndarray | None = field(default=None, repr=False)
     truth: np.ndarray | None = field(default=None, repr=False)
     single: bool = False
+    count: int = 0
 
     @classmethod
     def of(
@@ -153,19 +167,22 @@ class Judge:
         """
         chosen, where = metric_named(metric), f"labels of {output}" if output else "labels"
         classes, why = _classes(graph, output, shape, labels, chosen, threshold, where)
+        count = _numbered(graph, output) if classes else 0
         given = None if labels is None else np.asarray(labels)
-        truth = None if labels is None else (class_numbers if classes else label_values)(labels, *shape, where)
+        size = (shape[0], count or shape[1])
+        truth = None if labels is None else (class_numbers if classes else label_values)(labels, *size, where)
         if chosen is None:
             names = ("accuracy", "agreement") if classes else ("mse", "sqnr")
             chosen = METRICS[names[labels is None]]
         if chosen.labelled and labels is None:
             fix = "Give labels, or take agreement, which compares with float."
             raise ConfigError(f"{chosen.words} needs labels.", where="metric", fix=fix)
-        if threshold is not None and not (shape[1] == 1 and classes and math.isfinite(threshold)):
+        if threshold is not None and not (shape[1] == 1 and classes and not count and math.isfinite(threshold)):
             what = "is no number" if not math.isfinite(threshold) else "decides nothing"
             fix = "It splits an output of one value into two classes; several values answer with the largest."
             raise ConfigError(f"A threshold of {threshold:g} {what} here.", where="threshold", fix=fix)
-        return cls(classes, why, chosen, THRESHOLD if threshold is None else threshold, given, truth, shape[1] == 1)
+        single = shape[1] == 1 and not count
+        return cls(classes, why, chosen, THRESHOLD if threshold is None else threshold, given, truth, single, count)
 
     def text(self) -> str:
         """One sentence: what was chosen, and why."""
@@ -179,7 +196,16 @@ class Judge:
 
     def answers(self, values: np.ndarray) -> np.ndarray:
         """The class of each event."""
-        return answers(values, self.threshold)
+        return answers(self.columns(values), self.threshold)
+
+    def columns(self, values: np.ndarray) -> np.ndarray:
+        """The values (events, values) by class: a single number of a class as a row that is 1 at its place."""
+        return np.eye(self.count)[np.clip(values[:, 0], 0, self.count - 1).astype(np.int64)] if self.count else values
+
+    def areas(self, values: np.ndarray) -> tuple[float | None, ...]:
+        """Area under the ROC curve of each class, with labels that are classes."""
+        assert self.truth is not None
+        return areas(self.columns(values), self.truth)
 
     def target(self, reference: np.ndarray) -> np.ndarray:
         """What errors are measured against, (events, values): labels that are values, else the float answers."""
@@ -194,15 +220,14 @@ class Judge:
         Returns:
             None where it is not defined, such as an AUC of one class alone; infinite SQNR where nothing differs.
         """
-        name, truth = self.metric.name, self.truth
+        name = self.metric.name
         if self.metric.own is not None:
             return _own(self.metric, reference if self.labels is None else self.labels, values)
         if name == "sqnr":
             found = sqnr(reference, values)
             return math.inf if found is None else found
         if name == "auc":
-            assert truth is not None
-            known = [a for a in areas(values, truth) if a is not None]
+            known = [a for a in self.areas(values) if a is not None]
             return float(np.mean(known)) if known else None
         return float(np.mean(self._each(reference, values)))
 
@@ -304,7 +329,7 @@ def _classes(
         return True, "a threshold is given"
     if labels is None:
         return bool(by_op), said if by_op else f"{said}, and there are no labels"
-    if are_classes(labels, *shape, where):
+    if are_classes(labels, shape[0], _numbered(graph, output) or shape[1], where):
         return True, said if by_op else "the labels are classes"
     if by_op and said.endswith("softmax"):
         class_numbers(labels, *shape, where)

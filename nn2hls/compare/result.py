@@ -220,6 +220,7 @@ def _add_classes(result: OutputComparison, judge: Judge, reference: np.ndarray, 
     if truth is None:
         return result
     right = tuple(a == truth for a in answers)
+    reference, fixed = judge.columns(reference), judge.columns(fixed)
     scores = tuple(_class_score(k, truth, right, reference, fixed) for k in range(max(reference.shape[1], 2)))
     if reference.shape[1] == 1:
         scores = scores[1:]

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.config.decision import Scaling, Score
 from nn2hls.config.items import Level, Setting
 from nn2hls.config.keys import BARE_WORDS
 from nn2hls.config.settings import LayerSettings
@@ -44,6 +45,10 @@ class Config:
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
         interface: Whose ports the top function has, ``nn2hls`` or ``hls4ml``.
         calibration: Data that may set types.
+        input_scaling: How raw inputs become those of the model, by input; an empty name is the only one.
+        score: What is computed of the model's values and leaves the chip in place of its outputs.
+        threshold: From which number on an output answers with 1, and below it with 0; an empty name is every output.
+        output: ``argmax`` or ``values``, likewise.
         model_level, layer_types, layer_names: The settings of HLSConfig.
         notes: What the user should know: keys without effect and why, one line each.
         path: The YAML file.
@@ -67,6 +72,10 @@ class Config:
     backend: str = "Vitis"
     interface: str = "nn2hls"
     calibration: Path | None = None
+    input_scaling: Mapping[str, Scaling] = field(default_factory=dict)
+    score: Score | None = None
+    threshold: Mapping[str, float] = field(default_factory=dict)
+    output: Mapping[str, str] = field(default_factory=dict)
     model_level: Level = field(default_factory=Level)
     layer_types: Mapping[str, Level] = field(default_factory=dict)
     layer_names: Mapping[str, Level] = field(default_factory=dict)

@@ -163,6 +163,8 @@ class BlockReader:
         if isinstance(value, Noted):
             self.note(f"{key.name}: {value.note}", item.where)
             return value.value
+        if key.field == "input_scaling":
+            return {name: one.beside(self.base) for name, one in value.items()}
         if isinstance(value, Tagged):
             return self._beside(Path(str(value.value)))
         if key.values == "file" and isinstance(value, (str, Path)):

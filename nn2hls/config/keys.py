@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 
+from nn2hls.config import decision
 from nn2hls.config import values as v
 
 
@@ -147,6 +148,38 @@ TOP_KEYS = (
         v.interface,
         "interface",
         values="nn2hls, hls4ml",
+    ),
+    Key(
+        "InputScaling",
+        Place.TOP,
+        "Raw inputs enter the design, and (input - mean) / std the model; several inputs by name.",
+        decision.scalings,
+        "input_scaling",
+        values="{mean: .., std: ..} or file",
+    ),
+    Key(
+        "Score",
+        Place.TOP,
+        "What leaves in place of the outputs: error of a reconstruction, mean square or divergence of a latent space.",
+        decision.score,
+        "score",
+        values="mse, mae, radius, kl, or {kl: [z_mean, z_log_var]}",
+    ),
+    Key(
+        "Threshold",
+        Place.TOP,
+        "Outputs are 1 from this number on, and 0 below it; several by name.",
+        decision.thresholds,
+        "threshold",
+        values="number, or {OUTPUT: number}",
+    ),
+    Key(
+        "Output",
+        Place.TOP,
+        "argmax: the number of the largest element leaves, and no softmax is built; several by name.",
+        decision.answers,
+        "output",
+        values="argmax, values, or {OUTPUT: argmax}",
     ),
     Key("HLSConfig", Place.TOP, "Settings of the layers, below.", values="block"),
     Key(

@@ -231,7 +231,7 @@ io_type = choice(
 )
 
 _SPARSE = Noted("Resource", "Resource is meant: zero weights cost nothing at any reuse factor.")
-_ARGMAX = "Take the softmax off the model, and the largest of its inputs outside."
+_ARGMAX = "Write Output: argmax at the top of the config: the number of the largest element leaves the design."
 _SOFTMAX = "It was a word for softmax: there is one, the stable one. It has no effect."
 strategy = choice(
     {

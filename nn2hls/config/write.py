@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import yaml
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.config.config import Config
+from nn2hls.config.decision import Scaling
 from nn2hls.config.items import Level
 from nn2hls.config.keys import LEVEL_KEYS
 from nn2hls.graph.graph import Graph
@@ -42,7 +43,7 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
     top: dict[str, Any] = {
         model_key: relative(config.model),
         "KerasH5": relative(config.weights),
-        "InputShape": _plain(config.input_shape),
+        "InputShape": _lists(config.input_shape),
         "InputData": relative(config.input_data),
         "OutputPredictions": relative(config.output_predictions),
         "OutputDir": config.output_dir.as_posix(),
@@ -55,6 +56,10 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
         "FifoDepths": config.fifo if config.fifo != "fast" else None,
         "Backend": config.backend,
         "Interface": config.interface if config.interface != "nn2hls" else None,
+        "InputScaling": _unnamed({name: _scaling(one, relative) for name, one in config.input_scaling.items()}),
+        "Score": config.score and ({config.score.kind: list(config.score.of)} if config.score.of else config.score.kind),
+        "Threshold": _unnamed(config.threshold),
+        "Output": _unnamed(config.output),
     }
     model = {"Precision": "auto", "ReuseFactor": 1, "Strategy": "Latency", **_level(config.model_level)}
     if config.calibration:
@@ -66,8 +71,17 @@ def to_dict(config: Config, folder: Path) -> dict[str, Any]:
     return {**{k: v for k, v in top.items() if v is not None}, "HLSConfig": hls}
 
 
-def _plain(shape: Any) -> Any:
-    return [_plain(n) for n in shape] if isinstance(shape, tuple) else shape
+def _unnamed(by_name: Mapping[str, Any]) -> Any:
+    """The value alone where it stands for all; None without any."""
+    return by_name[""] if "" in by_name else dict(by_name) or None
+
+
+def _scaling(scaling: Scaling, relative: Callable[[Path | None], str | None]) -> Any:
+    return relative(scaling.path) or {"mean": _lists(scaling.mean), "std": _lists(scaling.std)}
+
+
+def _lists(numbers: Any) -> Any:
+    return [_lists(n) for n in numbers] if isinstance(numbers, tuple) else numbers
 
 
 def _level(level: Level) -> dict[str, Any]:

@@ -174,7 +174,9 @@ def _bytes(node: yaml.ScalarNode) -> bytes | None:
 
 
 def plain(value: Any) -> Any:
-    """The value of an item that is no block: the items of lists become values too."""
+    """The value of an item: the items of lists and blocks become values too."""
+    if isinstance(value, dict):
+        return {name: plain(v.value) for name, v in value.items()}
     return [plain(v.value) for v in value] if isinstance(value, list) else value
 
 

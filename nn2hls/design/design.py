@@ -20,13 +20,14 @@ from nn2hls.data.arrays import Data, check_finite, check_inputs
 from nn2hls.design import projects, witnesses
 from nn2hls.design.bench import Events, events_of, integers, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
-from nn2hls.design.notes import config_notes, interface_of
+from nn2hls.design.model import load_model
+from nn2hls.design.notes import config_notes, interface_of, model_notes
 from nn2hls.design.text import layer_rows, layer_table
 from nn2hls.design.trace import Trace
 from nn2hls.design.verdict import Verdict
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.emulate.overflow import OverflowLog
-from nn2hls.errors import ConfigError, ConversionWarning, LimitError, OverflowWarning, ToolError
+from nn2hls.errors import ConversionWarning, LimitError, OverflowWarning, ToolError
 from nn2hls.estimate.result import FIX, beyond_lines, beyond_part, does_not_fit
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.reference import run_float
@@ -92,7 +93,7 @@ def convert(
 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
     data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
-    context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings)])
+    context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings), *model_notes(model)])
     float_graph = run_passes(model, context, typed=False, after=after)
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
@@ -105,26 +106,6 @@ def convert(
     design.interface = interface_of(settings, model, context.notes)
     design.notes, design.warnings = tuple(context.notes), tuple(context.warnings)
     return design
-
-
-def load_model(model: Any, config: Config, example: Any = None) -> Graph:
-    """The network: ``model``, or the one that the config names.
-
-    Raises:
-        ConfigError: Neither is there.
-        ModelError: It cannot be read.
-    """
-    if isinstance(model, Graph):
-        return model
-    from nn2hls.frontends import load
-
-    if model is None:
-        model = config.model or config.live
-    if model is None:
-        fix = f"{config.name_a_model} Or pass the model itself: convert(model, config)."
-        raise ConfigError(config.unread or "The config names no model.", where=str(config.path or ""), fix=fix)
-    weights = config.weights if isinstance(model, str | os.PathLike) else None
-    return load(model, weights=weights, example=example, input_shape=config.input_shape)
 
 
 @dataclass(repr=False)

@@ -12,6 +12,11 @@ def config_notes(config: Config) -> list[str]:
     return [*_auto_notes(config), *_stream_notes(config), *_part_notes(config), *_solver_notes(config)]
 
 
+def model_notes(graph: Graph) -> list[str]:
+    """Notes on layers that are not what they are in training."""
+    return [f"{gone.layer}: {gone.why}." for gone in graph.absent if gone.fate is Fate.MEAN]
+
+
 def interface_of(config: Config, graph: Graph, notes: list[str]) -> Interface | None:
     """The ports that Interface asks for, with a note on their names; None where they are nn2hls's own."""
     if config.interface != "hls4ml":

@@ -32,15 +32,16 @@ class Builder:
         self._last: dict[str, int] = {}  # the highest suffix of each name that was taken
         self._values = self._constants = 0
 
-    def dropped(self, layer: str, node: str, *, listed: bool = False) -> None:
+    def dropped(self, layer: str, node: str, *, listed: bool = False, fate: Fate = Fate.DROPPED) -> None:
         """Remember that a layer of the user has no node since its value is that of ``node``.
 
         Args:
             layer: Its name.
             node: That node.
             listed: Whether the framework's model lists it among its layers, in the order of the calls.
+            fate: Why it has none; what was said first holds.
         """
-        known = self._absent.get(layer, Absent(layer, Fate.DROPPED, node))
+        known = self._absent.get(layer, Absent(layer, fate, node))
         self._absent[layer] = replace(known, places=(*known.places, len(self._nodes))) if listed else known
 
     def add(self, name: str, op: Op, inputs: Sequence[str] = (), origin: Origin | None = None) -> str:
@@ -83,6 +84,10 @@ class Builder:
     def give(self, name: str, types: Mapping[str, FixedType]) -> None:
         """Types that the model gives to a node that was added, by the words of the config."""
         self._nodes[name] = replace(self._nodes[name], given={**self._nodes[name].given, **types})
+
+    def node(self, name: str) -> Node:
+        """A node that was added."""
+        return self._nodes[name]
 
     def shape(self, name: str) -> Shape:
         """The shape of a node that was added."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nn2hls.graph.op import Op
 from nn2hls.graph.const import Const, Shape
 
+BY_CONFIG = "config:"  # before the key, the kind of a node that the config asks for and the model does not hold
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -41,6 +43,11 @@ class Origin:
     folded: str = ""
     part: str = ""
     holds: str | None = ""
+
+    @property
+    def by_config(self) -> bool:
+        """Whether the config asks for the node, and not the model."""
+        return self.kind.startswith(BY_CONFIG)
 
     @property
     def trace_key(self) -> str:
@@ -119,6 +126,7 @@ class Fate(enum.Enum):
     CONSTANT = "it is a constant"
     FOLDED = "it is part of {node}"
     UNUSED = "no output needs it"
+    MEAN = "it samples at random, and its mean is taken"
 
 
 @dataclass(frozen=True)

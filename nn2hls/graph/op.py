@@ -123,6 +123,10 @@ class Op:
         """``softmax`` or ``sigmoid`` where that function gives the result, or its logarithm; else empty."""
         return ""
 
+    def classes(self, shapes: Sequence[Shape]) -> int:
+        """How many classes there are where a value of the result is the number of one, for operands of ``shapes``; else 0."""
+        return 0
+
     @property
     def affine(self) -> tuple[np.ndarray, np.ndarray] | None:
         """(scale, shift), which broadcast to the operand, of an op that is x * scale + shift; None for others."""

@@ -8,6 +8,7 @@ from nn2hls.ops.dense import Dense
 from nn2hls.ops.divide import Divide
 from nn2hls.ops.elementwise import Elementwise, Merge
 from nn2hls.ops.embedding import Embedding
+from nn2hls.ops.gather import Gather
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
 from nn2hls.ops.matmul import MatMul
@@ -32,6 +33,7 @@ __all__ = [
     "Elementwise",
     "Embedding",
     "Function",
+    "Gather",
     "HardSigmoid",
     "HardSwish",
     "Input",

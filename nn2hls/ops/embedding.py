@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.arith.ranges import Range, carrier, compact, lift, round_constant
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range, carrier, compact, round_constant
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -18,6 +18,7 @@ from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part
 from nn2hls.ops.exact import given_or_derived
 from nn2hls.ops.places import places
+from nn2hls.ops.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,29 +45,23 @@ class Embedding(Op):
     def positions(self, shapes: Sequence[Shape]) -> int:
         return len(shapes[0])
 
+    @property
+    def _rows(self) -> Rows:
+        return Rows(len(self.table.array))
+
     def evaluate_float(self, x: Any) -> Any:
-        rows = np.clip(np.floor(x + 0.5), 0, len(self.table.array) - 1)
-        known = ~np.isnan(rows)  # no number is no row: what it chooses is unknown too
-        return np.where(known[..., None], self.table.array[np.where(known, rows, 0).astype(np.int64)], np.nan)
+        rows, known = self._rows.of_floats(x)
+        return np.where(known[..., None], self.table.array[rows], np.nan)  # no number is no row: what it chooses is unknown too
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Embedding:
         kind = given_or_derived(hints, ("table", "weight"), self.table.array, hints.noise)
         resolved: Embedding = self.replace(table=Const(round_constant(self.table.array, kind)), table_t=kind)
         return resolved
 
-    def _address(self) -> FixedType:
-        """The type of whole numbers that holds every row and, as a sign, nothing else."""
-        bits = max(1, (len(self.table.array) - 1).bit_length())
-        return FixedType(bits, bits, False, Rounding.RND, Overflow.SAT)
-
-    def _rows(self, m: Any, fraction: int) -> Any:
-        return np.minimum(cast_to(m, fraction, self._address()), len(self.table.array) - 1)
-
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
         assert self.table_t is not None
-        ends_of_x = x.ends(x.bound << max(0, -x.fraction))
-        first, last = (self._rows(a.reshape(-1), x.fraction).astype(np.int64) for a in ends_of_x)
+        first, last = self._rows.ends(x)
         ends: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
         pairs = list(zip(first.tolist(), last.tolist(), strict=True))
         for a, b in set(pairs):
@@ -81,20 +76,8 @@ class Embedding(Op):
         words = compact(self.table.array)
         kind = carrier(int(np.abs(words).max()))
         words = np.ascontiguousarray(words if kind is None else words.astype(kind))
-        address, rows = self._address(), len(words)
-        rounded = x.rounded(FixedType(1, 1, True, Rounding.RND))
-        beyond = rounded.low < 0 or rounded.high >= rows
-        spare = (1 << address.width) - rows  # moved up by it, the numbers beyond the last row are those beyond the type
-        reach = (x.bound << max(0, -x.fraction)) + (1 << address.width)
-
-        def run(ops: Sequence[Any], watch: Any) -> Any:
-            m = ops[0]
-            if beyond:
-                whole = cast_to(lift(m, reach), x.fraction, FixedType(1, 1, True, Rounding.RND), fits=True)
-                watch("rows", np.where(whole < 0, whole, whole + spare), 0, address)
-            return words[self._rows(m, x.fraction).astype(np.int64)]
-
-        return run
+        rows = self._rows.kernel(x)
+        return lambda ops, watch: words[rows(ops[0], watch)]
 
     def channels(self, shapes: Sequence[Shape]) -> list[np.ndarray | None] | None:
         return [None]
@@ -115,6 +98,6 @@ class Embedding(Op):
         fraction, table = self.table_t.fraction, self.table.array
         found = []
         for a in words[0].reshape(-1).tolist():
-            row = net.clip(cast(net, a, xs[0].fraction, self._address()), 0, len(table) - 1)
+            row = self._rows.wire(net, a, xs[0].fraction)
             found += [cast(net, net.lookup(row, column), fraction, result) for column in table.T.tolist()]
         return np.array(found)

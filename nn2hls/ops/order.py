@@ -39,6 +39,9 @@ class TopK(Op):
             raise ModelError(f"It takes {self.k} of {shape[self.axis]} elements.", where=where)
         return (*shape[: self.axis], self.k, *shape[self.axis + 1 :])
 
+    def classes(self, shapes: Sequence[Shape]) -> int:
+        return shapes[0][self.axis] if self.places and self.k == 1 else 0
+
     def positions(self, shapes: Sequence[Shape]) -> int:
         return self.axis
 

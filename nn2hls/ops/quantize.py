@@ -91,6 +91,9 @@ class Steps(Op):
             raise ModelError("Its thresholds must be finite and ascend, and there must be one level more.", where=where)
         return shapes[0]
 
+    def classes(self, shapes: Sequence[Shape]) -> int:
+        return 2 if tuple(self.levels) == (0.0, 1.0) else 0
+
     def evaluate_float(self, x: Any) -> Any:
         return np.asarray(self.levels)[np.searchsorted(np.asarray(self.thresholds), x, side="right")]
 

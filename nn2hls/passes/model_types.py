@@ -10,7 +10,7 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import MAX_AUTO_ACCUMULATOR, Range, holding_type, round_constant
 from nn2hls.config.settings import LayerSettings
-from nn2hls.graph.graph import Graph, Node
+from nn2hls.graph.graph import BY_CONFIG, Graph, Node
 from nn2hls.graph.op import Hints, Op
 from nn2hls.passes.base import Context
 from nn2hls.passes.unused import Words
@@ -20,8 +20,8 @@ GUARD = 8  # bits that constants which no type holds are finer by than their tar
 
 
 def is_quantised(graph: Graph) -> bool:
-    """Whether the model gives any type: then what can be exact is."""
-    return any(node.given for node in graph)
+    """Whether the model, not the config, gives any type: then what can be exact is."""
+    return any(node.given and not node.origin.by_config for node in graph)
 
 
 def with_given(node: Node, settings: LayerSettings, context: Context) -> LayerSettings:
@@ -33,7 +33,8 @@ def with_given(node: Node, settings: LayerSettings, context: Context) -> LayerSe
         named = settings.precision.get(word)
         if word in settings.own_words and named is not None and named != kind:
             context.warn(f"{settings.sources[word]}: {node.name} has {named} for '{word}' in place of the model's own {kind}.")
-    sources = {**settings.sources, **dict.fromkeys(kept, SOURCE)}
+    source = node.origin.kind.removeprefix(BY_CONFIG) if node.origin.by_config else SOURCE
+    sources = {**settings.sources, **dict.fromkeys(kept, source)}
     return dataclasses.replace(settings, precision={**settings.precision, **kept}, sources=sources)
 
 

@@ -16,14 +16,15 @@ import numpy as np
 from nn2hls._version import __version__
 from nn2hls.arith.fixed import FixedType
 from nn2hls.compare.judge import Judge, Own
-from nn2hls.compare.scores import areas, sqnr
+from nn2hls.compare.scores import sqnr
 from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.items import Level, Setting
 from nn2hls.config.keys import BARE_WORDS
 from nn2hls.config.read import read_config
 from nn2hls.data.arrays import check_inputs
-from nn2hls.design.design import Design, load_model
+from nn2hls.design.design import Design
+from nn2hls.design.model import load_model
 from nn2hls.errors import DataError
 from nn2hls.graph.graph import Graph
 from nn2hls.graph.reference import run_float
@@ -114,7 +115,7 @@ class Network:
     @cached_property
     def areas_float(self) -> tuple[float | None, ...]:
         """Area under the ROC curve of float, by class; empty without labels that are classes."""
-        return () if self.judge.truth is None or not self.judge.classes else areas(self.reference, self.judge.truth)
+        return () if self.judge.truth is None or not self.judge.classes else self.judge.areas(self.reference)
 
     @cached_property
     def score_float(self) -> float | None:
@@ -167,7 +168,7 @@ class Network:
         if truth is not None:
             found["accuracy"] = float(np.mean(judge.answers(fixed) == truth))
             found["accuracy_ratio"] = found["accuracy"] / self.accuracy_float if self.accuracy_float else None
-            both = zip(areas(fixed, truth), self.areas_float, strict=True)
+            both = zip(judge.areas(fixed), self.areas_float, strict=True)
             pairs = [(a, b) for a, b in both if a is not None and b is not None]
             found["auc"] = float(np.mean([a for a, _ in pairs])) if pairs else None
             found["auc_ratio"] = float(np.mean([a / b for a, b in pairs if b])) if any(b for _, b in pairs) else None

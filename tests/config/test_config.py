@@ -15,6 +15,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.config import docs as config_docs
 from nn2hls.config.check import bind
 from nn2hls.config.config import Config
+from nn2hls.config.decision import Scaling, Score
 from nn2hls.config.keys import ALL_KEYS, Place, Status
 from nn2hls.config.read import read_config
 from nn2hls.config.write import to_dict
@@ -50,6 +51,10 @@ SAMPLES = {
     "dB": (50, 50.0),
     "type, auto": ("ap_fixed<9,3>", T("ap_fixed<9,3>")),
     "such as [16]": ([16], (16,)),
+    "{mean: .., std: ..} or file": ({"mean": [1, 2], "std": 3}, {"": Scaling((1.0, 2.0), 3.0)}),
+    "mse, mae, radius, kl, or {kl: [z_mean, z_log_var]}": ({"KL": ["m", "v"]}, Score("kl", ("m", "v"))),
+    "number, or {OUTPUT: number}": (2.5, {"": 2.5}),
+    "argmax, values, or {OUTPUT: argmax}": ({"out": "argmax"}, {"out": "argmax"}),
 }
 # Obsolete keys that are accepted with one value only.
 SPECIAL = {

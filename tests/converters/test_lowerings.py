@@ -17,9 +17,11 @@ for framework in ("keras", "torch", "onnx"):
     pytest.importorskip(framework)
 
 HELPERS = {
+    *{f"graphs.{name}" for name in ("garnet", "garnet_simplified", "gravnet", "nearest", "potential", "squared_distances")},
     "linear.along_axis",
     "quantised.levels",  # what only quantised files have: tests/converters/test_qkeras.py, test_onnx_quantisers.py
     "quantised.quantize",
+    "reductions.divergence",  # of the config, and of custom Keras layers, as those of graphs: test_graph_layers.py
     "shape.move",
     "shape.unsqueeze",
     "window.channels_first",

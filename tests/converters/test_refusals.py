@@ -60,7 +60,7 @@ def test_every_layer_of_keras_is_known():
 
 _OLD = """
     LocallyConnected1D LocallyConnected2D SlicingOpLambda TensorFlowOpLayer TFOpLambda ThresholdedReLU RandomHeight RandomWidth
-    DenseFeatures SparseEmbedding BinaryDense TernaryDense GarNet GarNetStack GroupedQueryAttention
+    DenseFeatures SparseEmbedding BinaryDense TernaryDense GroupedQueryAttention
 """  # of Keras 2, of TensorFlow and of hls4ml
 
 

@@ -15,6 +15,7 @@ from nn2hls.ops import (
     Divide,
     Elementwise,
     Embedding,
+    Gather,
     MatMul,
     Merge,
     Move,
@@ -153,6 +154,16 @@ def choices(rng, width):
     yield Case(table, [random_type(rng, (min(width[0], 8), min(width[1], 9)))], [(3,)], random_type(rng, width), NOISE)
 
 
+GATHERED = ([(3, 2), (3, 2)], 0), ([(2, 4), (2, 3)], 1), ([(1, 5, 2), (3, 2, 1)], 1), ([(1, 1), (2, 1)], 1)
+
+
+def gathers(rng, width):
+    """By numbers within the places, and by any."""
+    for shapes, axis in GATHERED:
+        places = FixedType(2, 2, False) if rng.integers(2) else random_type(rng, (min(width[0], 6), min(width[1], 7)))
+        yield Case(Gather(axis), [random_type(rng, width), places], list(shapes), random_type(rng, width))
+
+
 EVERY = (
     activations,
     merges,
@@ -167,6 +178,7 @@ EVERY = (
     quotients,
     norms,
     choices,
+    gathers,
 )
 
 

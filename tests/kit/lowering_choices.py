@@ -40,6 +40,25 @@ CASES: dict[str, Case] = {
         "choice.top", (6,), None, lambda x: x.topk(2, 1, largest=False)[0],
         (node("TopK", "x k", "y i", axis=1, largest=0),), {"k": np.array([2])},
     ),
+    "take_at": Case(
+        "chosen.take_at", (3, 5), lambda x: _keras().ops.take_along_axis(_keras().ops.sin(x), _keras().ops.top_k(x, 2)[1], 2),
+        lambda x: x.sin().gather(2, x.topk(2, 2).indices),
+        (node("TopK", "x two", "v i", axis=2), node("Sin", "x", "s"), node("GatherElements", "s i", axis=2)),
+        {"two": np.array([2])},
+    ),
+    "add_at": Case(
+        "chosen.add_at", (4, 3), None, lambda x: x.sin().index_add(1, _torch().tensor([0, 2, 0, 1]), x),
+        (node("Sin", "x", "s"), node("ScatterElements", "s i x", axis=1, reduction="add")),
+        {"i": np.repeat([0, 2, 0, 1], 3).reshape(1, 4, 3)}, opset=18, cannot_run=("onnx",),
+    ),
+    "add_at, other places for each": Case(
+        "chosen.add_at", (2, 3), None,
+        lambda x: x.scatter_add(1, _torch().tensor([[[0, 1, 0], [1, 0, 0]]]).expand(x.shape[0], -1, -1), x),
+    ),
+    "set_at": Case(
+        "chosen.set_at", (2, 3), None,
+        lambda x: (2 * x).scatter(1, _torch().tensor([[[1, 0, 1], [0, 1, 0]]]).expand(x.shape[0], -1, -1), x),
+    ),
     "sort": Case("choice.sort", (3, 6), lambda x: _keras().ops.sort(x, axis=1), lambda x: x.sort(1)[0]),
     "place_of_extreme": Case(
         "choice.place_of_extreme", (3, 6), lambda x: _keras().ops.cast(_keras().ops.argmax(x, axis=-1), "float32"),

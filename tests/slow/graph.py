@@ -34,6 +34,7 @@ _WHOLE = {
     ops.Norm: lambda op, xs, shape: relative.normalise(op, xs, shape),
     ops.TopK: lambda op, xs, shape: order.top(op, xs[0], shape),
     ops.Embedding: lambda op, xs, shape: order.embedding(op, xs[0], shape),
+    ops.Gather: lambda op, xs, shape: order.gather(op, *xs, shape),
     ops.Reshape: lambda op, xs, shape: xs[0].reshape(shape),
     ops.Transpose: lambda op, xs, shape: xs[0].transpose(op.axes),
     ops.Concatenate: lambda op, xs, shape: np.concatenate(xs, axis=op.axis),
