@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from nn2hls.converters.keras import files as keras_files
 from nn2hls.converters.keras import live as keras_live
 from nn2hls.converters.keras.calls import Call, Ref
-from nn2hls.converters.keras.emit import Names, Prepared, Site
+from nn2hls.converters.keras.emit import Entry, Names, Prepared, Site
 from nn2hls.converters.keras.h5 import Weights
+from nn2hls.converters.keras.hgq import LAYERS as HGQ
 from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
@@ -48,6 +50,12 @@ def load_file(path: str | os.PathLike[str], weights: str | os.PathLike[str] | No
 
 def load_live(model: Any) -> Graph:
     """The graph of a Sequential or functional model in memory, whatever its back end; errors as for :func:`load_file`."""
+    if keras_live.has_hgq(model):  # its quantisers are layers in layers, which only a file tells apart
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.keras")
+            model.save(path)
+            saved = keras_files.read(path)
+        return convert(saved.config, saved.weights, saved.version, str(model.name))
     live = keras_live.read(model)
     return convert(live.config, live.weights, live.version, live.where)
 
@@ -70,7 +78,7 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
     """Check every layer's class and config before any is lowered, so that all problems are reported at once."""
     prepared, problems = dict[Layer, Prepared](), dict[Layer, str]()
     for layer in model.leaves():
-        table = OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}
+        table = _table(layer)
         problems[layer] = refusal(layer, [*table, "InputLayer"])
         extra = ", ".join(
             sorted({name for call in layer.calls for name in call.settings if name not in TAKES.get(layer.kind, ())})
@@ -83,6 +91,13 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
             except Refusal as reason:
                 problems[layer] = str(reason)
     return prepared, {layer: reason for layer, reason in problems.items() if reason}
+
+
+def _table(layer: Layer) -> Mapping[str, Entry]:
+    """The layers of its package, or the operations."""
+    if layer.of_hgq:
+        return HGQ
+    return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}
 
 
 def _refused(problems: Mapping[Layer, str], where: str) -> UnsupportedError:

@@ -34,6 +34,12 @@ def _root(model: object) -> str:
     return next(r for cls in type(model).__mro__ if (r := cls.__module__.partition(".")[0]) in _ROOTS)
 
 
+def has_hgq(model: Any) -> bool:
+    """Whether any layer of a model, or of a model in it, is one of HGQ2."""
+    inside = getattr(model, "layers", None) or ()
+    return any(type(layer).__module__.partition(".")[0] == "hgq" or has_hgq(layer) for layer in inside)
+
+
 def read(model: Any) -> Live:
     """Config, weights and version of a Sequential or functional model.
 

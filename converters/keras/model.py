@@ -63,6 +63,11 @@ class Layer:
         return "/".join(self.path) or self.name
 
     @property
+    def of_hgq(self) -> bool:
+        """True for a layer of HGQ2, whose classes share names with those of QKeras."""
+        return self.custom.startswith("hgq>") or self.module.partition(".")[0] == "hgq"
+
+    @property
     def is_operation(self) -> bool:
         """True for an operation of ``keras.ops``, which is not a layer; legacy files tell it only by its bare config."""
         if self.module:

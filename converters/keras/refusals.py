@@ -30,9 +30,9 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
         return "it holds Python code, which is never run from a file; write it with layers or keras.ops, or leave it out"
     if layer.kind in _WRAPPERS:
         return _WRAPPERS[layer.kind]
-    if layer.kind in known and _recognised(layer, root):
+    if layer.kind in known and (layer.of_hgq or _recognised(layer, root)):
         return ""
-    if root in QUANTISED or layer.kind in QUANTISED_LAYERS:
+    if layer.of_hgq or root in QUANTISED or layer.kind in QUANTISED_LAYERS:
         return _QUANTISED
     if layer.custom or root not in ("", "keras", "tf_keras", "tensorflow"):
         name = layer.custom or f"{layer.module}.{layer.kind}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, graphs, local, recurrent, windows
+from nn2hls.converters.keras import attention, graphs, hgq_weights, local, recurrent, windows
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
 from nn2hls.converters.keras.windows import depthwise_name
@@ -104,6 +104,8 @@ def attach(model: Model, weights: Weights) -> None:
     Raises:
         ModelError: Arrays are missing, too many, or hold NaN or Inf; the message names the layer.
     """
+    if weights.layout != "numbered" and any(layer.of_hgq for layer in model.leaves()):
+        raise ModelError("It holds layers of HGQ2 in the older format.", where=weights.where, fix=hgq_weights.SAVE)
     {"named": _attach_named, "numbered": _attach_numbered, "live": _attach_live}[weights.layout](model, weights)
     for layer in model.leaves():
         for name, array in layer.weights.items():
@@ -141,6 +143,9 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
             continue
         if isinstance(layer.inner, Model):
             _numbered(layer.inner, f"{key}/layer/{place.split('/')[0]}", weights, seen)
+            continue
+        if layer.of_hgq:
+            layer.weights = hgq_weights.of(layer, key, weights)
             continue
         names = [n for kind in expected(layer) for n in kind]
         found = _own(layer, key, weights)

@@ -9,9 +9,10 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.ranges import holding_type
-from nn2hls.converters.lower.value import Refusal, Site, Tensor
+from nn2hls.converters.lower.value import Refusal, Site, Tensor, trimmed
 from nn2hls.graph.builder import Builder
-from nn2hls.ops import Op, Quantize, Scale, Steps
+from nn2hls.graph.const import Places
+from nn2hls.ops import Op, Quantize, QuantizeEach, Scale, Steps
 
 MAX_WIDTH = 64  # bits of a type that a model may ask for
 
@@ -20,6 +21,36 @@ def quantize(site: Site, x: Tensor, kind: FixedType) -> Tensor:
     """x rounded and brought into a type by its modes."""
     result = site.emit(Quantize(kind), x)
     site.builder.give(result.node, {"result": kind})
+    return result
+
+
+def quantize_each(
+    site: Site,
+    x: Tensor,
+    width: np.ndarray,
+    integer: np.ndarray,
+    signed: np.ndarray,
+    rounding: Rounding,
+    overflow: Overflow,
+) -> Tensor:
+    """x with each element brought into a type of its own, by arrays that broadcast to it; one cast where all are alike.
+
+    Raises:
+        Refusal: A type has more than :data:`MAX_WIDTH` bits, or all of them together.
+    """
+    arrays = [np.asarray(a, np.int64) for a in (np.maximum(width, 0), integer, signed)]
+    bits, _, _ = arrays
+    if bits.max(initial=0) > MAX_WIDTH:
+        raise Refusal(f"its type of {bits.max()} bits is not offered; up to {MAX_WIDTH} are")
+    first = [int(a.reshape(-1)[0]) for a in arrays]
+    if first[0] and all((a == one).all() for a, one in zip(arrays, first, strict=True)):
+        return quantize(site, x, FixedType(first[0], first[1], bool(first[2]), rounding, overflow))
+    op = QuantizeEach(*(Places(trimmed(a)) for a in arrays), rounding, overflow)
+    hull = op.grid.hull
+    if hull.width > MAX_WIDTH:
+        raise Refusal(f"its elements have types that need {hull.width} bits together; up to {MAX_WIDTH} are offered")
+    result = site.emit(op, x)
+    site.builder.give(result.node, {"result": hull.with_modes(Rounding.TRN, Overflow.WRAP)})
     return result
 
 

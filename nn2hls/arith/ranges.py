@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -69,12 +69,15 @@ class Range:
     Args:
         lo, hi: Arrays of integers, or of Python ints, that broadcast to the tensor's shape without batch axis.
         fraction: Fraction bits of the mantissas; may be negative.
+        zeros: How many low bits of each mantissa are zero, an array that broadcasts to ``lo``; None where no bit is known.
     """
 
-    def __init__(self, lo: np.ndarray, hi: np.ndarray, fraction: int) -> None:
+    def __init__(self, lo: np.ndarray, hi: np.ndarray, fraction: int, zeros: np.ndarray | None = None) -> None:
         self.least = compact(lo)
         self.most = self.least if hi is lo else compact(hi)
         self.fraction = fraction
+        known = zeros is not None and np.any(zeros)
+        self.zeros: np.ndarray | None = np.broadcast_to(compact(zeros), self.least.shape) if known else None
 
     @classmethod
     def of_type(cls, kind: FixedType) -> Range:
@@ -153,11 +156,21 @@ class Range:
 
     def broadcast(self, shape: Sequence[int]) -> Range:
         """The same bounds, one pair per element of ``shape``."""
-        return Range(np.broadcast_to(self.least, shape), np.broadcast_to(self.most, shape), self.fraction)
+        return self.moved(lambda array: np.broadcast_to(array, shape))
 
     def flat(self, places: np.ndarray) -> Range:
         """The bounds of the elements of these numbers, row-major."""
-        return Range(self.least.reshape(-1)[places], self.most.reshape(-1)[places], self.fraction)
+        return self.moved(lambda array: array.reshape(-1)[places])
+
+    def moved(self, change: Callable[[np.ndarray], np.ndarray]) -> Range:
+        """The bounds of the elements that ``change`` picks of an array of the tensor's shape, or reduces it to."""
+        zeros = None if self.zeros is None else change(self.zeros)
+        return Range(change(self.least), change(self.most), self.fraction, zeros)
+
+    def joined(self, axis: int = 0) -> Range:
+        """What holds for all elements along an axis, which goes."""
+        zeros = None if self.zeros is None else self.zeros.min(axis=axis)
+        return Range(self.least.min(axis=axis), self.most.max(axis=axis), self.fraction, zeros)
 
     def at(self, fraction: int) -> Range:
         """The same values as mantissas with ``fraction`` fraction bits, not fewer than now."""
@@ -167,13 +180,17 @@ class Range:
         if not up:
             return self
         lo, hi = self.ends(self.bound << up)
-        return Range(lo << up, hi << up, fraction)
+        return Range(lo << up, hi << up, fraction, self._zeros(up))
+
+    def _zeros(self, up: int) -> np.ndarray | None:
+        """The zero bits of mantissas that have ``up`` fraction bits more; rounding leaves those that it does not reach."""
+        return None if self.zeros is None else np.maximum(self.zeros + up, 0)
 
     def rounded(self, target: FixedType) -> Range:
         """The bounds once rounded to ``target``'s fraction bits by its mode, whether or not they fit it."""
         lo, hi = self.ends((self.bound + 1) << max(target.fraction - self.fraction, 0))
         lo, hi = (np.asarray(cast_to(a, self.fraction, target, fits=True)) for a in (lo, hi))
-        return Range(lo, hi, target.fraction)
+        return Range(lo, hi, target.fraction, self._zeros(target.fraction - self.fraction))
 
     def cast(self, target: FixedType) -> Range:
         """The bounds after a cast to ``target``. Casts are monotonic unless something wraps or goes to zero."""
@@ -186,7 +203,10 @@ class Range:
             out = (lo < full_lo) | (hi > full_hi)
             if np.any(out):
                 lo, hi = np.where(out, full_lo, lo), np.where(out, full_hi, hi)
-        return Range(np.clip(lo, full_lo, full_hi), np.clip(hi, full_lo, full_hi), target.fraction)
+        zeros = rounded.zeros if target.overflow in (Overflow.WRAP, Overflow.SAT_ZERO) else None
+        if zeros is not None:
+            zeros = np.minimum(zeros, target.width - target.signed)
+        return Range(np.clip(lo, full_lo, full_hi), np.clip(hi, full_lo, full_hi), target.fraction, zeros)
 
 
 def _as_python(array: np.ndarray) -> np.ndarray:

@@ -192,6 +192,11 @@ class Op:
         """The type to which the network itself casts the operand, of an op that does nothing else."""
         return None
 
+    @property
+    def enters_as(self) -> FixedType | None:
+        """A type of the operand that changes no result, where the op rounds it; None for other ops."""
+        return self.casts_to
+
     def numbers(self, word: str, xs: Sequence[Range]) -> np.ndarray | None:
         """Of an op on floats the numbers that its type of this name holds, for operands within ``xs``; None for tables."""
         value = getattr(self, word, None)

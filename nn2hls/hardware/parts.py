@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints
+from nn2hls.arith.ranges import Range
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.net import Net
 
@@ -54,8 +54,7 @@ def whole(op: Builds, xs: Sequence[Range], shape: Sequence[int]) -> Part:
 
 def slices(op: Builds, x: Range, shape: Sequence[int], axis: int) -> Part:
     """A lane for each slice along ``axis`` of the operand and the result, which may differ in length there."""
-    lo, hi = (np.moveaxis(a, axis, -1).reshape(-1, a.shape[axis]) for a in (x.least, x.most))
-    both = Range(ints(lo.min(axis=0)), ints(hi.max(axis=0)), x.fraction)
+    both = x.moved(lambda array: np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis])).joined()
     reads, writes = (np.moveaxis(_numbers(s), axis, -1).reshape(-1, s[axis]) for s in (x.shape, tuple(shape)))
     return Part(op, (both,), (reads,), writes)
 
@@ -67,13 +66,12 @@ def elements(xs: Sequence[Range], shape: Sequence[int], constants: Sequence[np.n
         (the value of each constant, bounds of each operand with one element, numbers of the operands' elements as arrays
         (lanes, 1), numbers of the result's elements likewise).
     """
-    ends = [[np.broadcast_to(a, shape).reshape(-1) for a in (x.least, x.most)] for x in xs]
+    rows = [x.broadcast(shape).moved(np.ravel) for x in xs]
     values = [np.broadcast_to(c, shape).reshape(-1) for c in constants]
     operands = [np.broadcast_to(n, shape).reshape(-1) for n in _operands(xs)]
-    columns = [column for lo, hi in ends for column in _signs(lo, hi)] + values
+    columns = [column for x in rows for column in _signs(x.least, x.most)] + values
     for numbers in _alike(columns, math.prod(shape)):
-        pairs = zip(ends, xs, strict=True)
-        bounds = tuple(Range(ints([lo[numbers].min()]), ints([hi[numbers].max()]), x.fraction) for (lo, hi), x in pairs)
+        bounds = tuple(x.flat(numbers[:, None]).joined() for x in rows)
         chosen = tuple(v[numbers[:1]].tolist()[0] for v in values)
         yield chosen, bounds, tuple(o[numbers][:, None] for o in operands), numbers[:, None]
 
@@ -128,7 +126,9 @@ def assemble(
 
 def _inputs(net: Net, x: Range, shape: Sequence[int], first: int) -> np.ndarray:
     lo, hi = (np.broadcast_to(a, shape).reshape(-1).tolist() for a in (x.lo, x.hi))
-    wires = [net.input(first + k, low, high) for k, (low, high) in enumerate(zip(lo, hi, strict=True))]
+    zeros = [0] * len(lo) if x.zeros is None else np.broadcast_to(x.zeros, shape).reshape(-1).tolist()
+    bounds = zip(lo, hi, zeros, strict=True)
+    wires = [net.input(first + k, low, high, bits) for k, (low, high, bits) in enumerate(bounds)]
     return np.array(wires, dtype=np.int64).reshape(shape)
 
 

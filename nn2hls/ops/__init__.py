@@ -17,6 +17,7 @@ from nn2hls.ops.norm import Norm
 from nn2hls.ops.order import TopK
 from nn2hls.ops.products.affine import Strategy
 from nn2hls.ops.quantize import Quantize, Steps
+from nn2hls.ops.quantize_each import QuantizeEach
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.scan import Scan
@@ -45,6 +46,7 @@ __all__ = [
     "Normalised",
     "Op",
     "Quantize",
+    "QuantizeEach",
     "Reduce",
     "Reduction",
     "Relu",

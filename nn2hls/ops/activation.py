@@ -35,7 +35,7 @@ class Relu(Op):
 
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
-        return Range(ints(np.maximum(x.lo, 0)), ints(np.maximum(x.hi, 0)), x.fraction)
+        return Range(ints(np.maximum(x.lo, 0)), ints(np.maximum(x.hi, 0)), x.fraction, x.zeros)
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         top = max(xs[0].high, 0)

@@ -32,6 +32,14 @@ def hull(candidates: Sequence[Any], fraction: int) -> Range:
     return Range(ints(lo), ints(hi), fraction)
 
 
+def one_of(xs: Sequence[Range], join: Callable[[Sequence[np.ndarray]], np.ndarray]) -> Range:
+    """The bounds of a tensor that ``join`` makes of the elements of operands that have one fraction."""
+    zeros = None
+    if any(x.zeros is not None for x in xs):
+        zeros = join([np.zeros(x.shape, dtype=np.int64) if x.zeros is None else x.zeros for x in xs])
+    return Range(join([x.least for x in xs]), join([x.most for x in xs]), xs[0].fraction, zeros)
+
+
 def within(points: Any, x: Range) -> Any:
     """``points``, moved to the nearest end of ``x`` where they lie outside."""
     return ints(np.minimum(np.maximum(ints(points), x.lo), x.hi))

@@ -102,7 +102,7 @@ class MatMul(Op):
         columns = np.broadcast_to(np.swapaxes(right, -1, -2)[..., None, :, :], rows.shape)
         reads = tuple(n.reshape(-1, a.shape[-1]) for n in (rows, columns))
         bounds = tuple(x.flat(np.unique(r - first, axis=0)) for x, r, first in zip(xs, reads, (0, a.size), strict=True))
-        hulls = tuple(Range(x.least.min(axis=0), x.most.max(axis=0), x.fraction) for x in bounds)
+        hulls = tuple(x.joined() for x in bounds)
         yield Part(_Dot(), hulls, reads, places(shape)[0].reshape(-1, 1))
 
 

@@ -18,7 +18,7 @@ from nn2hls.graph.leaves import Cast
 from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, elements
-from nn2hls.ops.exact import scaled
+from nn2hls.ops.exact import one_of, scaled
 from nn2hls.ops.places import EMPTY, places
 
 
@@ -90,7 +90,7 @@ class Move(Op):
             flat = np.concatenate([e.reshape(-1) for e in ends])
             return np.where(index < 0, 0, flat[index])
 
-        return Range(chosen([x.least for x in same]), chosen([x.most for x in same]), fraction)
+        return one_of(same, chosen)
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         _, ups, bound = self._common(xs)

@@ -224,7 +224,7 @@ class Norm(Op):
             groups.setdefault((*both[0], *both[1]), []).append(k)
         for taken in groups.values():
             own = x.flat(numbers[taken])
-            bounds = Range(own.least.min(axis=0), own.most.max(axis=0), x.fraction)
+            bounds = own.joined()
             lane = self.replace(axes=(0,), scale=Const(scale[taken[0]]), bias=Const(bias[taken[0]]))
             yield Part(lane, (bounds,), (numbers[taken],), numbers[taken])
 

@@ -210,7 +210,7 @@ class Reduce(Op):
             rows = np.flatnonzero(which.reshape(-1) == k)
             reads = numbers[rows][:, pattern]
             own = x.flat(reads)
-            bounds = Range(own.least.min(axis=0), own.most.max(axis=0), x.fraction)
+            bounds = own.joined()
             yield Part(lane, (bounds,), (reads,), rows[:, None])
 
     def build(self, net: Net, words: Sequence[np.ndarray], xs: Sequence[Range], result: FixedType) -> np.ndarray:

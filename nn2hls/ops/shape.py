@@ -15,7 +15,7 @@ from nn2hls.graph.const import Shape
 from nn2hls.graph.leaves import Cast
 from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware.parts import Part, elements
-from nn2hls.ops.exact import scaled
+from nn2hls.ops.exact import one_of, scaled
 from nn2hls.ops.places import places
 
 
@@ -36,7 +36,7 @@ class _Moves(Op):
         starts = np.cumsum([0, *(x.size for x in xs)])
         for k, x in enumerate(xs):
             taken = np.flatnonzero(source == k)
-            flat = Range(x.lo.reshape(-1)[number[taken]], x.hi.reshape(-1)[number[taken]], x.fraction)
+            flat = x.flat(number[taken])
             for _, bounds, (reads,), writes in elements([flat], taken.shape, ()):
                 yield Part(_ONE, bounds, (number[taken][reads] + starts[k],), taken[writes])
 
@@ -68,7 +68,7 @@ class Reshape(_Moves):
 
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
-        return Range(x.lo.reshape(self.size), x.hi.reshape(self.size), x.fraction)
+        return x.moved(lambda array: array.reshape(self.size))
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         return lambda ops, watch: ops[0].reshape(ops[0].shape[0], *self.size)
@@ -117,9 +117,7 @@ class Concatenate(_Moves):
         return [x.at(fraction) for x in xs]
 
     def exact(self, xs: Sequence[Range]) -> Range:
-        same = self._aligned(xs)
-        lo, hi = (np.concatenate([getattr(x, end) for x in same], axis=self.axis) for end in ("lo", "hi"))
-        return Range(lo, hi, same[0].fraction)
+        return one_of(self._aligned(xs), lambda arrays: np.concatenate(arrays, axis=self.axis))
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         same = self._aligned(xs)
@@ -165,7 +163,7 @@ class Transpose(_Moves):
 
     def exact(self, xs: Sequence[Range]) -> Range:
         (x,) = xs
-        return Range(x.lo.transpose(self.axes), x.hi.transpose(self.axes), x.fraction)
+        return x.moved(lambda array: array.transpose(self.axes))
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         return lambda ops, watch: self.evaluate_float(ops[0])

@@ -50,13 +50,13 @@ def input_types(graph: Graph) -> dict[str, FixedType]:
 
 
 def _first_types(graph: Graph, node: Node) -> list[FixedType | None]:
-    """The types to which all readers of a value cast it, behind layers that only move it; None for one that does otherwise."""
+    """The types as which all readers of a value may have it, behind layers that only move it; None for one that rounds none."""
     found: list[FixedType | None] = []
     for user in graph.users[node.name]:
         if user.op.rearranges and user.name not in graph.outputs:
             found += _first_types(graph, user)
         else:
-            found.append(user.op.casts_to)
+            found.append(user.op.enters_as)
     return found
 
 

@@ -40,7 +40,7 @@ def in_order(index: np.ndarray) -> bool:
 
 def ordered(x: Range, axes: Sequence[int]) -> Range:
     """Bounds with their axes in another order."""
-    return Range(x.least.transpose(axes), x.most.transpose(axes), x.fraction)
+    return x.moved(lambda array: array.transpose(axes))
 
 
 def alike(a: FixedType, b: FixedType) -> bool:
@@ -77,5 +77,4 @@ def bounds_of_firings(x: Range, shape: Shape, part: Shape, firings: int, follow:
     """Of what a firing reads, over all firings."""
     if not follow:
         return x.broadcast(shape)
-    lo, hi = (np.broadcast_to(a, shape).reshape(firings, -1) for a in (x.least, x.most))
-    return Range(lo.min(axis=0).reshape(part), hi.max(axis=0).reshape(part), x.fraction)
+    return x.moved(lambda array: np.broadcast_to(array, shape).reshape(firings, *part)).joined()

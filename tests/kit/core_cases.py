@@ -21,6 +21,7 @@ from nn2hls.ops import (
     Move,
     Norm,
     Normalised,
+    QuantizeEach,
     Reduce,
     Reduction,
     Reshape,
@@ -51,6 +52,16 @@ def merges(rng, width):
         yield Case(Elementwise(merge), [random_type(rng, width) for _ in shapes], shapes, random_type(rng, width), NOISE)
     scale = Scale(Const(rng.normal(size=(3, 1))), Const(rng.normal(size=(2,))))
     yield Case(scale, [random_type(rng, width)], [(3, 2)], random_type(rng, width), NOISE)
+
+
+def grids(rng, width):
+    """A type for each element, some of no bits, some of them alike, in several modes."""
+    for shape, own in (((2, 3), (2, 3)), ((3, 2), (2,)), ((4,), (4,))):
+        bits = rng.integers(0, width[1] // 2, own)
+        signed, below = rng.integers(0, 2, own), rng.integers(-2, 6, own)
+        modes = Rounding(rng.integers(len(Rounding))), Overflow(rng.integers(len(Overflow)))
+        op = QuantizeEach(Const(bits), Const(bits - below), Const(signed), *modes)
+        yield Case(op, [random_type(rng, width)], [shape], random_type(rng, width))
 
 
 def moves(rng, width):
@@ -167,6 +178,7 @@ def gathers(rng, width):
 EVERY = (
     activations,
     merges,
+    grids,
     moves,
     tables,
     normalised,

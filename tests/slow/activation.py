@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType
 from tests.slow.constants import nearest_even
 from tests.slow.fixed import cast_slow
 from tests.slow.fixed import value_slow as value
@@ -44,6 +45,11 @@ def threshold(op, x):
 
 def quantize(op, x):
     return value(cast_slow(x, op.kind), op.kind)
+
+
+def quantize_each(op, x, width, integer, signed):
+    kind = FixedType(width, integer, bool(signed), op.rounding, op.overflow) if width else None
+    return value(cast_slow(x, kind), kind) if kind else Fraction(0)
 
 
 def steps(op, x):

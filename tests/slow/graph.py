@@ -20,6 +20,7 @@ _SIMPLE = {
     ops.Unary: lambda op, x, n: activation.unary(op, x),
     ops.Threshold: lambda op, x, n: activation.threshold(op, x),
     ops.Quantize: lambda op, x, n: activation.quantize(op, x),
+    ops.QuantizeEach: lambda op, x, n: activation.quantize_each(op, x, *own(op, n)),
     ops.Steps: lambda op, x, n: activation.steps(op, x),
     ops.Table: lambda op, x, n: _table(op, x),
 }
@@ -51,6 +52,11 @@ class _Place:
 @lru_cache(maxsize=100_000)
 def _table(op, x):
     return table.table(op, x)
+
+
+def own(op, place):
+    """What the constants of an element are that broadcast to a tensor."""
+    return [int(np.broadcast_to(getattr(op, name).array, place.shape).ravel()[place.at]) for name in op.per_channel]
 
 
 def exact_slow(op, xs, shape):

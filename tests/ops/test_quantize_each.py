@@ -1,0 +1,112 @@
+"""A type for each element: the cast in floats and in integers, the reference, the bits that are proved to be zero."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.ranges import Range, carrier, ints
+from nn2hls.errors import ModelError
+from nn2hls.graph.const import Const
+from nn2hls.ops import QuantizeEach
+from tests.kit.witness import types
+from tests.slow.activation import quantize_each
+
+
+@st.composite
+def each(draw, widths=(0, 12)):
+    """(op, shape) with types of up to so many bits."""
+    shape = draw(st.sampled_from([(3,), (2, 3), (1,)]))
+    arrays = [
+        np.array(draw(st.lists(st.integers(*ends), min_size=shape[-1], max_size=shape[-1])))
+        for ends in (widths, (-3, 8), (0, 1))
+    ]
+    modes = draw(st.sampled_from(Rounding)), draw(st.sampled_from(Overflow))
+    return QuantizeEach(*map(Const, arrays), *modes), shape
+
+
+def slow(op, x):
+    """Of one event, fractions."""
+    constants = [np.broadcast_to(getattr(op, name).array, x.shape).ravel() for name in op.per_channel]
+    return [quantize_each(op, v, *map(int, own)) for v, *own in zip(x.ravel(), *constants, strict=True)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(each(), types((1, 16), (-3, 12)), st.integers(0, 2**32 - 1))
+def test_mantissas_are_cast_each_to_its_own_type(case, kind, seed):
+    check(case, kind, seed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(each((0, 62)), types((1, 40), (-70, 70)), st.integers(0, 2**32 - 1))
+def test_however_wide_they_are(case, kind, seed):
+    check(case, kind, seed)
+
+
+def check(case, kind, seed):
+    op, shape = case
+    rng = np.random.default_rng(seed)
+    x = Range.of_type(kind).broadcast(shape)
+    mantissas = rng.integers(kind.min_mantissa, kind.max_mantissa, (7, *shape), endpoint=True)
+    mantissas[0], mantissas[1] = kind.min_mantissa, kind.max_mantissa
+    given_as = carrier(x.bound)
+    found = op.kernel([x])([mantissas.astype(given_as)], None)
+    if found.dtype.kind == "f":
+        assert not np.signbit(found[found == 0]).any()
+    whole = ints(found if found.dtype == object else found.astype(np.int64))
+    exact = op.exact([x])
+    values = [[Fraction(int(m)) / Fraction(2) ** kind.fraction for m in row.ravel()] for row in mantissas]
+    for row, event in zip(whole, values, strict=True):
+        want = slow(op, np.array(event, dtype=object).reshape(shape))
+        assert [Fraction(m) / Fraction(2) ** exact.fraction for m in row.ravel()] == want
+    assert np.all((whole >= exact.lo) & (whole <= exact.hi))
+    zeros = np.zeros(shape, int) if exact.zeros is None else exact.zeros
+    assert np.all(whole % (2 ** ints(zeros)) == 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(each(), st.lists(st.integers(-(2**12), 2**12), min_size=1, max_size=4))
+def test_the_reference_rounds_as_the_cast(case, quarters):
+    op, shape = case
+    x = np.array(quarters)[:, None] / 64 * np.ones(int(np.prod(shape)))
+    x = x.reshape(len(quarters), *shape)
+    want = [slow(op, np.array([Fraction(v) for v in row.ravel()], dtype=object).reshape(shape)) for row in x]
+    assert op.evaluate_float(x).reshape(len(x), -1).tolist() == [[float(v) for v in row] for row in want]
+
+
+def test_long_and_short_rows_are_alike():
+    """Events are cast side by side in rows; the last ones are fewer."""
+    op = QuantizeEach(Const([0, 3, 5]), Const([0, 2, 1]), Const([1, 0, 1]), Rounding.RND, Overflow.SAT)
+    kind = FixedType(10, 5)
+    x = Range.of_type(kind).broadcast((3,))
+    mantissas = np.random.default_rng(3).integers(-512, 512, (5000, 3)).astype(np.float32)
+    kernel = op.kernel([x])
+    one_by_one = np.concatenate([kernel([m[None]], None) for m in mantissas[-700:]])
+    assert np.array_equal(kernel([mantissas], None)[-700:], one_by_one)
+
+
+@pytest.mark.parametrize("rounding", [Rounding.TRN, Rounding.RND])
+@pytest.mark.parametrize("overflow", [Overflow.WRAP, Overflow.SAT, Overflow.SAT_SYM])
+def test_the_type_as_which_a_value_enters_changes_no_result(rounding, overflow):
+    """An input whose reader casts each element enters as a type that the reader cannot tell from the real number."""
+    op = QuantizeEach(Const([0, 3, 5, 4]), Const([0, 4, 1, -1]), Const([1, 0, 1, 0]), rounding, overflow)
+    near = np.random.default_rng(4).normal(size=(400, 4)) * 4
+    x = np.concatenate([near, np.round(near * 64) / 64])
+    entered = op.enters_as
+    floor = QuantizeEach(*map(Const, (entered.width, entered.integer, int(entered.signed))), Rounding.TRN, overflow)
+    assert floor.grid.hull == entered
+    assert np.array_equal(op.evaluate_float(floor.evaluate_float(x)), op.evaluate_float(x))
+
+
+def test_roundings_that_tell_ties_have_no_such_type():
+    op = QuantizeEach(Const([3]), Const([1]), Const([1]), Rounding.RND_CONV, Overflow.SAT)
+    assert op.enters_as is None
+
+
+def test_types_that_do_not_fit_the_tensor_are_refused():
+    op = QuantizeEach(Const([3, 3]), Const([1, 1]), Const([1, 1]))
+    with pytest.raises(ModelError, match=r"^where: Types of shape \(2,\) do not fit a tensor of \(3,\)"):
+        op.infer([(3,)], "where")
