@@ -85,6 +85,18 @@ def options_given(args: Namespace) -> list[str]:
     return [f"--{name}" for name in _IN_PLACE if getattr(args, name.replace("-", "_"), None) is not None]
 
 
+def refuse_options(args: Namespace) -> None:
+    """A folder is as it is.
+
+    Raises:
+        UsageError: Options would change what it was made with.
+    """
+    given = options_given(args)
+    if given:
+        fix = "Give the config in place of the folder, or leave it out."
+        raise UsageError("A folder's reports are as they are.", where=given[0], fix=fix)
+
+
 _IN_PLACE: dict[str, tuple[str, type, str]] = {
     "weights": ("FILE", Path, "weights of a Keras architecture in .json"),
     "precision": ("TYPE", str, "type of inputs, weights, biases and results, such as 'ap_fixed<16,6>'"),

@@ -109,9 +109,9 @@ def _agree(args: Namespace, config: Config, graph: Graph) -> tuple[Config, str]:
 
 def _explain(config: Config, graph: Graph, layer: str, found: tuple[str, ...]) -> Result:
     """Where the types and settings of one layer, or of all, come from."""
-    from nn2hls.commands.types import setting_rows, type_rows
+    from nn2hls.commands.types import setting_rows
     from nn2hls.design.design import convert
-    from nn2hls.design.text import layer_rows, layer_table
+    from nn2hls.design.text import layer_rows, layer_table, type_rows
     from nn2hls.errors import suggest
     from nn2hls.text import table
 

@@ -1,4 +1,4 @@
-"""``nn2hls report``: what every tool made of a project, against the estimate."""
+"""``nn2hls report``: what every tool made of a project, against the estimate; and all that is known of it as a page."""
 
 from __future__ import annotations
 
@@ -6,19 +6,43 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, load_graph, options_given, read
+from nn2hls.commands.base import Command, Result, UsageError, config_arguments, load_graph, read, refuse_options
 
 if TYPE_CHECKING:
     from nn2hls.report.project import Today
+
+_OF_PAGES = ("input", "labels", "classes", "scan", "search")  # options that only a page shows
 
 
 def _arguments(parser: ArgumentParser) -> None:
     config_arguments(parser, name="DIR|CONFIG", words="a project's folder, or the config whose OutputDir it is")
     parser.add_argument("--markdown", action="store_true", help="write Markdown instead of text")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write the report to a file, as Markdown")
+    group = parser.add_argument_group("a page for the browser, of all that is known")
+    group.add_argument("--html", metavar="FILE", type=Path, help="where to write it; nothing in it is loaded from elsewhere")
+    words = "data to compare with float: a file per input, or one .npz (default: InputData of CONFIG)"
+    group.add_argument("--input", metavar="FILE", nargs="+", type=Path, help=words)
+    words = "class numbers, one-hot rows, or values; once for each output"
+    group.add_argument("--labels", metavar="[OUTPUT=]FILE", action="append", help=words)
+    group.add_argument("--classes", metavar="NAMES", help="what the numbers of classes stand for, with commas")
+    for name in ("scan", "search"):
+        words = f"what `nn2hls {name} --json` has printed; more than once for several"
+        group.add_argument(f"--{name}", metavar="FILE", type=Path, action="append", help=words)
 
 
 def _run(args: Namespace) -> Result:
+    if args.html:
+        from nn2hls.commands.page import run
+
+        return run(args)
+    given = next((name for name in _OF_PAGES if getattr(args, name)), None)
+    if given:
+        raise UsageError("Only a page shows this.", where=f"--{given}", fix="Add --html FILE.")
+    return _tools(args)
+
+
+def _tools(args: Namespace) -> Result:
+    """What tools have made of the project."""
     from nn2hls.files import write_whole
     from nn2hls.report.project import project_report
     from nn2hls.report.text import report_markdown, report_text, summary
@@ -26,10 +50,7 @@ def _run(args: Namespace) -> Result:
     if args.output and args.output.suffix.lower() != ".md":
         raise UsageError("A report is written as .md.", where=str(args.output), fix="For JSON use --json and a redirection.")
     if args.config.is_dir():
-        given = options_given(args)
-        if given:
-            fix = "Give the config in place of the folder, or leave it out."
-            raise UsageError("A folder's reports are as they are.", where=given[0], fix=fix)
+        refuse_options(args)
         report = project_report(args.config)
         notes: tuple[str, ...] = ()
     else:
@@ -66,5 +87,6 @@ COMMAND = Command(
     _run,
     "It reads reports/*.json of the project and what AMD's tools left there, wherever they ran. With a CONFIG the estimate is\n"
     "that of today, and a project that the config would not write any more is stale. Ends with 1 when something is stale,\n"
-    "failed, differs from the emulator or misses its clock.",
+    "failed, differs from the emulator or misses its clock. With --html no project is needed: the page shows the network, its\n"
+    "types, accuracy, size and schedule, what tools made of it where they did, and says what is missing.",
 )

@@ -1,4 +1,4 @@
-"""The types of a layer and where they come from, for ``config --explain``."""
+"""The settings of a layer and where they come from, for ``config --explain``."""
 
 from __future__ import annotations
 
@@ -6,20 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nn2hls.config.config import Config
-    from nn2hls.design.design import Design
     from nn2hls.graph.graph import Node
 
 Row = dict[str, Any]
-
-
-def type_rows(design: Design, node: Node) -> list[Row]:
-    """A row per type of a layer: the result's, and those inside it, as they are in the design."""
-    rows = []
-    for reason in design.types.get(node.name, ()):
-        now = node.type if reason.word == "result" else node.op.types().get(reason.word, reason.type)
-        why = reason.why if now == reason.type else "exact, after what is constant or unread was moved or cleared"
-        rows.append({"layer": node.name, "word": reason.word, "type": str(now), "level": reason.level, "why": why})
-    return rows
 
 
 def setting_rows(config: Config, node: Node) -> list[Row]:

@@ -38,7 +38,7 @@ def with_about(project: Project, config: Config, options: Options, folder: Path)
         folder: Where it will stand, as the user names it.
     """
     real = Path(os.path.realpath(folder))  # `..` leads from there, also where the folder is a link
-    origins = {name: _origin(path, real) for name in _ORIGINS if (path := getattr(config, name)) is not None}
+    origins = origins_of(config, real)
     manifest = json.loads(project.about[MANIFEST]) | {"version": __version__, "digest": project.digest, "origins": origins}
     about = {
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
@@ -46,6 +46,11 @@ def with_about(project: Project, config: Config, options: Options, folder: Path)
         **(_verilog(project.name) if config.backend == "Verilog" else _cpp(project, config.backend)),
     }
     return dataclasses.replace(project, about={**project.about, **about})
+
+
+def origins_of(config: Config, folder: Path) -> dict[str, dict[str, Any]]:
+    """The files that a config names, by its fields: ``path`` seen from the folder, ``sha256``, None when the file is gone."""
+    return {name: _origin(path, folder) for name in _ORIGINS if (path := getattr(config, name)) is not None}
 
 
 def _verilog(name: str) -> dict[str, str]:

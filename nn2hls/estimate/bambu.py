@@ -39,11 +39,13 @@ class BambuLayer:
         cost: DSP, LUT and block RAMs after yosys.
         ff: Flip-flops after yosys.
         clocks: Clock edges inside it; with reuse, the clocks that it runs.
+        start: The clock edge before it.
     """
 
     cost: Cost
     ff: float
     clocks: int
+    start: int
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,8 @@ def bambu_design(
         start, end = times[name]
         edges = end - start if one_by_one or not last else (end - start) * latency / last
         registers = register_terms(schedule, taken, cost.lut, edges)
-        found[name] = BambuLayer(cost, weighed(registers, of[structure(schedule)]["ff"]), until(end) - until(start))
+        ff = weighed(registers, of[structure(schedule)]["ff"])
+        found[name] = BambuLayer(cost, ff, until(end) - until(start), until(start))
     return BambuDesign(found, latency, latency - 1 if one_by_one else 1)
 
 

@@ -75,9 +75,8 @@ def _of_bambu(
 
 def _bambu_layer(name: str, schedule: Schedule, found: BambuLayer) -> LayerEstimate:
     figures = Figures(found.cost.dsp, round(found.cost.lut), round(found.ff), found.cost.bram)
-    return LayerEstimate(
-        name, figures, figures, found.clocks, max(1, found.clocks) if schedule.ii > 1 else 1, schedule.products
-    )
+    interval = max(1, found.clocks) if schedule.ii > 1 else 1
+    return LayerEstimate(name, figures, figures, found.clocks, interval, schedule.products, found.start)
 
 
 def _check(tool: str, clock_ns: float) -> None:
@@ -99,7 +98,7 @@ def _layer(name: str, schedule: Schedule, placed: Placed, registers: int, part: 
     report = Figures(cost.dsp, round(cost.lut), registers, cost.bram)
     start = placed.start.cycle
     return LayerEstimate(
-        name, report, _after_synthesis(schedule, report, part), placed.end.cycle - start, schedule.ii, schedule.products
+        name, report, _after_synthesis(schedule, report, part), placed.end.cycle - start, schedule.ii, schedule.products, start
     )
 
 

@@ -47,6 +47,7 @@ class LayerEstimate:
         latency_cycles: Clock edges between its last operand and its result.
         ii: Clocks between two inputs.
         products: Non-zero products.
+        start_cycle: The clock edge at which its operands are there, counted from the inputs; None in streams (see tokens).
     """
 
     name: str
@@ -55,11 +56,13 @@ class LayerEstimate:
     latency_cycles: int
     ii: int
     products: int
+    start_cycle: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         own = {"name": self.name, **self.report.to_dict(), "latency_cycles": self.latency_cycles, "ii": self.ii}
-        return {**own, "products": self.products, "synthesised": self.synthesised.to_dict()}
+        own |= {"start_cycle": self.start_cycle, "products": self.products}
+        return {**own, "synthesised": self.synthesised.to_dict()}
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,6 +150,7 @@ class Estimate:
             "latency_cycles": self.latency_cycles,
             "latency_ns": self.latency_ns,
             "ii": self.ii,
+            "available": dict(self.part.available),
             "utilisation": self.utilisation,
             "fits": self.fits,
             "synthesised": self.synthesised.to_dict(),

@@ -48,7 +48,7 @@ def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part) -> Layer
     lut = sum(amount * by.get(term, 0.0) for term, amount in found.items())
     registers = layer.registers + pipeline.waiting(layer.name)
     figures = Figures(found["dsp"], round(lut), registers)
-    return LayerEstimate(layer.name, figures, figures, layer.latency, layer.interval, products)
+    return LayerEstimate(layer.name, figures, figures, layer.latency, layer.interval, products, layer.start)
 
 
 def layer_terms(layer: Layer, part: Part) -> Counter[str]:

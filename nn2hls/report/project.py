@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from nn2hls.errors import ToolError
+from nn2hls.errors import Nn2hlsError, ToolError
 from nn2hls.estimate.figures import ESTIMATE, SYNTHESIS
 from nn2hls.estimate.result import Estimate
 from nn2hls.report.rows import Row, side_by_side
 from nn2hls.tools.amd.project import read_project
 from nn2hls.tools.folder import Manifest, is_interrupted, written_sources
 from nn2hls.tools.report import FOLDER, BuildReport, Figures, Step
+
+T = TypeVar("T")
+Damage = list[Nn2hlsError]
 
 
 @dataclass(frozen=True)
@@ -118,46 +121,71 @@ class Today:
     estimate: Estimate
 
 
-def project_report(folder: Path, today: Today | None = None) -> ProjectReport:
+def project_report(folder: Path, today: Today | None = None, damage: Damage | None = None) -> ProjectReport:
     """The report of a written project.
 
     Args:
         folder: The project.
         today: What its config makes; without, the estimates are those that the reports hold.
+        damage: Where given, what cannot be read is added to it and left out.
 
     Raises:
         ToolError: The folder holds no project, no report, or a damaged one.
     """
-    sources, config = written_sources(folder), today.config if today else "CONFIG"
-    if sources is None:
-        fix = f"Write it: nn2hls build {_quoted(config)} --tool csim"
-        raise ToolError("There is no project that nn2hls wrote.", where=str(folder), fix=fix)
+    sources, config = _read(lambda: _sources(folder, today), ("", False), damage), today.config if today else "CONFIG"
     digest, untouched = sources
     torn = not untouched and is_interrupted(folder)
-    reports = read_reports(folder)
+    reports = read_reports(folder, damage)
     if not reports:
         fix = f"Run a tool on it: nn2hls build {_quoted(config)} --tool csim; or vitis, vivado, bambu."
         raise ToolError("The project holds no report of a tool.", where=str(folder), fix=fix)
     tools = tuple(_judge(r, "" if torn else digest, folder, today) for r in reports)
     changed = "Writing the project was interrupted: its files are of two versions. Write it again." if torn else _BY_HAND
-    notes = [] if untouched else [changed]
-    manifest, first = Manifest.read(folder), reports[0]
+    notes = [] if untouched or damage else [changed]
+    manifest, first = _read(lambda: Manifest.read(folder), None, damage), reports[0]
     name, part, clock = (manifest.name, manifest.part, manifest.clock_ns) if manifest else ("", first.part, first.clock_ns)
     total, layers = side_by_side(reports, today.estimate if today else None, clock)
     return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes))
 
 
+def _sources(folder: Path, today: Today | None) -> tuple[str, bool]:
+    """The digest of the sources in the folder, and whether they stand there as they were written."""
+    found = written_sources(folder)
+    if found is None:
+        fix = f"Write it: nn2hls build {_quoted(today.config if today else 'CONFIG')} --tool csim"
+        raise ToolError("There is no project that nn2hls wrote.", where=str(folder), fix=fix)
+    return found
+
+
+def _read(read: Callable[[], T], default: T, damage: Damage | None) -> T:
+    """What is read, or the default where that fails and ``damage`` takes the reason, once."""
+    try:
+        return read()
+    except Nn2hlsError as error:
+        if damage is None:
+            raise
+        if str(error) not in map(str, damage):
+            damage.append(error)
+        return default
+
+
 _BY_HAND = "The sources in the folder were changed by hand after nn2hls wrote them."
 
 
-def read_reports(folder: Path) -> list[BuildReport]:
+def read_reports(folder: Path, damage: Damage | None = None) -> list[BuildReport]:
     """Every report of a project: those that nn2hls kept, and what AMD's tools left there without it.
+
+    Args:
+        folder: The project.
+        damage: Where given, what cannot be read is added to it and left out.
 
     Raises:
         ToolError: One is damaged; the message names the file and the field.
     """
-    kept = {p.stem: BuildReport.read(p) for p in sorted((folder / FOLDER).glob("*.json"))}
-    left = read_project(folder)
+    paths = sorted((folder / FOLDER).glob("*.json"))
+    found = [_read(lambda p=p: BuildReport.read(p), None, damage) for p in paths]  # type: ignore[misc]
+    kept = {report.tool: report for report in found if report is not None}
+    left = _read(lambda: read_project(folder), None, damage)
     if left is not None:
         kept[left.tool] = _together(kept[left.tool], left) if left.tool in kept else left
     return [kept[tool] for tool in sorted(kept)]

@@ -27,7 +27,7 @@ class Pace:
     Args:
         name: Of the value that it sends.
         layer: The user's layer.
-        first: The clock in which its first token leaves, counted from the first that enters the design.
+        first, last: The clocks in which its first and its last token of one event leave, counted from the first that enters.
         tokens: Of an event.
         own: Clocks that an event takes it if nobody makes it wait.
         interval: Clocks between two events of the design.
@@ -36,6 +36,7 @@ class Pace:
     name: str
     layer: str
     first: int
+    last: int
     tokens: int
     own: int
     interval: int
@@ -89,6 +90,7 @@ class Fifos:
                 "name": p.name,
                 "layer": p.layer,
                 "first_token": p.first,
+                "last_token": p.last,
                 "tokens": p.tokens,
                 "tokens_per_clock": p.rate,
                 "own_interval": p.own,
@@ -201,6 +203,7 @@ def _result(actors: Sequence[Actor], held: Mapping[Edge, int], ran: Run | None, 
         interval = planned.interval
         latency = max(int(planned.steps[k][0, -1]) for k, a in enumerate(actors) if not a.name) - start
     named = [a for a in actors if a.name]
-    pace = tuple(Pace(a.name, a.layer, int(written[a.name][0]) - start, a.tokens, a.interval, interval) for a in named)
+    times = {a.name: (int(written[a.name][0]) - start, int(written[a.name][a.tokens - 1]) - start) for a in named}
+    pace = tuple(Pace(a.name, a.layer, *times[a.name], a.tokens, a.interval, interval) for a in named)
     slowest = max(pace, key=lambda p: p.own)
     return Fifos(dict(held), {a.name: a.bits for a in named}, interval, latency, pace, slowest.name)
