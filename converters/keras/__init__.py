@@ -25,6 +25,7 @@ from nn2hls.converters.keras.weights import attach
 from nn2hls.converters.lower.moves import unstack
 from nn2hls.converters.lower.shape import stack
 from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.plugins import brought
 from nn2hls.errors import LimitError, ModelError, UnsupportedError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.graph import Graph, Origin
@@ -79,7 +80,7 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
     prepared, problems = dict[Layer, Prepared](), dict[Layer, str]()
     for layer in model.leaves():
         table = _table(layer)
-        problems[layer] = refusal(layer, [*table, "InputLayer"])
+        problems[layer] = "" if brought("keras", layer.custom) else refusal(layer, [*table, "InputLayer"])
         extra = ", ".join(
             sorted({name for call in layer.calls for name in call.settings if name not in TAKES.get(layer.kind, ())})
         )
@@ -94,7 +95,9 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
 
 
 def _table(layer: Layer) -> Mapping[str, Entry]:
-    """The layers of its package, or the operations."""
+    """The layers of its package, or the operations; of a plug-in the one alone."""
+    if own := brought("keras", layer.custom):
+        return {layer.kind: own.entry}
     if layer.of_hgq:
         return HGQ
     return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}

@@ -12,6 +12,7 @@ from nn2hls.converters.keras import attention, graphs, hgq_weights, local, recur
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
 from nn2hls.converters.keras.windows import depthwise_name
+from nn2hls.converters.plugins import brought
 from nn2hls.errors import ModelError
 
 # Names of the trainable and of the other weights, in Keras' order.
@@ -94,7 +95,11 @@ def expected(layer: Layer) -> Names:
     if layer.inner is not None and layer.kind not in WEIGHTS:
         first, others = expected(layer.inner)
         return first, [*others, VECTOR] if layer.kind == "SpectralNormalization" else others
-    names = WEIGHTS[layer.kind](layer) if layer.kind in WEIGHTS and not layer.is_operation else ([], [])
+    own = brought("keras", layer.custom)
+    if own:
+        names: Names = [*own.weights], []
+    else:
+        names = WEIGHTS[layer.kind](layer) if layer.kind in WEIGHTS and not layer.is_operation else ([], [])
     return names if layer.flag("trainable", True) else ([], names[0] + names[1])
 
 

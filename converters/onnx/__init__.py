@@ -13,7 +13,7 @@ from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.onnx.attention import ATTENTION
 from nn2hls.converters.onnx.channels_last import CHANNELS_LAST
 from nn2hls.converters.onnx.choice import CHOICE
-from nn2hls.converters.onnx.context import At, Context, Known, Value
+from nn2hls.converters.onnx.context import At, Context, Handler, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent
 from nn2hls.converters.onnx.graph import FileGraph, read_graph
@@ -29,6 +29,7 @@ from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_
 from nn2hls.converters.onnx.shapes import SHAPES
 from nn2hls.converters.onnx.unary import UNARY
 from nn2hls.converters.onnx.windows import WINDOWS
+from nn2hls.converters.plugins import brought
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.graph.graph import Absent, Fate, Graph, Origin
 from nn2hls.ops import Input
@@ -140,7 +141,7 @@ def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> I
         depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
         computed.update(node.outputs if depends else ())
         reason = node.trouble or problems.get(node.outputs[0], "")
-        if not reason and node.op not in HANDLERS and (depends or not foldable(node)):
+        if not reason and _handler(node) is None and (depends or not foldable(node)):
             reason = not_offered_node(node, labels)
         ready = all(i in context.values for i in node.inputs if i)
         if not reason and ready:
@@ -163,11 +164,18 @@ def _set_results(node: FileNode, context: Context, read: set[str]) -> str:
     return f"its further result '{further[0]}' is read, and only the first is computed" if further else ""
 
 
+def _handler(node: FileNode) -> Handler | None:
+    """What lowers a node: ours, or that of a plug-in for an operator of a domain of its own."""
+    own: Handler | None = HANDLERS.get(node.op)
+    return own or (brought("onnx", node.op) if "." in node.op else None)
+
+
 def _value(node: FileNode, context: Context) -> Value | Sequence[Value]:
     operands = [context.values[i] if i else None for i in node.inputs]
-    if node.op in HANDLERS and any(isinstance(v, Tensor) for v in operands):
+    handler = _handler(node)
+    if handler is not None and any(isinstance(v, Tensor) for v in operands):
         at = At(context, node)
-        found = HANDLERS[node.op](at)
+        found = handler(at)
         if reason := at.not_understood():
             raise Refusal(reason)
         return found

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.plugins import brought
 from nn2hls.converters.pytorch.context import Args, Lowering, Unknown, Value
 from nn2hls.converters.pytorch.fold import FOLD, PARTS, fold
 from nn2hls.converters.pytorch.ops import LOWER
@@ -86,9 +87,10 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
             return [fold(context, call, args)]
         if not args.tensors() and call.target in PARTS:
             return list(PARTS[call.target](args))
-        if call.target not in LOWER:
+        lowering = LOWER.get(call.target) or brought("pytorch", _operator(call.target))
+        if lowering is None:
             raise Refusal(_not_offered(call.target))
-        found = LOWER[call.target](context, args)
+        found = lowering(context, args)
         if reason := args.not_understood():
             raise Refusal(reason)
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
@@ -100,6 +102,12 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
     if isinstance(results[0], Tensor) and results[0] in args.tensors():
         context.builder.dropped(context.layer, results[0].node)
     return results
+
+
+def _operator(target: str) -> str:
+    """``library::operator`` of a call beyond aten, as torch.library has it; empty for others."""
+    words = target.removeprefix("torch.ops.").split(".")
+    return f"{words[0]}::{words[1]}" if target.startswith("torch.ops.") and len(words) > 1 else ""
 
 
 def _not_offered(target: str) -> str:

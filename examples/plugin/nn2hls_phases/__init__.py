@@ -1,0 +1,1 @@
+"""A layer for angles, as a plug-in of nn2hls."""
