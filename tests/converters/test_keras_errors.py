@@ -292,7 +292,7 @@ def test_deep_nesting(tmp_path):
         load_file(refused_deep)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["m.h5", "m.keras"]), st.data())
 def test_cut_and_changed_files(tmp_path, name, data):
     """Any cut file is refused; a file with changed bytes is refused or read."""
@@ -357,7 +357,7 @@ CONFIGS = [
 ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(CONFIGS), json_values, st.data())
 def test_any_value_anywhere_in_the_config(tmp_path, config, value, data):
     """Whatever stands in the config, the answer is a graph or a ModelError."""

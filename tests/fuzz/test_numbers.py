@@ -20,7 +20,7 @@ from tests.kit.paths import ROOT
 
 @pytest.mark.long
 def test_random_networks_agree():
-    found = numbers.run(seed=2028, networks=60, batch=30)
+    found = numbers.run(seed=2028, networks=48, batch=48)
     assert found.faults == []
     assert found.counts["compiled"] >= 45
 
@@ -70,7 +70,7 @@ def test_a_fault_is_found(monkeypatch, what):
     else:
         monkeypatch.setattr(Emulator, "run", lambda *a, **k: 1 // 0)
     monkeypatch.setattr(numbers, "compiled", lambda cases, kind: None)
-    assert numbers.run(seed=2028, networks=60).faults
+    assert any(numbers.run(seed=2028, networks=1, first=index).faults for index in range(60))
 
 
 def _plus_one(sums):
