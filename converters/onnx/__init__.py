@@ -124,7 +124,7 @@ def _output(name: str, context: Context, where: str) -> str:
         fix = "Remove it from the model."
         raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix=fix)
     if not value.is_plain:
-        fix = "Give the output the batch as its first axis."
+        fix = "Give the output the batch as its first axis, or cut the model before that with onnx.utils.extract_model."
         raise UnsupportedError(f"The first axis of output '{name}' is not the batch alone.", where=where, fix=fix)
     if value.hidden is not None:
         raise UnsupportedError(f"Output '{name}' is minus infinity where a mask says so.", where=where, fix="Cut it off.")
