@@ -106,7 +106,10 @@ _ONNX_NEVER = {
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
     "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
-    **dict.fromkeys(("If", "Loop"), "export the model without control flow, for one shape of the input"),
+    **dict.fromkeys(
+        ("If", "Loop"),
+        "export the model without control flow, for one shape of the input; Keras' own files are read",
+    ),
     **dict.fromkeys(("SVMClassifier", "SVMRegressor"), "nn2hls offers networks, no support vector machines"),
 }
 _HLS4ML_TYPES = """

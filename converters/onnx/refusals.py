@@ -9,6 +9,7 @@ from nn2hls.known_layers import LABELS, ONNX, ONNX_QUANTISERS, not_offered
 
 LABEL_MAKERS = frozenset(f"{ML}.{name}" for name in ("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "Binarizer"))
 _FIRST = ("ArgMax", f"{ML}.Binarizer")  # the first step from answers to labels, of one class and of several
+CONTROL = frozenset(("If", "Loop", "Scan"))  # refused as such, whatever their subgraphs hold
 _OTHERWISE = "write it with other operators, or cut the model before it"
 
 

@@ -17,6 +17,7 @@ for framework in ("keras", "torch", "onnx"):
     pytest.importorskip(framework)
 
 HELPERS = {
+    "layout.meeting",
     "linear.along_axis",
     "quantised.levels",  # what only quantised files have: tests/converters/test_qkeras.py, test_onnx_quantisers.py
     "quantised.quantize",
