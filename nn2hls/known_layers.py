@@ -100,14 +100,17 @@ LABELS = "it makes a label of the network's answers, which stays outside of a de
 _TREES = "nn2hls offers networks; for trees there is conifer"
 _OUTSIDE = "do it before the data enters the design, and cut the model behind it"
 _ONNX_PREPROCESSING = """
-    Binarizer DictVectorizer FeatureVectorizer Imputer Normalizer OneHotEncoder StringNormalizer TfIdfVectorizer
+    DictVectorizer FeatureVectorizer Imputer Normalizer OneHotEncoder StringNormalizer TfIdfVectorizer
 """
 _ONNX_NEVER = {
-    **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap"), LABELS),
+    **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap", "Binarizer"), LABELS),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
     "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
-    **dict.fromkeys(("If", "Loop"), "export the model without control flow, for one shape of the input"),
+    **dict.fromkeys(
+        ("If", "Loop"),
+        "export the model without control flow, for one shape of the input; Keras' own files are read",
+    ),
     **dict.fromkeys(("SVMClassifier", "SVMRegressor"), "nn2hls offers networks, no support vector machines"),
 }
 _HLS4ML_TYPES = """

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from nn2hls.converters.lower.activations import clip
+from nn2hls.converters.lower.layout import meeting
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, const, trimmed
 from nn2hls.ops import Divide, Elementwise, Function, Merge, Scale, Simple, Table, Unary
 
@@ -54,6 +55,9 @@ def _tensor(*operands: Operand) -> Tensor:
 
 def _elementwise(site: Site, kind: Merge | Divide, *operands: Operand, ranks: bool = True) -> Tensor:
     """One element-wise op; constants become nodes. Tensors of one rank meet, for the batch must stay the first axis of both."""
+    if ranks:
+        met = iter(meeting(site, [x for x in operands if isinstance(x, Tensor)]))
+        operands = tuple(next(met) if isinstance(x, Tensor) else x for x in operands)
     if ranks and len({(x.rank, x.place, x.before, x.joined) for x in operands if isinstance(x, Tensor)}) > 1:
         raise Refusal("its operands differ in rank, so that one of them broadcasts over the batch axis; unsqueeze that one")
     op = Elementwise(kind) if isinstance(kind, Merge) else kind

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nn2hls.converters.lower import linear
+from nn2hls.converters.lower.layout import meeting
 from nn2hls.converters.lower.linear import dense
 from nn2hls.converters.lower.reductions import reduce
 from nn2hls.converters.lower.shape import reshape, transpose
@@ -181,6 +182,7 @@ def matmul(site: Site, x: Operand, y: Operand) -> Tensor:
 
 def matmul_tensors(site: Site, x: Tensor, y: Tensor) -> Tensor:
     """x @ y over the last two axes of both; the others broadcast."""
+    x, y = meeting(site, (x, y))
     batches = {(v.rank, v.place, v.before, v.joined) for v in (x, y)}
     if len(batches) > 1 or min(len(x.free), len(y.free)) < 2:
         raise Refusal(

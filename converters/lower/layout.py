@@ -112,3 +112,19 @@ def squeeze(site: Site, x: Tensor, axes: Sequence[int]) -> Tensor:
     size = tuple(n for k, n in enumerate(x.shape) if k not in gone)
     step = site if x.is_plain else site.step("squeeze")
     return without(x, step.emit(Reshape(size), replace(x, merged=0, place=0, before=0)), gone)
+
+
+def meeting(site: Site, xs: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors; where those that the batch is one with have it beside other axes, with these as one axis in all of them."""
+    sizes = {(x.rank, x.place, math.prod(x.joined[: x.before]), math.prod(x.joined[x.before :])) for x in xs}
+    if len({(x.before, x.joined) for x in xs}) == 1 or len(sizes) > 1:
+        return list(xs)
+    ((_, _, *joined),) = sizes
+    kept = tuple(n for n in joined if n > 1)
+    found = []
+    for k, x in enumerate(xs):
+        size = (*x.shape[: x.place], *kept, *x.free)
+        whole = replace(x, merged=0, place=0, before=0)
+        made = whole if size == x.shape else site.step(f"joined{k or ''}").emit(Reshape(size), whole)
+        found.append(replace(made, place=x.place, before=int(joined[0] > 1), merged=int(joined[1] > 1)))
+    return found

@@ -15,7 +15,7 @@ from nn2hls.converters.onnx.channels_last import CHANNELS_LAST
 from nn2hls.converters.onnx.choice import CHOICE
 from nn2hls.converters.onnx.context import At, Context, Handler, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
-from nn2hls.converters.onnx.fold import fold, foldable, spent
+from nn2hls.converters.onnx.fold import fold, foldable, spent, split
 from nn2hls.converters.onnx.graph import FileGraph, read_graph
 from nn2hls.converters.onnx.moves import MOVES
 from nn2hls.converters.onnx.norms import NORMS
@@ -25,7 +25,7 @@ from nn2hls.converters.onnx.quantised_values import QUANTISED
 from nn2hls.converters.onnx.quantisers import QUANTISERS
 from nn2hls.converters.onnx.recurrent import RECURRENT
 from nn2hls.converters.onnx.reductions import REDUCTIONS
-from nn2hls.converters.onnx.refusals import makes_labels, not_offered_node, way_out
+from nn2hls.converters.onnx.refusals import CONTROL, makes_labels, not_offered_node, way_out
 from nn2hls.converters.onnx.shapes import SHAPES
 from nn2hls.converters.onnx.unary import UNARY
 from nn2hls.converters.onnx.windows import WINDOWS
@@ -125,7 +125,7 @@ def _output(name: str, context: Context, where: str) -> str:
         fix = "Remove it from the model."
         raise UnsupportedError(f"Output '{name}' does not depend on any input.", where=where, fix=fix)
     if not value.is_plain:
-        fix = "Give the output the batch as its first axis."
+        fix = "Give the output the batch as its first axis, or cut the model before that with onnx.utils.extract_model."
         raise UnsupportedError(f"The first axis of output '{name}' is not the batch alone.", where=where, fix=fix)
     if value.hidden is not None:
         raise UnsupportedError(f"Output '{name}' is minus infinity where a mask says so.", where=where, fix="Cut it off.")
@@ -140,7 +140,7 @@ def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> I
     for node in graph.nodes:
         depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
         computed.update(node.outputs if depends else ())
-        reason = node.trouble or problems.get(node.outputs[0], "")
+        reason = ("" if node.op in CONTROL else node.trouble) or problems.get(node.outputs[0], "")
         if not reason and _handler(node) is None and (depends or not foldable(node)):
             reason = not_offered_node(node, labels)
         ready = all(i in context.values for i in node.inputs if i)
@@ -179,9 +179,12 @@ def _value(node: FileNode, context: Context) -> Value | Sequence[Value]:
         if reason := at.not_understood():
             raise Refusal(reason)
         return found
+    known = [v.arrays if isinstance(v, Known) else (None,) * len(context.batches) for v in operands]
+    if node.op == "Split" and not node.trouble:
+        each = [split(node, *[a for a in operand if a is not None]) for operand in zip(*known, strict=True)]
+        return [Known(parts) for parts in zip(*each, strict=True)]
     if not foldable(node) or any(isinstance(v, Tensor) for v in operands):
         raise Refusal("this operator is only supported on constants")
-    known = [v.arrays if isinstance(v, Known) else (None,) * len(context.batches) for v in operands]
     arrays = tuple(fold(node, [k[t] for k in known]) for t in range(len(context.batches)))
     context.folded = spent(context.folded, *arrays)
     return Known(arrays)

@@ -228,6 +228,20 @@ def foldable(node: FileNode) -> bool:
     return node.op in _FOLD and not node.trouble and len([o for o in node.outputs if o]) == 1
 
 
+def split(node: FileNode, x: np.ndarray, sizes: np.ndarray | None = None) -> list[np.ndarray]:
+    """The parts of a constant, one for each output of a Split.
+
+    Raises:
+        ValueError: The parts do not make it up.
+    """
+    axis, count = node.attrs.get("axis", 0), len(node.outputs)
+    sizes = np.asarray(node.attrs["split"]) if "split" in node.attrs else sizes
+    if not -x.ndim <= axis < x.ndim or (sizes is not None and (len(sizes) != count or sizes.sum() != x.shape[axis])):
+        raise ValueError(f"its {count} parts do not make up a constant of {x.shape}")
+    longest = -(-x.shape[axis] // count)
+    return np.split(x, np.cumsum(sizes)[:-1] if sizes is not None else np.arange(1, count) * longest, axis)
+
+
 FOLD_LIMIT = 2**26  # values of all constants that are computed from others
 
 

@@ -17,7 +17,7 @@ from nn2hls.graph.const import Shape
 from nn2hls.guard import MAX_LAYERS
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import GraphProto, ModelProto
 
 OLDEST_OPSET = 6
 TRIAL_BATCHES = (3, 7)  # what depends on a symbolic batch size is computed for both; the difference shows the dependence
@@ -70,8 +70,9 @@ def read_graph(model: ModelProto, folder: Path | None, where: str) -> FileGraph:
         name = graph.sparse_initializer[0].values.name
         raise UnsupportedError(f"Initialiser '{name}' is sparse.", where=where, fix="Store it as a dense tensor.")
     tensors = Tensors(folder)
-    constants = {t.name: tensors.array(t, t.name) for t in graph.initializer}
-    sizes = {i.name: _input_size(i, onnx) for i in graph.input if i.name not in constants}
+    words = _class_names(graph, onnx)
+    constants = {t.name: tensors.array(t, t.name) for t in graph.initializer if t.name not in words}
+    sizes = {i.name: _input_size(i, onnx) for i in graph.input if i.name not in constants.keys() | words}
     if not sizes:
         raise ModelError("It has no input.", where=where)
     context = onnx.checker.C.CheckerContext()
@@ -82,8 +83,14 @@ def read_graph(model: ModelProto, folder: Path | None, where: str) -> FileGraph:
     batch = {b for b, _ in sizes.values()}
     batches = TRIAL_BATCHES if None in batch or len(batch) > 1 else tuple(b for b in batch if b)
     outputs = tuple(o.name for o in graph.output)
-    nodes = _sorted(nodes, {*constants, *sizes}, outputs, where)
+    nodes = _sorted(nodes, {*constants, *words, *sizes}, outputs, where)
     return FileGraph({k: s for k, (_, s) in sizes.items()}, outputs, constants, tuple(nodes), batches, opset)
+
+
+def _class_names(graph: GraphProto, onnx: Any) -> set[str]:
+    """Initialisers of text that only name the classes of labels, which are refused with the line that cuts them off."""
+    words = {t.name for t in graph.initializer if t.data_type == onnx.TensorProto.STRING}
+    return words - {i for n in graph.node for i in n.input if (n.domain, n.op_type) != (ML, "ArrayFeatureExtractor")}
 
 
 def _opset(model: ModelProto, onnx: Any, where: str) -> int:

@@ -7,7 +7,9 @@ from nn2hls.converters.onnx.graph import FileGraph
 from nn2hls.errors import suggest
 from nn2hls.known_layers import LABELS, ONNX, ONNX_QUANTISERS, not_offered
 
-LABEL_MAKERS = frozenset((f"{ML}.ZipMap", f"{ML}.ArrayFeatureExtractor", f"{ML}.LabelEncoder"))
+LABEL_MAKERS = frozenset(f"{ML}.{name}" for name in ("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "Binarizer"))
+_FIRST = ("ArgMax", f"{ML}.Binarizer")  # the first step from answers to labels, of one class and of several
+CONTROL = frozenset(("If", "Loop", "Scan"))  # refused as such, whatever their subgraphs hold
 _OTHERWISE = "write it with other operators, or cut the model before it"
 
 
@@ -18,10 +20,10 @@ def makes_labels(graph: FileGraph) -> bool:
 
 def way_out(graph: FileGraph) -> str:
     """What to do about the nodes that are refused; for labels the line that cuts them off."""
-    largest = next((n for n in graph.nodes if n.op == "ArgMax"), None)
-    if largest is None or not makes_labels(graph):
+    first = next((n for n in graph.nodes if n.op in _FIRST), None)
+    if first is None or not makes_labels(graph):
         return "Export the model without them, or cut it before them with onnx.utils.extract_model."
-    ends = f"{[str(name) for name in graph.inputs]}, {[str(largest.inputs[0])]}"
+    ends = f"{[str(name) for name in graph.inputs]}, {[str(first.inputs[0])]}"
     return f"Cut the labels off: onnx.utils.extract_model('model.onnx', 'cut.onnx', {ends}, check_model=False)."
 
 

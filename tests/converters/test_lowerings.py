@@ -18,6 +18,7 @@ for framework in ("keras", "torch", "onnx"):
 
 HELPERS = {
     *{f"graphs.{name}" for name in ("garnet", "garnet_simplified", "gravnet", "nearest", "potential", "squared_distances")},
+    "layout.meeting",
     "linear.along_axis",
     "quantised.levels",  # what only quantised files have: tests/converters/test_qkeras.py, test_onnx_quantisers.py
     "quantised.quantize",

@@ -393,3 +393,35 @@ def test_gather_nd_of_the_batch_is_refused():
     made = model([N("GatherND", ["x", "i"], ["y"])], {"x": ["N", 3]}, {"i": np.array([[0, 1]])})
     with pytest.raises(UnsupportedError, match="batch axis"):
         frontend.load_live(made)
+
+
+@pytest.mark.parametrize("op", ["MatMul", "Add"])
+def test_tensors_whose_batch_is_one_with_an_axis_meet(op):
+    """As tf2onnx writes attention: heads are one with the batch, in one operand beside an axis of one element."""
+    nodes = [
+        N("Unsqueeze", ["x", "three"], ["a"]), N("Reshape", ["a", "joined"], ["q"]), N("Unsqueeze", ["x", "two"], ["b"]),
+        N("Reshape", ["b", "joined"], ["k"]), N("Transpose", ["k"], ["t"], perm=[0, 2, 1]),
+        N(op, ["q", "t" if op == "MatMul" else "k"], ["s"]), N("Reshape", ["s", "apart"], ["y"]),
+    ]  # fmt: skip
+    apart = [-1, 2, 5, 5 if op == "MatMul" else 4]
+    constants = {"three": [3], "two": [2], "joined": [-1, 5, 4], "apart": apart}
+    check(model(nodes, {"x": ["N", 2, 5, 4]}, {k: np.array(v) for k, v in constants.items()}), {"x": (2, 5, 4)})
+
+
+@pytest.mark.parametrize("sizes", [(), (2, 1, 1)])
+def test_parts_of_a_constant(sizes):
+    """Of a shape that is computed, as exporters write the pads of a transposed convolution."""
+    nodes = [N("Shape", ["x"], ["s"]), N("Split", ["s", "parts"] if sizes else ["s"], ["a", "b", *("c" * bool(sizes))]),
+             N("Concat", ["zero", "b", "zero"] if sizes else ["zero", "zero", "b"], ["p"], axis=0)]  # fmt: skip
+    nodes += [N("ReduceSum", ["p"], ["n"]), N("Cast", ["n"], ["f"], to=1), N("Mul", ["x", "f"], ["y"])]
+    check(model(nodes, {"x": ["N", 3, 4, 2]}, {"zero": np.array([0]), "parts": np.array(sizes or [0])}), {"x": (3, 4, 2)})
+    wrong = [N("Split", ["s", "parts"], ["a", "b"]), N("Reshape", ["x", "a"], ["y"])]
+    with pytest.raises(UnsupportedError, match="its 2 parts do not make up a constant of"):
+        frontend.load_live(model([nodes[0], *wrong], {"x": ["N", 3, 4, 2]}, {"parts": np.array([3, 2])}))
+
+
+def test_control_flow_is_refused_as_such():
+    inner = helper.make_graph([N("Identity", ["i"], ["o"])], "body", [], [])
+    made = model([N("Loop", ["n", "", "x"], ["y"], name="steps", body=inner)], {"x": ["N", 3]}, {"n": np.array(3)})
+    with pytest.raises(UnsupportedError, match=r"steps \(Loop\): Loop is not offered: export the model without control flow"):
+        frontend.load_live(made)

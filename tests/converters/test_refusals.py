@@ -225,7 +225,8 @@ def test_a_scaler_of_scikit_learn_is_a_scale(size):
     assert "must hold one number, or one for each feature" in message(onnx_model([wrong], {}))
 
 
-def test_labels_of_scikit_learn_are_cut_off(tmp_path):
+@pytest.mark.parametrize("classes", [np.arange(3), np.array(["pion", "kaon", "muon"], dtype=object)], ids=["numbers", "names"])
+def test_labels_of_scikit_learn_are_cut_off(tmp_path, classes):
     """The line that the message gives makes a model that converts."""
     onnx = pytest.importorskip("onnx")
     from tests.kit.onnx_tools import helper
@@ -236,7 +237,7 @@ def test_labels_of_scikit_learn_are_cut_off(tmp_path):
         n("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2]),
         n("ArrayFeatureExtractor", ["c", "a"], ["label"], domain="ai.onnx.ml"),
     ]  # fmt: skip
-    constants = {"w": RNG.normal(size=(4, 3)).astype(np.float32), "c": np.arange(3)}
+    constants = {"w": RNG.normal(size=(4, 3)).astype(np.float32), "c": classes}
     made = onnx_model(nodes, constants, ("label", "y"))
     text = message(made)
     assert text.count("it makes a label of the network's answers") == 2
@@ -248,6 +249,27 @@ def test_labels_of_scikit_learn_are_cut_off(tmp_path):
     assert "Softmax" in load(tmp_path / "cut.onnx").text()
     lone = onnx_model([n("ArgMax", ["x"], ["y"], axis=1)], {})
     assert "TopK" in load(lone).text()  # where no label is made of it, it is a layer as others are
+
+
+def test_several_labels_of_scikit_learn_are_cut_off():
+    from tests.kit.onnx_tools import helper
+
+    n = helper.make_node
+    nodes = [
+        n("MatMul", ["x", "w"], ["h"]), n("Sigmoid", ["h"], ["p"]), n("Cast", ["b"], ["label"], to=7),
+        n("Binarizer", ["p"], ["b"], name="cut", domain="ai.onnx.ml", threshold=0.5),
+    ]  # fmt: skip
+    text = message(onnx_model(nodes, {"w": RNG.normal(size=(4, 3)).astype(np.float32)}, ("label", "p")))
+    assert "cut (ai.onnx.ml.Binarizer): Binarizer is not offered: it makes a label of the network's answers" in text
+    assert "onnx.utils.extract_model('model.onnx', 'cut.onnx', ['x'], ['p'], check_model=False)" in text
+
+
+def test_words_that_are_no_names_of_classes_are_refused():
+    from tests.kit.onnx_tools import helper
+
+    words = np.array(["one", "two"], dtype=object)
+    with pytest.raises(ModelError, match="'k': It holds STRING values"):
+        load(onnx_model([helper.make_node("Add", ["x", "k"], ["y"])], {"k": words}))
 
 
 def test_programs_of_pytorch_before_2_8(tmp_path):
