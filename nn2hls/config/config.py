@@ -42,7 +42,7 @@ class Config:
         io_type: ``io_parallel`` or ``io_stream``.
         fifo: The depths of queues of streams, ``fast`` or ``tight``.
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
-        interface: Whose ports the top function has, ``nn2hls`` or ``hls4ml``.
+        interface: Whose ports the top function has, ``nn2hls``, ``hls4ml`` or ``axis``.
         calibration: Data that may set types.
         model_level, layer_types, layer_names: The settings of HLSConfig.
         notes: What the user should know: keys without effect and why, one line each.

@@ -291,9 +291,8 @@ class Design:
         config = self.config
         own = TOOLS[config.backend].uncertainty if config.backend in TOOLS else 0.0
         uncertainty = own if config.clock_uncertainty is None else 100 * config.clock_uncertainty
-        options = Options(
-            config.project_name, config.part, config.clock_period, uncertainty, config.backend, interface=self.interface
-        )
+        about = config.project_name, config.part, config.clock_period, uncertainty, config.backend
+        options = Options(*about, interface=self.interface, axis=config.interface == "axis")
         if config.backend == "Bambu":
             from nn2hls.targets.bambu import bambu_device
 

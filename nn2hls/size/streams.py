@@ -49,6 +49,7 @@ class StreamSizer:
         ranges: Of every node.
         part, clock_ns, tool, uncertainty: What it is for.
         positions: For nodes that the user names how many positions they compute at each firing.
+        axis: Whether its ports are AXI4-Stream.
         tight: Whether queues have the smallest depths without deadlock, in place of those that keep the pace.
     """
 
@@ -62,9 +63,11 @@ class StreamSizer:
         uncertainty: float | None,
         positions: Mapping[str, int],
         tight: bool = False,
+        axis: bool = False,
     ) -> None:
         self.graph, self.ranges, self.part, self.clock_ns = graph.needed(), ranges, part, clock_ns
         self.tool, self.uncertainty, self.positions, self.tight = tool, uncertainty, positions, tight
+        self.axis = axis
         self._paces: dict[int, Pace] = {}  # by number of events
 
     def varied(self, reuse: Mapping[str, int], positions: Mapping[str, int]) -> StreamSizer:
@@ -74,7 +77,7 @@ class StreamSizer:
         ]
         graph = Graph(tuple(nodes), self.graph.outputs)
         target = self.part, self.clock_ns, self.tool, self.uncertainty
-        return StreamSizer(graph, self.ranges, *target, positions, self.tight)
+        return StreamSizer(graph, self.ranges, *target, positions, self.tight, self.axis)
 
     @cached_property
     def network(self) -> Network:
@@ -144,9 +147,8 @@ class StreamSizer:
             ran = self.clocked()
             own_paces = tuple(replace(p, interval=ran.interval) for p in found.pace)
             found = replace(found, latency=ran.latency, interval=ran.interval, pace=own_paces)
-            own = estimate_stream_verilog(
-                self.network, self.built, found.depths, self.part, self.clock_ns, ran.latency, ran.interval
-            )
+            target = self.part, self.clock_ns, ran.latency, ran.interval, self.axis
+            own = estimate_stream_verilog(self.network, self.built, found.depths, *target)
         else:
             paces = {p.name: p.own for p in found.pace}
             tool, pace = self.tool, (found.latency, found.interval, paces)
