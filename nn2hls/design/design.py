@@ -276,9 +276,9 @@ class Design:
     @cached_property
     def additions(self) -> Additions:
         """Additions and adder bits of each layer by strategy, with Backend Verilog; prints as a table."""
-        from nn2hls.size.additions import Additions, count_additions
+        from nn2hls.size.additions import count_additions
 
-        return count_additions(self.sizer) if self.streams is None else Additions(())
+        return count_additions(self.streams or self.sizer)
 
     # ---- C++ -------------------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,12 @@ from nn2hls.arith.ranges import Range
 from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.stream import core_estimates, estimate_stream
 from nn2hls.estimate.stream_verilog import estimate_stream_verilog, process_figures
+from nn2hls.estimate.verilog import products_and_words
 from nn2hls.graph.graph import Graph
+from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.size.actors import Timing
+from nn2hls.size.choices import multipliers_and_roms
 from nn2hls.size.fifos import Fifos, fifos
 from nn2hls.size.layouts import Layout, layout_of
 from nn2hls.streams.build import Built, build
@@ -125,6 +128,33 @@ class StreamSizer:
         (built,) = build(replace(self.network, processes=(process,)), self.part.bit_delay, self.period)
         figures = process_figures(built, self.part)
         return LayerEstimate(process.name, figures, figures, built.latency, process.interval, process.schedule().products)
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Process]:
+        """The processes of layers that compute."""
+        return {p.name: p for p in self.network.processes if p.core is not None and p.name in self.graph.by_name}
+
+    def now(self, name: str) -> Layout:
+        """How the config lays out a layer."""
+        return layout_of(self.nodes[name].op)
+
+    def hardware(self, name: str, layout: Layout) -> Hardware:
+        """The core of a layer laid out in some way.
+
+        Raises:
+            LimitError: It cannot be built so.
+        """
+        process = self.nodes[name]
+        if layout == self.now(name) and process.core is not None:
+            return process.core
+        return layout.of(process.op).hardware(process.xs, process.type, most_digits(self.tool))
+
+    def multipliers(self, process: Process) -> tuple[int, int]:
+        """(products that exist at the same time, bits of the ROMs of weights) of a core."""
+        if self.tool == VERILOG:
+            placed = next(b.placed for b in self.built if b.process is process)
+            return products_and_words(placed.layers[0]) if placed else (0, 0)
+        return multipliers_and_roms(process.schedule(most_digits(self.tool)))
 
     @cached_property
     def fifos(self) -> Fifos:
