@@ -28,11 +28,12 @@ def _run(args: Namespace) -> Result:
     written = design.write(args.output or design.config.output_dir, force=True)
     layers = layer_rows(design)
     text = layer_table(layers)
-    saved = savings.savings(design.sizer, design.float_graph) if design.streams is None else ()
+    network, streams = design.float_graph, design.streams
+    saved = savings.stream_savings(streams, network) if streams else savings.savings(design.sizer, network)
     text += "\n" + savings.text(saved) if saved else ""
     adders = design.additions
     text += f"\n{adders}" if adders.layers else ""
-    text += f"\n{design.streams.fifos.queues}\n" if design.streams is not None else ""
+    text += f"\n{streams.fifos.queues}\n" if streams else ""
     short = does_not_fit(design.estimate(), plan)
     text += f"\n{short}\n" if short else ""
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"

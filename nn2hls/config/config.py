@@ -43,7 +43,7 @@ class Config:
         io_type: ``io_parallel`` or ``io_stream``.
         fifo: The depths of queues of streams, ``fast`` or ``tight``.
         backend: ``Vivado``, ``Vitis`` or ``Bambu``.
-        interface: Whose ports the top function has, ``nn2hls`` or ``hls4ml``.
+        interface: Whose ports the top function has, ``nn2hls``, ``hls4ml`` or ``axis``.
         calibration: Data that may set types.
         input_scaling: How raw inputs become those of the model, by input; an empty name is the only one.
         score: What is computed of the model's values and leaves the chip in place of its outputs.

@@ -144,10 +144,10 @@ TOP_KEYS = (
     Key(
         "Interface",
         Place.TOP,
-        "hls4ml: ports as hls4ml names and shapes them, for a wrapper that is there already.",
+        "hls4ml: ports as hls4ml names and shapes them, for a wrapper that is there already. axis: AXI4-Stream (io_stream).",
         v.interface,
         "interface",
-        values="nn2hls, hls4ml",
+        values="nn2hls, hls4ml, axis",
     ),
     Key(
         "InputScaling",

@@ -220,7 +220,7 @@ backend = choice(
     "Backend",
 )
 
-interface = choice({"nn2hls": "nn2hls", "hls4ml": "hls4ml"}, {}, "Port layout")
+interface = choice({"nn2hls": "nn2hls", "hls4ml": "hls4ml", "axis": "axis"}, {}, "Port layout")
 
 fifo_depths = choice({"fast": "fast", "tight": "tight"}, {}, "Rule of depths")
 

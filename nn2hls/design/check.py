@@ -35,6 +35,9 @@ def check_backend(config: Config) -> None:
     if config.io_type == "io_stream" and config.interface == "hls4ml":
         fix = "Leave Interface out."
         raise ConfigError("Interface hls4ml is a layout of arrays, not of streams.", where="Interface", fix=fix)
+    if config.io_type != "io_stream" and config.interface == "axis":
+        fix = "Set IOType: io_stream, or leave Interface out."
+        raise ConfigError("Interface axis is for designs in streams: a token is a beat.", where="Interface", fix=fix)
     if config.backend == "Verilog" and config.interface == "hls4ml":
         fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
         raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)

@@ -263,9 +263,9 @@ class Design:
     @cached_property
     def additions(self) -> Additions:
         """Additions and adder bits of each layer by strategy, with Backend Verilog; prints as a table."""
-        from nn2hls.size.additions import Additions, count_additions
+        from nn2hls.size.additions import count_additions
 
-        return count_additions(self.sizer) if self.streams is None else Additions(())
+        return count_additions(self.streams or self.sizer)
 
     # ---- C++ -------------------------------------------------------------------------------------------------------------
 
@@ -278,9 +278,8 @@ class Design:
         config = self.config
         own = TOOLS[config.backend].uncertainty if config.backend in TOOLS else 0.0
         uncertainty = own if config.clock_uncertainty is None else 100 * config.clock_uncertainty
-        options = Options(
-            config.project_name, config.part, config.clock_period, uncertainty, config.backend, interface=self.interface
-        )
+        about = config.project_name, config.part, config.clock_period, uncertainty, config.backend
+        options = Options(*about, interface=self.interface, axis=config.interface == "axis")
         if config.backend == "Bambu":
             from nn2hls.targets.bambu import bambu_device
 

@@ -36,7 +36,7 @@ def stream_sizer(graph: Graph, ranges: Mapping[str, Range], config: Config) -> S
         return None
     settings = {n.name: config.settings_of(n).positions for n in graph}
     positions = {name: n for name, n in settings.items() if n}
-    return StreamSizer(graph, ranges, *target(config), positions, config.fifo == "tight")
+    return StreamSizer(graph, ranges, *target(config), positions, config.fifo == "tight", config.interface == "axis")
 
 
 def cpp_project(

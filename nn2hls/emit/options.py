@@ -18,6 +18,7 @@ class Options:
         backend: ``Vivado``, ``Vitis``, ``Bambu`` or ``Verilog``.
         device: For Bambu, by its own name.
         interface: hls4ml's ports; None: ours.
+        axis: Whether the ports of streams are AXI4-Stream.
     """
 
     name: str = "myproject"
@@ -27,6 +28,7 @@ class Options:
     backend: str = "Vitis"
     device: str = "xc7vx690t-3ffg1930-VVD"
     interface: Interface | None = None
+    axis: bool = False
 
 
 def is_dataflow(graph: Graph) -> bool:

@@ -246,6 +246,7 @@ def rendered(
     options: Options, tool: Tool, layers: Sequence[Layer], context: Mapping[str, Any], headers: Sequence[str] = ()
 ) -> Project:
     """The files of a project from what its templates need, and from the headers of firmware_lib that they include."""
+    context = {"beats": [], "widest_integer": 0, **context}
     name, bambu = options.name, options.backend == "Bambu"
     files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in layers}
     for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():

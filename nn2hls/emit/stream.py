@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nn2hls.arith.ranges import ints
 from nn2hls.emit.roms import array
 from nn2hls.hardware.code import Pragma
+from nn2hls.hardware.literals import constant
 from nn2hls.streams.control import Control
 from nn2hls.streams.front import Source
 from nn2hls.streams.network import Process
 from nn2hls.streams.pattern import as_numbers
 
-WORD = 60  # bits of a word of masks
+WORD = 60  # bits of a word of masks, or of a constant
 
 
 @dataclass(frozen=True)
@@ -249,10 +251,17 @@ class _Process:
         assert self.process.constants is not None
         values = self.process.constants[:, column]
         if np.all(values == values[0]):
-            return f"ap_int<64>({int(values[0])})"
-        name = f"constant{column}"
-        self.tables.append(self._table(name, values, "long long"))
-        return f"ap_int<64>({self.ident}_{name}[firing])"
+            return constant(int(values[0]))
+        kinds = zip(self.process.sizes, self.process.types, strict=True)
+        width = [kind.width for size, kind in kinds for _ in range(size)][column] + 1
+        numbers, total = ints(values), ""
+        for at in range(0, width, WORD):
+            part = numbers >> at if at + WORD >= width else (numbers >> at) & ((1 << WORD) - 1)
+            name = f"constant{column}_{at // WORD}" if width > WORD else f"constant{column}"
+            self.tables.append(self._table(name, part, "long long"))
+            word = f"ap_int<{width}>({self.ident}_{name}[firing])"
+            total = f"(({word} << {at}) + {total})" if at else word
+        return total
 
     def _addressed(self, target: str, column: int) -> Iterator[str]:
         """Sets an element to one of those that were collected, by its number."""

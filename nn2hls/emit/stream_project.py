@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.emit.axis import MOST_BITS, USUAL_BITS, AxisPort
 from nn2hls.emit.cpp import Style, straight_code
 from nn2hls.emit.cpp_steps import steps_code
 from nn2hls.emit.data import bench_files, heads
@@ -73,6 +74,7 @@ class _TopPort:
     size: int
     enters: bool
     order: tuple[int, ...]  # empty: as it is
+    beat: str  # the C++ type of what travels, where it is no token
 
 
 class _Emitter:
@@ -82,8 +84,19 @@ class _Emitter:
         self.ids = dict(identifiers(graph, [options.name]))
         self.names = {**self.ids, **self._further_names()}
         self.ports = output_ports(graph)
+        self.axis = self._axis_ports() if options.axis else {}
         for node in (*graph.inputs, *(graph[o] for o in graph.outputs)):
             check_port(graph, node)
+
+    def _axis_ports(self) -> dict[str, AxisPort]:
+        """Those of the top function by name, if they are AXI4-Stream."""
+        named = [(self.ids[n], n) for n in self.network.inputs]
+        named += zip(self.ports, self.network.outputs, strict=True)
+        streams, sides = self.network.streams, self.tool.sides
+        found = {port: AxisPort(port, self._token(n).token, streams[n], sides) for port, n in named}
+        for axis in found.values():
+            axis.check()
+        return found
 
     def _further_names(self) -> dict[str, str]:
         """Identifiers of processes that are no nodes."""
@@ -103,6 +116,7 @@ class _Emitter:
         outputs = {p: Value(n, p, self._type(v)) for p, n, v in zip(self.ports, nodes, self.network.outputs, strict=True)}
         wide = [n.result_type.width + ROOM for n in self.graph]
         wide += [widest(p.core) for p in self.network.processes if p.core]
+        wide += [port.bits + 1 for port in self.axis.values()]
         context: dict[str, Any] = {
             "name": self.options.name,
             "options": self.options,
@@ -117,11 +131,14 @@ class _Emitter:
             "helpers": lines(list(self._helpers()), 0, self.tool),
             "top": lines(list(self._top()), 0, self.tool),
             "dataflow": True,
+            "beats": list(self.axis.values()),
+            "widest_integer": MOST_BITS if any(port.bits > USUAL_BITS for port in self.axis.values()) else 0,
             "native": max(wide, default=1) <= NATIVE_WIDTH,
             "heads": heads(self.graph),
             "aliases": {},
         }
-        return rendered(self.options, self.tool, layers, context, ("stream.h", "stream_bench.h"))
+        headers = ("axis.h", "axis_bench.h") if self.axis else ("stream.h", "stream_bench.h")
+        return rendered(self.options, self.tool, layers, context, headers)
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 
@@ -146,16 +163,19 @@ class _Emitter:
     def _ports(self, inputs: Sequence[Value], outputs: Mapping[str, Value]) -> Iterator[_TopPort]:
         for value, order in zip(inputs, self.network.inputs.values(), strict=True):
             token = self._token(value.node.name)
-            yield _TopPort(value.array, token.token, token.size, True, _order(order))
+            yield _TopPort(value.array, token.token, token.size, True, _order(order), self._beat(self.ids[value.node.name]))
         for (port, _), name, order in zip(outputs.items(), self.network.outputs, self.network.leaving, strict=True):
             token = self._token(name)
-            yield _TopPort(port, token.token, token.size, False, _order(order))
+            yield _TopPort(port, token.token, token.size, False, _order(order), self._beat(port))
+
+    def _beat(self, port: str) -> str:
+        return self.axis[port].beat if self.axis else ""
 
     def _signature(self) -> str:
-        inputs = [f"hls::stream<{self._token(n).token}>& {self.ids[n]}" for n in self.network.inputs]
-        sent = zip(self.ports, self.network.outputs, strict=True)
-        outputs = [f"hls::stream<{self._token(n).token}>& {p}" for p, n in sent]
-        return f"void {self.options.name}({', '.join([*inputs, *outputs])})"
+        named = [(self.ids[n], n) for n in self.network.inputs]
+        named += zip(self.ports, self.network.outputs, strict=True)
+        ports = [f"hls::stream<{self._beat(port) or self._token(n).token}>& {port}" for port, n in named]
+        return f"void {self.options.name}({', '.join(ports)})"
 
     # ---- processes -------------------------------------------------------------------------------------------------------
 
@@ -196,7 +216,9 @@ class _Emitter:
     # ---- the top ---------------------------------------------------------------------------------------------------------
 
     def _shared_inputs(self) -> list[str]:
-        """Inputs that a function passes on: those that several processes read, none, or an output port."""
+        """Inputs that a function passes on: those that several processes read, none, or an output port; of beats all."""
+        if self.axis:
+            return list(self.network.inputs)
         readers = {n: self.network.readers(n) for n in self.network.inputs}
         return [n for n, found in readers.items() if len(found) != 1 or "" in found]
 
@@ -204,13 +226,21 @@ class _Emitter:
         """The streams that carry a value to each of its readers, in order."""
         readers, name = self.network.readers(value), self.names[value]
         direct = value in self.network.inputs and value not in self._shared_inputs()
-        ports = iter([p for p, v in zip(self.ports, self.network.outputs, strict=True) if v == value])
+        sent = [p for p, v in zip(self.ports, self.network.outputs, strict=True) if v == value]
+        ports = iter([self.axis[p].tokens if self.axis else p for p in sent])
         return [name if direct else f"{name}_to_{self.names[r]}" if r else next(ports) for r in readers]
 
     def _helpers(self) -> Iterator[str | Pragma]:
         """Functions that pass an input on to each of its readers."""
+        for port in self.axis.values():
+            if port.name in self.ports:
+                yield from port.leaving()
         for value in self._shared_inputs():
             token, readers = self._token(value), self.network.readers(value)
+            if self.axis:
+                targets = [f"to{k}" for k in range(len(readers))]
+                yield from self.axis[self.ids[value]].entering(f"fork_{self.names[value]}", targets)
+                continue
             parameters = [
                 f"hls::stream<{token.token}>& x",
                 *(f"hls::stream<{token.token}>& to{k}" for k in range(len(readers))),
@@ -225,11 +255,13 @@ class _Emitter:
 
     def _top(self) -> Iterator[str | Pragma]:
         yield f"{self._signature()} {{"
+        yield from (Pragma("axis", port) for port in self.axis)
+        yield from [Pragma("free")] if self.axis else []
         yield Pragma("dataflow")
         values = [*self._shared_inputs(), *(p.name for p in self.network.processes)]
         for value in values:
             for queue, reader in zip(self._queues(value), self.network.readers(value), strict=True):
-                if reader:
+                if reader or self.axis:
                     depth = self.depths.get((value, reader), DEPTH)
                     yield f"NN2HLS_FIFO({self._token(value).token}, {queue}, {depth});"
                     yield Pragma("fifo", queue, str(depth))
@@ -239,6 +271,9 @@ class _Emitter:
         for process in self.network.processes:
             read = [self._queue(s.value, process.name) for s in process.front.sources]
             yield f"NN2HLS_PROCESS({self.names[process.name]}({', '.join([*read, *self._queues(process.name)])}));"
+        for port in self.axis.values():
+            if port.name in self.ports:
+                yield f"NN2HLS_PROCESS(nn2hls_leave_{port.name}({port.tokens}, {port.name}));"
         yield "NN2HLS_RUN();"
         yield "}"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nn2hls.emit.names import identifiers
 from nn2hls.emit.options import output_ports
 from nn2hls.emit.rtl import modules
+from nn2hls.emit.stream_axis import axis_module
 from nn2hls.emit.stream_verilog import ALWAYS, fifo, process_module
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
@@ -19,6 +20,7 @@ from nn2hls.tools.folder import render
 from nn2hls.tools.rtl.core import RESERVED
 
 DEPTH = 2  # tokens of a FIFO between processes that keep step
+OF_AXIS = ("aclk", "aresetn", "misplaced")  # further ports, with Interface axis
 _SHOWN = 40  # characters of a layer's name in that of its module
 
 Depths = Mapping[tuple[str, str], int]
@@ -36,20 +38,27 @@ class StreamPort:
 def stream_ports(network: Network, graph: Graph, name: str) -> tuple[list[StreamPort], list[StreamPort]]:
     """Those of the inputs and of the outputs."""
     sent = output_ports(graph)
-    parts = [f"{port}_{part}" for port in sent for part in ("valid", "ready")]
-    ids = identifiers(graph, [name, *RESERVED, *sent, *parts])
-    used, entering = {*sent, *parts, *RESERVED, name}, []
+    parts = [part for port in sent for part in _around(port)]
+    ids = identifiers(graph, [name, *RESERVED, *OF_AXIS, *parts])
+    used, entering = {*parts, *RESERVED, *OF_AXIS, name}, []
     for value in network.inputs:
         port = ids[value]
-        while used & {port, f"{port}_valid", f"{port}_ready"}:
+        while used & _around(port):
             port += "_in"
-        used |= {port, f"{port}_valid", f"{port}_ready"}
+        used |= _around(port)
         entering.append(StreamPort(port, value, network.streams[value]))
     leaving = [StreamPort(p, v, network.streams[v]) for p, v in zip(sent, network.outputs, strict=True)]
     return entering, leaving
 
 
-def stream_rtl(network: Network, graph: Graph, name: str, delay: Delay, period: float, depths: Depths) -> str:
+def _around(port: str) -> set[str]:
+    """The ports of a stream."""
+    return {port, *(f"{port}_{part}" for part in ("valid", "ready", "tdata", "tvalid", "tready", "tlast"))}
+
+
+def stream_rtl(
+    network: Network, graph: Graph, name: str, delay: Delay, period: float, depths: Depths, *, axis: bool = False
+) -> str:
     """The Verilog of a design in streams.
 
     Args:
@@ -59,13 +68,15 @@ def stream_rtl(network: Network, graph: Graph, name: str, delay: Delay, period: 
         delay: Of an operator, in nanoseconds.
         period: Nanoseconds that operators may fill between two registers.
         depths: Tokens of each FIFO by (value, reader), the reader of an output port is ""; DEPTH where it is left out.
+        axis: Whether its ports are AXI4-Stream.
     """
-    return _Top(network, graph.needed(), name, build(network, delay, period), depths).text()
+    return _Top(network, graph.needed(), name, build(network, delay, period), depths, axis).text()
 
 
 class _Top:
-    def __init__(self, network: Network, graph: Graph, name: str, built: Sequence[Built], depths: Depths) -> None:
+    def __init__(self, network: Network, graph: Graph, name: str, built: Sequence[Built], depths: Depths, axis: bool) -> None:
         self.network, self.graph, self.name, self.built, self.depths = network, graph, name, built, depths
+        self.axis, self.inside = axis, f"{name}__streams" if axis else name
         self.entering, self.leaving = stream_ports(network, graph, name)
         values = [*network.inputs, *(p.name for p in network.processes)]
         self.wires = {value: f"v{k}" for k, value in enumerate(values)}
@@ -75,7 +86,8 @@ class _Top:
         head = [f"// {self.name}: all in this file, plain Verilog-2001.", "`timescale 1ns / 1ps", "`default_nettype none", ""]
         parts = render("rtl/stream_parts.v")
         made = [text for b in self.built for text in self._modules(b)]
-        return "\n".join([*head, parts, *made, *self._lines(), "`default_nettype wire", ""])
+        around = axis_module(self.name, self.inside, self.entering, self.leaving) if self.axis else ()
+        return "\n".join([*head, parts, *made, *self._lines(), *around, "`default_nettype wire", ""])
 
     def _module(self, built: Built) -> str:
         clean = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", built.process.name)).strip("_")[:_SHOWN]
@@ -100,7 +112,7 @@ class _Top:
             ports += [f"input wire {p.name}_ready"]
         yield "// A token moves in each clock in which its valid and ready are high. Elements of a token stand side by side,"
         yield "// the first in the low bits. reset is synchronous, active high."
-        yield f"module {self.name} ("
+        yield f"module {self.inside} ("
         yield ",\n".join(f"    {p}" for p in ports)
         yield ");"
         for value, wire in self.wires.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nn2hls.emit.axis import tdata_bits
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import FOLDER, PATIENCE, SETTLE, check_clock
 from nn2hls.emit.stream_rtl import Depths, StreamPort, stream_ports, stream_rtl
@@ -45,7 +46,8 @@ def emit_stream_rtl(
         if process.core is not None:
             check_clock(process.layer, paced(process.core, delay, period), delay, period, options.clock_period)
     entering, leaving = stream_ports(network, graph, name)
-    queues = [f"dut.v{k}_{n}_valid" for k, n in _queues(network)]
+    inside = "dut.core" if options.axis else "dut"
+    queues = [f"{inside}.v{k}_{n}_valid" for k, n in _queues(network)]
     bench = render(
         "rtl/stream_bench.v",
         name=name,
@@ -53,13 +55,14 @@ def emit_stream_rtl(
         inputs=_bench_ports(entering),
         outputs=_bench_ports(leaving),
         queues=queues,
+        axis=options.axis,
         measured=MEASURED,
         patience=PATIENCE,
         tail=SETTLE,
     )
     orders = [network.inputs[p.value] for p in entering]
     files = {
-        f"{FOLDER}/{name}.v": stream_rtl(network, graph, name, delay, period, depths),
+        f"{FOLDER}/{name}.v": stream_rtl(network, graph, name, delay, period, depths, axis=options.axis),
         f"{FOLDER}/{name}_bench.v": bench,
         **_tokens("stimulus", entering, [vectors[p.value] for p in entering], orders),
         **_tokens("answers", leaving, [vectors[o] for o in graph.outputs], network.leaving),
@@ -73,10 +76,11 @@ class _BenchPort:
     name: str
     bits: int
     tokens: int
+    tdata: int
 
 
 def _bench_ports(ports: Sequence[StreamPort]) -> list[_BenchPort]:
-    return [_BenchPort(p.name, p.stream.bits, p.stream.tokens) for p in ports]
+    return [_BenchPort(p.name, p.stream.bits, p.stream.tokens, tdata_bits(p.stream)) for p in ports]
 
 
 def _queues(network: Network) -> Iterator[tuple[int, int]]:

@@ -17,6 +17,8 @@ _COMMON = {
     "unroll": "UNROLL",
     "dataflow": "DATAFLOW",
     "fifo": "STREAM variable={0} depth={1}",
+    "axis": "INTERFACE axis port={0}",
+    "free": "INTERFACE ap_ctrl_none port=return",
 }
 
 
@@ -34,6 +36,7 @@ class Tool:
         own_arrays: Whether lookups that run side by side need an array each.
         own_adders: Whether it builds additions as they are written.
         pragmas: Texts by the words of :class:`nn2hls.hardware.code.Pragma`, with ``{0}`` .. for its arguments.
+        sides: The least widths of TUSER, TID and TDEST that its AXI4-Stream has.
     """
 
     title: str
@@ -45,6 +48,7 @@ class Tool:
     own_arrays: bool
     own_adders: bool
     pragmas: Mapping[str, str]
+    sides: tuple[int, int, int] = (0, 0, 0)
 
     def text(self, pragma: Pragma) -> str:
         """The pragma as this tool reads it; nothing when the tool has none of that kind."""
@@ -63,6 +67,7 @@ TOOLS = {
         False,
         False,
         {**_COMMON, "block_rom": "RESOURCE variable={0} core=ROM_nP_BRAM"},
+        (1, 1, 1),
     ),
     "Vitis": Tool(
         "Vitis HLS",

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.estimate.verilog import coefficients, layer_terms
 from nn2hls.streams.build import SHALLOW, Built, Queue
+from nn2hls.streams.control import bits_for
 from nn2hls.streams.network import Network
 from nn2hls.targets import Part
 from nn2hls.targets.family import ram_blocks
@@ -25,6 +26,7 @@ def estimate_stream_verilog(
     clock_ns: float,
     latency: int,
     interval: int,
+    axis: bool = False,
 ) -> Estimate:
     """The whole design.
 
@@ -33,6 +35,7 @@ def estimate_stream_verilog(
         depths: Tokens of each FIFO, by (value, reader).
         part, clock_ns: What it is for.
         latency, interval: From ``nn2hls.streams.clocked``.
+        axis: Whether its ports are AXI4-Stream, which count their tokens.
     """
     layers = []
     for b in built:
@@ -43,7 +46,15 @@ def estimate_stream_verilog(
         layers.append(LayerEstimate(b.process.name, figures, figures, b.latency, own_interval(b), products))
     sent = [Queue(network.streams[value].bits, depths[value, reader]) for value, reader in network.edges if not reader]
     total = sum((x.report for x in layers), Figures()) + sum((queue_figures(q) for q in sent), Figures())
+    total += beat_figures(network) if axis else Figures()
     return Estimate(part, clock_ns, "verilog", tuple(layers), total, total, latency, interval)
+
+
+def beat_figures(network: Network) -> Figures:
+    """The counters of AXI4-Stream ports, and the bit that tells of a misplaced TLAST."""
+    counted = [network.streams[v].tokens for v in (*network.inputs, *network.outputs)]
+    bits = sum(bits_for(n - 1) for n in counted if n > 1)
+    return Figures(lut=2 * bits + len(counted), ff=bits + 1)
 
 
 def own_interval(built: Built) -> int:

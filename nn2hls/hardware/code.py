@@ -34,7 +34,8 @@ class Pragma:
 
     Args:
         word: ``partition`` (array), ``banks`` and ``wide`` (array, number of elements side by side), ``block_rom`` (array),
-            ``ports`` (names), ``pipeline`` (interval), ``unroll``, ``dataflow`` or ``fifo`` (stream, tokens).
+            ``ports`` (names), ``pipeline`` (interval), ``unroll``, ``dataflow``, ``fifo`` (stream, tokens), ``axis`` (port)
+            or ``free`` (of any start signal).
         arguments: What the word asks for.
     """
 

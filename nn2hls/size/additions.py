@@ -10,6 +10,7 @@ from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.operators import adder_bits, additions
 from nn2hls.size.choices import Sizer
 from nn2hls.size.layouts import DISTRIBUTED, LATENCY, SEARCHED, digits
+from nn2hls.size.streams import StreamSizer
 from nn2hls.text import table
 
 
@@ -94,7 +95,7 @@ def _row(name: str, by: dict[str, Adders], says: str) -> list[str | None]:
     return [*cells, says]
 
 
-def count_additions(sizer: Sizer) -> Additions:
+def count_additions(sizer: Sizer | StreamSizer) -> Additions:
     """What each strategy adds, of every layer without reuse; nothing for other back ends, which share by themselves.
 
     Distributed arithmetic is searched for where the config asks for it, and elsewhere from the smallest layer on, as long as
@@ -110,7 +111,7 @@ def count_additions(sizer: Sizer) -> Additions:
     return Additions(tuple(_layer(sizer, name, name in searched) for name in names))
 
 
-def _affordable(sizer: Sizer, names: Iterable[str]) -> Iterable[str]:
+def _affordable(sizer: Sizer | StreamSizer, names: Iterable[str]) -> Iterable[str]:
     left = SEARCHED
     for name in sorted(names, key=lambda n: digits(sizer.nodes[n].op)):
         if sizer.now(name).strategy == DISTRIBUTED:
@@ -121,7 +122,7 @@ def _affordable(sizer: Sizer, names: Iterable[str]) -> Iterable[str]:
             yield name
 
 
-def _layer(sizer: Sizer, name: str, searched: bool) -> LayerAdders:
+def _layer(sizer: Sizer | StreamSizer, name: str, searched: bool) -> LayerAdders:
     now = sizer.now(name)
     strategies = [LATENCY, *([DISTRIBUTED] if searched else [])]
     by = {s: Adders.of(sizer.hardware(name, now._replace(strategy=s))) for s in strategies}

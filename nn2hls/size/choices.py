@@ -292,8 +292,7 @@ class Sizer:
             self.layout(name, wanted),
             found.layers[0],
             latency,
-            sum(o.count for o in schedule.operators if o.kind in (Kind.MUL, Kind.MUL_CONST)),
-            sum(m.words * m.width * m.copies for m in schedule.memories),
+            *multipliers_and_roms(schedule),
         )
 
     def _verilog_choice(self, name: str, layout: Layout) -> Choice:
@@ -330,6 +329,12 @@ class Sizer:
         """Whether additions side by side are so many that the part does not hold them however much they share."""
         straight = [c for c in found if c.reuse == 1 and c.layout.strategy == LATENCY]
         return any(c.measures()["lut"] > MOST_SHARED * self.part.lut for c in straight)
+
+
+def multipliers_and_roms(schedule: Schedule) -> tuple[int, int]:
+    """(products that exist at the same time, bits of ROMs)."""
+    products = sum(o.count for o in schedule.operators if o.kind in (Kind.MUL, Kind.MUL_CONST))
+    return products, sum(m.words * m.width * m.copies for m in schedule.memories)
 
 
 def reuse_factors(products: int, per_octave: int = PER_OCTAVE) -> list[int]:

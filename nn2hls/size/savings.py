@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.size.choices import Sizer
+from nn2hls.size.streams import StreamSizer
 from nn2hls.text import table
 
 
@@ -45,26 +47,35 @@ def savings(sizer: Sizer, network: Graph) -> tuple[Saving, ...]:
     """
     found = []
     for name, node in sizer.nodes.items():
-        full = network[name].op.products(zeros=True)
-        if not full:
-            continue
-        choice = sizer.choice(name)
-        each = max(1, node.op.products())
-        positions = choice.layer.products // each or 1
-        (gone_in, gone_out), idle = _removed(network, sizer.graph, node), node.op.idle()
-        found.append(
-            Saving(
-                name,
-                choice.reuse,
-                full * positions,
-                choice.layer.products,
-                choice.multipliers if choice.layer.products else 0,
-                choice.rom_bits,
-                gone_out + idle[0],
-                gone_in + idle[1],
-            )
-        )
+        if network[name].op.products(zeros=True):
+            choice = sizer.choice(name)
+            done = choice.layer.products
+            found.append(_saving(network, sizer.graph, node, done, choice.multipliers, choice.rom_bits))
     return tuple(found)
+
+
+def stream_savings(sizer: StreamSizer, network: Graph) -> tuple[Saving, ...]:
+    """The same of a design in streams: multipliers are those of the positions that a layer computes side by side.
+
+    Raises:
+        LimitError: As :func:`savings`.
+    """
+    found = []
+    for process in sizer.network.processes:
+        name = process.name
+        if name in network.by_name and name in sizer.graph.by_name and network[name].op.products(zeros=True):
+            done = process.op.products() * math.prod(process.lead)
+            found.append(_saving(network, sizer.graph, sizer.graph[name], done, *sizer.multipliers(process)))
+    return tuple(found)
+
+
+def _saving(network: Graph, graph: Graph, node: Node, done: int, multipliers: int, rom_bits: int) -> Saving:
+    """``done``: non-zero products of all positions."""
+    full = network[node.name].op.products(zeros=True)
+    positions = done // max(1, node.op.products()) or 1
+    (gone_in, gone_out), idle = _removed(network, graph, node), node.op.idle()
+    kept = multipliers if done else 0
+    return Saving(node.name, node.op.reuse, full * positions, done, kept, rom_bits, gone_out + idle[0], gone_in + idle[1])
 
 
 def _removed(network: Graph, graph: Graph, node: Node) -> tuple[int, int]:

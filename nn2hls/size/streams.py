@@ -11,9 +11,12 @@ from nn2hls.arith.ranges import Range
 from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.stream import core_estimates, estimate_stream
 from nn2hls.estimate.stream_verilog import estimate_stream_verilog, process_figures
+from nn2hls.estimate.verilog import products_and_words
 from nn2hls.graph.graph import Graph
+from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.size.actors import Timing
+from nn2hls.size.choices import multipliers_and_roms
 from nn2hls.size.fifos import Fifos, fifos
 from nn2hls.size.layouts import Layout, layout_of
 from nn2hls.streams.build import Built, build
@@ -49,6 +52,7 @@ class StreamSizer:
         ranges: Of every node.
         part, clock_ns, tool, uncertainty: What it is for.
         positions: For nodes that the user names how many positions they compute at each firing.
+        axis: Whether its ports are AXI4-Stream.
         tight: Whether queues have the smallest depths without deadlock, in place of those that keep the pace.
     """
 
@@ -62,9 +66,11 @@ class StreamSizer:
         uncertainty: float | None,
         positions: Mapping[str, int],
         tight: bool = False,
+        axis: bool = False,
     ) -> None:
         self.graph, self.ranges, self.part, self.clock_ns = graph.needed(), ranges, part, clock_ns
         self.tool, self.uncertainty, self.positions, self.tight = tool, uncertainty, positions, tight
+        self.axis = axis
         self._paces: dict[int, Pace] = {}  # by number of events
 
     def varied(self, reuse: Mapping[str, int], positions: Mapping[str, int]) -> StreamSizer:
@@ -74,7 +80,7 @@ class StreamSizer:
         ]
         graph = Graph(tuple(nodes), self.graph.outputs)
         target = self.part, self.clock_ns, self.tool, self.uncertainty
-        return StreamSizer(graph, self.ranges, *target, positions, self.tight)
+        return StreamSizer(graph, self.ranges, *target, positions, self.tight, self.axis)
 
     @cached_property
     def network(self) -> Network:
@@ -124,6 +130,33 @@ class StreamSizer:
         return LayerEstimate(process.name, figures, figures, built.latency, process.interval, process.schedule().products)
 
     @cached_property
+    def nodes(self) -> Mapping[str, Process]:
+        """The processes of layers that compute."""
+        return {p.name: p for p in self.network.processes if p.core is not None and p.name in self.graph.by_name}
+
+    def now(self, name: str) -> Layout:
+        """How the config lays out a layer."""
+        return layout_of(self.nodes[name].op)
+
+    def hardware(self, name: str, layout: Layout) -> Hardware:
+        """The core of a layer laid out in some way.
+
+        Raises:
+            LimitError: It cannot be built so.
+        """
+        process = self.nodes[name]
+        if layout == self.now(name) and process.core is not None:
+            return process.core
+        return layout.of(process.op).hardware(process.xs, process.type, most_digits(self.tool))
+
+    def multipliers(self, process: Process) -> tuple[int, int]:
+        """(products that exist at the same time, bits of the ROMs of weights) of a core."""
+        if self.tool == VERILOG:
+            placed = next(b.placed for b in self.built if b.process is process)
+            return products_and_words(placed.layers[0]) if placed else (0, 0)
+        return multipliers_and_roms(process.schedule(most_digits(self.tool)))
+
+    @cached_property
     def fifos(self) -> Fifos:
         """The depths of all queues, and the pace that they allow."""
         if self.tool == VERILOG:
@@ -144,9 +177,8 @@ class StreamSizer:
             ran = self.clocked()
             own_paces = tuple(replace(p, interval=ran.interval) for p in found.pace)
             found = replace(found, latency=ran.latency, interval=ran.interval, pace=own_paces)
-            own = estimate_stream_verilog(
-                self.network, self.built, found.depths, self.part, self.clock_ns, ran.latency, ran.interval
-            )
+            target = self.part, self.clock_ns, ran.latency, ran.interval, self.axis
+            own = estimate_stream_verilog(self.network, self.built, found.depths, *target)
         else:
             paces = {p.name: p.own for p in found.pace}
             tool, pace = self.tool, (found.latency, found.interval, paces)

@@ -32,7 +32,7 @@ T = FixedType.parse
 
 # For each kind of value one that is accepted, and what the config then holds.
 SAMPLES = {
-    "nn2hls, hls4ml": ("hls4ml", "hls4ml"),
+    "nn2hls, hls4ml, axis": ("hls4ml", "hls4ml"),
     "file": ("net.onnx", Path("net.onnx").absolute()),
     "folder": ("out", Path("out")),
     "C identifier": ("tagger", "tagger"),

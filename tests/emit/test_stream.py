@@ -169,3 +169,17 @@ def test_what_depends_on_no_input():
     fixed = next(n.name for n in design.graph if isinstance(n.op, Constant))
     with pytest.raises(LimitError, match="depends on no input"):
         plan(Graph(design.graph.nodes, ("sum", fixed)), design.emulator.ranges)
+
+
+def test_constants_of_any_width_that_change_with_the_position():
+    """Each comes from a ROM; one of more bits than a C integer from several."""
+    rng, builder = np.random.default_rng(0), Builder()
+    y = builder.add("x", Input((3, 4, 2)))
+    kinds = {"narrow": "ap_fixed<16,14>", "full": "ap_fixed<64,30>", "wide": "ap_fixed<130,30>"}
+    for name in kinds:
+        fixed = builder.add(name, Constant(Const(rng.normal(size=(3, 4, 1)))))
+        y = builder.add(f"by_{name}", Elementwise(Merge.MUL), [y, fixed])
+    layers = {name: {"Precision": kind} for name, kind in kinds.items()}
+    design = converted(builder.build([y]), HLSConfig={"Model": {"Precision": "ap_fixed<20,10>"}, "LayerName": layers})
+    assert "_constant2_2[12]" in design.project.files["firmware/layers/by_wide.h"]
+    assert_equal(design, data(design))

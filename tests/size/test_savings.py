@@ -12,7 +12,8 @@ from nn2hls.cli import main
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.ops import Dense, Input
-from nn2hls.size.savings import document, savings, text
+from nn2hls.size.savings import document, savings, stream_savings, text
+from tests.kit.cnn import cnn
 from tests.kit.networks import hls_config, mlp
 from tests.slow.products import distinct_products
 
@@ -117,3 +118,26 @@ def test_a_layer_of_biases_alone_needs_nothing_at_any_reuse_factor():
     assert savings(three.sizer, three.float_graph)[0].rom_bits == 0
     assert "_rom" not in three.project.files["firmware/layers/fc.h"]
     assert three.estimate().layers == one.estimate().layers
+
+
+@pytest.mark.parametrize("backend", ["Vitis", "Verilog"])
+def test_what_is_saved_in_streams(backend):
+    """Products of all positions; multipliers of those side by side; additions of one core."""
+    graph = cnn(np.random.default_rng(0), size=(6, 6, 2), channels=(3,), density=0.4)
+    layers = {"conv0": {"ParallelizationFactor": 3}, "fc": {"ReuseFactor": 3}}
+    level = {"Model": {"Precision": "ap_fixed<16,6>"}, "LayerName": layers}
+    design = nn2hls.convert(graph, {"IOType": "io_stream", "Backend": backend, "HLSConfig": level})
+    found = {s.layer: s for s in stream_savings(design.streams, design.float_graph)}
+    weight = design.graph["conv0"].op.linear[0]
+    assert found["conv0"].products == 36 * 18 * 3
+    assert found["conv0"].nonzero == 36 * np.count_nonzero(weight)
+    assert found["fc"].reuse == 3
+    if backend == "Vitis":
+        alone = nn2hls.convert(graph, {"IOType": "io_stream", "HLSConfig": {"Model": level["Model"]}})
+        one = {s.layer: s for s in stream_savings(alone.streams, alone.float_graph)}["conv0"]
+        assert found["conv0"].multipliers == 3 * one.multipliers > 0
+        assert design.additions.layers == ()
+    else:
+        assert found["fc"].rom_bits > 0
+        assert [x.layer for x in design.additions.layers] == ["conv0"]
+        assert design.additions.layers[0].by["DistributedArithmetic"].bits < design.additions.layers[0].by["Latency"].bits
