@@ -98,7 +98,7 @@ def convert(
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
     design = Design(fixed_graph, float_graph, settings, types=context.types, signals=context.signals)
-    check_backend(design.config)
+    check_backend(design.config, design.graph)
     for line in missed(design, context):
         context.warn(line)
     if context.warnings:
@@ -306,7 +306,7 @@ class Design:
         if self.config.backend == "Verilog":
             return self._rtl[0]
         events = events_of(self.config, self.graph, 100)
-        bench = self._vectors(events.inputs), events.predictions, lambda name: self.sizer.hardware(name)
+        bench = self._vectors(events.inputs), events.predictions, lambda: self.sizer
         return projects.cpp_project(self.graph, self.options, self.streams, *bench)
 
     def _vectors(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -440,7 +440,7 @@ class Design:
         if backend == self.config.backend:
             return self
         design = replace(self, config=replace(self.config, backend=backend), _compiled=None)
-        check_backend(design.config)
+        check_backend(design.config, design.graph)
         return design
 
     def for_cpp(self) -> Design:

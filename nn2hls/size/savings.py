@@ -43,15 +43,19 @@ def savings(sizer: Sizer, network: Graph) -> tuple[Saving, ...]:
     Raises:
         LimitError: A layer cannot be built with its settings.
     """
-    found = []
+    found = list[Saving]()
+    users = {n.origin.part: n for n in network if n.origin.part}  # by the name without a step
     for name, node in sizer.nodes.items():
-        full = network[name].op.products(zeros=True)
-        if not full:
+        if node.op.repeats:
+            found += savings(sizer.steps_of(name), network)
+        user = network.by_name.get(name) or users.get(node.origin.part)
+        full = user.op.products(zeros=True) if user is not None else 0
+        if user is None or not full:
             continue
         choice = sizer.choice(name)
         each = max(1, node.op.products())
         positions = choice.layer.products // each or 1
-        (gone_in, gone_out), idle = _removed(network, sizer.graph, node), node.op.idle()
+        (gone_in, gone_out), idle = _removed(network, user, sizer.graph, node), node.op.idle()
         found.append(
             Saving(
                 name,
@@ -67,9 +71,8 @@ def savings(sizer: Sizer, network: Graph) -> tuple[Saving, ...]:
     return tuple(found)
 
 
-def _removed(network: Graph, graph: Graph, node: Node) -> tuple[int, int]:
+def _removed(network: Graph, before: Node, graph: Graph, after: Node) -> tuple[int, int]:
     """Operand elements and outputs of a position that the fixed graph does not have any more."""
-    before, after = network[node.name], node
     operands = [g[n.inputs[0]].shape[-1] for g, n in ((network, before), (graph, after))]
     return operands[0] - operands[1], before.shape[-1] - after.shape[-1]
 
