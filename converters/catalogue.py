@@ -306,7 +306,9 @@ zeros where channels do not meet, and zeros cost nothing. PyTorch and ONNX have 
 Padding is never the largest element of a pooling window. Masks of attention are constants; what they hide is left out of the
 softmax. Constants that add {hides:g} or less before a softmax hide as well.
 
-The steps of a recurrent layer stand side by side: one event every clock, and as much hardware as there are steps. `LayerName`
+The steps of a recurrent layer stand side by side: one event every clock, and as much hardware as there are steps. With
+`TimeStepLoopParallelism: Off`, for all or under `LayerName`, one step is built, its states are registers, and an event takes
+the clocks of a step times the steps, with the same answers; for Verilog, Vitis and Vivado with io_parallel. `LayerName`
 takes `NAME` for all of a layer and these for one part of it, in every step; a step has the name `NAME_cell_step3` in reports.
 LSTM: `input_gate`, `forget_gate`, `candidate`, `output_gate`, behind each `_sigmoid` or `_tanh` its function, `kept`,
 `written`, `cell`, `cell_tanh`, `hidden`, and `unprojected` before a projection. GRU: `update_gate`, `reset_gate`, `candidate`

@@ -42,7 +42,7 @@ ROWS = (
     ("__main__",),
     ("",),  # nn2hls/__init__.py
 )
-OPEN = {"Op", "Strategy", "Input", "Constant"}  # what rooms other than converters may import from nn2hls.ops
+OPEN = {"Op", "Strategy", "Input", "Constant", "rolled"}  # what rooms other than converters may import from nn2hls.ops
 ROW = {room: k for k, row in enumerate(ROWS) for room in row}
 
 

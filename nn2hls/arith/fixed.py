@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -239,6 +240,17 @@ def cast(
         rounded = _round_int(int(mantissa), shift, rounding) if shift > 0 else int(mantissa) << -shift
         return rounded if fits else _fold_int(rounded, width, signed, overflow)
     return mantissa.cast(shift, width, signed, rounding, overflow, fits=fits)
+
+
+def common_type(kinds: Sequence[FixedType]) -> FixedType:
+    """The narrowest type that holds the values of all: the type itself, with its modes, where all are equal."""
+    first, *others = kinds
+    if all(kind == first for kind in others):
+        return first
+    signed = any(kind.signed for kind in kinds)
+    integer = max(kind.integer - kind.signed for kind in kinds) + signed
+    fraction = max(kind.fraction for kind in kinds)
+    return FixedType(integer + fraction, integer, signed)
 
 
 def cast_to(mantissa: Any, fraction: int, target: FixedType, *, fits: bool = False) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 
 from nn2hls.commands.base import Command, Result, config_arguments, make_design, plan_command
@@ -34,10 +35,13 @@ def _run(args: Namespace) -> Result:
     adders = design.additions
     text += f"\n{adders}" if adders.layers else ""
     text += f"\n{streams.fifos.queues}\n" if streams else ""
-    short = does_not_fit(design.estimate(), plan)
+    found = design.estimate()
+    text += "".join(f"\n{pace.text()}; an event every {found.ii} clocks\n" for pace in found.paces)
+    short = does_not_fit(found, plan)
     text += f"\n{short}\n" if short else ""
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"
     document = {"output_dir": str(written), "layers": layers, "savings": savings.document(saved), "additions": adders.to_dict()}
+    document |= {"paces": [asdict(pace) for pace in found.paces]} if found.paces else {}
     return Result({**document, "fits": not short}, text, design.notes)
 
 

@@ -61,7 +61,6 @@ def _refused(name: str, places: Place, way_out: str) -> Key:
 
 
 _ONE = "Model files: give exactly one of these."
-_SIDE_BY_SIDE = "The steps of a recurrent layer stand side by side."
 _SERVES_LATER = "It serves {}, which come later."
 _HALVES = "A separable convolution NAME is two layers: set ReuseFactor and Precision of NAME_depthwise and of NAME."
 
@@ -265,6 +264,14 @@ LEVEL_KEYS = (
         values="1, 2, ..",
     ),
     Key(
+        "TimeStepLoopParallelism",
+        Place.LEVEL,
+        "Unroll: the steps of a recurrent layer stand side by side. Off: one step is built, and runs for each in turn.",
+        v.time_steps,
+        "time_steps",
+        values="Unroll, Off",
+    ),
+    Key(
         "TableSize",
         Place.LEVEL,
         "Entries of each table; derived from the types when unset.",
@@ -297,7 +304,7 @@ LEVEL_KEYS = (
     _obsolete("TransposeOutputs", Place.MODEL, "Outputs keep the model's own layout."),
     _obsolete("Implementation", Place.LEVEL, "There is one softmax, the stable one.", v.softmax_implementation),
     _obsolete("skip", Place.LAYER, "Softmax is part of the model: take it off there.", v.only(False)),
-    *(_obsolete(k, Place.LEVEL, _SIDE_BY_SIDE) for k in ("Static", "TimeStepLoopParallelism")),
+    _obsolete("Static", Place.LEVEL, "Every event begins with the states that the model gives."),
     _obsolete("RecurrentReuseFactor", Place.LEVEL, "ReuseFactor holds for the product with the state too."),
     *(_obsolete(k, Place.LEVEL, _HALVES) for k in ("DepthwiseReuseFactor", "PointwiseReuseFactor")),
     _obsolete("TableRangePower2", Place.LEVEL, "The table of a normalization follows from its operand; its bound is printed."),

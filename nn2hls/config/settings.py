@@ -18,6 +18,7 @@ class LayerSettings:
         strategy: ``Latency``, ``Resource`` or ``DistributedArithmetic``.
         adder_depth: Additions beyond the fewest on the longest way of a distributed sum.
         positions: Of a stream that are computed side by side; None: unset.
+        time_steps: ``Unroll``: the steps of a recurrent layer stand side by side; ``Off``: one runs for each in turn.
         table_size: Entries of each table; None: derived.
         max_width: No derived type is wider.
         target_sqnr: Signal to rounding noise that derived types keep, in dB.
@@ -32,6 +33,7 @@ class LayerSettings:
     strategy: str = "Latency"
     adder_depth: int = 0
     positions: int | None = None
+    time_steps: str = "Unroll"
     table_size: int | None = None
     max_width: int = 24
     target_sqnr: float = 60.0

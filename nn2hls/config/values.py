@@ -246,6 +246,9 @@ strategy = choice(
     listed=("Latency", "Resource", "DistributedArithmetic"),
 )
 
+_AT_ONCE = Noted("Unroll", "The positions of a layer that repeats another one stand side by side; Unroll is meant.")
+time_steps = choice({"Unroll": "Unroll", "Off": "Off", "Pipeline": _AT_ONCE}, {}, "TimeStepLoopParallelism", ("Unroll", "Off"))
+
 softmax_implementation = choice({"stable": None, "latency": None, "legacy": None}, {"argmax": _ARGMAX}, "Implementation")
 
 

@@ -13,6 +13,7 @@ from nn2hls.config.config import Config
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.emulate.quantise import quantise
 from nn2hls.errors import ConfigError
+from nn2hls.graph.graph import Graph
 from nn2hls.graph.reference import run_float
 from nn2hls.passes.base import Context
 from nn2hls.passes.signals import away_from_poles, seeded
@@ -23,7 +24,7 @@ ENOUGH = 40.0  # dB: more than this is told by `compare` alone
 MARGIN = 20.0  # dB: what the roundings of many layers may take from the target of each
 
 
-def check_backend(config: Config) -> None:
+def check_backend(config: Config, graph: Graph) -> None:
     """Refuses what the back end does not carry out.
 
     Raises:
@@ -41,6 +42,9 @@ def check_backend(config: Config) -> None:
     if config.backend == "Verilog" and config.interface == "hls4ml":
         fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
         raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)
+    if config.backend == "Bambu" and (node := next((n for n in graph if n.turn is not None), None)):
+        fix = "Leave it out, so that the steps stand side by side; or use Verilog, Vitis or Vivado."
+        raise ConfigError("TimeStepLoopParallelism: Off is not offered for Bambu.", where=node.origin.layer, fix=fix)
 
 
 def missed(design: Converted, context: Context) -> Iterator[str]:

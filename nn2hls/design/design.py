@@ -98,7 +98,7 @@ def convert(
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)
     design = Design(fixed_graph, float_graph, model, settings, types=context.types, signals=context.signals)
-    check_backend(design.config)
+    check_backend(design.config, design.graph)
     for line in missed(design, context):
         context.warn(line)
     if context.warnings:
@@ -292,7 +292,7 @@ class Design:
         if self.config.backend == "Verilog":
             return self._rtl[0]
         events = events_of(self.config, self.graph, 100)
-        bench = self._vectors(events.inputs), events.predictions, lambda name: self.sizer.hardware(name)
+        bench = self._vectors(events.inputs), events.predictions, lambda: self.sizer
         return projects.cpp_project(self.graph, self.options, self.streams, *bench)
 
     def _vectors(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -425,7 +425,8 @@ class Design:
             return self.for_cpp()
         if backend == self.config.backend:
             return self
-        check_backend((design := self._for_backend(backend)).config)
+        design = self._for_backend(backend)
+        check_backend(design.config, design.graph)
         return design
 
     def for_cpp(self) -> Design:

@@ -11,7 +11,6 @@ from nn2hls.config.config import Config
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.graph.graph import Graph
-from nn2hls.hardware.loop import Hardware
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
@@ -45,7 +44,7 @@ def cpp_project(
     streams: StreamSizer | None,
     vectors: Mapping[str, np.ndarray],
     predictions: Sequence[np.ndarray],
-    hardware: Callable[[str], Hardware],
+    sizer: Callable[[], Sizer],
 ) -> Project:
     """The project for an HLS tool: a function of arrays, or processes.
 
@@ -53,13 +52,14 @@ def cpp_project(
         graph: A fixed graph.
         options: The project's.
         streams: Where the design is one of processes.
-        vectors, predictions, hardware: See ``nn2hls.emit.project.emit``.
+        vectors, predictions: See ``nn2hls.emit.project.emit``.
+        sizer: What sizes it all at once, where it is no design of processes.
     """
     from nn2hls.emit.project import emit
     from nn2hls.emit.stream_project import emit_stream
 
     if streams is None:
-        return emit(graph, options, vectors, predictions, hardware)
+        return emit(sizer().graph, options, vectors, predictions, sizer().hardware, sizer().turns)
     return emit_stream(streams.network, graph, options, streams.fifos.depths, vectors, predictions)
 
 
@@ -81,7 +81,7 @@ def verilog(
     if not isinstance(sizer, Sizer):
         return _streamed(graph, sizer, options, vectors, events)
     placed = sizer.placed()
-    project = emit_rtl(graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
+    project = emit_rtl(sizer.graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
     return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
 
 

@@ -12,7 +12,22 @@ LONGEST = 60  # characters: HLS tools build file names from them
 TYPE, RESULT = "_result_t", "_out"  # of a layer's result: its type and its array; POSIX has a size_t, a time_t, a key_t
 # What else the code names after a layer: constant arrays, a struct, functions of its own; some of them are numbered.
 PARTS = frozenset(
-    ["absent", "address", "config", "constant", "core", "fires", "order", "part", "position", "rom", "table", "token", "wires"]
+    [
+        "absent",
+        "address",
+        "config",
+        "constant",
+        "core",
+        "fires",
+        "order",
+        "part",
+        "position",
+        "rom",
+        "step",
+        "table",
+        "token",
+        "wires",
+    ]
 )
 _NUMBER = re.compile(r"(_(?:absent(?:_rows|_columns)?|address|constant|order|part|table))[\d_]*\Z")
 _SUFFIXES = ("", TYPE, RESULT, *(f"_{p}" for p in sorted(PARTS)))

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from nn2hls.arith.ranges import Range
 from nn2hls.emit.core import bambu_arguments, core_tensors
 from nn2hls.emit.cpp import Style, straight_code
 from nn2hls.emit.cpp_steps import steps_code
+from nn2hls.emit.cpp_turns import turns_code
 from nn2hls.emit.data import bench_files, heads
 from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
@@ -30,6 +30,7 @@ from nn2hls.graph.leaves import Input
 from nn2hls.hardware.code import MAX_ARRAY, STREAM, Pragma
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
+from nn2hls.hardware.pipeline import Turns
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, data_folder, render
 
 ROOM = 2  # bits that a cast takes besides those of its result (cast.h)
@@ -68,6 +69,7 @@ def emit(
     vectors: Mapping[str, np.ndarray] | None = None,
     predictions: Iterable[np.ndarray] = (),
     hardware: Callable[[str], Hardware] | None = None,
+    turns: Callable[[str], Turns] | None = None,
 ) -> Project:
     """The project of a fixed graph.
 
@@ -77,22 +79,33 @@ def emit(
         vectors: Mantissas for the test bench, one array (events, *shape) per input and output name; none without.
         predictions: What the model itself answers to them, one float array (events, *shape) per output, or none.
         hardware: That of a layer by its name, where the estimate has it already; without, it is built.
+        turns: The same of a layer that repeats a graph; a design without any needs none.
 
     Raises:
         LimitError: A layer exceeds what HLS tools take; the message names it and a setting that works.
     """
-    emitter = _Emitter(graph, options, hardware)
+    emitter = _Emitter(graph, options, hardware, turns)
     project = emitter.project()
     return replace(project, files={**project.files, **bench_files(emitter.graph, vectors or {}, predictions)})
 
 
 class _Emitter:
-    def __init__(self, graph: Graph, options: Options, hardware: Callable[[str], Hardware] | None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        options: Options,
+        hardware: Callable[[str], Hardware] | None = None,
+        turns: Callable[[str], Turns] | None = None,
+        ids: Mapping[str, str] | None = None,
+        ranges: Mapping[str, Range] | None = None,
+    ) -> None:
         graph = graph.needed()
-        self.graph, self.options = graph, options
+        self.graph, self.options, self.turns = graph, options, turns
         self.tool = TOOLS[options.backend]
         self.interface = options.interface
-        self.ids = identifiers(graph, [options.name, *(self.interface.names if self.interface else ())])
+        self.ids = ids or self._identifiers()
+        self.ranges = ranges if ranges is not None else {}
+        self.steps: dict[str, _Emitter] = {}  # what one step is, of a layer that repeats a graph
         self.build = hardware or self._build
         self.wires = wires(graph)
         self.dataflow = is_dataflow(graph)
@@ -104,9 +117,18 @@ class _Emitter:
         self.hardware: dict[str, Hardware] = {}
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
         cast = [n.result_type.width + ROOM for n in graph]  # the test bench casts decimals to the types of ports
-        self.widest = max([*cast, *map(widest, self.hardware.values())], default=1)
+        inside = [step.widest for step in self.steps.values()]
+        self.widest: int = max([*cast, *inside, *map(widest, self.hardware.values())], default=1)
         if self.tool.own_adders:
             check_size(self.hardware.values(), sum(n.op.products() for n in graph))
+
+    def _identifiers(self) -> Mapping[str, str]:
+        """Those of all nodes, steps of layers included."""
+        bodies = [node.op.repeats.body for node in self.graph if node.op.repeats]
+        nodes = (*self.graph.nodes, *(n for body in bodies for n in body))
+        taken = [self.options.name, *(self.interface.names if self.interface else ())]
+        taken += [f"after{k}" for body in bodies for k in range(len(body.outputs))]
+        return identifiers(Graph(nodes, self.graph.outputs), taken)
 
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -130,17 +152,26 @@ class _Emitter:
             node.op.reshapes and node.type == self.graph.operands(node)[0].type
         )
 
-    @cached_property
-    def ranges(self) -> Mapping[str, Range]:
-        """Bounds of every node."""
-        return graph_ranges(self.graph)
-
     def _build(self, name: str) -> Hardware:
         node = self.graph[name]
+        self.ranges = self.ranges or graph_ranges(self.graph)
         operands = [self.ranges[i] for i in node.inputs]
         return node.op.hardware(operands, node.result_type, most_digits(self.options.backend))
 
+    def _in_turns(self, node: Node) -> Layer:
+        """A layer that repeats a graph."""
+        op, options = node.op.repeats, replace(self.options, interface=None)
+        step = self.steps[node.name] = _Emitter(op.body, options, ids=self.ids, ranges=op.ranges)
+        assert self.turns is not None
+        inputs = [step.values[n.name] for n in op.body.inputs]
+        outputs = [step.values[name] for name in op.body.outputs]
+        code = turns_code(self.turns(node.name), inputs, outputs, step.layers, pipelined=not step.dataflow)
+        read = tuple(self.values[i] for i in node.inputs)
+        return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=False)
+
     def _layer(self, node: Node) -> Layer:
+        if node.op.repeats:
+            return self._in_turns(node)
         try:
             operands, hardware = rewired(self.graph, self.wires, self.build, node.name)
             self.hardware[node.name] = hardware
@@ -154,12 +185,14 @@ class _Emitter:
         return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=self.dataflow)
 
     def project(self) -> Project:
+        values = [v for e in (self, *self.steps.values()) for n, v in e.values.items() if v.node.name == n]
+        layers = [*(x for step in self.steps.values() for x in step.layers), *self.layers]
         context: dict[str, Any] = {
             "name": self.options.name,
             "options": self.options,
             "tool": self.tool,
-            "layers": self.layers,
-            "values": [v for n, v in self.values.items() if v.node.name == n],
+            "layers": layers,
+            "values": values,
             "inputs": [self.values[n.name] for n in self.graph.inputs],
             "outputs": self.ports,
             "signature": self.signature(),
@@ -174,7 +207,7 @@ class _Emitter:
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
         }
-        return rendered(self.options, self.tool, self.layers, context)
+        return rendered(self.options, self.tool, layers, context)
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""

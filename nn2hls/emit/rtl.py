@@ -12,9 +12,10 @@ from nn2hls.emit.names import identifiers
 from nn2hls.emit.options import output_ports
 from nn2hls.emit.verilog import Wire, module
 from nn2hls.emit.verilog_steps import steps_module
+from nn2hls.emit.verilog_turns import turns_module
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware, Loop
-from nn2hls.hardware.pipeline import Layer, Pipeline
+from nn2hls.hardware.pipeline import Layer, Pipeline, Turns
 from nn2hls.tools.rtl.core import RESERVED
 
 FEW = 3  # lanes that are written out instead of generated
@@ -72,6 +73,9 @@ class _Top:
         return [text for layer in self.placed.layers for text in self._modules(layer)]
 
     def _modules(self, layer: Layer) -> Iterator[str]:
+        if layer.turns is not None:
+            yield from self._turns_modules(layer, layer.turns)
+            return
         yield f"// {self.ids[layer.name]}: {layer.hardware.equation}"
         sums: dict[int, Wire] = {}
         if layer.steps is not None:
@@ -82,6 +86,13 @@ class _Top:
         for k, (loop, stages) in enumerate(zip(layer.straight, layer.stages, strict=True)):
             inputs = [self._wire(layer, int(loop.reads[0, :, i].max()), sums) for i in range(loop.reads.shape[2])]
             yield module(self._module_name(layer, f"__{k}"), stages, inputs, [result] * loop.writes.shape[2])
+
+    def _turns_modules(self, layer: Layer, turns: Turns) -> Iterator[str]:
+        """The modules of one step, and the one that runs it for each."""
+        body, step = self.graph[layer.name].op.repeats.body, self._module_name(layer, "__step")
+        yield from modules(body, step, turns.step)
+        name = self._module_name(layer, "__turns")
+        yield turns_module(name, step, turns, input_ports(body, step), output_ports(body))
 
     def _wire(self, layer: Layer, element: int, sums: dict[int, Wire]) -> Wire:
         if element in sums:
@@ -152,6 +163,8 @@ class _Top:
     def _layer(self, layer: Layer) -> Iterator[str]:
         node = self.graph[layer.name]
         yield f"    wire {self._vector(node)}{self._at(node.name, self.placed.stage[node.name])};"
+        if layer.turns is not None:
+            yield from self._turns(layer)
         if layer.steps is not None:
             yield from self._steps(layer)
         for k, (loop, stages) in enumerate(zip(layer.straight, layer.stages, strict=True)):
@@ -170,6 +183,15 @@ class _Top:
             yield f"    wire {signed}[{width_of(*bounds) - 1}:0] {ident}__s{k};"
             connected.append(f".s{k}({ident}__s{k})")
         yield f"    {self._module_name(layer, '__steps')} {ident}__steps ("
+        yield ",\n".join(f"        {c}" for c in connected)
+        yield "    );"
+
+    def _turns(self, layer: Layer) -> Iterator[str]:
+        ident = self.ids[layer.name]
+        connected = [".clock(clock)", ".reset(reset)", f".start(valid[{layer.start}])"]
+        connected += [f".x{k}({self._at(operand, layer.start)})" for k, operand in enumerate(layer.operands)]
+        connected.append(f".y({self._at(layer.name, self.placed.stage[layer.name])})")
+        yield f"    {self._module_name(layer, '__turns')} {ident}__turns ("
         yield ",\n".join(f"        {c}" for c in connected)
         yield "    );"
 

@@ -97,6 +97,8 @@ def _ports(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int, 
 
 def _check_clock(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
     for layer in placed.layers:
+        if layer.turns is not None:
+            _check_clock(layer.turns.step, delay, period, clock)
         check_clock(layer.name, layer.hardware, delay, period, clock)
 
 

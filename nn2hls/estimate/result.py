@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -65,6 +65,25 @@ class LayerEstimate:
         return {**own, "synthesised": self.synthesised.to_dict()}
 
 
+@dataclass(frozen=True)
+class Pace:
+    """A layer whose steps run one after the other on the same hardware.
+
+    Args:
+        layer: The user's name of it.
+        steps: How many.
+        clocks: Of each.
+    """
+
+    layer: str
+    steps: int
+    clocks: int
+
+    def text(self) -> str:
+        """For people."""
+        return f"{self.layer}: {self.steps} steps of {self.clocks} clocks, one after the other"
+
+
 @dataclass(frozen=True, repr=False)
 class Estimate:
     """A design on a part at a clock.
@@ -76,6 +95,7 @@ class Estimate:
         synthesised: Totals after logic synthesis.
         latency_cycles, ii: From input to output, and between two inputs, in clocks.
         positions: At so many places one layer's products stand side by side, or take turns; 1 for dense networks.
+        paces: Of the layers whose steps share their hardware.
     """
 
     part: Part
@@ -87,6 +107,7 @@ class Estimate:
     latency_cycles: int
     ii: int
     positions: int = 1
+    paces: tuple[Pace, ...] = ()
     streams: ClassVar[bool] = False  # whether its layers are processes
 
     def __repr__(self) -> str:
@@ -156,6 +177,7 @@ class Estimate:
             "synthesised": self.synthesised.to_dict(),
             "accuracy": accuracy(self),
             "layers": [layer.to_dict() for layer in self.layers],
+            **({"paces": [asdict(pace) for pace in self.paces]} if self.paces else {}),
         }
 
     def text(self, plan: str = "") -> str:
@@ -198,6 +220,7 @@ def _head(result: Estimate) -> list[str]:
     return [
         f"{part.name} (speed grade -{part.grade}, {part.family.title}), {result.clock_ns:g} ns, {result.tool}",
         f"latency {latency} ({accuracy(result)['report']['latency']}), initiation interval {result.ii}",
+        *(pace.text() for pace in result.paces),
     ]
 
 

@@ -19,7 +19,7 @@ from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.files import own_text
 from nn2hls.hardware.net import Cell, Code, Net
 from nn2hls.hardware.operators import SUMS, added_bits, compared_bits
-from nn2hls.hardware.pipeline import Layer, Pipeline
+from nn2hls.hardware.pipeline import Layer, Pipeline, Turns
 from nn2hls.hardware.steps import Lane, Steps
 from nn2hls.targets import Part
 
@@ -54,6 +54,8 @@ def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part) -> Layer
 def layer_terms(layer: Layer, part: Part) -> Counter[str]:
     """What of a layer costs LUTs, by term, and its DSP slices."""
     found: Counter[str] = Counter()
+    if layer.turns is not None:
+        return turn_terms(layer.turns, part)
     for loop in layer.hardware.unrolled().loops:
         for term, amount in terms(loop.body).items():
             found[term] += amount * loop.lanes
@@ -61,6 +63,15 @@ def layer_terms(layer: Layer, part: Part) -> Counter[str]:
             found["dsp"] += dsp * loop.lanes
     if layer.steps is not None:
         found.update(step_terms(layer))
+    return found
+
+
+def turn_terms(turns: Turns, part: Part) -> Counter[str]:
+    """Those of one step, and what chooses between operands and what comes after a step."""
+    found: Counter[str] = Counter()
+    for layer in turns.step.layers:
+        found.update(layer_terms(layer, part))
+    found["select_bit"] += (turns.length - 1) * sum(turns.sequences) + sum(turns.states)
     return found
 
 
@@ -138,6 +149,9 @@ def step_terms(layer: Layer) -> Counter[str]:
 
 def products_and_words(layer: Layer) -> tuple[int, int]:
     """Multipliers that exist at the same time, and bits of the ROMs of packed words."""
+    if layer.turns is not None:
+        found = [products_and_words(inner) for inner in layer.turns.step.layers]
+        return sum(p for p, _ in found), sum(w for _, w in found)
     loops = layer.hardware.loops
     products = sum(x.lanes * sum(x.body.cells[w].code is Code.MUL for w in x.body.alive()) for x in loops)
     steps = layer.steps

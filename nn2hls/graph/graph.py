@@ -78,6 +78,19 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """A step of a layer whose hardware is there once and runs for each step in turn.
+
+    Args:
+        layer: The node that the steps belong to.
+        step: Its number, from 0.
+    """
+
+    layer: str
+    step: int
+
+
+@dataclass(frozen=True)
 class Node:
     """One value of the network.
 
@@ -90,6 +103,7 @@ class Node:
         origin: The user's layer.
         spread: Where the user's own channels are, when some are not computed.
         tied: Nodes with the same word are copies of one: they have one type and one op.
+        turn: The step of a copy that shares its hardware with the others, so that no pass may change one of them alone.
         given: Types that the model itself gives, by the words of the config: ``result``, ``weight``, ``bias`` ...
     """
 
@@ -101,6 +115,7 @@ class Node:
     origin: Origin = field(default_factory=lambda: Origin(""))
     spread: Spread | None = None
     tied: str = ""
+    turn: Turn | None = None
     given: Mapping[str, FixedType] = field(default_factory=dict)
 
     @property

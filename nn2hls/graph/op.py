@@ -164,6 +164,11 @@ class Op:
         """Of an op that repeats a graph all steps side by side, for operands of ``shapes``; None for others."""
         return None
 
+    @property
+    def repeats(self) -> Any:
+        """Of an op that is the hardware of one step, run for each in turn, the op itself, see Repeat; None for others."""
+        return None
+
     def folded(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:
         """The op on floats that gives this one's result * scale + shift; None where no op of its kind does."""
         return None

@@ -22,6 +22,63 @@ Placed = dict[tuple[int, tuple[tuple[int, Moment], ...]], Stages]  # by the numb
 
 
 @dataclass(frozen=True, eq=False)
+class Turns:
+    """A pipeline that runs once for each element of a sequence: what it keeps of one step, it begins the next one with.
+
+    Args:
+        step: The pipeline of one step; its inputs are an element of each sequence, the states, and what is the same in all
+            steps; its outputs the states after it, then what is read of it.
+        length: Steps.
+        sequences, states, held: Bits of an element of each sequence, of each state, and of each operand that stays.
+        found: Bits of each output after the states.
+        reads: (its number, step) of each of these values that is read, in the order of the result.
+        results: Elements of the result.
+        equation: What a person wants to read above it.
+    """
+
+    step: Pipeline
+    length: int
+    sequences: tuple[int, ...]
+    states: tuple[int, ...]
+    held: tuple[int, ...]
+    found: tuple[int, ...]
+    reads: tuple[tuple[int, int], ...]
+    results: int
+    equation: str = ""
+
+    @property
+    def clocks(self) -> int:
+        """From step to step: the states are registers."""
+        return self.step.latency + 1
+
+    @property
+    def interval(self) -> int:
+        """Clocks between two events."""
+        return self.length * self.clocks
+
+    @property
+    def latency(self) -> int:
+        """Clock edges from the operands, which are held while the steps run, to the result."""
+        return 1 + self.interval
+
+    @property
+    def counter_bits(self) -> int:
+        """Bits of the number of a step."""
+        return max(1, (self.length - 1).bit_length())
+
+    @property
+    def result_bits(self) -> int:
+        """Bits of the result."""
+        return sum(self.found[output] for output, _ in self.reads)
+
+    @property
+    def registers(self) -> int:
+        """Flip-flops: operands, states, results, those of a step, the counter, and the bit that begins a step."""
+        kept = self.length * sum(self.sequences) + sum(self.states) + sum(self.held) + self.result_bits
+        return kept + self.step.registers + self.counter_bits + 1
+
+
+@dataclass(frozen=True, eq=False)
 class Layer:
     """One layer in time.
 
@@ -32,6 +89,7 @@ class Layer:
         start: The stage in which its operands are there.
         steps: What it does step by step, before its straight lines; None without reuse.
         stages: Of each straight-line loop, all with the same latency.
+        turns: What it is in place of all that, where it repeats a pipeline.
     """
 
     name: str
@@ -40,6 +98,7 @@ class Layer:
     start: int
     steps: Steps | None
     stages: tuple[Stages, ...]
+    turns: Turns | None = None
 
     @property
     def straight(self) -> tuple[Loop, ...]:
@@ -49,17 +108,23 @@ class Layer:
     @property
     def latency(self) -> int:
         """Clock edges between its operands and its result."""
+        if self.turns is not None:
+            return self.turns.latency
         own = max((s.latency for s in self.stages), default=0)
         return own if self.steps is None else self.steps.latency + own
 
     @property
     def interval(self) -> int:
         """Clocks between two events."""
+        if self.turns is not None:
+            return self.turns.interval
         return 1 if self.steps is None else self.steps.count
 
     @cached_property
     def registers(self) -> int:
         """Flip-flops inside the layer."""
+        if self.turns is not None:
+            return self.turns.registers
         own = sum(s.registers * loop.lanes for s, loop in zip(self.stages, self.straight, strict=True))
         return own if self.steps is None else own + self.steps.registers
 
@@ -114,7 +179,7 @@ class Pipeline:
 
 
 def pipeline(
-    layers: Iterable[tuple[str, Hardware, Sequence[str]]],
+    layers: Iterable[tuple[str, Hardware | Turns, Sequence[str]]],
     inputs: Mapping[str, tuple[int, int]],
     bits: Mapping[str, int],
     outputs: Sequence[str],
@@ -141,7 +206,11 @@ def pipeline(
         start = max((stage[o] for o in operands), default=0)
         # A register holds what is there earlier.
         arrivals = [ready[o] if stage[o] == start else np.zeros_like(ready[o]) for o in operands]
-        layer, ready[name] = _place(name, hardware, tuple(operands), start, arrivals, delay, period, placed)
+        if isinstance(hardware, Turns):
+            layer = Layer(name, Hardware((), (), hardware.results), tuple(operands), start, None, (), hardware)
+            ready[name] = np.zeros((hardware.results, 2))
+        else:
+            layer, ready[name] = _place(name, hardware, tuple(operands), start, arrivals, delay, period, placed)
         stage[name] = start + layer.latency
         done.append(layer)
     latency = max((stage[o] for o in outputs), default=0)

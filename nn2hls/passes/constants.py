@@ -17,10 +17,10 @@ def propagate_constants(graph: Graph, context: Context) -> Graph:
     """Fold constant inputs of Dense layers into their biases.
 
     No answer changes: a folded constant keeps its exact, wider type, and layers with a narrowed accumulator, whose answer
-    depends on every addition, keep their constants.
+    depends on every addition, keep their constants. So do steps that share their hardware.
     """
     ranges = graph_ranges(graph)
-    return graph.map(lambda n: _fold(n, ranges, context))
+    return graph.map(lambda n: n if n.turn else _fold(n, ranges, context))
 
 
 def _fold(node: Node, ranges: Mapping[str, Range], context: Context) -> Node:

@@ -12,12 +12,13 @@ from nn2hls.passes.model_types import holds
 def drop_casts(graph: Graph, context: Context) -> Graph:
     """Remove casts to types that hold every value of their operand; two in a row are one where the second is such a cast.
 
-    An output stays, and so does a cast whose type the user named.
+    An output stays, and so do a cast whose type the user named and one in a step that shares its hardware.
     """
     ranges = graph_ranges(graph)
     gone: dict[str, str] = {}
     for node in graph:
-        if node.op.casts_to is not None and node.name not in graph.outputs and not context.settings(node).own_words:
+        stays = node.turn is not None or node.name in graph.outputs or context.settings(node).own_words
+        if node.op.casts_to is not None and not stays:
             operand = gone.get(node.inputs[0], node.inputs[0])
             if holds(node.op.casts_to, ranges[operand]) and _same(node, graph[operand]):
                 gone[node.name] = operand

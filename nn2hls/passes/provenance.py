@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nn2hls import text
-from nn2hls.arith.fixed import FixedType, Overflow
+from nn2hls.arith.fixed import FixedType, Overflow, common_type
 from nn2hls.arith.ranges import Range, round_constant
 from nn2hls.config.settings import LayerSettings
 from nn2hls.graph.const import Const
@@ -53,17 +53,6 @@ def moved(operands: Sequence[Node], types: Mapping[str, tuple[Provenance, ...]])
     levels = [types[o.name][0].level if o.name in types else "sound" for o in operands]
     level = max(levels, key=SURE_FIRST.index)
     return Provenance("result", common_type([o.result_type for o in operands]), level, f"that of {names}")
-
-
-def common_type(kinds: Sequence[FixedType]) -> FixedType:
-    """The narrowest type that holds the values of all: the type itself, with its modes, where all are equal."""
-    first, *others = kinds
-    if all(kind == first for kind in others):
-        return first
-    signed = any(kind.signed for kind in kinds)
-    integer = max(kind.integer - kind.signed for kind in kinds) + signed
-    fraction = max(kind.fraction for kind in kinds)
-    return FixedType(integer + fraction, integer, signed)
 
 
 def given_result(kind: FixedType, exact: Range, settings: LayerSettings) -> Provenance:

@@ -31,7 +31,7 @@ def shrink(graph: Graph, context: Context) -> Graph:
     No answer changes: the weights of equal inputs are added exactly, in a type that holds the sum, and never in a layer with a
     narrowed accumulator, whose answer depends on every addition. A channel goes only where every op up to the Dense layers that
     read it can do without (the op's facets ``channels`` and ``take``); inputs and outputs of the design keep their shape, and
-    so does at least one channel of each value, as a constant where none is read.
+    so does at least one channel of each value, as a constant where none is read. So do steps that share their hardware.
     """
     ranges = graph_ranges(graph)
     flow = {n.name: _links(graph, n) for n in graph}
@@ -73,14 +73,14 @@ class _Place:
 
 
 def _links(graph: Graph, node: Node) -> Links | None:
-    found = node.op.channels([graph[i].shape for i in node.inputs])
+    found = None if node.turn else node.op.channels([graph[i].shape for i in node.inputs])
     return None if found is None else [(name, at) for name, at in zip(node.inputs, found, strict=True) if at is not None]
 
 
 def _whole_operands(node: Node, flow: Flow) -> list[str]:
     """The operands that the op reads with all their channels, whatever channels of the result are asked for."""
     links = flow[node.name]
-    linked = node.inputs if node.op.linear else [name for name, _ in links or ()]
+    linked = node.inputs if node.op.linear and not node.turn else [name for name, _ in links or ()]
     return list(Counter(node.inputs) - Counter(linked))  # a value may be two operands
 
 
@@ -179,7 +179,7 @@ def _summed(weight: np.ndarray, same: np.ndarray, rows: int | None = None) -> np
 
 def _wanted(graph: Graph, flow: Flow, same: Channels) -> Channels:
     """Which channels some output depends on, once equal ones are computed once."""
-    wanted = {n.name: np.full(_size(n), n.name in graph.outputs) for n in graph}
+    wanted = {n.name: np.full(_size(n), n.name in graph.outputs or n.turn is not None) for n in graph}
     for node in reversed(graph.nodes):
         if node.op.linear:
             (name,) = node.inputs

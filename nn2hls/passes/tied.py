@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding, common_type
 from nn2hls.arith.ranges import Range, ints
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.passes.base import Provenance
-from nn2hls.passes.provenance import SURE_FIRST, common_type
+from nn2hls.passes.provenance import SURE_FIRST
 from nn2hls.passes.signals import Signal
 
 

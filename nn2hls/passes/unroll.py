@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
-from nn2hls.graph.graph import Graph, Node, Origin
+from nn2hls.config.settings import LayerSettings
+from nn2hls.graph.graph import Graph, Node, Origin, Turn
 from nn2hls.graph.repeat import Copies
 from nn2hls.passes.base import Context
 
 
 def unroll(graph: Graph, context: Context) -> Graph:
     """Replace each op that repeats a graph by the copies of its nodes; two that differ in their result alone share them."""
-    return _Unrolled(graph).graph()
+    return _Unrolled(graph, context.settings).graph()
 
 
 class _Unrolled:
-    def __init__(self, source: Graph) -> None:
-        self.source = source
+    def __init__(self, source: Graph, settings: Callable[[Node], LayerSettings]) -> None:
+        self.source, self.settings = source, settings
         self.nodes: dict[str, Node] = {}
         self.taken = {n.name for n in source}
         self.known: dict[Any, list[str]] = {}
@@ -31,7 +33,8 @@ class _Unrolled:
                 continue
             names = self.known.get((copies.identity, node.inputs))
             if names is None:
-                names = self.known[copies.identity, node.inputs] = self._place(node, copies)
+                in_turn = self.settings(node).time_steps == "Off"
+                names = self.known[copies.identity, node.inputs] = self._place(node, copies, in_turn=in_turn)
             node = dataclasses.replace(node, op=copies.joined, inputs=tuple(names[k] for k in copies.inputs))
             self.joined[node.name] = node
             self._add(node)
@@ -40,8 +43,8 @@ class _Unrolled:
     def _add(self, node: Node) -> None:
         self.nodes[node.name] = node
 
-    def _place(self, node: Node, copies: Copies) -> list[str]:
-        """Add all copies; their names."""
+    def _place(self, node: Node, copies: Copies, *, in_turn: bool) -> list[str]:
+        """Add all copies, marked where they are to run ``in_turn`` on the hardware of one step; their names."""
         names: list[str] = []
         for copy in copies.nodes:
             inputs = tuple(names[k] if k >= 0 else node.inputs[-1 - k] for k in copy.inputs)
@@ -49,7 +52,8 @@ class _Unrolled:
             name = self._free(f"{part}_step{copy.step}")
             shape = copy.op.infer([self.nodes[i].shape for i in inputs], where=node.origin.layer or node.name)
             origin = Origin(node.origin.layer, node.origin.kind, is_result=False, part=part)
-            self._add(Node(name, copy.op, inputs, shape, None, origin, tied=f"{node.name}/{copy.name}"))
+            turn = Turn(node.name, copy.step) if in_turn else None
+            self._add(Node(name, copy.op, inputs, shape, None, origin, tied=f"{node.name}/{copy.name}", turn=turn))
             names.append(name)
         return names
 

@@ -16,6 +16,7 @@ _NAMES = {
     "adder_depth": "AdderDepth",
     "table_size": "TableSize",
     "positions": "ParallelizationFactor",
+    "time_steps": "TimeStepLoopParallelism",
 }
 _HARMLESS = {"reuse": 1, "strategy": "Latency", "adder_depth": 0}  # what hls4ml writes for every layer
 _ALWAYS = {"result", "input"}
@@ -49,6 +50,8 @@ def unused(node: Node, settings: LayerSettings, words: Mapping[str, FixedType]) 
     for name, where in settings.own.items():
         if name == "positions":
             taken = len(node.shape) > 1 or settings.positions == 1
+        elif name == "time_steps":
+            taken = node.turn is not None or settings.time_steps == "Unroll"
         elif name in _NAMES:
             taken = name in node.op.uses or getattr(settings, name) == _HARMLESS.get(name)
         else:

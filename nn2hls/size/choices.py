@@ -18,7 +18,7 @@ from nn2hls.arith.ranges import Range
 from nn2hls.emit.through import rewired, wires
 from nn2hls.errors import LimitError
 from nn2hls.estimate.estimate import estimate
-from nn2hls.estimate.result import Estimate, LayerEstimate
+from nn2hls.estimate.result import Estimate, LayerEstimate, Pace
 from nn2hls.estimate.timing import UNCERTAINTY, budget, place
 from nn2hls.estimate.verilog import estimate_verilog, products_and_words
 from nn2hls.graph.graph import Graph, Node
@@ -27,8 +27,9 @@ from nn2hls.graph.op import Op
 from nn2hls.hardware.cost import schedule
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
-from nn2hls.hardware.pipeline import Pipeline, Placed, pipeline
+from nn2hls.hardware.pipeline import Pipeline, Placed, Turns, pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
+from nn2hls.ops.roll import rolled
 from nn2hls.size.layouts import DISTRIBUTED, LATENCY, Layout, by_strategy, layout_of
 from nn2hls.targets import Part
 from nn2hls.text import table
@@ -140,7 +141,7 @@ class Sizer:
     Methods take a reuse factor in place of a layout: the strategy stays.
 
     Args:
-        graph: A fixed graph.
+        graph: A fixed graph; steps that share their hardware are one node here.
         ranges: Bounds of every node, from :func:`nn2hls.graph.analysis.graph_ranges`.
         part, clock_ns, tool, uncertainty: As for :func:`nn2hls.estimate.estimate.estimate`.
     """
@@ -148,7 +149,7 @@ class Sizer:
     def __init__(
         self, graph: Graph, ranges: Mapping[str, Range], part: Part, clock_ns: float, tool: str, uncertainty: float | None
     ) -> None:
-        self.graph, self.ranges = graph.needed(), ranges
+        self.graph, self.ranges = rolled(graph.needed(), ranges)
         self.part, self.clock_ns, self.tool, self.uncertainty = part, clock_ns, tool, uncertainty
         self.nodes = {n.name: n for n in self.graph if not isinstance(n.op, Input | Constant)}
         self.reusable = {name: n.op.products() for name, n in self.nodes.items() if n.op.products() > 0}
@@ -156,6 +157,7 @@ class Sizer:
         self._schedules: dict[tuple[str, Layout], Schedule] = {}
         self._built: dict[tuple[str, Layout], Hardware] = {}
         self._stages: Placed = {}
+        self._steps: dict[str, Sizer] = {}
 
     def now(self, name: str) -> Layout:
         """How the config lays out a layer."""
@@ -174,6 +176,8 @@ class Sizer:
             LimitError: It cannot be built so; the message names the layer and a setting that works.
         """
         node, layout = self.nodes[name], self.layout(name, wanted)
+        if node.op.repeats:
+            return self._in_turns(name)
         if (name, layout) not in self._schedules:
             xs, op = [self.ranges[i] for i in node.inputs], self._op(name, layout)
             with _named(node):
@@ -181,6 +185,37 @@ class Sizer:
             width, work = node.result_type.width, op.work(xs)
             self._schedules[name, layout] = counted or schedule(self.hardware(name, layout), width, work)
         return self._schedules[name, layout]
+
+    def steps_of(self, name: str) -> Sizer:
+        """What sizes one step of a layer that repeats a graph."""
+        if name not in self._steps:
+            op = self.graph[name].op.repeats
+            self._steps[name] = Sizer(op.body, op.ranges, self.part, self.clock_ns, self.tool, self.uncertainty)
+        return self._steps[name]
+
+    def _in_turns(self, name: str) -> Schedule:
+        """The schedule of a layer that repeats a graph: the operators of one step, as long as all steps take."""
+        node, step = self.nodes[name], self.steps_of(name)
+        op, found, inside = node.op.repeats, step.estimate(), [step.schedule(inner) for inner in step.nodes]
+        states = sum(self._bits(n) for n in op.body.inputs[op.sequences :])
+        return Schedule(
+            ii=op.length * (found.latency_cycles + 1),
+            operators=tuple(o for s in inside for o in s.operators),
+            memories=tuple(m for s in inside for m in s.memories),
+            results=self._bits(node),
+            products=sum(s.products for s in inside),
+            state=found.ff + states,
+        )
+
+    def turns(self, name: str) -> Turns:
+        """What a layer that repeats a graph is made of in our own Verilog."""
+        node, placed = self.nodes[name], self.steps_of(name).placed()
+        op, inputs = node.op.repeats, [self._bits(n) for n in node.op.repeats.body.inputs]
+        first = op.sequences + op.states
+        kept = tuple(inputs[: op.sequences]), tuple(inputs[op.sequences : first]), tuple(inputs[first:])
+        found = tuple(self._bits(op.body[name]) for name in op.results)
+        reads = tuple((r.output, r.step) for r in op.reads)
+        return Turns(placed, op.length, *kept, found, reads, math.prod(node.shape), op.equation())
 
     def estimate(self, layouts: Mapping[str, Layout | int] | None = None) -> Estimate:
         """The whole design; layers that ``layouts`` does not name stay as the config says.
@@ -204,7 +239,12 @@ class Sizer:
         return max((n.op.work([self.ranges[i] for i in n.inputs]) // n.op.products() for n in shared), default=1)
 
     def _estimate(self, layouts: Mapping[str, Layout | int]) -> Estimate:
-        return replace(self._figures(layouts), positions=self.positions)
+        return replace(self._figures(layouts), positions=self.positions, paces=tuple(self._paces()))
+
+    def _paces(self) -> Iterator[Pace]:
+        for name, node in self.nodes.items():
+            if node.op.repeats:
+                yield Pace(node.origin.layer, node.op.repeats.length, self.steps_of(name).estimate().latency_cycles + 1)
 
     def _figures(self, layouts: Mapping[str, Layout | int]) -> Estimate:
         if self.tool == "verilog":
@@ -240,8 +280,11 @@ class Sizer:
         ]
         through = {} if names else wires(self.graph, lambda n: self.layout(n.name, layouts.get(n.name)).reuse)
         made = [n for n in made if n.name not in through]
-        layers = []
+        layers: list[tuple[str, Hardware | Turns, Sequence[str]]] = []
         for n in made:
+            if n.op.repeats:
+                layers.append((n.name, self.turns(n.name), n.inputs))
+                continue
             operands, hardware = rewired(self.graph, through, lambda name: self.hardware(name, layouts.get(name)), n.name)
             layers.append((n.name, hardware, operands))
         known = {n.name for n in made}

@@ -45,12 +45,16 @@ def savings(sizer: Sizer, network: Graph) -> tuple[Saving, ...]:
     Raises:
         LimitError: A layer cannot be built with its settings.
     """
-    found = []
+    found = list[Saving]()
+    users = {n.origin.part: n for n in network if n.origin.part}  # by the name without a step
     for name, node in sizer.nodes.items():
-        if network[name].op.products(zeros=True):
+        if node.op.repeats:
+            found += savings(sizer.steps_of(name), network)
+        user = network.by_name.get(name) or users.get(node.origin.part)
+        if user is not None and user.op.products(zeros=True):
             choice = sizer.choice(name)
             done = choice.layer.products
-            found.append(_saving(network, sizer.graph, node, done, choice.multipliers, choice.rom_bits))
+            found.append(_saving(network, user, sizer.graph, node, done, choice.multipliers, choice.rom_bits))
     return tuple(found)
 
 
@@ -65,22 +69,22 @@ def stream_savings(sizer: StreamSizer, network: Graph) -> tuple[Saving, ...]:
         name = process.name
         if name in network.by_name and name in sizer.graph.by_name and network[name].op.products(zeros=True):
             done = process.op.products() * math.prod(process.lead)
-            found.append(_saving(network, sizer.graph, sizer.graph[name], done, *sizer.multipliers(process)))
+            sized = sizer.multipliers(process)
+            found.append(_saving(network, network[name], sizer.graph, sizer.graph[name], done, *sized))
     return tuple(found)
 
 
-def _saving(network: Graph, graph: Graph, node: Node, done: int, multipliers: int, rom_bits: int) -> Saving:
-    """``done``: non-zero products of all positions."""
-    full = network[node.name].op.products(zeros=True)
+def _saving(network: Graph, user: Node, graph: Graph, node: Node, done: int, multipliers: int, rom_bits: int) -> Saving:
+    """``user``: the node of the network; ``done``: non-zero products of all positions."""
+    full = user.op.products(zeros=True)
     positions = done // max(1, node.op.products()) or 1
-    (gone_in, gone_out), idle = _removed(network, graph, node), node.op.idle()
+    (gone_in, gone_out), idle = _removed(network, user, graph, node), node.op.idle()
     kept = multipliers if done else 0
     return Saving(node.name, node.op.reuse, full * positions, done, kept, rom_bits, gone_out + idle[0], gone_in + idle[1])
 
 
-def _removed(network: Graph, graph: Graph, node: Node) -> tuple[int, int]:
+def _removed(network: Graph, before: Node, graph: Graph, after: Node) -> tuple[int, int]:
     """Operand elements and outputs of a position that the fixed graph does not have any more."""
-    before, after = network[node.name], node
     operands = [g[n.inputs[0]].shape[-1] for g, n in ((network, before), (graph, after))]
     return operands[0] - operands[1], before.shape[-1] - after.shape[-1]
 

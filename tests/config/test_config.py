@@ -46,6 +46,7 @@ SAMPLES = {
     "1, 2, ..": (3, 3),
     "0, 1, ..": (2, 2),
     "Latency, Resource, DistributedArithmetic": ("resource", "Resource"),
+    "Unroll, Off": ("off", "Off"),
     "power of two": (64, 64),
     "bits": (18, 18),
     "dB": (50, 50.0),

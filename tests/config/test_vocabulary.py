@@ -77,7 +77,7 @@ BOTH = {
     "TargetCycles": [(10, N)],
     "Static": [(True, N)],
     "RecurrentReuseFactor": [(2, N)],
-    "TimeStepLoopParallelism": [("Unroll", N)],
+    "TimeStepLoopParallelism": [("Unroll", H), ("off", H), ("Pipeline", H), ("loop", R)],
     "TableRangePower2": [(0, N)],
     "DepthwiseReuseFactor": [(2, N)],
     "PointwiseReuseFactor": [(2, N)],

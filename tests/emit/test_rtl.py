@@ -12,11 +12,10 @@ from nn2hls.design.design import convert
 from nn2hls.errors import ConfigError, LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
-from nn2hls.graph.graph import Graph
 from nn2hls.ops import Concatenate, Constant, Dense, Elementwise, Input, Merge, Relu, Softmax
 from tests.kit.core_cases import EVERY, every_mode
 from tests.kit.networks import mlp
-from tests.kit.rtl import rtl_project, simulate
+from tests.kit.rtl import registers_in, rtl_project, simulate
 from tests.kit.tools import require_tool
 
 SIMULATORS = ("iverilog", "verilator")
@@ -113,7 +112,7 @@ def test_the_estimate_is_what_was_built():
         project, order = design._rtl
         found = design.estimate()
         assert (found.latency_cycles, found.ii, found.ff) == (order.latency, order.interval, order.registers)
-        assert registers_in(project.files["rtl/myproject.v"], design.graph) == order.registers
+        assert registers_in(project.files["rtl/myproject.v"]) == order.registers
 
 
 def test_constants_wait_in_no_register(tmp_path):
@@ -126,35 +125,8 @@ def test_constants_wait_in_no_register(tmp_path):
     project, order = design._rtl
     assert order.latency > 1
     assert "k__1" not in project.files["rtl/myproject.v"]
-    assert design.estimate().ff == order.registers == registers_in(project.files["rtl/myproject.v"], design.graph)
+    assert design.estimate().ff == order.registers == registers_in(project.files["rtl/myproject.v"])
     assert simulate(project, tmp_path, 100).check.differ == 0
-
-
-def registers_in(text: str, graph: Graph) -> int:
-    """Bits of all regs that a clock edge writes, times how often their module stands in the top one."""
-    modules = re.findall(r"^module (\w+) .*?^endmodule", text, re.M | re.S)
-    bodies = dict(zip(modules, re.findall(r"^module \w+ .*?^endmodule", text, re.M | re.S), strict=True))
-
-    def own(body):
-        declared = {}
-        for span, names in re.findall(r"\breg (?:signed )?(?:\[(\d+:\d+)\] )?([\w, ]+?)(?=;|,\n|\n)", body):
-            high, low = map(int, span.split(":")) if span else (0, 0)
-            declared |= dict.fromkeys((n.strip() for n in names.split(",")), high - low + 1)
-        clocked = set()
-        blocks = re.findall(r"always @\(posedge clock\)[^;]*?\bbegin\b(.*?)^    end\b", body, re.M | re.S)
-        blocks += re.findall(r"always @\(posedge clock\) (?!begin|if)(.*?;)", body, re.S)
-        for block in blocks:
-            clocked |= {n.strip() for group in re.findall(r"\{([\w, ]+)\} <=", block) for n in group.split(",")}
-            clocked |= set(re.findall(r"(\w+) <=", block))
-        return sum(declared[n] for n in clocked)
-
-    top = bodies[modules[-1]]
-    total = own(top)
-    for name in modules[:-1]:
-        for lanes in re.findall(rf"k < (\d+); k = k \+ 1\) begin : lanes_{name}\b", top):
-            total += int(lanes) * own(bodies[name])
-        total += len(re.findall(rf"^    {name} \w+ \(", top, re.M)) * own(bodies[name])
-    return total
 
 
 def test_a_clock_that_no_cell_meets_is_refused_with_one_that_works():

@@ -1,5 +1,6 @@
 """Cases of ops as one design in Verilog."""
 
+import re
 import shutil
 
 import numpy as np
@@ -43,3 +44,32 @@ def rtl_equals_emulated(cases, folder, seed=0, events=40, period=12.0):
     found = simulate(project, folder, events)
     assert (found.check.events, found.check.differ, found.first) == (events, 0, "")
     assert (found.check.latency, found.check.interval) == (order.latency, order.interval)
+
+
+def registers_in(text):
+    """Bits of all regs that a clock edge writes, times how often their module stands in the last one or in one inside it."""
+    bodies = {found[1]: found[0] for found in re.finditer(r"^module (\w+) .*?^endmodule", text, re.M | re.S)}
+
+    def inside(name):
+        body, total = bodies[name], _own_registers(bodies[name])
+        for module in bodies:
+            lanes = re.findall(rf"k < (\d+); k = k \+ 1\) begin : lanes_{module}\b", body)
+            count = sum(map(int, lanes)) + len(re.findall(rf"^    {module} \w+ \(", body, re.M))
+            total += count * inside(module) if count else 0
+        return total
+
+    return inside(list(bodies)[-1])
+
+
+def _own_registers(body):
+    declared = {}
+    for span, names in re.findall(r"\breg (?:signed )?(?:\[(\d+:\d+)\] )?([\w, ]+?)(?=;|,\n|\n)", body):
+        high, low = map(int, span.split(":")) if span else (0, 0)
+        declared |= dict.fromkeys((n.strip() for n in names.split(",")), high - low + 1)
+    clocked = set()
+    blocks = re.findall(r"always @\(posedge clock\)[^;]*?\bbegin\b(.*?)^    end\b", body, re.M | re.S)
+    blocks += re.findall(r"always @\(posedge clock\) (?!begin|if)(.*?;)", body, re.S)
+    for block in blocks:
+        clocked |= {n.strip() for group in re.findall(r"\{([\w, ]+)\} <=", block) for n in group.split(",")}
+        clocked |= set(re.findall(r"(\w+) <=", block))
+    return sum(declared[n] for n in clocked)

@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 
 import nn2hls
+from nn2hls.config.settings import LayerSettings
 from nn2hls.errors import ConfigError, OverflowWarning
+from nn2hls.passes.base import Context
 from nn2hls.passes.unroll import unroll
 from tests.kit.recurrent import KINDS, network
+
+
+def unrolled(graph):
+    return unroll(graph, Context(lambda node: LayerSettings()))
 
 
 def converted(graph, layers=None, calibration=None, **model):
@@ -70,13 +76,13 @@ def test_the_step_that_overflows_is_named():
 
 def test_steps_that_nobody_reads_keep_nothing_alive():
     """The last state reads no earlier output, so that none waits for it in registers."""
-    graph = unroll(network("gru", shape=(4, 2), whole=False), None).needed()
+    graph = unrolled(network("gru", shape=(4, 2), whole=False)).needed()
     (name,) = graph.outputs
     assert [graph[i].name for i in graph[name].inputs] == ["r_hidden_step3"]
 
 
 def test_a_sequence_backwards_ends_at_its_first_element():
-    graph = unroll(network("rnn", shape=(3, 2), reverse=True), None)
+    graph = unrolled(network("rnn", shape=(3, 2), reverse=True))
     assert graph["r"].inputs == tuple(f"r_hidden_tanh_step{k}" for k in (2, 1, 0))
 
 
@@ -92,7 +98,7 @@ def test_two_results_of_one_cell_share_its_steps():
     site = Place(builder, "r")
     run = recurrent.recurrence(site, x, cell("lstm", np.random.default_rng(0), 2, 2))
     outputs = [run.sequence(site).node, run.last(site.step("memory"), 1).node]
-    graph = unroll(builder.build(outputs), None).needed()
+    graph = unrolled(builder.build(outputs)).needed()
     assert sum(n.name.startswith("r_forget_gate_step") for n in graph) == 3
 
 

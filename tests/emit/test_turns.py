@@ -1,0 +1,128 @@
+"""Steps of a recurrent layer on the hardware of one: the emulator's mantissas in Verilog and C++, the pace, the registers."""
+
+import numpy as np
+import pytest
+
+import nn2hls
+from nn2hls.converters.lower import recurrent
+from nn2hls.converters.lower.value import Tensor
+from nn2hls.errors import ConfigError
+from nn2hls.graph.builder import Builder
+from nn2hls.ops import Input
+from tests.kit.recurrent import Place, cell, network
+from tests.kit.rtl import registers_in, simulate
+
+EVENTS = 25
+
+
+def in_turns(graph, backend="Verilog", layers=None, **model):
+    levels = {"Model": {"TimeStepLoopParallelism": "Off", **model}, "LayerName": layers or {}}
+    return nn2hls.convert(graph, {"Backend": backend, "Part": "xcvu13p-flga2577-2-e", "HLSConfig": levels})
+
+
+def twice(seed=0):
+    """Two layers, the second backwards from states that are an input; it gives its sequence, the first also its last state."""
+    rng, builder = np.random.default_rng(seed), Builder()
+    x = Tensor(builder.add("x", Input((3, 2))), (3, 2))
+    before = Tensor(builder.add("s", Input((2,))), (2,))
+    site, other = Place(builder, "a"), Place(builder, "b")
+    run = recurrent.recurrence(site, x, cell("lstm", rng, 2, 2))
+    y = recurrent.recurrence(other, run.sequence(site), cell("gru", rng, 2, 2), [before], reverse=True)
+    return builder.build([y.sequence(other).node, run.last(site.step("memory"), 1).node])
+
+
+def drawn(design, events=EVENTS, seed=3):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(0, 1.5, (events, *n.shape)) for n in design.graph.inputs]
+
+
+CASES = {
+    "lstm": (network("lstm", 1, (4, 3), 3, density=0.6), {"Precision": "ap_fixed<12,4>"}),
+    "rnn, last state alone, backwards": (network("rnn", 2, (3, 2), 3, reverse=True, whole=False), {"MaxWidth": 12}),
+    "gru from a state, reused": (
+        network("gru before", 3, (3, 2), 2, initial=[np.array([0.5, -0.25])]),
+        {"ReuseFactor": 3, "MaxWidth": 12},
+    ),
+    "two layers": (twice(), {"Precision": "ap_fixed<11,4>"}),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", CASES)
+def test_the_verilog_is_the_emulator(case, tmp_path):
+    """Events as fast as they are taken; the simulation finds the latency and the interval that the estimate says."""
+    graph, model = CASES[case]
+    design = in_turns(graph, **model)
+    from nn2hls.design.bench import mantissas_of
+
+    project, order = design._verilog(mantissas_of(design.graph, drawn(design)))
+    found, said = simulate(project, tmp_path, EVENTS), design.estimate()
+    assert (found.check.events, found.check.differ, found.first) == (EVENTS, 0, "")
+    assert (found.check.latency, found.check.interval) == (order.latency, order.interval) == (said.latency_cycles, said.ii)
+    assert registers_in(project.files["rtl/myproject.v"]) == order.registers == said.ff
+    slowest = max(pace.steps * pace.clocks for pace in said.paces)
+    assert slowest == said.ii
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_cpp_is_the_emulator():
+    design = in_turns(twice(1), "Vitis", {"a": {"ReuseFactor": 2}}, MaxWidth=12)
+    for got, want in zip(design.csim_raw(drawn(design)), design.predict_raw(drawn(design)), strict=True):
+        np.testing.assert_array_equal(got.mantissas, want.mantissas)
+    text = "".join(text for name, text in design.project.files.items() if name.startswith("firmware/layers/"))
+    assert text.count("for (int turn = 0; turn < 3; turn++) {") == 2
+    assert text.count("static void a_steps_step(") == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_one_step_is_built_however_long_the_sequence_is():
+    """Logic and DSP slices of an LSTM stay; a sequence side by side has those of every step."""
+    graphs = {n: network("lstm", 1, (n, 2), 2, whole=False) for n in (2, 8)}
+    short, long = (in_turns(graph, MaxWidth=10).estimate() for graph in graphs.values())
+    assert short.dsp == long.dsp
+    assert long.lut < 1.3 * short.lut
+    assert (short.ii, long.ii) == (2 * short.paces[0].clocks, 8 * long.paces[0].clocks)
+    config = {"Backend": "Verilog", "HLSConfig": {"Model": {"MaxWidth": 10}}}
+    side_by_side = nn2hls.convert(graphs[8], config).estimate()
+    assert side_by_side.lut > 4 * long.lut
+    assert side_by_side.ii == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_answers_are_those_of_steps_side_by_side():
+    graph = twice(2)
+    one, other = in_turns(graph, Precision="ap_fixed<11,4>"), nn2hls.convert(graph, {"Model": {"Precision": "ap_fixed<11,4>"}})
+    for a, b in zip(one.predict(drawn(one)), other.predict(drawn(one)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_an_lstm_of_twenty_units_takes_a_step_in_twelve_clocks():
+    design = in_turns(network("lstm", 1, (20, 6), 20))
+    (pace,) = design.estimate().paces
+    assert (pace.layer, pace.steps) == ("r", 20)
+    assert pace.clocks <= 12
+    assert f"r: 20 steps of {pace.clocks} clocks, one after the other" in str(design.estimate())
+
+
+def test_what_pruning_saved_is_said_of_one_step():
+    from nn2hls.size.savings import savings
+
+    design = in_turns(network("rnn", 1, (4, 3), 3, density=0.5))
+    (found,) = savings(design.sizer, design.float_graph)
+    assert (found.layer, found.products) == ("r_hidden", (3 + 3) * 3)
+    assert 0 < found.nonzero < found.products
+
+
+def test_where_it_has_no_effect_it_is_told():
+    from tests.kit.networks import mlp
+
+    with pytest.raises(ConfigError, match=r"r.*Off is not offered for Bambu.*side by side"):
+        in_turns(network("rnn"), "Bambu")
+    graph = mlp(np.random.default_rng(0), (4, 3))
+    layer = next(n.name for n in graph if n.inputs)
+    notes = nn2hls.convert(graph, {"Model": {}, "LayerName": {layer: {"TimeStepLoopParallelism": "Off"}}}).notes
+    assert any("has no use for TimeStepLoopParallelism" in note for note in notes)
+    streams = {"IOType": "io_stream", "HLSConfig": {"Model": {"TimeStepLoopParallelism": "Off"}}}
+    assert any("Off has no effect with io_stream" in note for note in nn2hls.convert(network("rnn"), streams).notes)
