@@ -22,6 +22,8 @@ def _arguments(parser: ArgumentParser) -> None:
     input_arguments(parser)
     words = "class numbers, one-hot rows, or values; once for each output"
     metric_arguments(parser, words, several=True)
+    words = "the model file before pruning: right answers of every class are compared with it, too"
+    parser.add_argument("--before", metavar="MODEL", type=Path, help=words)
     parser.add_argument("--plots", metavar="DIR", type=Path, help="draw ranges, float against fixed, and ROC curves: .png")
 
 
@@ -30,7 +32,7 @@ def _run(args: Namespace) -> Result:
     data = input_data(args, design.config, design.graph)
     by = {"metric": args.metric, "threshold": args.threshold}
     labels = label_data(args, design.graph.outputs)
-    result = design.compare(data, labels, **by)
+    result = design.compare(data, labels, **by, before=args.before)
     if not args.plots:
         return Result(result.to_dict(), result.text(), design.notes)
     from nn2hls.compare.plots import draw

@@ -77,26 +77,50 @@ def _output_text(o: OutputComparison) -> str:
     if o.infinite:
         rows.insert(1, ["left out: NaN or Inf in float", f"{o.infinite:,}"])
     lines = text.table([f"output {o.name}".rstrip(), ""], rows) + f"judged as {o.judged}: {o.why}\n"
-    if not o.classes:
-        return lines
-    head = ["class", "events", "right, float", "right, fixed", "AUC, float", "AUC, fixed"]
-    scores = [
-        [
-            c.label,
-            c.events,
-            text.percent(c.recall_float),
-            text.percent(c.recall_fixed),
-            text.number(c.auc_float, 5),
-            text.number(c.auc_fixed, 5),
-        ]
+    return f"{lines}\n{_class_text(o)}" if o.classes else lines
+
+
+def _class_text(o: OutputComparison) -> str:
+    """How every class fares, with intervals, and which loses most."""
+    pruned = o.accuracy_before is not None
+    head = ["class", "events", *["right, before"] * pruned, "right, float", "right, fixed", "AUC, float", "AUC, fixed"]
+    rows = [
+        [c.label, c.events]
+        + [_share(c.recall_before, c.between_before)] * pruned
+        + [_share(c.recall_float, c.between_float), _share(c.recall_fixed, c.between_fixed)]
+        + [text.number(c.auc_float, 5), text.number(c.auc_fixed, 5)]
         for c in o.classes
     ]
-    return lines + "\n" + text.table(head, scores)
+    return text.table(head, rows) + _most_text(o)
+
+
+def _share(share: float | None, between: tuple[float, float] | None) -> str | None:
+    """A share with the interval in which it lies at 95 %."""
+    if share is None or between is None:
+        return text.percent(share)
+    return f"{text.percent(share)} ({100 * between[0]:.1f}..{100 * between[1]:.1f})"
+
+
+def _most_text(o: OutputComparison) -> str:
+    c = next((c for c in o.classes if c.label == o.loses_most), None)
+    if c is None:
+        return "No class loses right answers.\n"
+    first, where = (c.recall_float, c.between_float) if o.accuracy_before is None else (c.recall_before, c.between_before)
+    apart = "; the intervals at 95 % overlap, so that other events may say otherwise"
+    if where and c.between_fixed and c.between_fixed[1] < where[0]:
+        apart = "; the intervals at 95 % do not overlap"
+    came = "in float" if o.accuracy_before is None else "before pruning"
+    return f"Class {c.label} loses most: {text.percent(first)} {came}, {text.percent(c.recall_fixed)} in fixed{apart}.\n"
 
 
 def _score_rows(o: OutputComparison) -> list[list[object]]:
     """What classes or values come to, and the metric where it is none of these."""
-    shares = (("same answer", o.agreement), ("accuracy, float", o.accuracy_float), ("accuracy, fixed", o.accuracy_fixed))
+    shares = (
+        ("same answer", o.agreement),
+        ("accuracy, before", o.accuracy_before),
+        ("accuracy, float", o.accuracy_float),
+        ("accuracy, fixed", o.accuracy_fixed),
+    )
     rows: list[list[object]] = [[word, text.percent(share)] for word, share in shares if share is not None]
     errors = [("MSE, float", o.mse_float), ("MSE" if o.mse_float is None else "MSE, fixed", o.mse)]
     if o.mae_float is not None:  # else it is the mean error

@@ -21,6 +21,7 @@ from nn2hls.compare.result import BLAME_FROM, LayerComparison, Need, compare_out
 from nn2hls.compare.scores import Power
 from nn2hls.config.settings import LayerSettings
 from nn2hls.emulate.overflow import Overflow, OverflowLog
+from nn2hls.errors import DataError
 from nn2hls.graph.analysis import demanded
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
@@ -88,6 +89,7 @@ def compare_design(
     labels: Any = None,
     metric: str | Own | None = None,
     threshold: float | None = None,
+    before: Graph | None = None,
 ) -> Comparison:
     """Compare a design with its float graph.
 
@@ -95,6 +97,10 @@ def compare_design(
         design: With types.
         inputs: One checked array (events, *shape) per input.
         labels, metric, threshold: See :func:`judges`.
+        before: The network before it was pruned.
+
+    Raises:
+        DataError: That one takes or gives something else.
     """
     by = judges(design.float_graph, len(inputs[0]) if inputs else 1, labels, metric, threshold)
     with np.errstate(over="ignore", invalid="ignore"):  # what float does not hold is counted
@@ -105,10 +111,28 @@ def compare_design(
         floats = [run.float_outputs[name][:SAMPLE] for name in design.float_graph.outputs]
         mended = together(design, needed, part, floats) if needed else None
     pairs = zip(design.graph.outputs, design.float_graph.outputs, by, strict=True)
-    outputs = tuple(compare_output(n, run.float_outputs[f], run.fixed_outputs[n], judge=j) for n, f, j in pairs)
+    first = _answers_before(before, design.float_graph, inputs)
+    outputs = tuple(
+        compare_output(n, run.float_outputs[f], run.fixed_outputs[n], judge=j, before=b)
+        for (n, f, j), b in zip(pairs, first, strict=True)
+    )
     guilty = [x for x in layers if (x.drop or 0.0) >= BLAME_FROM and _own_noise(x)]
     worst = max(guilty, key=lambda x: x.drop or 0.0, default=None)
     return Comparison(outputs, tuple(layers), worst.name if worst else None, mended or ())
+
+
+def _answers_before(before: Graph | None, graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+    """Float answers of the network before pruning, for each output."""
+    if before is None:
+        return [None] * len(graph.outputs)
+    shapes = [[n.shape for n in g.inputs] for g in (before, graph)]
+    if shapes[0] != shapes[1] or len(before.outputs) != len(graph.outputs):
+        what = (
+            f"The network before pruning takes {shapes[0]} and gives {len(before.outputs)} outputs, this one takes {shapes[1]}."
+        )
+        raise DataError(what, where="before", fix="Give the network that this one was pruned from.")
+    found = run_float(before, inputs)
+    return [found[name] for name in before.outputs]
 
 
 def _own_noise(x: LayerComparison) -> bool:

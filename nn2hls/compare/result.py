@@ -12,7 +12,7 @@ import numpy as np
 
 from nn2hls import text
 from nn2hls.compare.judge import Judge
-from nn2hls.compare.scores import auc, sqnr
+from nn2hls.compare.scores import auc, loses_most, sqnr, wilson
 from nn2hls.errors import DataError, suggest
 
 BLAME_FROM = 6.0  # dB: one bit
@@ -27,6 +27,8 @@ class ClassScore:
         events: How many events have it.
         recall_float, recall_fixed: Share of them that is answered rightly.
         auc_float, auc_fixed: Area under the ROC curve of this class against the rest; None when one of the two has no events.
+        between_float, between_fixed: Where these shares lie at 95 %, by :func:`nn2hls.compare.scores.wilson`.
+        recall_before, between_before: Those of the network before it was pruned; None without one.
     """
 
     label: int
@@ -35,6 +37,10 @@ class ClassScore:
     recall_fixed: float | None
     auc_float: float | None
     auc_fixed: float | None
+    between_float: tuple[float, float] | None = None
+    between_fixed: tuple[float, float] | None = None
+    recall_before: float | None = None
+    between_before: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,9 @@ class OutputComparison:
         mse_float, mae_float: Those of float against labels that are values; None without.
         metric: What decides, with its score of float and fixed; an infinite SQNR is exact.
         infinite: Events left out because float answers with NaN or Inf.
+        accuracy_before: That of the network before it was pruned; None without one.
+        loses_most: The class whose share of right answers falls most, from before pruning, else from float, to fixed; None
+            where none falls.
     """
 
     name: str
@@ -76,6 +85,8 @@ class OutputComparison:
     score_float: float | None = None
     score_fixed: float | None = None
     infinite: int = 0
+    accuracy_before: float | None = None
+    loses_most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +179,12 @@ def labels_of(y: Any, outputs: Sequence[str]) -> list[Any]:
 
 
 def compare_output(
-    name: str, reference: np.ndarray, fixed: np.ndarray, labels: Any = None, judge: Judge | None = None
+    name: str,
+    reference: np.ndarray,
+    fixed: np.ndarray,
+    labels: Any = None,
+    judge: Judge | None = None,
+    before: np.ndarray | None = None,
 ) -> OutputComparison:
     """Compare one output, on the events that float answers with finite values.
 
@@ -177,7 +193,14 @@ def compare_output(
         reference, fixed: Float and fixed answers, (events, *shape).
         labels: Class numbers, one-hot rows, or values; where there is no judge.
         judge: By what; None: by the labels alone.
+        before: Float answers of the network before it was pruned.
+
+    Raises:
+        DataError: Those of before have another shape.
     """
+    if before is not None and np.shape(before) != np.shape(reference):
+        what = f"The network before pruning answers with the shape {np.shape(before)}, this one with {np.shape(reference)}."
+        raise DataError(what, where=name, fix="Give the network that this one was pruned from.")
     reference, fixed = (np.asarray(a, dtype=np.float64).reshape(len(a), int(np.prod(a.shape[1:]))) for a in (reference, fixed))
     judge = judge or Judge.of(None, name, (len(reference), reference.shape[1]), labels)
     finite = np.flatnonzero(np.isfinite(reference).all(axis=1))
@@ -200,8 +223,10 @@ def compare_output(
         return result
     scores = judge.score(reference, reference), judge.score(reference, fixed)
     result = dataclasses.replace(result, score_float=scores[0], score_fixed=scores[1])
-    add = _add_classes if judge.classes else _add_values
-    return add(result, judge, reference, fixed)
+    if not judge.classes:
+        return _add_values(result, judge, reference, fixed)
+    result = _add_classes(result, judge, reference, fixed)
+    return result if before is None else _add_before(result, judge, before.reshape(len(before), -1)[finite])
 
 
 def _add_values(result: OutputComparison, judge: Judge, reference: np.ndarray, fixed: np.ndarray) -> OutputComparison:
@@ -225,7 +250,32 @@ def _add_classes(result: OutputComparison, judge: Judge, reference: np.ndarray, 
     if reference.shape[1] == 1:
         scores = scores[1:]
     accuracy = [float(np.mean(r)) for r in right]
-    return dataclasses.replace(result, accuracy_float=accuracy[0], accuracy_fixed=accuracy[1], classes=scores)
+    most = _loses_most([s.recall_float for s in scores], scores)
+    return dataclasses.replace(result, accuracy_float=accuracy[0], accuracy_fixed=accuracy[1], classes=scores, loses_most=most)
+
+
+def _add_before(result: OutputComparison, judge: Judge, before: np.ndarray) -> OutputComparison:
+    """How every class fared before pruning; where float answers with NaN or Inf then is wrong."""
+    if judge.truth is None:
+        return result
+    answered = judge.answers(np.nan_to_num(before, nan=-np.inf))
+    scores = []
+    for score in result.classes:
+        mine = answered[judge.truth == score.label] == score.label
+        share = float(np.mean(mine)) if len(mine) else None
+        scores.append(dataclasses.replace(score, recall_before=share, between_before=_between(mine)))
+    accuracy = float(np.mean(answered == judge.truth))
+    most = _loses_most([s.recall_before for s in scores], scores)
+    return dataclasses.replace(result, accuracy_before=accuracy, classes=tuple(scores), loses_most=most)
+
+
+def _loses_most(before: Sequence[float | None], scores: Sequence[ClassScore]) -> int | None:
+    place = loses_most(before, [s.recall_fixed for s in scores])
+    return None if place is None else scores[place].label
+
+
+def _between(right: np.ndarray) -> tuple[float, float] | None:
+    return wilson(int(np.count_nonzero(right)), len(right)) if len(right) else None
 
 
 def _class_score(
@@ -235,4 +285,5 @@ def _class_score(
     column = 0 if reference.shape[1] == 1 else label
     recall = [float(np.mean(r[positive])) if positive.any() else None for r in right]
     areas = [auc(values[:, column], positive) for values in (reference, fixed)]
-    return ClassScore(label, int(np.count_nonzero(positive)), recall[0], recall[1], areas[0], areas[1])
+    between = [_between(r[positive]) for r in right]
+    return ClassScore(label, int(np.count_nonzero(positive)), *recall, *areas, *between)

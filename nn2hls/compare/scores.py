@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,37 @@ def areas(values: np.ndarray, truth: np.ndarray) -> tuple[float | None, ...]:
 def answers(values: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
     """The class each event is answered with: the largest of its values, or whether its single one is above ``threshold``."""
     return np.asarray(values[:, 0] > threshold if values.shape[1] == 1 else values.argmax(axis=1)).astype(np.int64)
+
+
+NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+
+
+def wilson(right: int, events: int, quantile: float = NORMAL_95) -> tuple[float, float]:
+    """The interval in which a share lies of which ``right`` of ``events`` were seen, at 95 %.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference" (J. Am. Stat. Assoc. 22, 1927):
+    (p + q^2 / 2n +- q sqrt(p (1 - p) / n + q^2 / 4n^2)) / (1 + q^2 / n). Without events it is 0 to 1.
+    """
+    if not events:
+        return 0.0, 1.0
+    share, square = right / events, quantile**2
+    middle = share + square / (2 * events)
+    reach = quantile * math.sqrt(share * (1 - share) / events + square / (4 * events**2))
+    low, high = ((middle + sign * reach) / (1 + square / events) for sign in (-1, 1))
+    return (0.0 if right == 0 else low), (1.0 if right == events else high)
+
+
+def recalls(answered: np.ndarray, truth: np.ndarray, classes: int) -> tuple[float | None, ...]:
+    """The share of the events of each class that is answered with it; None of a class without events."""
+    mine = [answered[truth == k] == k for k in range(classes)]
+    return tuple(float(np.mean(right)) if len(right) else None for right in mine)
+
+
+def loses_most(before: Sequence[float | None], after: Sequence[float | None]) -> int | None:
+    """The number of the class whose share falls most, the first of equals; None where none falls."""
+    falls = [0.0 if a is None or b is None else a - b for a, b in zip(before, after, strict=True)]
+    most = max(falls, default=0.0)
+    return falls.index(most) if most > 0 else None
 
 
 # ---- labels --------------------------------------------------------------------------------------------------------------

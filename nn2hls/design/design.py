@@ -227,7 +227,9 @@ class Design:
             lines = "\n".join(f"  {o}" for o in found)
             warnings.warn(f"Values left the range of their types:\n{lines}", OverflowWarning, stacklevel=3)
 
-    def compare(self, x: Data, y: Any = None, *, metric: str | Own | None = None, threshold: float | None = None) -> Comparison:
+    def compare(
+        self, x: Data, y: Any = None, *, metric: str | Own | None = None, threshold: float | None = None, before: Any = None
+    ) -> Comparison:
         """Fixed against float: per output errors, SQNR, and by what it is agreement, accuracy and AUC of classes or MSE and MAE
         of values; per layer ranges, overflows, SQNR, who loses it, and the bits that would mend it.
 
@@ -237,10 +239,12 @@ class Design:
             metric: ``accuracy``, ``agreement``, ``auc``, ``mse``, ``mae``, ``sqnr``, or a function of (labels, answers) that is
                 better when larger; without, what the output is decides: a softmax or a sigmoid answers with classes.
             threshold: Above it an output of a single value answers yes; without, one half.
+            before: The network before it was pruned, a file, model or graph: every class is compared with it, too.
         """
         from nn2hls.compare.layers import compare_design
 
-        return compare_design(self, check_inputs(self.graph, x, events=True), y, metric, threshold)
+        first = None if before is None else load_model(before, replace(self.config, weights=None))
+        return compare_design(self, check_inputs(self.graph, x, events=True), y, metric, threshold, first)
 
     # ---- size ------------------------------------------------------------------------------------------------------------
 

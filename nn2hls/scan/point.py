@@ -8,6 +8,7 @@ from typing import Any
 
 from nn2hls import text
 from nn2hls.compare.judge import Judge, Metric
+from nn2hls.compare.scores import loses_most
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Point:
         overflows: Values that left the range of a type.
         dsp, lut, ff, bram, latency_cycles, ii, latency_ns: The estimate, as in an HLS report.
         error: Why there is no design; empty when there is one.
+        loses_most: The class whose share of right answers falls most from float; None where none falls, or without labels.
+        recall_float, recall: That share, of float and of the design.
+        recall_low, recall_high: Where the design's lies at 95 %, by :func:`nn2hls.compare.scores.wilson`.
     """
 
     network: str
@@ -52,6 +56,11 @@ class Point:
     ii: int | None = None
     latency_ns: float | None = None
     error: str = ""
+    loses_most: int | None = None
+    recall_float: float | None = None
+    recall: float | None = None
+    recall_low: float | None = None
+    recall_high: float | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,6 +74,7 @@ class Scan:
         accuracies_float: Accuracy of the float reference by network; empty without labels.
         resumed: Points that were taken from the record.
         judges: By which the answers of each network were judged, with float's own score.
+        recalls_float: The share of the events of each class that float answers rightly, by network; empty without labels.
     """
 
     points: tuple[Point, ...]
@@ -73,6 +83,7 @@ class Scan:
     accuracies_float: Mapping[str, float] = field(default_factory=dict)
     resumed: int = 0
     judges: Mapping[str, tuple[Judge, float | None]] = field(default_factory=dict)
+    recalls_float: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         made = sum(not p.error for p in self.points)
@@ -94,7 +105,9 @@ class Scan:
             for name, (j, score) in self.judges.items()
         }
         accuracies = dict(self.accuracies_float)
-        return {**own, "accuracies_float": accuracies, "networks": judged, "points": [asdict(p) for p in self.points]}
+        recalls = {name: list(shares) for name, shares in self.recalls_float.items()}
+        points = [asdict(p) for p in self.points]
+        return {**own, "accuracies_float": accuracies, "recalls_float": recalls, "networks": judged, "points": points}
 
     def csv(self) -> str:
         """A line a point, with a head."""
@@ -117,13 +130,25 @@ class Scan:
         failed = [f"{p.network} {p.precision} reuse {p.reuse}: {p.error}\n".lstrip() for p in self.points if p.error]
         took = f"\n{text.plural(len(self.points), 'design')} in {self.seconds:.1f} s"
         took += f", {self.resumed} of them from the record\n" if self.resumed else "\n"
-        return text.table(head, rows) + "".join(failed) + self._judged() + took
+        return text.table(head, rows) + "".join(failed) + self._judged() + self._pruned() + took
 
     def _judged(self) -> str:
         """What the answers were judged as, and why; once where all networks are alike."""
         said = {name: j.text() for name, (j, _) in self.judges.items()}
         alike = len(set(said.values())) == 1
         return "".join(dict.fromkeys(f"{line}\n" if alike or not name else f"{name}: {line}\n" for name, line in said.items()))
+
+    def _pruned(self) -> str:
+        """Which class each further network loses most of in float, against the first one, such as the one before pruning."""
+        (first, before), *others = self.recalls_float.items() or [("", ())]
+        lines = []
+        for name, after in others:
+            k = loses_most(before, after) if len(after) == len(before) else None
+            said = f"no class loses right answers against {first}"
+            if k is not None:
+                said = f"class {k} loses most against {first}, {text.percent(before[k])} to {text.percent(after[k])}"
+            lines.append(f"{name}, float: {said}.\n")
+        return "".join(lines)
 
     @property
     def own_metric(self) -> Metric | None:
@@ -149,6 +174,13 @@ def _labelled(scan: Scan) -> bool:
     return scan.accuracy_float is not None
 
 
+def _class_lost(p: Point) -> str | None:
+    if p.loses_most is None or p.recall_low is None or p.recall_high is None:
+        return None
+    shares = f"{text.percent(p.recall_float)} to {text.percent(p.recall)}"
+    return f"{p.loses_most}: {shares} ({100 * p.recall_low:.1f}..{100 * p.recall_high:.1f})"
+
+
 _COLUMNS = (
     _Column(lambda s: "SQNR", lambda p, s: "exact" if p.sqnr is None else f"{p.sqnr:.1f}", lambda s: True),
     _Column(
@@ -158,6 +190,7 @@ _COLUMNS = (
     ),
     _Column(lambda s: "ratio", lambda p, s: text.number(p.accuracy_ratio), _classes),
     _Column(lambda s: "AUC ratio", lambda p, s: text.number(p.auc_ratio), _labelled),
+    _Column(lambda s: "class that loses most", lambda p, s: _class_lost(p), _labelled),
     _Column(lambda s: "MSE", lambda p, s: text.number(p.mse), lambda s: any(p.mse is not None for p in s.points)),
     _Column(lambda s: "MAE", lambda p, s: text.number(p.mae), lambda s: any(p.mae is not None for p in s.points)),
     _Column(

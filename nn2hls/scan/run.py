@@ -100,7 +100,8 @@ def scan(
     accuracies = {k: n.accuracy_float for k, n in networks.items() if n.accuracy_float is not None}
     events = next(iter(networks.values())).events
     judges = {name: (n.judge, n.score_float) for name, n in networks.items()}
-    return Scan(tuple(points), events, time.perf_counter() - start, accuracies, runner.resumed, judges)
+    recalled = {name: n.recalls_float for name, n in networks.items() if n.recalls_float}
+    return Scan(tuple(points), events, time.perf_counter() - start, accuracies, runner.resumed, judges, recalled)
 
 
 class _Runner:

@@ -16,7 +16,7 @@ import numpy as np
 from nn2hls._version import __version__
 from nn2hls.arith.fixed import FixedType
 from nn2hls.compare.judge import Judge, Own
-from nn2hls.compare.scores import sqnr
+from nn2hls.compare.scores import loses_most, recalls, sqnr, wilson
 from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.items import Level, Setting
@@ -118,6 +118,15 @@ class Network:
         return () if self.judge.truth is None or not self.judge.classes else self.judge.areas(self.reference)
 
     @cached_property
+    def recalls_float(self) -> tuple[float | None, ...]:
+        """Share of the events of each class that float answers with it; empty without labels that are classes."""
+        judge = self.judge
+        if judge.truth is None or not judge.classes:
+            return ()
+        count = max(judge.columns(self.reference[:1]).shape[1], 2)
+        return recalls(judge.answers(self.reference), judge.truth, count)
+
+    @cached_property
     def score_float(self) -> float | None:
         """The metric of float; infinite for SQNR."""
         return self.judge.score(self.reference, self.reference)
@@ -171,8 +180,22 @@ class Network:
             both = zip(judge.areas(fixed), self.areas_float, strict=True)
             pairs = [(a, b) for a, b in both if a is not None and b is not None]
             found["auc"] = float(np.mean([a for a, _ in pairs])) if pairs else None
+            found |= self._class_lost(judge.answers(fixed))
             found["auc_ratio"] = float(np.mean([a / b for a, b in pairs if b])) if any(b for _, b in pairs) else None
         return found
+
+    def _class_lost(self, answered: np.ndarray) -> dict[str, Any]:
+        """The class whose share of right answers falls most from float, with the interval of that share."""
+        truth = self.judge.truth
+        assert truth is not None
+        after = recalls(answered, truth, len(self.recalls_float))
+        most = loses_most(self.recalls_float, after)
+        if most is None:
+            return {}
+        mine = answered[truth == most] == most
+        low, high = wilson(int(np.count_nonzero(mine)), len(mine))
+        shares = {"recall_float": self.recalls_float[most], "recall": after[most]}
+        return {"loses_most": most, **shares, "recall_low": low, "recall_high": high}
 
     def uniform(self, kind: FixedType | None, reuse: int | None, keep: Sequence[str] = ()) -> Config:
         """The config with one type and one reuse factor; the layers of ``keep`` stay as it says.
