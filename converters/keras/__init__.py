@@ -15,6 +15,7 @@ from nn2hls.converters.keras.calls import Call, Ref
 from nn2hls.converters.keras.emit import Entry, Names, Prepared, Site
 from nn2hls.converters.keras.h5 import Weights
 from nn2hls.converters.keras.hgq import LAYERS as HGQ
+from nn2hls.converters.keras.hgq_tables import LAYERS as HGQ_TABLES
 from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
@@ -99,7 +100,7 @@ def _table(layer: Layer) -> Mapping[str, Entry]:
     if own := brought("keras", layer.custom):
         return {layer.kind: own.entry}
     if layer.of_hgq:
-        return HGQ
+        return {**HGQ, **HGQ_TABLES}
     return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}
 
 

@@ -91,10 +91,10 @@ def read(value: Any) -> Quantiser | None:
     kind = value.get("class_name") if isinstance(value, dict) else None
     given = value.get("config") if isinstance(value, dict) else None
     if kind not in _FIXED or not isinstance(given, dict):
-        raise Refusal(f"its quantiser {shortened(repr(value))} is not understood; {', '.join(_FIXED)} are")
+        raise Refusal(f"its quantiser {shortened(value)} is not understood; {', '.join(_FIXED)} are")
     given = {**given, **_FIXED[str(kind)]}
     for key in given.keys() - _READ:
-        raise Refusal(f"its quantiser has an option '{shortened(key)}' = {shortened(repr(given[key]))} that is not understood")
+        raise Refusal(f"its quantiser has an option {shortened(key)} = {shortened(given[key])} that is not understood")
     if given.get("q_type") == "dummy":
         return None
     if given.get("q_type") not in _KINDS:
@@ -125,7 +125,7 @@ def _affine(value: Any) -> tuple[float, float] | None:
         return None
     numbers = value if isinstance(value, list | tuple) else ()
     if len(numbers) != 2 or not all(isinstance(v, int | float) and math.isfinite(v) for v in numbers):
-        raise Refusal(f"'affine' = {shortened(repr(value))} of its quantiser must be two finite numbers")
+        raise Refusal(f"'affine' = {shortened(value)} of its quantiser must be two finite numbers")
     return float(numbers[0]), float(numbers[1])
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.ranges import holding_type
-from nn2hls.converters.lower.value import Refusal, Site, Tensor, trimmed
+from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, trimmed
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Places
-from nn2hls.ops import Op, Quantize, QuantizeEach, Scale, Steps
+from nn2hls.ops import Lookup, Op, Quantize, QuantizeEach, Scale, Steps
 
 MAX_WIDTH = 64  # bits of a type that a model may ask for
 
@@ -51,6 +51,14 @@ def quantize_each(
         raise Refusal(f"its elements have types that need {hull.width} bits together; up to {MAX_WIDTH} are offered")
     result = site.emit(op, x)
     site.builder.give(result.node, {"result": hull.with_modes(Rounding.TRN, Overflow.WRAP)})
+    return result
+
+
+def table(site: Site, x: Tensor, kind: FixedType, values: np.ndarray, which: np.ndarray) -> Tensor:
+    """What tables (tables, values of ``kind``) hold for x, which has that type; ``which``: the table of each element; exact."""
+    result = site.emit(Lookup(const(values), kind, Places(which)), x)
+    held = exact_type(values)
+    site.builder.give(result.node, {"result": held, "table": held})
     return result
 
 

@@ -145,6 +145,15 @@ class Range:
         """True when a mantissa can be negative."""
         return self.low < 0
 
+    @property
+    def bits(self) -> np.ndarray:
+        """For each element how many bits of a magnitude count: none of a sign, of zeros above all values and below them."""
+        if self.least is self.most:
+            return enclosed(self.least)
+        top = np.maximum(np.where(self.least < 0, -1 - self.least, 0), self.most)
+        below = 0 if self.zeros is None else self.zeros
+        return np.maximum(_bit_length(top).astype(np.int64) - below, 0)
+
     def bounds(self, channel: int) -> tuple[int, int]:
         """The smallest and the largest mantissa of one element of the last axis, over all others."""
         lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., channel] for a in (self.least, self.most))
@@ -207,6 +216,15 @@ class Range:
         if zeros is not None:
             zeros = np.minimum(zeros, target.width - target.signed)
         return Range(np.clip(lo, full_lo, full_hi), np.clip(hi, full_lo, full_hi), target.fraction, zeros)
+
+
+_bit_length = np.frompyfunc(lambda v: int(v).bit_length(), 1, 1)
+
+
+def enclosed(mantissas: np.ndarray) -> np.ndarray:
+    """How many bits lie between the highest and the lowest one that is set, both counted; 0 for zero."""
+    lowest = np.maximum(mantissas & -mantissas, 1)
+    return np.asarray(_bit_length(np.abs(mantissas) // lowest)).astype(np.int64)
 
 
 def _as_python(array: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from nn2hls.design.verdict import Verdict
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.errors import ConversionWarning, LimitError, OverflowWarning, ToolError
-from nn2hls.estimate.result import FIX, beyond_lines, beyond_part, does_not_fit
+from nn2hls.estimate.result import FIX, beyond_lines, beyond_part, does_not_fit, with_bit_operations
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.reference import run_float
 from nn2hls.passes import run_passes
@@ -261,8 +261,8 @@ class Design:
         return projects.stream_sizer(self.graph, self.emulator.ranges, self.config)
 
     def estimate(self) -> Estimate:
-        """Resources, latency and interval on the part and clock of the config."""
-        return (self.streams or self.sizer).estimate()
+        """Resources, latency and interval on the part and clock of the config; of a quantised model its bit operations, too."""
+        return with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
 
     @cached_property
     def additions(self) -> Additions:

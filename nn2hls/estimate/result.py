@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 
 from nn2hls.files import own_text
+from nn2hls.graph.analysis import bit_operations
+from nn2hls.graph.graph import Graph
 from nn2hls.hardware.code import STREAM
 from nn2hls.targets import Part
 
@@ -94,6 +96,7 @@ class Estimate:
         report: Totals as an HLS report counts them.
         synthesised: Totals after logic synthesis.
         latency_cycles, ii: From input to output, and between two inputs, in clocks.
+        ebops: Effective bit operations of each layer that has any, for a quantised model; empty for others.
         positions: At so many places one layer's products stand side by side, or take turns; 1 for dense networks.
         paces: Of the layers whose steps share their hardware.
     """
@@ -108,6 +111,7 @@ class Estimate:
     ii: int
     positions: int = 1
     paces: tuple[Pace, ...] = ()
+    ebops: Mapping[str, int] = field(default_factory=dict)
     streams: ClassVar[bool] = False  # whether its layers are processes
 
     def __repr__(self) -> str:
@@ -176,13 +180,22 @@ class Estimate:
             "fits": self.fits,
             "synthesised": self.synthesised.to_dict(),
             "accuracy": accuracy(self),
-            "layers": [layer.to_dict() for layer in self.layers],
             **({"paces": [asdict(pace) for pace in self.paces]} if self.paces else {}),
+            **({"ebops": sum(self.ebops.values())} if self.ebops else {}),
+            "layers": [{**layer.to_dict(), **self._ebops_of(layer)} for layer in self.layers],
         }
+
+    def _ebops_of(self, layer: LayerEstimate) -> dict[str, int]:
+        return {"ebops": self.ebops.get(layer.name, 0)} if self.ebops else {}
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints; ``plan``: the command that picks reuse factors, for a design that does not fit."""
         return estimate_table(self) + ("" if self.fits else f"\n\n{does_not_fit(self, plan)}")
+
+
+def with_bit_operations(found: Estimate, graph: Graph) -> Estimate:
+    """The estimate with what HGQ's users know as EBOPs, where the model gives types; see ``Op.bit_operations``."""
+    return replace(found, ebops=bit_operations(graph)) if any(node.given for node in graph) else found
 
 
 @functools.cache
@@ -221,13 +234,21 @@ def _head(result: Estimate) -> list[str]:
         f"{part.name} (speed grade -{part.grade}, {part.family.title}), {result.clock_ns:g} ns, {result.tool}",
         f"latency {latency} ({accuracy(result)['report']['latency']}), initiation interval {result.ii}",
         *(pace.text() for pace in result.paces),
+        *([f"effective bit operations (EBOPs): {sum(result.ebops.values()):,}"] if result.ebops else []),
     ]
 
 
 def _layers(result: Estimate) -> list[str]:
-    head = ("layer", "products", *(NAMES[r] for r in RESOURCES), "clocks", "II")
+    head = ("layer", "products", *(("EBOPs",) if result.ebops else ()), *(NAMES[r] for r in RESOURCES), "clocks", "II")
     rows = [
-        (x.name, f"{x.products:,}", *(f"{v:,}" for v in x.report.to_dict().values()), str(x.latency_cycles), str(x.ii))
+        (
+            x.name,
+            f"{x.products:,}",
+            *((f"{result.ebops.get(x.name, 0):,}",) if result.ebops else ()),
+            *(f"{v:,}" for v in x.report.to_dict().values()),
+            str(x.latency_cycles),
+            str(x.ii),
+        )
         for x in result.layers
         if x.latency_cycles or x.products or any(x.report.to_dict().values())
     ]

@@ -29,6 +29,13 @@ def node_range(node: Node, xs: list[Range]) -> Range:
     return node.op.exact(xs).cast(kind).broadcast(node.shape)
 
 
+def bit_operations(graph: Graph) -> dict[str, int]:
+    """The effective bit operations of each node that has any; see :meth:`nn2hls.graph.op.Op.bit_operations`."""
+    ranges = graph_ranges(graph)
+    found = {n.name: n.op.bit_operations([ranges[i].broadcast(graph[i].shape) for i in n.inputs]) for n in graph}
+    return {name: count for name, count in found.items() if count}
+
+
 def demanded(graph: Graph) -> dict[str, np.ndarray]:
     """For each node which elements of its result some output depends on: boolean arrays of its shape."""
     needed = {n.name: np.zeros(n.shape, dtype=bool) for n in graph}

@@ -356,6 +356,14 @@ class Op:
         """Non-zero products, for reports."""
         return 0
 
+    def bit_operations(self, xs: Sequence[Range]) -> int:
+        """Effective bit operations (EBOPs): over all products the bits of one factor times those of the other.
+
+        Bits are those between the highest and the lowest that can be set, without a sign: of constants those of each one, of
+        operands within ``xs`` those of each element. The bits of constants that are added count once. Zero for other ops.
+        """
+        return 0
+
     def equation(self) -> str:
         """What the op computes, in a line."""
         return (type(self).__doc__ or "").split("\n")[0]

@@ -11,6 +11,7 @@ from nn2hls.ops.embedding import Embedding
 from nn2hls.ops.gather import Gather
 from nn2hls.ops.hard import HardSigmoid, HardSwish
 from nn2hls.ops.inverse import Normalised
+from nn2hls.ops.lookup import Lookup
 from nn2hls.ops.matmul import MatMul
 from nn2hls.ops.move import Move
 from nn2hls.ops.norm import Norm
@@ -39,6 +40,7 @@ __all__ = [
     "HardSwish",
     "Input",
     "LeakyRelu",
+    "Lookup",
     "MatMul",
     "Merge",
     "Move",

@@ -20,6 +20,7 @@ from nn2hls.arith.ranges import (
     Range,
     carrier,
     constant_type,
+    enclosed,
     ints,
     round_constant,
     width_of,
@@ -294,6 +295,12 @@ class Dense(Op):
 
     def work(self, xs: Sequence[Range]) -> int:
         return self.products() * math.prod(xs[0].shape[:-1])
+
+    def bit_operations(self, xs: Sequence[Range]) -> int:
+        (x,) = xs
+        bits = np.broadcast_to(x.bits, x.shape).reshape(-1, x.shape[-1])
+        products = bits.sum(axis=0) @ enclosed(self.weight.array).sum(axis=1)
+        return int(products) + int(enclosed(self.bias.array).sum()) * len(bits)
 
     def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
         yield slices(self, xs[0], shape, len(shape) - 1)

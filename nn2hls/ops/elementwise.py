@@ -130,6 +130,11 @@ class Elementwise(Op):
 
         return run
 
+    def bit_operations(self, xs: Sequence[Range]) -> int:
+        if self.merge is not Merge.MUL:
+            return 0
+        return int(np.sum(reduce(np.multiply, (x.bits for x in xs))))
+
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         ups, fraction = self._ups(xs)
         ready = [net.shift(a, up) for a, up in zip(wires, ups, strict=True)]

@@ -81,6 +81,10 @@ class MatMul(Op):
             int(np.prod(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), dtype=int)) * a.shape[-2] * a.shape[-1] * b.shape[-1]
         )
 
+    def bit_operations(self, xs: Sequence[Range]) -> int:
+        a, b = (np.broadcast_to(x.bits, x.shape) for x in xs)
+        return int(np.matmul(a, b).sum())
+
     # ---- rewrites --------------------------------------------------------------------------------------------------------
 
     def demand(self, needed: np.ndarray, shapes: Sequence[Shape]) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, ints, lift, round_constant
+from nn2hls.arith.ranges import Range, enclosed, ints, lift, round_constant
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
@@ -102,6 +102,11 @@ class Scale(Op):
             return product
 
         return run
+
+    def bit_operations(self, xs: Sequence[Range]) -> int:
+        (x,) = xs
+        scale, bias = (np.broadcast_to(enclosed(ints(c.array)), x.shape) for c in (self.scale, self.bias))
+        return int(np.sum(np.where(scale > 1, x.bits * scale, 0)) + bias.sum())  # one bit is a shift, and no product
 
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         fraction, scale, bias = self._aligned(xs[0])

@@ -16,6 +16,7 @@ from nn2hls.ops import (
     Elementwise,
     Embedding,
     Gather,
+    Lookup,
     MatMul,
     Merge,
     Move,
@@ -62,6 +63,15 @@ def grids(rng, width):
         modes = Rounding(rng.integers(len(Rounding))), Overflow(rng.integers(len(Overflow)))
         op = QuantizeEach(Const(bits), Const(bits - below), Const(signed), *modes)
         yield Case(op, [random_type(rng, width)], [shape], random_type(rng, width))
+
+
+def lookups(rng, width):
+    """Tables of an address with and without sign, of operands that reach all and a part of it."""
+    for rounding, overflow, signed in ((Rounding.TRN, Overflow.SAT, True), (Rounding.RND, Overflow.WRAP, False)):
+        kind = FixedType(4, 2, signed, rounding, overflow)
+        op = Lookup(Const(rng.normal(size=(2, 16))), kind, Places(rng.integers(0, 2, 3)))
+        yield Case(op, [random_type(rng, width)], [(2, 3)], random_type(rng, width), NOISE)
+        yield Case(op, [FixedType(2, 1, signed)], [(2, 3)], random_type(rng, width), NOISE)
 
 
 def moves(rng, width):
@@ -179,6 +189,7 @@ EVERY = (
     activations,
     merges,
     grids,
+    lookups,
     moves,
     tables,
     normalised,

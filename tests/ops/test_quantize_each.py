@@ -11,7 +11,7 @@ from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.ranges import Range, carrier, ints
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const
-from nn2hls.ops import QuantizeEach
+from nn2hls.ops import Dense, Elementwise, MatMul, Merge, QuantizeEach, Scale
 from tests.kit.witness import types
 from tests.slow.activation import quantize_each
 
@@ -110,3 +110,27 @@ def test_types_that_do_not_fit_the_tensor_are_refused():
     op = QuantizeEach(Const([3, 3]), Const([1, 1]), Const([1, 1]))
     with pytest.raises(ModelError, match=r"^where: Types of shape \(2,\) do not fit a tensor of \(3,\)"):
         op.infer([(3,)], "where")
+
+
+def enclosed(value):
+    """Bits between the highest and the lowest one of a whole number."""
+    return len(bin(abs(int(value)))[2:].strip("0"))
+
+
+def test_bit_operations_are_products_of_the_bits_that_factors_have():
+    """Of HGQ: each product's bits, what enters with those of its type but the sign, weights with those that are theirs."""
+    rng = np.random.default_rng(6)
+    width, integer, signed = rng.integers(0, 7, 5), rng.integers(-1, 3, 5), rng.integers(0, 2, 5)
+    each = QuantizeEach(*map(Const, (width, integer, signed)), Rounding.TRN, Overflow.WRAP)
+    x = each.exact([Range.of_type(FixedType(24, 12)).broadcast((3, 5))])
+    entering = np.maximum(width - signed, 0)
+    weight, bias = rng.integers(-9, 10, (5, 4)), rng.integers(-40, 40, 4)
+    kind = FixedType(9, 3)
+    dense = Dense(Const(weight), Const(bias), kind, kind, FixedType(40, 20))
+    of_products = sum(entering[i] * enclosed(weight[i, j]) for i in range(5) for j in range(4))
+    assert dense.bit_operations([x]) == 3 * (of_products + sum(map(enclosed, bias)))
+    assert Elementwise(Merge.MUL).bit_operations([x, x]) == 3 * sum(entering**2)
+    assert Elementwise(Merge.ADD).bit_operations([x, x]) == 0
+    assert MatMul().bit_operations([x, Range(x.lo.T, x.hi.T, x.fraction, x.zeros.T)]) == 9 * sum(entering**2)
+    scale = Scale(Const(np.array([3, 0, 1, 6, 5])), Const(np.array([0, 1, 0, 7, 2])))
+    assert scale.bit_operations([x]) == 3 * (2 * entering[0] + 2 * entering[3] + 3 * entering[4] + 5)

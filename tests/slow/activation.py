@@ -52,6 +52,10 @@ def quantize_each(op, x, width, integer, signed):
     return value(cast_slow(x, kind), kind) if kind else Fraction(0)
 
 
+def lookup(op, x, which):
+    return value(op.table.array[which][cast_slow(x, op.kind) - op.kind.min_mantissa], op.table_t)
+
+
 def steps(op, x):
     reached = [t for t in op.thresholds if x >= Fraction(t)]
     return nearest_even(op.levels[len(reached)], op.level_t)

@@ -21,6 +21,7 @@ _SIMPLE = {
     ops.Threshold: lambda op, x, n: activation.threshold(op, x),
     ops.Quantize: lambda op, x, n: activation.quantize(op, x),
     ops.QuantizeEach: lambda op, x, n: activation.quantize_each(op, x, *own(op, n)),
+    ops.Lookup: lambda op, x, n: activation.lookup(op, x, *own(op, n)),
     ops.Steps: lambda op, x, n: activation.steps(op, x),
     ops.Table: lambda op, x, n: _table(op, x),
 }

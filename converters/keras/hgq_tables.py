@@ -1,0 +1,152 @@
+"""HGQ2's functions by table: a quantised function of a quantised value, and the softmax that is made of two of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.grid import Grid
+from nn2hls.converters.keras import hgq_quantisers
+from nn2hls.converters.keras.emit import Entry, Prepared, Site
+from nn2hls.converters.keras.hgq_quantisers import Quantiser
+from nn2hls.converters.keras.hgq_weights import quantiser_arrays
+from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.lower import arith, quantised, reductions
+from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.lower.value import Site as LowerSite
+from nn2hls.guard import shortened
+from nn2hls.ops import Merge, Reduction
+
+MAX_ADDRESS = 16  # bits of what a table may be asked
+EPSILON = np.float32(1e-7)  # keras.config.epsilon(), which the inverse adds
+_IDLE = ("enable_ebops", "ebops_factor", "beta0", "parallelization_factor", "allow_heterogeneous_table")
+_ONE, _HALF = np.float32(1), np.float32(0.5)
+Function = Callable[[np.ndarray], np.ndarray]
+
+# Functions of float32, as Keras has them.
+FUNCTIONS: Mapping[str, Function] = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "tanh": np.tanh,
+    "sigmoid": lambda x: _ONE / (_ONE + np.exp(-x)),
+    "hard_sigmoid": lambda x: np.clip(x / 6 + _HALF, 0, 1).astype(np.float32),
+    "exponential": np.exp,
+    "softplus": lambda x: np.logaddexp(x, np.float32(0)),
+    "softsign": lambda x: x / (_ONE + np.abs(x)),
+    "silu": lambda x: x / (_ONE + np.exp(-x)),
+    "swish": lambda x: x / (_ONE + np.exp(-x)),
+    "gelu": lambda x: x * _HALF * (1 + np.vectorize(math.erf)(x / math.sqrt(2))).astype(np.float32),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "leaky_relu": lambda x: np.where(x > 0, x, x * np.float32(0.2)),
+}
+
+
+def function_of(value: Any) -> Function:
+    """The function of a config.
+
+    Raises:
+        Refusal: It is none of Keras' own that are offered; code of a model is never run.
+    """
+    if not isinstance(value, str) or value not in FUNCTIONS:
+        raise Refusal(f"its function {shortened(value)} is not offered as a table; {', '.join(FUNCTIONS)} are")
+    return FUNCTIONS[value]
+
+
+def tabled(layer: Layer, part: str, function: Function, before: Quantiser, behind: Quantiser) -> Callable[..., Tensor]:
+    """What a site makes of a value: the cast of it, then the quantised function of that by table.
+
+    Args:
+        layer: Whose arrays the quantisers have.
+        part: The folder of its table, with a slash, or nothing.
+        function: Of float32.
+        before, behind: The quantisers of what enters, and of what leaves.
+    """
+    entering, leaving = (quantiser_arrays(layer, f"{part}{word}") for word in ("iq", "oq"))
+    cast, bits = hgq_quantisers.cast(before, entering), before.bits(entering)
+    if cast is None or before.affine is not None or behind.affine is not None or behind.never_wraps:
+        raise Refusal("the quantisers of its table have an 'affine' or are made for weights, which is not offered")
+    hull = Grid(bits.width, bits.k + bits.i, bits.k, before.rounding, before.overflow).hull
+    if hull.width > MAX_ADDRESS:
+        raise Refusal(f"its table is asked {hull.width} bits; up to {MAX_ADDRESS} are offered, which its quantisers may have")
+    kind = hull.with_modes(Rounding.TRN, Overflow.SAT)
+    tables, which = _tables(function, kind, behind, leaving)
+
+    def apply(site: LowerSite, x: Tensor) -> Tensor:
+        return quantised.table(site, cast(site.step("iq"), x), kind, tables, which)
+
+    return apply
+
+
+def _tables(
+    function: Function, kind: FixedType, behind: Quantiser, arrays: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A table for each type of a result, and which one each element has, without batch axis."""
+    addresses = np.arange(kind.min_mantissa, kind.max_mantissa + 1)
+    with np.errstate(all="ignore"):
+        values = np.asarray(function(np.ldexp(addresses, -kind.fraction).astype(np.float32)), np.float32)
+    rows = np.stack([arrays[name].reshape(-1) for name in behind.names], axis=1)
+    distinct, which = np.unique(rows, axis=0, return_inverse=True)
+    found = []
+    for row in distinct:
+        own = {name: np.full(values.shape, v) for name, v in zip(behind.names, row.tolist(), strict=True)}
+        found.append(hgq_quantisers.constants(behind, own, values))
+    if not np.isfinite(found).all():
+        raise Refusal("its function is not finite for every value that enters, and its quantiser wraps; let it saturate")
+    return np.array(found), np.asarray(which).reshape(arrays[behind.names[0]].shape)[0]
+
+
+def _needed(layer: Layer, part: str) -> Quantiser:
+    found = hgq_quantisers.read(layer.value(f"{part}_conf"))
+    if found is None:
+        raise Refusal(f"it has no quantiser '{part}', without which its function is no table")
+    return found
+
+
+def unary(layer: Layer) -> Prepared:
+    """QUnaryFunctionLUT."""
+    layer.read.update((*_IDLE, "allow_heterogeneous_input"))
+    if not (layer.flag("enable_iq", True) and layer.flag("enable_oq", True)):
+        raise Refusal("it has no quantiser of what enters or of what leaves, without which its function is no table")
+    function, before, behind = function_of(layer.value("activation")), _needed(layer, "iq"), _needed(layer, "oq")
+    return lambda site: tabled(layer, "", function, before, behind)(site, site.tensor)
+
+
+def softmax(layer: Layer) -> Prepared:
+    """e[i] / sum of e, e = exp(x[i] - max x) by table, or exp(x[i]); one over the sum by table, too."""
+    layer.read.update(_IDLE)
+    stable, scale = layer.flag("stable", True), np.float32(layer.number("input_scaler", default=1.0))
+    entering = hgq_quantisers.read(layer.value("iq_conf")) if layer.flag("enable_iq", False) else None
+    leaving = hgq_quantisers.read(layer.value("oq_conf")) if layer.flag("enable_oq", False) else None
+    axes, inverse = layer.integers("axes"), [_needed(layer, f"inv_{word}") for word in ("iq", "oq")]
+    exp_out = _needed(layer, "exp_oq")
+    exp_in = _needed(layer, "exp_iq") if stable else None
+    if exp_in is None:
+        raise Refusal("'stable' = False is not offered; train with the stable one")
+
+    def compute(site: Site) -> Tensor:
+        x, over = site.tensor, site.tensor.axes(axes)
+        if entering is not None:
+            cast = hgq_quantisers.cast(entering, quantiser_arrays(layer, "iq"))
+            x = x if cast is None else cast(site.step("iq"), x)
+        highest = reductions.reduce(site.step("max"), x, Reduction.MAX, over, keepdims=True)
+        below = arith.merge(site.step("below"), Merge.SUB, [highest, x], ranks=False)
+        exponential = tabled(layer, "exp_table/", lambda v: np.exp(-v * scale), exp_in, exp_out)
+        e = exponential(site.step("exp"), below)
+        total = reductions.reduce(site.step("sum"), e, Reduction.SUM, over, keepdims=True)
+        one_over = tabled(layer, "inv_table/", lambda v: _ONE / (v + EPSILON), *inverse)
+        divisor = one_over(site.step("inv"), total)
+        if leaving is None:
+            return arith.merge(site, Merge.MUL, [e, divisor], ranks=False)
+        product = arith.merge(site.step("product"), Merge.MUL, [e, divisor], ranks=False)
+        last = hgq_quantisers.cast(leaving, quantiser_arrays(layer, "oq"))
+        return product if last is None else last(site, product)
+
+    return compute
+
+
+LAYERS: dict[str, Entry] = {"QUnaryFunctionLUT": unary, "QSoftmax": softmax}

@@ -1,0 +1,197 @@
+"""HGQ2 files: answers recorded from HGQ2 itself, equal in every value; what is not understood is refused by name."""
+
+import copy
+import json
+import zipfile
+from functools import cache
+
+import h5py
+import numpy as np
+import pytest
+
+import nn2hls
+from nn2hls.converters.keras import hgq_quantisers
+from nn2hls.converters.keras.hgq import LAYERS
+from nn2hls.converters.keras.hgq_tables import LAYERS as TABLES
+from nn2hls.converters.lower.value import Refusal
+from nn2hls.errors import ModelError, Nn2hlsError
+from tests.kit.paths import ROOT
+
+
+@cache
+def recorded():
+    with np.load(ROOT / "tests" / "fixtures" / "hgq2" / "answers.npz") as file:
+        return {key: file[key] for key in file.files}
+
+
+NAMES = sorted({key.split("|")[0] for key in recorded()})
+
+
+def config_of(name):
+    return json.loads(str(recorded()[f"{name}|config"]))
+
+
+def arrays_of(name):
+    return {key.split("|")[2]: array for key, array in recorded().items() if key.startswith(f"{name}|w|")}
+
+
+def numbered(name, word):
+    return [recorded()[key] for key in sorted(recorded()) if key.startswith(f"{name}|{word}")]
+
+
+def saved(folder, config, arrays):
+    """A ``.keras`` file as Keras lays it out."""
+    weights, path = folder / "model.weights.h5", folder / "model.keras"
+    with h5py.File(weights, "w") as file:
+        for place, array in arrays.items():
+            file.create_dataset(place, data=array)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.write(weights, "model.weights.h5")
+    return path
+
+
+def design_of(name, folder):
+    return nn2hls.convert(saved(folder, config_of(name), arrays_of(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_answer_is_that_of_hgq2(name, tmp_path):
+    design, xs, want = design_of(name, tmp_path), numbered(name, "x"), numbered(name, "y")
+    assert max(np.abs(y).max() for y in want) > 0.5
+    for found in (design.predict(xs if len(xs) > 1 else xs[0]), design.predict_float(xs if len(xs) > 1 else xs[0])):
+        for y, one in zip(want, found if isinstance(found, list) else [found], strict=True):
+            assert np.array_equal(one, y)
+
+
+def test_the_net_and_the_compiled_code_answer_the_same(tmp_path):
+    design, (x,) = design_of("dense", tmp_path), numbered("dense", "x")
+    raw = design.predict_raw(x)
+    assert np.array_equal(design.csim_raw(x).mantissas, raw.mantissas)
+
+
+def test_inputs_of_any_float_are_cast_as_the_model_casts_them(tmp_path):
+    """Where inputs lie close to the middle between two steps a type with too few bits below would round them twice."""
+    design = design_of("dense", tmp_path)
+    (x,) = numbered("dense", "x")
+    near = x + np.random.default_rng(0).choice([-1e-6, 0.0, 1e-6], x.shape).astype(np.float32)
+    assert np.array_equal(design.predict(near), design.predict_float(near.astype(np.float64)))
+
+
+def test_a_type_for_each_element_is_told(tmp_path):
+    text = "\n".join(design_of("dense", tmp_path).notes)
+    assert "first_iq: 6 elements" in text
+    assert "bits in all" in text
+
+
+def changed(name, change):
+    """A config in which the first layer's own config is changed."""
+    config = copy.deepcopy(config_of(name))
+    layer = next(spec for spec in config["config"]["layers"] if spec["class_name"].startswith("Q"))
+    change(layer["config"])
+    return config
+
+
+def option(part, key, value):
+    return lambda config: config[part]["config"].update({key: value})
+
+
+REFUSED = {
+    "unknown": (
+        option("iq_conf", "dither", 3),
+        r"first \(QDense\): its quantiser has an option 'dither' = 3 that",
+    ),
+    "float": (option("kq_conf", "q_type", "float"), r"its quantiser is of the type 'float'; kif and kbi are offered"),
+    "scaler": (option("iq_conf", "scaler", 3.0), r"its quantiser has a 'scaler', which is not offered"),
+    "mode": (
+        option("iq_conf", "overflow_mode", "WRAP_SM"),
+        r"'overflow_mode' = 'WRAP_SM' of its quantiser is not offered",
+    ),
+    "mapper": (option("iq_conf", "bw_mapper", {"class_name": "Mine"}), r"'bw_mapper' of its own, whose code is never run"),
+    "affine": (option("iq_conf", "affine", [1.0]), r"'affine' = \[1.0\] of its quantiser must be two finite numbers"),
+    "layer": (
+        lambda config: config.update(twist=2),
+        r"first \(QDense\): its option 'twist' = 2 is not understood",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_understood_is_refused_by_name(case, tmp_path):
+    change, message = REFUSED[case]
+    path = saved(tmp_path, changed("dense", change), arrays_of("dense"))
+    with pytest.raises(Nn2hlsError, match=message):
+        nn2hls.load(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("layers/q_dense/iq/quantizer/vars/0", np.nan, r"first: Its iq/f holds 6 NaN or Inf values"),
+        (
+            "layers/q_dense/iq/quantizer/vars/2",
+            -1e9,
+            r"first \(QDense\): its quantiser was left undefined, or has more",
+        ),
+        ("layers/q_dense/iq/quantizer/vars/2", 63, r"first \(QDense\): its type of \d+ bits is not offered; up to 64 are"),
+        ("layers/q_dense/iq/quantizer/vars/1", 2, r"first \(QDense\): its quantiser has signs other than 0 and 1"),
+    ],
+)
+def test_bits_that_are_none_are_refused(place, value, message, tmp_path):
+    arrays = arrays_of("dense")
+    arrays[place] = np.full(arrays[place].shape, value, dtype=np.float32)
+    with pytest.raises(Nn2hlsError, match=message):
+        nn2hls.load(saved(tmp_path, config_of("dense"), arrays))
+
+
+def test_missing_arrays_of_a_quantiser_are_told(tmp_path):
+    arrays = arrays_of("dense")
+    del arrays["layers/q_dense/kq/quantizer/vars/0"]
+    with pytest.raises(ModelError, match=r"first: The quantiser kq of a QDense has the weights b, i, k; the file holds 2"):
+        nn2hls.load(saved(tmp_path, config_of("dense"), arrays))
+
+
+def test_weights_under_wrap_are_rounded_and_no_more():
+    """As the package computes them: a weight beyond its bits is not wrapped, one of a bias is."""
+    config = {"q_type": "kif", "round_mode": "RND", "overflow_mode": "WRAP", "trainable": True}
+    arrays = {"k": np.ones(3), "i": np.array([0, 0, 0.0]), "f": np.array([1, 1, -3.0])}
+    values = np.array([0.3, 2.6, 0.25])
+    for is_weight, want in ((True, [0.5, 2.5, 0.0]), (False, [0.5, 0.5, 0.0])):
+        quantiser = hgq_quantisers.read({"class_name": "QuantizerConfig", "config": {**config, "is_weight": is_weight}})
+        assert hgq_quantisers.constants(quantiser, arrays, values).tolist() == want
+    frozen = hgq_quantisers.read({"class_name": "QuantizerConfig", "config": {**config, "is_weight": True, "trainable": False}})
+    assert hgq_quantisers.constants(frozen, arrays, values).tolist() == [0.5, 0.5, 0.0]
+
+
+def test_a_hard_sigmoid_is_a_cast_and_a_line():
+    config = {"class_name": "HardSigmoidConfig", "config": {"q_type": "kif", "round_mode": "TRN"}}
+    arrays = {"k": np.ones(1), "i": np.ones(1), "f": np.array([2.0])}
+    found = hgq_quantisers.constants(hgq_quantisers.read(config), arrays, np.array([-5, -0.3, 0.6, 5]))
+    assert found.tolist() == [0.0, 0.375, 0.625, 0.9375]
+
+
+def test_other_quantisers_are_refused():
+    with pytest.raises(Refusal, match="its quantiser 'x' is not understood; QuantizerConfig, "):
+        hgq_quantisers.read("x")
+
+
+def test_files_in_the_older_format_are_refused(tmp_path):
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(config_of("dense"))
+        file.attrs["keras_version"] = "3.15.1"
+        file.attrs["layer_names"] = []
+    with pytest.raises(ModelError, match="It holds layers of HGQ2 in the older format"):
+        nn2hls.load(tmp_path / "model.h5")
+
+
+def test_every_layer_of_the_list_is_recorded():
+    recorded_kinds = {spec["class_name"] for name in NAMES for spec in config_of(name)["config"]["layers"]}
+    assert {*LAYERS, *TABLES} <= recorded_kinds
+
+
+def test_bit_operations_stand_in_the_estimate(tmp_path):
+    design = design_of("dense", tmp_path)
+    found = design.estimate()
+    assert found.to_dict()["ebops"] == sum(layer["ebops"] for layer in found.to_dict()["layers"]) > 0
+    assert f"effective bit operations (EBOPs): {found.to_dict()['ebops']:,}\n" in found.text()
