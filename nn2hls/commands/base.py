@@ -224,7 +224,7 @@ def load_graph(config: Config) -> Graph:
     Raises:
         UsageError: The config names no model.
     """
-    from nn2hls.design.design import load_model
+    from nn2hls.design.load import load_model
 
     if config.model is None and config.live is None:
         fix = (

@@ -21,19 +21,21 @@ from nn2hls.data.arrays import Data, check_finite, check_inputs
 from nn2hls.design import projects, witnesses
 from nn2hls.design.bench import Events, events_of, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
+from nn2hls.design.load import load_model
 from nn2hls.design.notes import config_notes, interface_of
 from nn2hls.design.text import layer_rows, layer_table
 from nn2hls.design.trace import trace_nodes
 from nn2hls.design.verdict import Verdict
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.emulate.overflow import OverflowLog
-from nn2hls.errors import ConfigError, ConversionWarning, LimitError, OverflowWarning, ToolError
+from nn2hls.errors import ConversionWarning, LimitError, OverflowWarning, ToolError
 from nn2hls.estimate.result import FIX, beyond_lines, beyond_part, does_not_fit
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.reference import run_float
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.signals import measure
+from nn2hls.targets.board import BAUD, OnBoard, find_board
 from nn2hls.text import plural
 
 if TYPE_CHECKING:
@@ -108,26 +110,6 @@ def convert(
     return design
 
 
-def load_model(model: Any, config: Config, example: Any = None) -> Graph:
-    """The network: ``model``, or the one that the config names.
-
-    Raises:
-        ConfigError: Neither is there.
-        ModelError: It cannot be read.
-    """
-    if isinstance(model, Graph):
-        return model
-    from nn2hls.frontends import load
-
-    if model is None:
-        model = config.model or config.live
-    if model is None:
-        fix = f"{config.name_a_model} Or pass the model itself: convert(model, config)."
-        raise ConfigError(config.unread or "The config names no model.", where=str(config.path or ""), fix=fix)
-    weights = config.weights if isinstance(model, str | os.PathLike) else None
-    return load(model, weights=weights, example=example, input_shape=config.input_shape)
-
-
 @dataclass(repr=False)
 class Design:
     """A network with its types.
@@ -141,6 +123,7 @@ class Design:
         signals: Float statistics of each node, by which types were derived.
         warnings: Those of the notes that answers suffer from.
         interface: hls4ml's ports, where the config asks for them.
+        board: Where it stands; see :meth:`on_board`.
     """
 
     graph: Graph
@@ -151,6 +134,7 @@ class Design:
     signals: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
     interface: Interface | None = field(default=None, repr=False)
+    board: OnBoard | None = None
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -321,7 +305,7 @@ class Design:
 
     def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
         vectors = self._vectors(mantissas)
-        return projects.verilog(self.graph, self.streams or self.sizer, self.options, vectors)
+        return projects.verilog(self.graph, self.streams or self.sizer, self.options, vectors, self.board)
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
@@ -392,10 +376,10 @@ class Design:
         Args:
             tool: ``csim``: compile the project's own test bench here and run it. ``vitis``, ``vivado``: AMD's tools.
                 ``bambu``: Bambu, then Verilator and yosys where they are. ``rtl``: our Verilog, in Verilator and Icarus, and
-                yosys. The project is written for the tool, whatever Backend the config has.
+                yosys; on a board down to its bitstream. The project is written for the tool, whatever Backend the config has.
             folder: Where; without, the config's OutputDir.
             steps: Of ``csim``, ``synth``, ``cosim``, ``export`` and ``vsynth``, of ``hls``, ``simulate`` and ``yosys``, or of
-                ``verilog``, ``simulate`` and ``yosys``; without, the tool's usual ones.
+                ``verilog``, ``simulate``, ``yosys``, ``nextpnr`` and ``pack``; without, the tool's usual ones.
             timeout: Seconds after which a program of the tool is ended.
             show: Called with each line that the tool prints.
             synths: With ``rtl`` what yosys counts for, of ``xilinx``, ``ecp5`` and ``gates``; without, for the part.
@@ -408,7 +392,7 @@ class Design:
         from nn2hls.tools.order import Order
         from nn2hls.tools.run import chosen_steps, chosen_synths, tool_named
 
-        design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
+        design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps, board=self.board is not None)
         config, project = design.config, design.project
         core = design.core_order(with_corners(config, self.graph, 1000)) if tool == "bambu" else None
         rtl = design._rtl[1] if tool == "rtl" else None
@@ -426,8 +410,7 @@ class Design:
         events = events_of(self.config, self.graph, 1)
         if not events.predictions or not report.checks or any(c.differ for c in report.checks):
             return []
-        emulated, _ = self._emulate(list(events.inputs), self.graph.outputs, raw=True, mantissas=True)
-        away = witnesses.distances(self.graph, emulated, events.predictions)
+        away = witnesses.distances(self.graph, self._vectors(events.inputs), events.predictions)
         return [f"{name}: largest difference from OutputPredictions {d.text()}" for name, d in away.items()]
 
     def for_tool(self, tool: str) -> Design:
@@ -442,6 +425,18 @@ class Design:
         design = replace(self, config=replace(self.config, backend=backend), _compiled=None)
         check_backend(design.config)
         return design
+
+    def on_board(self, name: str, baud: int = BAUD) -> Design:
+        """The design on a board of ``open_boards.yml``, for its part, with a serial port of so many bits in a second.
+
+        Raises:
+            ConfigError: There is no such board, it is faster than the design, or its clock does not make this rate.
+        """
+        board = find_board(name)
+        board.bit_clocks(baud)
+        board.check_clock(self.config.clock_period)
+        config = replace(self.config, backend="Verilog", part=board.part)
+        return replace(self, config=config, board=OnBoard(board, baud), _compiled=None)
 
     def for_cpp(self) -> Design:
         """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""

@@ -23,7 +23,8 @@ from nn2hls.config.items import Level, Setting
 from nn2hls.config.keys import BARE_WORDS
 from nn2hls.config.read import read_config
 from nn2hls.data.arrays import check_inputs
-from nn2hls.design.design import Design, load_model
+from nn2hls.design.design import Design
+from nn2hls.design.load import load_model
 from nn2hls.errors import DataError
 from nn2hls.graph.graph import Graph
 from nn2hls.graph.reference import run_float
