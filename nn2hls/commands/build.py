@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nn2hls.commands.base import Command, Result, UsageError, config_arguments, make_design, read
-from nn2hls.targets.board import BAUD, find_board
 from nn2hls.text import one_line
 from nn2hls.tools.run import TOOLS, chosen_steps
 
@@ -26,7 +25,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--synth", metavar="WORDS", default="", help=words)
     words = "with rtl: down to the bitstream of a board; nn2hls doctor lists them"
     parser.add_argument("--board", metavar="NAME", help=words)
-    words = f"of the board's serial port (default: {BAUD})"
+    words = "of the board's serial port, in bits a second"
     parser.add_argument("--baud", metavar="RATE", type=int, help=words)
     words = "after so long a program of the tool is ended (default: never; csim: 1200)"
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help=words)
@@ -51,7 +50,7 @@ def _run(args: Namespace) -> Result:
     design = make_design(args)
     if args.board is not None:
         notes = (*notes, *_board_notes(args, design.config.part))
-        design = design.on_board(args.board, args.baud or BAUD)
+        design = design.on_board(args.board, **({} if args.baud is None else {"baud": args.baud}))
     elif args.baud is not None:
         raise UsageError("It is the rate of a board's serial port.", where="--baud", fix="Name the board with --board.")
     folder = args.output or design.config.output_dir
@@ -61,6 +60,8 @@ def _run(args: Namespace) -> Result:
 
 def _board_notes(args: Namespace, part: str) -> tuple[str, ...]:
     """What the board changes of the config."""
+    from nn2hls.targets.board import find_board
+
     own = find_board(args.board).part
     return () if part.lower() == own.lower() else (f"The design is for {own}, the part of the board; Part is {part}.",)
 

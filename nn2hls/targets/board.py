@@ -151,10 +151,12 @@ def constraints(board: Board, mhz: float) -> str:
 
 @functools.cache
 def _flows() -> dict[str, Flow]:
-    data = yaml.safe_load(own_text(DATA / "flows.yml"))
-    return {
-        name: Flow(name=name, **{k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}) for name, d in data.items()
-    }
+    return {name: _flow(name, data) for name, data in yaml.safe_load(own_text(DATA / "flows.yml")).items()}
+
+
+def _flow(name: str, data: Mapping[str, Any]) -> Flow:
+    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+    return Flow(name=name, **fields)
 
 
 @functools.cache

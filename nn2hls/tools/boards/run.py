@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from nn2hls.errors import ToolError
 from nn2hls.tools.boards.bench import simulate_board
@@ -110,7 +111,15 @@ class BoardRun(RtlRun):
         program = find(self.flow.program)
         period = min(self.order.clock_ns, 1e3 / self.board.mhz)
         arguments = [word.format(**self.names) for word in (*self.flow.place, *self.board.place)]
-        command = [program, *arguments, "--report", REPORT, "--freq", f"{1e3 / period:g}", "--timing-allow-fail"]
+        command: list[str | Path] = [
+            program,
+            *arguments,
+            "--report",
+            REPORT,
+            "--freq",
+            f"{1e3 / period:g}",
+            "--timing-allow-fail",
+        ]
         try:
             done = run_step(command, self.folder, self.folder / "nextpnr.log", self.seconds)
             if done.status:
