@@ -161,7 +161,7 @@ ALLOWED = {
     "search.run": {"safe_load"},  # of its own YAML
     "tools.writer": {"open", "fdopen"},  # a lock, which nobody reads
     "tools.gxx": {"CDLL"},  # what was just compiled
-    **{f"targets.{name}": {"safe_load"} for name in ("part", "family")},  # the package's own text, here and below
+    **{f"targets.{name}": {"safe_load"} for name in ("part", "family", "board")},  # the package's own text, here and below
     **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu")},
 }
 

@@ -17,11 +17,16 @@ def _arguments(parser: ArgumentParser) -> None:
     words = "csim: compile the C++ here and run its test bench (default); rtl: our Verilog; bambu; vitis, vivado: AMD's tools"
     parser.add_argument("--tool", choices=tuple(TOOLS), default="csim", help=words)
     words = (
-        "what the tool does, with commas: csim,synth,cosim,export,vsynth (default: csim,synth); bambu: hls,simulate,yosys (all)"
+        "what the tool does, with commas: csim,synth,cosim,export,vsynth (default: csim,synth); bambu: hls,simulate,yosys; "
+        "rtl: verilog,simulate,yosys, and on a board nextpnr,pack (all)"
     )
     parser.add_argument("--steps", metavar="STEPS", default="", help=words)
     words = "with rtl: what yosys counts for, with commas, of xilinx,ecp5,gates (default: what the part is)"
     parser.add_argument("--synth", metavar="WORDS", default="", help=words)
+    words = "with rtl: down to the bitstream of a board; nn2hls doctor lists them"
+    parser.add_argument("--board", metavar="NAME", help=words)
+    words = "of the board's serial port, in bits a second"
+    parser.add_argument("--baud", metavar="RATE", type=int, help=words)
     words = "after so long a program of the tool is ended (default: never; csim: 1200)"
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help=words)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder of the project (default: OutputDir of CONFIG)")
@@ -43,9 +48,22 @@ def _run(args: Namespace) -> Result:
     )
     args.backend = args.backend or backend
     design = make_design(args)
+    if args.board is not None:
+        notes = (*notes, *_board_notes(args, design.config.part))
+        design = design.on_board(args.board, **({} if args.baud is None else {"baud": args.baud}))
+    elif args.baud is not None:
+        raise UsageError("It is the rate of a board's serial port.", where="--baud", fix="Name the board with --board.")
     folder = args.output or design.config.output_dir
     report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(), synths=synths)
     return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), ok=report.ok)
+
+
+def _board_notes(args: Namespace, part: str) -> tuple[str, ...]:
+    """What the board changes of the config."""
+    from nn2hls.targets.board import find_board
+
+    own = find_board(args.board).part
+    return () if part.lower() == own.lower() else (f"The design is for {own}, the part of the board; Part is {part}.",)
 
 
 def _watcher() -> Callable[[str], None] | None:

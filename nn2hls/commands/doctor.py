@@ -39,6 +39,7 @@ PACKAGES = (
     _Package("joblib", "scan and search on all cores", "scan"),
     _Package("optuna", "search", "search"),
     _Package("alkaid", "Strategy DistributedArithmetic with fewer additions", "da"),
+    _Package("pyserial", "nn2hls.board: the serial port of a board", "open"),
     _Package("distributed", "scan and search on a Dask cluster", "cluster"),
 )
 
@@ -115,8 +116,25 @@ def _run(args: Namespace) -> Result:
     found = [*find_packages(), *find_programs()]
     python = sys.version.split()[0]
     ready = all(f.version for f in found if f.name in REQUIRED) and not any(f.problem for f in found)
-    document = {"nn2hls": __version__, "python": python, "parts": [asdict(f) for f in found]}
-    return Result(document, f"nn2hls {__version__}, Python {python}\n\n{_text(found)}", ok=ready)
+    boards = _boards(found)
+    document = {"nn2hls": __version__, "python": python, "parts": [asdict(f) for f in found], "boards": boards}
+    return Result(document, f"nn2hls {__version__}, Python {python}\n\n{_text(found)}\n{_boards_text(boards)}", ok=ready)
+
+
+def _boards(found: list[Found]) -> list[dict[str, object]]:
+    """The boards that open tools build for, and whether their place and route is here."""
+    from nn2hls.targets.board import open_boards
+
+    here = {f.name for f in found if f.version}
+    about = ((b, b.flow.program in here) for b in open_boards().values())
+    return [{"name": b.name, "title": b.title, "part": b.part, "mhz": b.mhz, "ready": ready} for b, ready in about]
+
+
+def _boards_text(boards: list[dict[str, object]]) -> str:
+    from nn2hls.text import table
+
+    rows = [[b["name"], "yes" if b["ready"] else "no", b["part"], f"{b['mhz']:g} MHz", b["title"]] for b in boards]
+    return "Boards of build --tool rtl --board NAME:\n\n" + table(["", "nextpnr is here", "part", "clock", ""], rows)
 
 
 def _text(found: list[Found]) -> str:

@@ -17,6 +17,8 @@ from nn2hls.graph.graph import Graph
 from nn2hls.graph.reference import run_float
 from nn2hls.passes.base import Context
 from nn2hls.passes.signals import away_from_poles, seeded
+from nn2hls.targets import find_part
+from nn2hls.targets.family import AMD
 
 EVENTS = 256
 NUMBERS = 1 << 22  # of the widest value in all events: larger networks are tried on fewer
@@ -30,6 +32,9 @@ def check_backend(config: Config, graph: Graph) -> None:
     Raises:
         ConfigError: With the way out.
     """
+    vendor = find_part(config.part).family.vendor
+    if vendor != AMD and config.backend in ("Vivado", "Vitis"):
+        raise ConfigError(f"{config.backend} builds for no part of {vendor}.", where="Part", fix="Use Backend: Verilog.")
     if config.io_type == "io_stream" and config.backend == "Bambu":
         fix = "Use Vitis, Vivado or Verilog; or io_parallel."
         raise ConfigError("Bambu's core has no streams.", where="IOType", fix=fix)

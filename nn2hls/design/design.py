@@ -34,6 +34,7 @@ from nn2hls.graph.reference import run_float
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.signals import measure
+from nn2hls.targets.board import BAUD, OnBoard, find_board
 from nn2hls.text import plural
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class Design:
         signals: Float statistics of each node, by which types were derived.
         warnings: Those of the notes that answers suffer from.
         interface: hls4ml's ports, where the config asks for them.
+        board: Where it stands; see :meth:`on_board`.
     """
 
     graph: Graph
@@ -133,6 +135,7 @@ class Design:
     signals: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
     interface: Interface | None = field(default=None, repr=False)
+    board: OnBoard | None = None
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -314,7 +317,7 @@ class Design:
 
     def _verilog(self, mantissas: Sequence[np.ndarray]) -> tuple[Project, RtlOrder]:
         vectors = self._vectors(mantissas)
-        return projects.verilog(self.graph, self.streams or self.sizer, self.options, vectors)
+        return projects.verilog(self.graph, self.streams or self.sizer, self.options, vectors, self.board)
 
     def oversize(self) -> str:
         """What makes the design so large that it is only written when that is asked for; empty when nothing does."""
@@ -383,10 +386,10 @@ class Design:
         Args:
             tool: ``csim``: compile the project's own test bench here and run it. ``vitis``, ``vivado``: AMD's tools.
                 ``bambu``: Bambu, then Verilator and yosys where they are. ``rtl``: our Verilog, in Verilator and Icarus, and
-                yosys. The project is written for the tool, whatever Backend the config has.
+                yosys; on a board down to its bitstream. The project is written for the tool, whatever Backend the config has.
             folder: Where; without, the config's OutputDir.
             steps: Of ``csim``, ``synth``, ``cosim``, ``export`` and ``vsynth``, of ``hls``, ``simulate`` and ``yosys``, or of
-                ``verilog``, ``simulate`` and ``yosys``; without, the tool's usual ones.
+                ``verilog``, ``simulate``, ``yosys``, ``nextpnr`` and ``pack``; without, the tool's usual ones.
             timeout: Seconds after which a program of the tool is ended.
             show: Called with each line that the tool prints.
             synths: With ``rtl`` what yosys counts for, of ``xilinx``, ``ecp5`` and ``gates``; without, for the part.
@@ -399,7 +402,7 @@ class Design:
         from nn2hls.tools.order import Order
         from nn2hls.tools.run import chosen_steps, chosen_synths, tool_named
 
-        design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps)
+        design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps, board=self.board is not None)
         config, project = design.config, design.project
         core = design.core_order(with_corners(config, self.graph, 1000)) if tool == "bambu" else None
         rtl = design._rtl[1] if tool == "rtl" else None
@@ -432,6 +435,18 @@ class Design:
         design = self._for_backend(backend)
         check_backend(design.config, design.graph)
         return design
+
+    def on_board(self, name: str, baud: int = BAUD) -> Design:
+        """The design on a board of ``open_boards.yml``, for its part, with a serial port of so many bits in a second.
+
+        Raises:
+            ConfigError: There is no such board, it is faster than the design, or its clock does not make this rate.
+        """
+        board = find_board(name)
+        board.bit_clocks(baud)
+        board.check_clock(self.config.clock_period)
+        config = replace(self.config, backend="Verilog", part=board.part)
+        return replace(self, config=config, board=OnBoard(board, baud), _compiled=None)
 
     def for_cpp(self) -> Design:
         """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,15 +11,19 @@ from nn2hls.arith.ranges import Range
 from nn2hls.config.config import Config
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
+from nn2hls.errors import ConfigError
 from nn2hls.graph.graph import Graph
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
 from nn2hls.targets import Part
+from nn2hls.targets.board import OnBoard
+from nn2hls.tools.boards.frames import packed
 from nn2hls.tools.folder import Project
-from nn2hls.tools.order import RtlOrder
+from nn2hls.tools.order import BoardOrder, RtlOrder
 
 RTL_EVENTS = 1000  # of the bench of a project in Verilog
+BOARD_EVENTS = 200  # of the simulation of a board, bit by bit
 RTL_CLOCKS = 8000  # for a design in streams
 
 
@@ -64,7 +69,11 @@ def cpp_project(
 
 
 def verilog(
-    graph: Graph, sizer: Sizer | StreamSizer, options: Options, vectors: Mapping[str, np.ndarray]
+    graph: Graph,
+    sizer: Sizer | StreamSizer,
+    options: Options,
+    vectors: Mapping[str, np.ndarray],
+    place: OnBoard | None = None,
 ) -> tuple[Project, RtlOrder]:
     """The project in our own Verilog, and what its bench is to find.
 
@@ -73,16 +82,37 @@ def verilog(
         sizer: Its own, which places it.
         options: The project's.
         vectors: Mantissas (events, *shape) of the inputs and the emulator's of the outputs, by name.
+        place: The board that it stands on.
 
     Raises:
         LimitError: An operator does not fit the clock.
+        ConfigError: The board cannot hold such a design.
     """
     events = len(next(iter(vectors.values())))
     if not isinstance(sizer, Sizer):
+        if place is not None:
+            fix = "Use IOType: io_parallel; a reuse factor makes it small."
+            raise ConfigError("The harness of a board has no streams.", where="IOType", fix=fix)
         return _streamed(graph, sizer, options, vectors, events)
     placed = sizer.placed()
     project = emit_rtl(sizer.graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
-    return project, RtlOrder(events, placed.latency, placed.interval, placed.registers)
+    order = RtlOrder(events, placed.latency, placed.interval, placed.registers)
+    return (project, order) if place is None else _on_board(graph, project, order, options, vectors, place)
+
+
+def _on_board(
+    graph: Graph, project: Project, order: RtlOrder, options: Options, vectors: Mapping[str, np.ndarray], place: OnBoard
+) -> tuple[Project, RtlOrder]:
+    """The same with a harness around it."""
+    from nn2hls.emit.harness import harness, layout
+
+    around = harness(graph, options.name, place.board, place.baud, order.latency, options.clock_period)
+    found = layout(graph.needed(), options.name, place.board, place.baud, order.latency)
+    requests, answers = (
+        tuple(packed(tensors, [vectors[t.name][:BOARD_EVENTS] for t in tensors])) for tensors in (found.inputs, found.outputs)
+    )
+    board = BoardOrder(place.board, found, requests, answers)
+    return replace(project, files={**project.files, **around}), replace(order, board=board)
 
 
 def rtl_events(streams: StreamSizer | None) -> int:

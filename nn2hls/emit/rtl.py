@@ -49,6 +49,11 @@ def input_ports(graph: Graph, name: str) -> list[str]:
     return [ids[n.name] for n in graph.inputs]
 
 
+def layer_names(graph: Graph, name: str) -> dict[str, str]:
+    """The layer's name by its name in the Verilog."""
+    return {ident: layer for layer, ident in _identifiers(graph, name).items()}
+
+
 def _identifiers(graph: Graph, name: str) -> Mapping[str, str]:
     return identifiers(graph, [name, *RESERVED, *output_ports(graph)])
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.emit.options import Options, output_ports
-from nn2hls.emit.rtl import input_ports, rtl
+from nn2hls.emit.rtl import input_ports, layer_names, rtl
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware
@@ -41,8 +41,8 @@ def emit_rtl(
     graph = graph.needed()
     _check_clock(placed, delay, period, options.clock_period)
     name = options.name
-    inputs = _ports(input_ports(graph, name), graph.inputs)
-    outputs = _ports(output_ports(graph), [graph[o] for o in graph.outputs])
+    inputs = ports_of(input_ports(graph, name), graph.inputs)
+    outputs = ports_of(output_ports(graph), [graph[o] for o in graph.outputs])
     bench = render(
         "rtl/bench.v",
         name=name,
@@ -54,7 +54,7 @@ def emit_rtl(
         patience=PATIENCE,
         tail=SETTLE,
     )
-    manifest = Manifest(name, options.backend, options.part, options.clock_period, {})
+    manifest = Manifest(name, options.backend, options.part, options.clock_period, layer_names(graph, name))
     stimulus, answers = vector_files(graph, vectors)
     files = {
         f"{FOLDER}/{name}.v": rtl(graph, options.name, placed),
@@ -85,8 +85,8 @@ def _packed(arrays: Sequence[np.ndarray], kinds: Sequence[FixedType]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _ports(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int, int]]:
-    """(name, lowest bit, bits) of each port in the bench's vector."""
+def ports_of(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int, int]]:
+    """(name, lowest bit, bits) of each port in the vector of all of them."""
     found, low = [], 0
     for name, node in zip(names, nodes, strict=True):
         width = math.prod(node.shape) * node.result_type.width

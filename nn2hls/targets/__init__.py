@@ -1,4 +1,4 @@
-"""FPGA parts and device families, as data."""
+"""FPGA parts, device families and boards, as data."""
 
 from nn2hls.targets.family import Cost, Family, family, in_bram
 from nn2hls.targets.part import Part, boards, find_part, part_names

@@ -21,6 +21,7 @@ BRAM18_TWO_PORTS = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18))
 BRAM18_ONE_PORT = (*BRAM18_TWO_PORTS, (512, 36))
 LUT_ROM_WORDS = 64  # one LUT6 holds 64 words of one bit
 LUT_INPUTS = 6
+AMD = "AMD"
 MUX_INPUTS = 4  # one LUT6 selects one of four
 
 
@@ -54,6 +55,7 @@ class Family:
     ns: Mapping[str, Any]
     reference: str
     grades: Mapping[str, float]
+    vendor: str = AMD
 
     def dsps(self, a: int, b: int, *, constant: bool = False) -> int:
         """DSP slices of an a x b bit signed product: 0 in fabric, several when an operand outgrows the ports.

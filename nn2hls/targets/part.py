@@ -1,4 +1,4 @@
-"""FPGA parts: resources by name, read from ``parts.csv``; board names from ``boards.yml``."""
+"""FPGA parts: resources by name, read from ``parts.csv``; board names from ``boards.yml`` and ``open_boards.yml``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from nn2hls.targets.family import Family, family
 DATA = Path(__file__).parent
 
 # What may follow a device name: package, speed grade, temperature, in the spellings Vivado and the order codes use:
-# -flvb2104-2-i, clg400-1, icsg324-1l, -vsva2197-2mp-e-s, -1clg400c, -2
+# -flvb2104-2-i, clg400-1, icsg324-1l, -vsva2197-2mp-e-s, -1clg400c, -2; and in those of other vendors
 _GRADE = r"(?P<{0}>[1-3](?:lv|lp|mp|hp|l|i)?)"
 _SUFFIX = re.compile(
     r"(?:-?i?[a-z]{2,4}\d{3,4}[a-z]?)?"
     rf"(?:-{_GRADE.format('a')}(?:-(?:[a-z]|es\d?))*)?\Z"
     rf"|-{_GRADE.format('b')}[a-z]{{2,4}}\d{{3,4}}[a-z]?\Z"
+    r"|-(?P<c>[6-8])[a-z]{2}\d{3}[a-z]?\Z"  # ECP5: -6BG381C
+    r"|-[a-z]{2}\d{2,3}\Z"  # iCE40: -SG48
+    r"|[a-z]{2}\d{2,3}[a-z]?(?P<d>c\d)/i\d\Z"  # Gowin: QN88PC6/I5
 )
 
 
@@ -72,7 +75,8 @@ def _rows() -> dict[str, dict[str, str]]:
 @functools.cache
 def boards() -> dict[str, str]:
     """Board name -> full name of the part on it."""
-    return dict(yaml.safe_load(own_text(DATA / "boards.yml")))
+    amd = yaml.safe_load(own_text(DATA / "boards.yml"))
+    return {**amd, **{name: board["part"] for name, board in yaml.safe_load(own_text(DATA / "open_boards.yml")).items()}}
 
 
 def part_names() -> list[str]:
@@ -91,16 +95,14 @@ def find_part(text: str, where: str = "Part") -> Part:
         ConfigError: Nothing is known by this name, or its speed grade is not sold for the family.
     """
     asked = text.strip().lower()
-    full = boards().get(asked.replace("_", "-").replace(" ", "-"), asked)
+    full = boards().get(asked.replace("_", "-").replace(" ", "-"), asked).lower()
     for name in sorted(_rows(), key=len, reverse=True):
         match = _SUFFIX.match(full[len(name) :]) if full.startswith(name) else None
         if match:
-            return _part(name, match["a"] or match["b"], where)
+            return _part(name, next(filter(None, match.groups()), None), where)
     known = [*_rows(), *boards()]
     close = suggest(asked, known) or suggest(re.split(r"-", asked)[0], known)
-    what = (
-        f"The part {text!r} is not known." if asked.startswith("xc") else f"The part {text!r} is no AMD device that is known."
-    )
+    what = f"The part {text!r} is not known." if asked.startswith("xc") else f"The part {text!r} is no device that is known."
     other = "Name the nearest device that is known, which the estimate is for, and your own in build_prj.tcl"
     raise ConfigError(what, where=where, fix=f"{close} {other}." if close else f"{other}. Known are {', '.join(known)}.")
 

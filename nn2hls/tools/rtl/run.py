@@ -49,7 +49,7 @@ def run_rtl(order: Order) -> BuildReport:
     A step whose program is missing is not run, and the report says so.
     """
     assert order.rtl is not None
-    return _Run(order, order.rtl).report()
+    return RtlRun(order, order.rtl).report()
 
 
 def simulate_rtl(folder: Path, name: str, events: int, seconds: float, simulator: str = "verilator") -> Simulation:
@@ -104,14 +104,20 @@ _COMPILE: dict[str, Callable[[str, str, int], tuple[list[str], list[str | Path]]
 }
 
 
-class _Run(Steps):
+class RtlRun(Steps):
+    """The steps of Verilog of our own."""
+
     def __init__(self, order: Order, rtl: RtlOrder) -> None:
         super().__init__("rtl", order)
         self.rtl = rtl
 
     def report(self) -> BuildReport:
         """Run what was asked for."""
-        return self.run(dict(zip(STEPS, (self._verilog, self._simulate, self._yosys), strict=True)))
+        return self.run(self.actions())
+
+    def actions(self) -> dict[str, Callable[[], None]]:
+        """What each step does."""
+        return dict(zip(STEPS, (self._verilog, self.simulate, self.count), strict=True))
 
     def _verilog(self) -> None:
         rtl = self.rtl
@@ -120,7 +126,8 @@ class _Run(Steps):
         resources = Resources(ff=rtl.registers)
         self.total.append(Figures("hls", "nn2hls", resources, rtl.latency, rtl.interval, self.order.clock_ns))
 
-    def _simulate(self) -> None:
+    def simulate(self) -> None:
+        """Run the bench in each simulator that is here."""
         for simulator, events in (("verilator", self.rtl.events), ("iverilog", min(FEW, self.rtl.events))):
             if not self.has(simulator, "simulate"):
                 continue
@@ -143,5 +150,6 @@ class _Run(Steps):
             return False, f"{check.latency} clocks and an event every {check.interval}, not {meant}"
         return True, f"{check.events:,} events equal, {check.latency} clocks"
 
-    def _yosys(self) -> None:
+    def count(self) -> None:
+        """Count the cells."""
         self.yosys(self.order.folder / FOLDER, self.order.name, self.order.part)

@@ -4,10 +4,11 @@ How cells become resources:
 
 * **LUT**: each LUT1 .. LUT6 and INV is one, although the vendor's placer packs some pairs into one: an upper bound. A LUT
   used as memory or shift register counts as the LUTs that it takes (RAM32M: 4). For ECP5 a LUT is a LUT4; a CCU2C is two
-  of them in their carry mode, and a 16 x 4 RAM four.
+  of them in their carry mode, and a 16 x 4 RAM four. For iCE40, Gowin and GateMate it is a LUT4, too, and so is a bit of an
+  adder that takes the place of one.
 * **FF**: flip-flops and latches.
 * **DSP**: DSP48E1, DSP48E2; ECP5: MULT18X18D (a MULT9X9D counts as one, too).
-* **BRAM**: in units of 18 Kbit: RAMB18 is 1, RAMB36 is 2, DP16KD is 1. **URAM**: URAM288.
+* **BRAM**: in units of 18 Kbit: RAMB18 is 1, RAMB36 is 2, DP16KD is 1, and so are Gowin's and GateMate's. **URAM**: URAM288.
 * **Gates**: of two inputs, and inverters, where no FPGA is meant.
 * What has its own place beside them is listed, not added: carry chains (CARRY4, CARRY8), multiplexers (MUXF7, PFUMX), buffers.
 
@@ -53,19 +54,39 @@ _BELS: dict[str, dict[str, int]] = {
         **dict.fromkeys(("RAM16X1D", "RAM16X1D_1", "RAM32X1D", "RAM32X1D_1", "RAM64X1D", "RAM64X1D_1", "RAM128X1S"), 2),
         **dict.fromkeys(("RAM32X2S", "CCU2C", "ROM128X1"), 2),
         **dict.fromkeys(("RAM32M", "RAM64M", "RAM128X1D", "RAM256X1S", "TRELLIS_DPR16X4", "ROM256X1"), 4),
+        **dict.fromkeys(("SB_LUT4", "ALU", "CC_LUT1", "CC_LUT2", "CC_L2T4", "CC_L2T5", "CC_MX2", "CC_ADDF"), 1),
+        **dict.fromkeys(("CC_MX4",), 2),
+        **dict.fromkeys(("RAM16SDP4",), 4),
         **dict.fromkeys(("RAM32M16", "RAM64M8", "RAM256X1D", "RAM512X1S"), 8),
     },
     "ff": dict.fromkeys(
         ("FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "FDCE_1", "FDPE_1", "LDCE", "LDPE", "TRELLIS_FF"), 1
     ),
-    "dsp": dict.fromkeys(("DSP48E1", "DSP48E2", "MULT18X18D", "MULT9X9D"), 1),
-    "bram": {"RAMB18E1": 1, "RAMB18E2": 1, "RAMB36E1": 2, "RAMB36E2": 2, "DP16KD": 1, "PDPW16KD": 1},
+    "dsp": dict.fromkeys(("DSP48E1", "DSP48E2", "MULT18X18D", "MULT9X9D", "SB_MAC16", "MULT9X9", "MULT18X18"), 1),
+    "bram": {
+        **dict.fromkeys(("RAMB18E1", "RAMB18E2", "DP16KD", "PDPW16KD", "SDPB", "DPB", "SP", "pROM", "CC_BRAM_20K"), 1),
+        **dict.fromkeys(("RAMB36E1", "RAMB36E2"), 2),
+    },
     "uram": {"URAM288": 1, "URAM288_BASE": 1},
 }
 _GATE = re.compile(r"\$_(AND|NAND|OR|NOR|XOR|XNOR|ANDNOT|ORNOT|NOT)_\Z")
-_FLIP_FLOP = re.compile(r"\$_(S|A|AL)?DFF\w*_\Z|\$_DLATCH\w*_\Z")
+_FLIP_FLOP = re.compile(r"\$_(S|A|AL)?DFF\w*_\Z|\$_DLATCH\w*_\Z|SB_DFFN?E?(S|R|SS|SR)?\Z|DFFN?[SRPC]?E?\Z|CC_DFF\Z")
 _BESIDE = frozenset(
-    ("CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "BUFG", "BUFGCE", "IBUF", "OBUF", "GND", "VCC")
+    (
+        *(
+            "SB_CARRY",
+            "SB_GB",
+            "SB_RAM40_4K",
+            "MUX2_LUT5",
+            "MUX2_LUT6",
+            "MUX2_LUT7",
+            "MUX2_LUT8",
+            "CC_BUFG",
+            "CC_IBUF",
+            "CC_OBUF",
+        ),
+        *("CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "BUFG", "BUFGCE", "IBUF", "OBUF", "GND", "VCC"),
+    )
 )
 
 
@@ -119,7 +140,14 @@ def command_for(part: str, synth: str = "") -> str:
 
 
 def synthesise(
-    folder: Path, top: str, part: str, sources: Sequence[str] = (), *, synth: str = "", seconds: float = SECONDS
+    folder: Path,
+    top: str,
+    part: str,
+    sources: Sequence[str] = (),
+    *,
+    synth: str = "",
+    seconds: float = SECONDS,
+    command: str = "",
 ) -> Synthesis:
     """Synthesise a module and count its cells, out of context: without buffers at its ports.
 
@@ -130,11 +158,12 @@ def synthesise(
         sources: File names in the folder; without, ``<top>.v``.
         synth: See :func:`command_for`.
         seconds: After that time it is ended.
+        command: Yosys' own in place of the part's, such as one that keeps the netlist.
 
     Raises:
         ToolError: Yosys is missing, does not know the part, refuses the Verilog, or takes too long or too much memory.
     """
-    command, log = command_for(part, synth), f"yosys_{synth}.log" if synth else LOG
+    command, log = command or command_for(part, synth), f"yosys_{synth}.log" if synth else LOG
     files = list(sources) or [f"{top}.v"]
     for name in (top, *files):
         if not _FILE.match(name):
@@ -152,7 +181,7 @@ def synthesise(
     gates = sum(n for cell, n in cells.items() if _GATE.match(cell)) if command == _GATES else None
     if gates is not None:
         resources = Resources(ff=resources.ff)
-    name = f"{command.split(' -flatten')[0]}{'' if gates is None else ', gates'}"
+    name = f"{re.split(' -(?:flatten|json)', command)[0]}{'' if gates is None else ', gates'}"
     figures = Figures("synthesis", f"yosys {version(program)} {name}", resources, gates=gates)
     return Synthesis(figures, beside, unknown, run)
 
@@ -164,7 +193,7 @@ def count_cells(cells: Mapping[str, int]) -> tuple[Resources, dict[str, int], di
     beside = {cell: n for cell, n in sorted(cells.items()) if cell in _BESIDE}
     counted = {cell for kind in _BELS.values() for cell in kind} | _BESIDE
     plain = {cell for cell in cells if _GATE.match(cell) or _FLIP_FLOP.match(cell)}
-    unknown = {cell: n for cell, n in sorted(cells.items()) if cell not in counted | plain}
+    unknown = {cell: n for cell, n in sorted(cells.items()) if cell not in counted | plain | {"$scopeinfo"}}  # a name only
     return Resources(**total), beside, unknown
 
 

@@ -1,0 +1,198 @@
+"""Boards that open tools build for, and the steps to their bitstreams: data in ``open_boards.yml`` and ``flows.yml``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from nn2hls.errors import ConfigError, suggest
+from nn2hls.files import own_text
+from nn2hls.targets.part import DATA, Part, find_part
+
+BAUD = 115_200  # when nobody says
+MOST_OFF = 0.025  # of the rate of a serial port, beyond which its bits are misread
+LEAST_CLOCKS = 4  # of a bit, so that it can be read in its middle
+PORTS = ("clk", "rx", "tx", "button")  # of the module that stands on the pins
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A pin of the package.
+
+    Args:
+        name: As the package numbers it.
+        io: Its electrical standard, where it is not the flow's usual one.
+        active: The level of a pressed button.
+    """
+
+    name: str
+    io: str = ""
+    active: int = 1
+
+
+@dataclass(frozen=True)
+class Flow:
+    """From Verilog to a bitstream, for one family; the fields are those of ``flows.yml``."""
+
+    name: str
+    program: str
+    synth: str
+    place: tuple[str, ...]
+    constraints: Mapping[str, str]
+    pack: tuple[str, ...]
+    package: str
+    made: str
+    use: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board with a serial port.
+
+    Args:
+        name, title: For the command line, and for people.
+        part: With package and speed grade.
+        flow: How its bitstream is made.
+        clock, mhz: The oscillator's pin and frequency.
+        rx, tx: The serial port, as the FPGA sees it.
+        reset: A button; None where there is none.
+        place, pack: Arguments for this device.
+        load: Its name for openFPGALoader.
+    """
+
+    name: str
+    title: str
+    part: str
+    flow: Flow
+    clock: Pin
+    mhz: float
+    rx: Pin
+    tx: Pin
+    reset: Pin | None
+    place: tuple[str, ...]
+    pack: tuple[str, ...]
+    load: str
+
+    @property
+    def device(self) -> Part:
+        """What stands on it."""
+        return find_part(self.part)
+
+    @property
+    def pins(self) -> dict[str, Pin]:
+        """Port of the module -> pin."""
+        found = dict(zip(PORTS, (self.clock, self.rx, self.tx, self.reset), strict=True))
+        return {port: pin for port, pin in found.items() if pin is not None}
+
+    def check_clock(self, ns: float) -> None:
+        """Refuse a design that is cut for a slower clock than the board's.
+
+        Raises:
+            ConfigError: With the period that works.
+        """
+        if ns > 1e3 / self.mhz * (1 + 1e-9):
+            what = f"{self.title} has a clock of {self.mhz:g} MHz, and the design is cut for {1e3 / ns:.4g} MHz."
+            raise ConfigError(what, where="ClockPeriod", fix=f"Set ClockPeriod: {1e3 / self.mhz:.6g} or less.")
+
+    def bit_clocks(self, baud: int) -> int:
+        """Clocks of one bit of the serial port.
+
+        Raises:
+            ConfigError: The clock does not make this rate.
+        """
+        clocks = round(self.mhz * 1e6 / baud) if baud > 0 else 0
+        if clocks < LEAST_CLOCKS:
+            most = int(self.mhz * 1e6 / LEAST_CLOCKS)
+            raise ConfigError(
+                f"{self.title} cannot make {baud:,} baud from {self.mhz:g} MHz.", where="--baud", fix=f"Use 1 to {most:,}."
+            )
+        off = abs(self.mhz * 1e6 / clocks / baud - 1)
+        if off > MOST_OFF:
+            near = int(self.mhz * 1e6 / clocks)
+            what = f"From {self.mhz:g} MHz, {self.title} makes {baud:,} baud only to {off:.1%}."
+            raise ConfigError(what, where="--baud", fix=f"Use {near:,}, or a lower rate, such as 115200.")
+        return clocks
+
+
+@dataclass(frozen=True)
+class OnBoard:
+    """Where a design stands.
+
+    Args:
+        board: The board.
+        baud: Of its serial port.
+    """
+
+    board: Board
+    baud: int = BAUD
+
+
+def constraints(board: Board, mhz: float) -> str:
+    """The text of the file that gives the ports their pins, and the clock the frequency to reach.
+
+    Raises:
+        ConfigError: Two ports are to stand on one pin.
+    """
+    lines, taken, form = [], dict[str, str](), board.flow.constraints
+    for port, pin in board.pins.items():
+        if pin.name in taken:
+            what = f"The ports {taken[pin.name]} and {port} are both on pin {pin.name}."
+            raise ConfigError(what, where=board.name, fix="Give each a pin of its own in open_boards.yml.")
+        taken[pin.name] = port
+        lines.append(form["pin"].format(port=port, pin=pin.name, io=pin.io or form["io"]))
+    if form["clock"]:
+        lines.append(form["clock"].format(port=PORTS[0], mhz=f"{mhz:.6g}"))
+    return "\n".join(lines) + "\n"
+
+
+@functools.cache
+def _flows() -> dict[str, Flow]:
+    return {name: _flow(name, data) for name, data in yaml.safe_load(own_text(DATA / "flows.yml")).items()}
+
+
+def _flow(name: str, data: Mapping[str, Any]) -> Flow:
+    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+    return Flow(name=name, **fields)
+
+
+@functools.cache
+def open_boards() -> Mapping[str, Board]:
+    """All of them by name, in the order of the data file."""
+    return {name: _board(name, data) for name, data in yaml.safe_load(own_text(DATA / "open_boards.yml")).items()}
+
+
+def _board(name: str, data: Mapping[str, Any]) -> Board:
+    reset = data.get("reset")
+    return Board(
+        name,
+        data["title"],
+        data["part"],
+        _flows()[data["flow"]],
+        Pin(data["clock"]["pin"]),
+        float(data["clock"]["mhz"]),
+        Pin(data["rx"]),
+        Pin(data["tx"]),
+        Pin(reset["pin"], reset.get("io", ""), reset["active"]) if reset else None,
+        tuple(data.get("place", ())),
+        tuple(data.get("pack", ())),
+        data["load"],
+    )
+
+
+def find_board(text: str) -> Board:
+    """The board of this name; case, spaces and underscores do not count.
+
+    Raises:
+        ConfigError: No open tools build for a board of this name.
+    """
+    asked = text.strip().lower().replace("_", "-").replace(" ", "-")
+    known = open_boards()
+    if asked in known:
+        return known[asked]
+    several = [name for name in known if asked and name.startswith(f"{asked}-")]
+    fix = f"There are {' and '.join(several)}." if several else suggest(asked, known) or f"Known are {', '.join(known)}."
+    raise ConfigError(f"There is no board '{text}'.", where="--board", fix=fix)
