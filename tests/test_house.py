@@ -22,6 +22,7 @@ ROWS = (
     ("errors",),
     ("guard",),
     ("arith",),
+    ("figures",),
     ("hardware",),
     ("graph",),
     ("targets",),

@@ -12,6 +12,7 @@ from nn2hls import text
 from nn2hls.compare.judge import METRICS
 from nn2hls.compare.lines import proposals, yaml_key
 from nn2hls.compare.result import BLAME_FROM, LayerComparison, Need, OutputComparison
+from nn2hls.figures.sets import ComparisonPlots
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +43,11 @@ class Comparison:
     def layer(self, name: str) -> LayerComparison:
         """The layer of this name."""
         return next(x for x in self.layers if x.name == name)
+
+    @property
+    def plot(self) -> ComparisonPlots:
+        """Figures: ``noise()``, ``ranges()``, and with labels ``classes()``."""
+        return ComparisonPlots(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

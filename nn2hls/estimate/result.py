@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from nn2hls.figures.sets import EstimatePlots
 from nn2hls.files import own_text
 from nn2hls.hardware.code import STREAM
 from nn2hls.targets import Part
@@ -96,6 +97,11 @@ class Estimate:
 
     def __str__(self) -> str:
         return self.text()
+
+    @property
+    def plot(self) -> EstimatePlots:
+        """Figures: ``resources()``, ``timeline()``."""
+        return EstimatePlots(self.to_dict())
 
     @property
     def fits(self) -> bool:

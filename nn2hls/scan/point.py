@@ -8,6 +8,7 @@ from typing import Any
 
 from nn2hls import text
 from nn2hls.compare.judge import Judge, Metric
+from nn2hls.figures.sets import ScanPlots
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ class Scan:
     def accuracy_float(self) -> float | None:
         """Accuracy of the float reference of the first network; None without labels."""
         return next(iter(self.accuracies_float.values()), None)
+
+    @property
+    def plot(self) -> ScanPlots:
+        """Figures: ``pareto()``, ``bits()``, ``reuse()``."""
+        return ScanPlots([asdict(p) for p in self.points], self.accuracy_float is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nn2hls import text
 from nn2hls.compare.judge import Judge
 from nn2hls.config.config import Config
+from nn2hls.figures.sets import DesignsPlots
 
 if TYPE_CHECKING:
     from nn2hls.search.space import Space
@@ -146,6 +147,16 @@ class Search:
     def slow(self) -> bool:
         """Whether the chosen design takes longer than allowed, because every one found does."""
         return self.max_latency is not None and self.chosen.latency_ns > self.max_latency
+
+    @property
+    def plot(self) -> DesignsPlots:
+        """Figures: ``pareto()``."""
+        designs = self._designs()
+        return DesignsPlots(designs, len(designs) - 1)
+
+    def _designs(self) -> list[dict[str, Any]]:
+        """The front without the chosen design, then that."""
+        return [asdict(c) for c in (*(c for c in self.front if c is not self.chosen), self.chosen)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -69,6 +69,7 @@ COMPLETE = {
     "build": ["net.yml", "--tool", "csim"],
     "verify": ["net.yml"],
     "report": ["net.yml"],
+    "plot": ["net.yml", "-o", "figures", "--only", "timeline"],
     "scan": ["net.yml", "--precision", "ap_fixed<{8,16},6>", "--reuse", "1,2"],
     "search": ["net.yml", "--widest", "4", "--trials", "0", "--jobs", "1"],
     "layers": [],
