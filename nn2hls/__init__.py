@@ -12,6 +12,7 @@ from nn2hls._version import __version__
 if TYPE_CHECKING:
     from nn2hls.arith.fixed import FixedType
     from nn2hls.design.design import Design, convert
+    from nn2hls.design.start import config_for
     from nn2hls.errors import ConversionWarning, Nn2hlsError, OverflowWarning
     from nn2hls.frontends import load
     from nn2hls.graph.graph import Graph
@@ -30,6 +31,7 @@ _LAZY = {
     "Graph": "graph.graph",
     "Nn2hlsError": "errors",
     "OverflowWarning": "errors",
+    "config_for": "design.start",
     "convert": "design.design",
     "load": "frontends",
     "scan": "scan.run",
@@ -44,6 +46,7 @@ __all__ = [
     "Nn2hlsError",
     "OverflowWarning",
     "__version__",
+    "config_for",
     "convert",
     "load",
     "scan",

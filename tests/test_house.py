@@ -19,7 +19,7 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "onnx", "onnxscript", "h5py"}  # c
 # From the bottom up: a module imports from rooms of earlier rows, or from its own room.
 ROWS = (
     ("text", "_version", "files", "extras", "known_layers"),
-    ("errors",),
+    ("errors", "markup"),
     ("guard",),
     ("arith",),
     ("figures",),

@@ -13,6 +13,7 @@ from nn2hls.compare.judge import METRICS
 from nn2hls.compare.lines import proposals, yaml_key
 from nn2hls.compare.result import BLAME_FROM, LayerComparison, Need, OutputComparison
 from nn2hls.figures.sets import ComparisonPlots
+from nn2hls.markup import Table, notebook
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,6 +41,12 @@ class Comparison:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        parts: list[Table | str] = [part for o in self.outputs for part in _output_parts(o)]
+        if self.layers:
+            parts += [layer_table(self.layers), *_blame_text(self).splitlines()]
+        return notebook(repr(self), parts)
+
     def layer(self, name: str) -> LayerComparison:
         """The layer of this name."""
         return next(x for x in self.layers if x.name == name)
@@ -62,7 +69,7 @@ def comparison_text(result: Comparison) -> str:
     """Outputs, layers, whom to blame and what to do."""
     parts = [_output_text(o) for o in result.outputs]
     if result.layers:
-        parts += [_layer_text(result.layers), _infinite_text(result.layers), _blame_text(result)]
+        parts += [layer_table(result.layers).text(), _infinite_text(result.layers), _blame_text(result)]
     return "\n".join(p for p in parts if p)
 
 
@@ -73,6 +80,11 @@ def _db(value: float | None, max_error: float | None) -> str | None:
 
 
 def _output_text(o: OutputComparison) -> str:
+    return "\n".join(part.text() for part in _output_parts(o))
+
+
+def _output_parts(o: OutputComparison) -> list[Table]:
+    """Scores, and with labels those of each class."""
     rows: list[list[object]] = [
         ["events", f"{o.events:,}"],
         ["largest error", text.number(o.max_error)],
@@ -82,11 +94,11 @@ def _output_text(o: OutputComparison) -> str:
     ]
     if o.infinite:
         rows.insert(1, ["left out: NaN or Inf in float", f"{o.infinite:,}"])
-    lines = text.table([f"output {o.name}".rstrip(), ""], rows) + f"judged as {o.judged}: {o.why}\n"
+    scores = Table([f"output {o.name}".rstrip(), ""], rows, foot=[f"judged as {o.judged}: {o.why}"])
     if not o.classes:
-        return lines
+        return [scores]
     head = ["class", "events", "right, float", "right, fixed", "AUC, float", "AUC, fixed"]
-    scores = [
+    classes = [
         [
             c.label,
             c.events,
@@ -97,7 +109,7 @@ def _output_text(o: OutputComparison) -> str:
         ]
         for c in o.classes
     ]
-    return lines + "\n" + text.table(head, scores)
+    return [scores, Table(head, classes)]
 
 
 def _score_rows(o: OutputComparison) -> list[list[object]]:
@@ -116,7 +128,8 @@ def _score_rows(o: OutputComparison) -> list[list[object]]:
     return rows
 
 
-def _layer_text(layers: Sequence[LayerComparison]) -> str:
+def layer_table(layers: Sequence[LayerComparison]) -> Table:
+    """Ranges, noise and missing bits of each layer."""
     rows = [
         [
             x.name,
@@ -131,7 +144,7 @@ def _layer_text(layers: Sequence[LayerComparison]) -> str:
         ]
         for x in layers
     ]
-    return text.table(["layer", "float range", "type", "holds", "overflows", "SQNR", "own SQNR", "lost", "missing bits"], rows)
+    return Table(["layer", "float range", "type", "holds", "overflows", "SQNR", "own SQNR", "lost", "missing bits"], rows)
 
 
 def _infinite_text(layers: Sequence[LayerComparison]) -> str:
