@@ -12,6 +12,7 @@ from nn2hls._version import __version__
 if TYPE_CHECKING:
     from nn2hls.arith.fixed import FixedType
     from nn2hls.design.design import Design, convert
+    from nn2hls.design.start import config_for
     from nn2hls.errors import ConversionWarning, Nn2hlsError, OverflowWarning
     from nn2hls.export.run import export
     from nn2hls.frontends import load
@@ -31,6 +32,7 @@ _LAZY = {
     "Graph": "graph.graph",
     "Nn2hlsError": "errors",
     "OverflowWarning": "errors",
+    "config_for": "design.start",
     "convert": "design.design",
     "export": "export.run",
     "load": "frontends",
@@ -46,6 +48,7 @@ __all__ = [
     "Nn2hlsError",
     "OverflowWarning",
     "__version__",
+    "config_for",
     "convert",
     "export",
     "load",

@@ -19,9 +19,10 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "onnx", "onnxscript", "h5py"}  # c
 # From the bottom up: a module imports from rooms of earlier rows, or from its own room.
 ROWS = (
     ("text", "_version", "files", "extras", "known_layers"),
-    ("errors",),
+    ("errors", "markup"),
     ("guard",),
     ("arith",),
+    ("figures",),
     ("hardware",),
     ("graph",),
     ("targets",),

@@ -60,11 +60,11 @@ def _network(args: Namespace, found: Gathered) -> Path:
     """Convert the network, by the config or by the one in the folder; the folder of the project is returned."""
     if not args.config.is_dir():
         config = read(args)
-        folder = Path(config.output_dir)
-        _for_folder(args, folder)
+        _for_folder(args, Path(config.output_dir))
         found.design = _convert(args)
-        return folder
-    folder, args.config = args.config, args.config / "config.yml"
+        return Path(config.output_dir)
+    folder: Path = args.config
+    args.config = folder / "config.yml"
     try:
         if not args.config.is_file():
             raise Nn2hlsError("The folder has no config.yml, which says how it was made.", where=str(folder))

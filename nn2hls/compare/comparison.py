@@ -12,6 +12,8 @@ from nn2hls import text
 from nn2hls.compare.judge import METRICS
 from nn2hls.compare.lines import proposals, yaml_key
 from nn2hls.compare.result import BLAME_FROM, LayerComparison, Need, OutputComparison
+from nn2hls.figures.sets import ComparisonPlots
+from nn2hls.markup import Table, notebook
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,9 +41,20 @@ class Comparison:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        parts: list[Table | str] = [part for o in self.outputs for part in _output_parts(o)]
+        if self.layers:
+            parts += [layer_table(self.layers), *_blame_text(self).splitlines()]
+        return notebook(repr(self), parts)
+
     def layer(self, name: str) -> LayerComparison:
         """The layer of this name."""
         return next(x for x in self.layers if x.name == name)
+
+    @property
+    def plot(self) -> ComparisonPlots:
+        """Figures: ``noise()``, ``ranges()``, and with labels ``classes()``."""
+        return ComparisonPlots(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -56,7 +69,7 @@ def comparison_text(result: Comparison) -> str:
     """Outputs, layers, whom to blame and what to do."""
     parts = [_output_text(o) for o in result.outputs]
     if result.layers:
-        parts += [_layer_text(result.layers), _infinite_text(result.layers), _blame_text(result)]
+        parts += [layer_table(result.layers).text(), _infinite_text(result.layers), _blame_text(result)]
     return "\n".join(p for p in parts if p)
 
 
@@ -67,6 +80,11 @@ def _db(value: float | None, max_error: float | None) -> str | None:
 
 
 def _output_text(o: OutputComparison) -> str:
+    return "\n".join(part.text() for part in _output_parts(o))
+
+
+def _output_parts(o: OutputComparison) -> list[Table]:
+    """Scores, and with labels those of each class."""
     rows: list[list[object]] = [
         ["events", f"{o.events:,}"],
         ["largest error", text.number(o.max_error)],
@@ -76,11 +94,11 @@ def _output_text(o: OutputComparison) -> str:
     ]
     if o.infinite:
         rows.insert(1, ["left out: NaN or Inf in float", f"{o.infinite:,}"])
-    lines = text.table([f"output {o.name}".rstrip(), ""], rows) + f"judged as {o.judged}: {o.why}\n"
-    return f"{lines}\n{_class_text(o)}" if o.classes else lines
+    scores = Table([f"output {o.name}".rstrip(), ""], rows, foot=[f"judged as {o.judged}: {o.why}"])
+    return [scores, _class_table(o)] if o.classes else [scores]
 
 
-def _class_text(o: OutputComparison) -> str:
+def _class_table(o: OutputComparison) -> Table:
     """How every class fares, with intervals, and which loses most."""
     pruned = o.accuracy_before is not None
     head = ["class", "events", *["right, before"] * pruned, "right, float", "right, fixed", "AUC, float", "AUC, fixed"]
@@ -91,7 +109,7 @@ def _class_text(o: OutputComparison) -> str:
         + [text.number(c.auc_float, 5), text.number(c.auc_fixed, 5)]
         for c in o.classes
     ]
-    return text.table(head, rows) + _most_text(o)
+    return Table(head, rows, foot=[_most_text(o)])
 
 
 def _share(share: float | None, between: tuple[float, float] | None) -> str | None:
@@ -104,13 +122,13 @@ def _share(share: float | None, between: tuple[float, float] | None) -> str | No
 def _most_text(o: OutputComparison) -> str:
     c = next((c for c in o.classes if c.label == o.loses_most), None)
     if c is None:
-        return "No class loses right answers.\n"
+        return "No class loses right answers."
     first, where = (c.recall_float, c.between_float) if o.accuracy_before is None else (c.recall_before, c.between_before)
     apart = "; the intervals at 95 % overlap, so that other events may say otherwise"
     if where and c.between_fixed and c.between_fixed[1] < where[0]:
         apart = "; the intervals at 95 % do not overlap"
     came = "in float" if o.accuracy_before is None else "before pruning"
-    return f"Class {c.label} loses most: {text.percent(first)} {came}, {text.percent(c.recall_fixed)} in fixed{apart}.\n"
+    return f"Class {c.label} loses most: {text.percent(first)} {came}, {text.percent(c.recall_fixed)} in fixed{apart}."
 
 
 def _score_rows(o: OutputComparison) -> list[list[object]]:
@@ -134,7 +152,8 @@ def _score_rows(o: OutputComparison) -> list[list[object]]:
     return rows
 
 
-def _layer_text(layers: Sequence[LayerComparison]) -> str:
+def layer_table(layers: Sequence[LayerComparison]) -> Table:
+    """Ranges, noise and missing bits of each layer."""
     rows = [
         [
             x.name,
@@ -149,7 +168,7 @@ def _layer_text(layers: Sequence[LayerComparison]) -> str:
         ]
         for x in layers
     ]
-    return text.table(["layer", "float range", "type", "holds", "overflows", "SQNR", "own SQNR", "lost", "missing bits"], rows)
+    return Table(["layer", "float range", "type", "holds", "overflows", "SQNR", "own SQNR", "lost", "missing bits"], rows)
 
 
 def _infinite_text(layers: Sequence[LayerComparison]) -> str:

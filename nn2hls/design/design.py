@@ -22,7 +22,7 @@ from nn2hls.design.bench import Events, events_of, integers, mantissas_of, with_
 from nn2hls.design.check import check_backend, missed
 from nn2hls.design.model import load_model
 from nn2hls.design.notes import config_notes, interface_of, model_notes
-from nn2hls.design.text import layer_rows, layer_table
+from nn2hls.design.shown import Shown
 from nn2hls.design.trace import Trace
 from nn2hls.design.verdict import Verdict
 from nn2hls.emulate.emulator import Emulator
@@ -35,7 +35,6 @@ from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.signals import measure
 from nn2hls.targets.board import BAUD, OnBoard, find_board
-from nn2hls.text import plural
 
 if TYPE_CHECKING:
     from nn2hls.compare.comparison import Comparison
@@ -110,7 +109,7 @@ def convert(
 
 
 @dataclass(repr=False)
-class Design:
+class Design(Shown):
     """A network with its types.
 
     Args:
@@ -137,14 +136,6 @@ class Design:
     interface: Interface | None = field(default=None, repr=False)
     board: OnBoard | None = None
     _compiled: CompiledDesign | None = field(default=None, repr=False)
-
-    def __repr__(self) -> str:
-        config = self.config
-        size = plural(len(self.graph.nodes), "layer")
-        return f"<Design {config.project_name}: {size}, {config.part}, {config.clock_period:g} ns, {config.backend}>"
-
-    def __str__(self) -> str:
-        return layer_table(layer_rows(self)).rstrip()
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copy: what is prepared from the graphs stays behind, and is prepared again when it is asked for."""

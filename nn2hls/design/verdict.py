@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nn2hls.design.bench import Difference
+from nn2hls.markup import notebook
 from nn2hls.text import one_line, plural
 
 
@@ -42,6 +43,9 @@ class Verdict:
 
     def __str__(self) -> str:
         return self.text()
+
+    def _repr_html_(self) -> str:
+        return notebook(repr(self), [*self.text().splitlines(), *self.overflows])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

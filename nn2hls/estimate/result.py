@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 
 import yaml
 
+from nn2hls.figures.sets import EstimatePlots
 from nn2hls.files import own_text
 from nn2hls.graph.analysis import bit_operations
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.code import STREAM
+from nn2hls.markup import Table, notebook
 from nn2hls.targets import Part
+from nn2hls.text import one_line
 
 OPEN_TOOLS = ("bambu", "verilog")  # yosys counts what they make: there is no HLS report
 RESOURCES = ("dsp", "lut", "ff", "bram", "uram")
@@ -121,6 +124,17 @@ class Estimate:
 
     def __str__(self) -> str:
         return self.text()
+
+    def _repr_html_(self) -> str:
+        return notebook(repr(self), [*_head(self), layer_figures(self), total_figures(self), *self._short_of()])
+
+    def _short_of(self) -> list[str]:
+        return [] if self.fits else [does_not_fit(self)]
+
+    @property
+    def plot(self) -> EstimatePlots:
+        """Figures: ``resources()``, ``timeline()``."""
+        return EstimatePlots(self.to_dict())
 
     @property
     def fits(self) -> bool:
@@ -239,10 +253,16 @@ def _head(result: Estimate) -> list[str]:
 
 
 def _layers(result: Estimate) -> list[str]:
+    found = layer_figures(result)
+    return [f"{found.title}:", *_align([tuple(found.head), *(tuple(map(str, row)) for row in found.rows)])]
+
+
+def layer_figures(result: Estimate) -> Table:
+    """Per layer that costs or takes something."""
     head = ("layer", "products", *(("EBOPs",) if result.ebops else ()), *(NAMES[r] for r in RESOURCES), "clocks", "II")
     rows = [
         (
-            x.name,
+            one_line(x.name),
             f"{x.products:,}",
             *((f"{result.ebops.get(x.name, 0):,}",) if result.ebops else ()),
             *(f"{v:,}" for v in x.report.to_dict().values()),
@@ -253,10 +273,16 @@ def _layers(result: Estimate) -> list[str]:
         if x.latency_cycles or x.products or any(x.report.to_dict().values())
     ]
     counted = "after yosys" if result.tool in OPEN_TOOLS else "as an HLS report counts"
-    return [f"per layer, {counted}:", *_align([head, *rows])]
+    return Table(head, rows, f"per layer, {counted}")
 
 
 def _totals(result: Estimate) -> list[str]:
+    found = total_figures(result)
+    return _align([tuple(found.head), *(tuple(map(str, row)) for row in found.rows)])
+
+
+def total_figures(result: Estimate) -> Table:
+    """Totals with their error bands, and the shares of the part."""
     bands, used, have = accuracy(result), result.utilisation, result.part.available
     columns = [("after yosys", result.synthesised, bands["synthesised"])]
     if result.tool not in OPEN_TOOLS:
@@ -264,11 +290,12 @@ def _totals(result: Estimate) -> list[str]:
             ("HLS report", result.report, bands["report"]),
             ("after synthesis", result.synthesised, bands["synthesised"]),
         ]
-    rows = [("", *(cell for name, *_ in columns for cell in (name, "error")), "of the part")]
+    head = ("", *(cell for name, *_ in columns for cell in (name, "error")), "of the part")
+    rows = []
     for r in RESOURCES:
         share = f"{used[r]:.1%} of {have[r]:,}" if have[r] else "the part has none"
         rows.append((NAMES[r], *(cell for _, f, band in columns for cell in (f"{getattr(f, r):,}", band[r])), share))
-    return _align(rows)
+    return Table(head, rows)
 
 
 def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:

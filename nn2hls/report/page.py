@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nn2hls.figures.layout import HEIGHT, WIDTH, drawing, shortened
 from nn2hls.files import own_text
 from nn2hls.report import shapes
 from nn2hls.report.fronts import Front, fronts, library, pictures
-from nn2hls.report.network import HEIGHT, WIDTH, drawing, shortened
 from nn2hls.text import number, one_line, percent
 from nn2hls.tools.folder import data_folder
 

@@ -9,6 +9,8 @@ from typing import Any
 from nn2hls import text
 from nn2hls.compare.judge import Judge, Metric
 from nn2hls.compare.scores import loses_most
+from nn2hls.figures.sets import ScanPlots
+from nn2hls.markup import Table, notebook
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,11 @@ class Scan:
         """Accuracy of the float reference of the first network; None without labels."""
         return next(iter(self.accuracies_float.values()), None)
 
+    @property
+    def plot(self) -> ScanPlots:
+        """Figures: ``pareto()``, ``bits()``, ``reuse()``."""
+        return ScanPlots([asdict(p) for p in self.points], self.accuracy_float is not None)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         own = {"events": self.events, "seconds": self.seconds, "resumed": self.resumed, "accuracy_float": self.accuracy_float}
@@ -115,6 +122,13 @@ class Scan:
 
     def text(self) -> str:
         """For people: points that are designs, reasons why others are none, what answers were judged as, and the time."""
+        found = self._table()
+        return text.table(found.head, found.rows) + "\n".join([*found.foot[:-1], "", found.foot[-1]]) + "\n"
+
+    def _repr_html_(self) -> str:
+        return notebook(repr(self), [self._table()])
+
+    def _table(self) -> Table:
         several = len({p.network for p in self.points}) > 1
         shown = [c for c in _COLUMNS if c.needed(self)]
         head = ["network"] * several + ["precision", "reuse", *(c.head(self) for c in shown)]
@@ -127,18 +141,18 @@ class Scan:
             for p in self.points
             if not p.error
         ]
-        failed = [f"{p.network} {p.precision} reuse {p.reuse}: {p.error}\n".lstrip() for p in self.points if p.error]
-        took = f"\n{text.plural(len(self.points), 'design')} in {self.seconds:.1f} s"
-        took += f", {self.resumed} of them from the record\n" if self.resumed else "\n"
-        return text.table(head, rows) + "".join(failed) + self._judged() + self._pruned() + took
+        failed = [f"{p.network} {p.precision} reuse {p.reuse}: {p.error}".lstrip() for p in self.points if p.error]
+        took = f"{text.plural(len(self.points), 'design')} in {self.seconds:.1f} s"
+        took += f", {self.resumed} of them from the record" if self.resumed else ""
+        return Table(head, rows, foot=[*failed, *self._judged(), *self._pruned(), took])
 
-    def _judged(self) -> str:
+    def _judged(self) -> list[str]:
         """What the answers were judged as, and why; once where all networks are alike."""
         said = {name: j.text() for name, (j, _) in self.judges.items()}
         alike = len(set(said.values())) == 1
-        return "".join(dict.fromkeys(f"{line}\n" if alike or not name else f"{name}: {line}\n" for name, line in said.items()))
+        return list(dict.fromkeys(line if alike or not name else f"{name}: {line}" for name, line in said.items()))
 
-    def _pruned(self) -> str:
+    def _pruned(self) -> list[str]:
         """Which class each further network loses most of in float, against the first one, such as the one before pruning."""
         (first, before), *others = self.recalls_float.items() or [("", ())]
         lines = []
@@ -147,8 +161,8 @@ class Scan:
             said = f"no class loses right answers against {first}"
             if k is not None:
                 said = f"class {k} loses most against {first}, {text.percent(before[k])} to {text.percent(after[k])}"
-            lines.append(f"{name}, float: {said}.\n")
-        return "".join(lines)
+            lines.append(f"{name}, float: {said}.")
+        return lines
 
     @property
     def own_metric(self) -> Metric | None:

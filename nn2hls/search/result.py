@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nn2hls import text
 from nn2hls.compare.judge import Judge
 from nn2hls.config.config import Config
+from nn2hls.figures.sets import DesignsPlots
+from nn2hls.markup import Table, notebook
 
 if TYPE_CHECKING:
     from nn2hls.search.space import Space
@@ -132,6 +134,9 @@ class Search:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        return notebook(repr(self), [front_table(self), chosen_table(self), sensitivity_table(self)])
+
     @property
     def labelled(self) -> bool:
         """Whether there were labels; else float answers stand for them."""
@@ -146,6 +151,16 @@ class Search:
     def slow(self) -> bool:
         """Whether the chosen design takes longer than allowed, because every one found does."""
         return self.max_latency is not None and self.chosen.latency_ns > self.max_latency
+
+    @property
+    def plot(self) -> DesignsPlots:
+        """Figures: ``pareto()``."""
+        designs = self._designs()
+        return DesignsPlots(designs, len(designs) - 1)
+
+    def _designs(self) -> list[dict[str, Any]]:
+        """The front without the chosen design, then that."""
+        return [asdict(c) for c in (*(c for c in self.front if c is not self.chosen), self.chosen)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -171,7 +186,7 @@ class Search:
 
 def search_text(found: Search) -> str:
     """All of it."""
-    return "\n".join([_sensitivity_text(found), _front_text(found), _chosen_text(found)])
+    return "\n".join(part.text() for part in (sensitivity_table(found), front_table(found), chosen_table(found)))
 
 
 def _loss(found: Search, value: float | None) -> str | None:
@@ -189,15 +204,17 @@ def _score(found: Search, value: float | None) -> str | None:
     return found.judge.metric.show(math.inf if value is None and found.judge.metric.unit == "dB" else value)
 
 
-def _sensitivity_text(found: Search) -> str:
+def sensitivity_table(found: Search) -> Table:
+    """How far each width can fall alone."""
     bits = range(found.space.widths()[0].high - 1, 1, -1)
     what = "noise" if found.judge.metric.unit == "dB" else "loss"
     head = [f"{what} when lowered alone", *(f"{b} bits" for b in bits), "bears"]
     rows = [[s.name, *(_loss(found, s.losses.get(b)) for b in bits), s.lowest] for s in found.sensitivities]
-    return text.table(head, rows)
+    return Table(head, rows)
 
 
-def _front_text(found: Search) -> str:
+def front_table(found: Search) -> Table:
+    """The front, as far as its losses are near the allowed one, and the chosen design."""
     what = "noise" if found.judge.metric.unit == "dB" else "loss"
     head = ["", found.judge.metric.words, what, "at most", "cost", "DSP", "LUT", "FF", "BRAM", "II", "ns"]
     rows = [
@@ -213,26 +230,28 @@ def _front_text(found: Search) -> str:
         for c in sorted({id(c): c for c in (*found.front, found.chosen)}.values(), key=lambda c: c.cost)
         if c is found.chosen or c.loss <= 4 * found.max_loss
     ]
-    table = text.table([*head, "bits of results, weights"], rows)
-    return f"Pareto front, {'noise' if what == 'noise' else 'losses'} of up to {_loss(found, 4 * found.max_loss)}:\n{table}"
+    title = f"Pareto front, {'noise' if what == 'noise' else 'losses'} of up to {_loss(found, 4 * found.max_loss)}:"
+    return Table([*head, "bits of results, weights"], rows, title)
 
 
-def _chosen_text(found: Search) -> str:
+def chosen_table(found: Search) -> Table:
+    """The chosen design, on the events of the search and on others."""
     c, held, exact = found.chosen, found.held, found.judge.metric.unit == "dB"
     head = ["", "events", "float", "chosen", "noise" if exact else "loss"]
     rows = [
         ["search", found.events, _score(found, found.score_float), _score(found, c.score), _loss(found, c.loss)],
         ["never seen", held.events, _score(found, held.score_float), _score(found, held.score), _loss(found, held.loss)],
     ]
-    lines = text.table(head, rows)
+    lines = []
     if "cost" in found.uniform:
         share = f"{c.cost / found.uniform['cost']:.1%}"
-        lines += f"cost = LUT + 100 DSP: {c.cost:,}, which is {share} of the {found.uniform['cost']:,} of ap_fixed<16,6>\n"
+        lines += [f"cost = LUT + 100 DSP: {c.cost:,}, which is {share} of the {found.uniform['cost']:,} of ap_fixed<16,6>"]
     if found.slow:
-        lines += f"No design found takes at most {text.number(found.max_latency)} ns; this one is the fastest.\n"
+        lines += [f"No design found takes at most {text.number(found.max_latency)} ns; this one is the fastest."]
     elif not found.kept:
         asked = f"a loss of {_loss(found, found.max_loss)}"
         if found.target is not None:
             asked = f"{found.judge.metric.words} {found.judge.metric.show(found.target)}"
-        lines += f"No design keeps {asked} for sure; this one loses least.\n"
-    return lines + f"{found.judge.text()}\n{found.designs} designs in {found.seconds:.1f} s, seed {found.seed}\n"
+        lines += [f"No design keeps {asked} for sure; this one loses least."]
+    lines += [found.judge.text(), f"{found.designs} designs in {found.seconds:.1f} s, seed {found.seed}"]
+    return Table(head, rows, foot=lines)

@@ -70,6 +70,7 @@ COMPLETE = {
     "verify": ["net.yml"],
     "export": ["emulator", "net.yml", "-o", "exported"],
     "report": ["net.yml"],
+    "plot": ["net.yml", "-o", "figures", "--only", "timeline"],
     "scan": ["net.yml", "--precision", "ap_fixed<{8,16},6>", "--reuse", "1,2"],
     "search": ["net.yml", "--widest", "4", "--trials", "0", "--jobs", "1"],
     "layers": [],

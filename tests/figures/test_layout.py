@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn2hls.report.network import HEIGHT, MOST, WIDTH, drawing, shortened
+from nn2hls.figures.layout import HEIGHT, MOST, WIDTH, drawing, shortened
 
 
 @st.composite

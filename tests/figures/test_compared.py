@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.compare.plots import constant_spans, draw, span, value_spans
+from nn2hls.compare.plots import draw
+from nn2hls.compare.spans import constant_spans, span, value_spans
 from nn2hls.design.design import convert
 from nn2hls.errors import DataError, ToolError
 from nn2hls.graph.builder import Builder
@@ -62,7 +63,7 @@ def test_plots_are_drawn(tmp_path):
     labels = design.predict_float(x).argmax(axis=1)
     assert [p.name for p in draw(design, [x], None, tmp_path / "a" / "b")] == ["ranges.png", "scatter.png"]
     paths = draw(design, [x], labels, tmp_path)
-    assert [p.name for p in paths] == ["ranges.png", "scatter.png", "roc.png"]
+    assert [p.name for p in paths] == ["ranges.png", "scatter.png", "roc.png", "confusion.png"]
     assert all(min(size(p)) > 200 for p in paths)
     before = paths[1].read_bytes()
     assert draw(design, [x], labels, tmp_path)[1].read_bytes() == before
@@ -106,7 +107,7 @@ def test_answers_that_float_does_not_hold_are_left_out(tmp_path):
     design = convert(graph, hls_config({"Precision": "ap_fixed<16,6>"}))
     data = np.array([[1.0, 2.0], [0.0, 0.0], [1e-300, 1e-290]])
     with np.errstate(over="ignore", invalid="ignore"):
-        assert len(draw(design, [data], np.array([0, 1, 1]), tmp_path)) == 3
+        assert len(draw(design, [data], np.array([0, 1, 1]), tmp_path)) == 4
 
 
 def test_values_have_no_roc_curve(tmp_path):

@@ -15,6 +15,7 @@ GAP, BEND, RISE = 22, 14, 40  # between boxes, width of a bend, between levels
 MARGIN = 10
 MOST = 400  # layers that are drawn
 SWEEPS = 6
+_WIDE = frozenset("mwMW@%")
 LETTERS = 28  # of a box's line
 
 
@@ -147,11 +148,11 @@ def _way(a: int, b: int, places: Mapping[int, float], tops: Mapping[int, float],
 
 
 def shortened(text: str, letters: int = LETTERS) -> str:
-    """A line that fits into a box; what is cut off stands for itself as an ellipsis. Wide letters count twice."""
-    widths = [2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text]
+    """A line of at most so many letters of the common width; an ellipsis stands for what is cut off."""
+    widths = [2.0 if unicodedata.east_asian_width(c) in "WF" else 1.6 if c in _WIDE else 1.0 for c in text]
     if sum(widths) <= letters:
         return text
-    taken, kept = 0, []
+    taken, kept = 0.0, []
     for letter, width in zip(text, widths, strict=True):
         taken += width
         if taken > letters - 1:

@@ -1,0 +1,1 @@
+"""Drawings of plain data with matplotlib: whoever has the numbers asks for one, nothing here computes any."""
