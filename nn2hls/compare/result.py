@@ -283,7 +283,7 @@ def _class_score(
 ) -> ClassScore:
     positive = truth == label
     column = 0 if reference.shape[1] == 1 else label
-    recall = [float(np.mean(r[positive])) if positive.any() else None for r in right]
+    recalls = [float(np.mean(r[positive])) if positive.any() else None for r in right]
     areas = [auc(values[:, column], positive) for values in (reference, fixed)]
-    between = [_between(r[positive]) for r in right]
-    return ClassScore(label, int(np.count_nonzero(positive)), *recall, *areas, *between)
+    between_float, between_fixed = (_between(r[positive]) for r in right)
+    return ClassScore(label, int(np.count_nonzero(positive)), *recalls, *areas, between_float, between_fixed)

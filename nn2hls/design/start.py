@@ -6,7 +6,7 @@ from typing import Any
 
 from nn2hls.config.config import Config
 from nn2hls.config.keys import PRECISION_WORDS
-from nn2hls.design.design import load_model
+from nn2hls.design.model import load_model
 from nn2hls.errors import ConfigError, suggest
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Node
