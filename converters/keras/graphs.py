@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import graphs, reductions, shape
+from nn2hls.converters.lower import value as lower_value
 from nn2hls.converters.lower.activations import function
 from nn2hls.converters.lower.graphs import Affine, Vertices
 from nn2hls.converters.lower.moves import expand
-from nn2hls.converters.lower import value as lower_value
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.errors import ModelError
 from nn2hls.graph.graph import Fate

@@ -283,7 +283,8 @@ def _class_score(
 ) -> ClassScore:
     positive = truth == label
     column = 0 if reference.shape[1] == 1 else label
-    recalls = [float(np.mean(r[positive])) if positive.any() else None for r in right]
-    areas = [auc(values[:, column], positive) for values in (reference, fixed)]
+    events = int(np.count_nonzero(positive))
+    recall_float, recall_fixed = (float(np.mean(r[positive])) if events else None for r in right)
+    auc_float, auc_fixed = (auc(values[:, column], positive) for values in (reference, fixed))
     between_float, between_fixed = (_between(r[positive]) for r in right)
-    return ClassScore(label, int(np.count_nonzero(positive)), *recalls, *areas, between_float, between_fixed)
+    return ClassScore(label, events, recall_float, recall_fixed, auc_float, auc_fixed, between_float, between_fixed)
