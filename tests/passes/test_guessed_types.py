@@ -133,7 +133,7 @@ def test_weights_that_vanish_are_a_warning_when_they_count():
 
 def test_statistics_do_not_depend_on_how_the_events_are_cut():
     graph = mlp(np.random.default_rng(0), (700, 300, 40))
-    data = np.random.default_rng(1).normal(size=(40_000, 700)) * np.linspace(0.1, 3, 700) + 5
+    data = np.random.default_rng(1).normal(size=(14_000, 700)) * np.linspace(0.1, 3, 700) + 5
     found = measure(graph, Context(hls_config().settings_of, [data]))["x"]
     assert found.rms == pytest.approx(np.sqrt(np.mean(data**2)), rel=1e-12)
     assert found.spread == pytest.approx(np.sqrt(np.mean(data.var(axis=0))), rel=1e-9)

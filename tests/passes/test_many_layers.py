@@ -15,7 +15,7 @@ from nn2hls.passes import shrink as shrink_pass
 
 shrink_module = sys.modules[shrink_pass.__module__]
 HALF = LeakyRelu(Const(np.array(0.5)))
-LAYERS = 1500  # more than Python's limit of nested calls
+LAYERS = 1100  # more than Python's limit of nested calls
 
 
 def chain(step, n=LAYERS):
