@@ -46,7 +46,8 @@ def split_products(net: Net, delay: Delay, period: float) -> Net | None:
         cell = net.cells[wire]
         args = tuple(wires[a] for a in cell.args)
         if wire in slow:
-            wires[wire] = made.narrowed(_product(made, *args, delay, period), cell.lo, cell.hi)
+            a, b = args
+            wires[wire] = made.narrowed(_product(made, a, b, delay, period), cell.lo, cell.hi)
         else:
             wires[wire] = made.copied(cell, args)
     made.outputs = [wires[o] for o in net.outputs]
