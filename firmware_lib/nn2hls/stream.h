@@ -36,6 +36,22 @@ void gather(Y& y, const X& x, bool absent) {
     set_raw(y, mantissa);
 }
 
+// sum = what is kept of it and of x, which alone is kept at first. Its type holds that.
+template <class T>
+void join_add(T& sum, const T& x, bool first) {
+    ap_int<format<T>::W + 1> kept = raw(x);
+    if (!first) kept = kept + raw(sum);
+    set_raw(sum, kept);
+}
+template <class T>
+void join_max(T& sum, const T& x, bool first) {
+    if (first || raw(sum) < raw(x)) sum = x;
+}
+template <class T>
+void join_min(T& sum, const T& x, bool first) {
+    if (first || raw(x) < raw(sum)) sum = x;
+}
+
 // A delay of N tokens. What comes out before N went in is of an earlier event: nobody reads it.
 template <class T, int N>
 class delay {

@@ -13,6 +13,7 @@ from nn2hls.emit.rtl import input_ports, layer_names, rtl
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware
+from nn2hls.hardware.net import Net
 from nn2hls.hardware.pipeline import Pipeline
 from nn2hls.hardware.stages import Delay, slowest
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
@@ -109,11 +110,16 @@ def check_clock(name: str, hardware: Hardware, delay: Delay, period: float, cloc
         LimitError: It is named, and the clock period that works.
     """
     for loop in hardware.loops:
-        needed, operator = slowest(loop.body, delay)
-        if operator is not None and needed > period:
-            what = f"{operator.kind.value.replace('_', ' ')} of {' x '.join(map(str, operator.widths))} bits"
-            raise LimitError(
-                f"A {what} takes {needed:.2f} ns, and the clock leaves {period:.2f} ns.",
-                where=name,
-                fix=f"Set ClockPeriod: {math.ceil(10 * clock * needed / period) / 10:g}, or give the layer narrower types.",
-            )
+        check_net(name, loop.body, delay, period, clock)
+
+
+def check_net(name: str, net: Net, delay: Delay, period: float, clock: float) -> None:
+    """The same of a straight line of the layer ``name``."""
+    needed, operator = slowest(net, delay)
+    if operator is not None and needed > period:
+        what = f"{operator.kind.value.replace('_', ' ')} of {' x '.join(map(str, operator.widths))} bits"
+        raise LimitError(
+            f"A {what} takes {needed:.2f} ns, and the clock leaves {period:.2f} ns.",
+            where=name,
+            fix=f"Set ClockPeriod: {math.ceil(10 * clock * needed / period) / 10:g}, or give the layer narrower types.",
+        )

@@ -10,6 +10,7 @@ import numpy as np
 from nn2hls.arith.ranges import ints
 from nn2hls.emit.roms import array
 from nn2hls.hardware.code import Pragma
+from nn2hls.hardware.join import Join
 from nn2hls.hardware.literals import constant
 from nn2hls.streams.control import Control
 from nn2hls.streams.front import Source
@@ -98,7 +99,10 @@ class _Process:
             yield f"{self.targets[0].type} y[{core.results}];"
             yield Pragma("partition", "y")
             yield f"{self.ident}_core({gathered}, y);"
-        yield from self._send(parts, size, "x0" if core is None else "y")
+        if self.process.join is None:
+            yield from self._send(parts, size, "x0" if core is None else "y")
+        else:
+            yield from self._accumulate(self.process.join)
         if front.firings > 1:
             yield "firing++;"
         yield from self._count()
@@ -109,6 +113,9 @@ class _Process:
 
     def _storage(self) -> Iterator[str | Pragma]:
         """What is kept from step to step; what it holds at first is never read."""
+        if self.process.join is not None:
+            yield f"static {self.targets[0].type} sums[{self.targets[0].size}];"
+            yield Pragma("partition", "sums")
         for k, source in enumerate(self.front.sources):
             port = self.sources[k]
             if self.front.address is not None:
@@ -310,6 +317,16 @@ class _Process:
 
     def _table(self, name: str, values: np.ndarray, kind: str = "int") -> str:
         return array(kind, f"{self.ident}_{name}", values).rstrip()
+
+    # ---- accumulating ----------------------------------------------------------------------------------------------------
+
+    def _accumulate(self, join: Join) -> Iterator[str | Pragma]:
+        """Joins what the core gives to what was there, and sends that after the last firing."""
+        size, last = self.targets[0].size, self.front.firings - 1
+        yield from self._unrolled(size, f"nn2hls::join_{join.value}(sums[i], y[i], firing == 0);")
+        yield f"if (firing == {last}) {{"
+        yield from self._send(1, size, "sums")
+        yield "}"
 
     # ---- sending ---------------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from nn2hls.emit.axis import tdata_bits
 from nn2hls.emit.options import Options
-from nn2hls.emit.rtl_project import FOLDER, PATIENCE, SETTLE, check_clock
+from nn2hls.emit.rtl_project import FOLDER, PATIENCE, SETTLE, check_clock, check_net
 from nn2hls.emit.stream_rtl import Depths, StreamPort, stream_ports, stream_rtl
 from nn2hls.graph.graph import Graph
+from nn2hls.hardware.join import joined
 from nn2hls.hardware.split import paced
 from nn2hls.hardware.stages import Delay
 from nn2hls.streams.clocked import EVENTS as MEASURED
@@ -44,6 +45,8 @@ def emit_stream_rtl(
     graph, name = graph.needed(), options.name
     for process in network.processes:
         if process.core is not None:
+            if process.join is not None:
+                check_net(process.layer, joined(process.join, process.type), delay, period, options.clock_period)
             check_clock(process.layer, paced(process.core, delay, period), delay, period, options.clock_period)
     entering, leaving = stream_ports(network, graph, name)
     inside = "dut.core" if options.axis else "dut"

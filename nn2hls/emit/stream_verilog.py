@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from nn2hls.emit.stream_gather import Gather
 from nn2hls.emit.verilog_rom import rom
+from nn2hls.hardware.join import IN_VERILOG, Join
 from nn2hls.streams.build import FEW, Built, Link, Queue
 from nn2hls.streams.control import bits_for
 
@@ -136,16 +137,18 @@ class _Process:
         yield "    wire sent;"
         yield "    always @(posedge clock)"
         yield f"        if (reset) credit <= {c}'d{credit};"
-        yield f"        else if (fire != sent) credit <= fire ? credit - {c}'d1 : credit + {c}'d1;"
+        joins = self.built.process.join is not None
+        spent, has = ("fire && ending", f"(!ending || credit != {c}'d0)") if joins else ("fire", f"credit != {c}'d0")
+        yield f"        else if (({spent}) != sent) credit <= sent ? credit + {c}'d1 : credit - {c}'d1;"
         if spacing == 1:
-            yield f"    assign may = credit != {c}'d0;"
+            yield f"    assign may = {has};"
             return
         r = bits_for(spacing - 1)
         yield f"    reg [{r - 1}:0] rest;  // clocks until the core may begin again"
         yield "    always @(posedge clock)"
         yield f"        if (reset) rest <= {r}'d0;"
         yield f"        else rest <= fire ? {r}'d{spacing - 1} : rest == {r}'d0 ? {r}'d0 : rest - {r}'d1;"
-        yield f"    assign may = credit != {c}'d0 && rest == {r}'d0;"
+        yield f"    assign may = {has} && rest == {r}'d0;"
 
     # ---- chains ----------------------------------------------------------------------------------------------------------
 
@@ -176,9 +179,42 @@ class _Process:
             yield f"    assign result = {{{', '.join(f'x{k}' for k in reversed(range(len(process.sizes))))}}};"
             yield "    assign done = fired;"
             return
+        given, there = ("result", "done") if process.join is None else ("given", "given_there")
+        if process.join is not None:
+            yield from self._accumulators(process.join)
         operands = "".join(f", .x{k}(x{k})" for k in range(len(process.sizes)))
         yield f"    {self.name}__core core (.clock(clock), .reset(reset), .valid_in(fired), .ready_in(){operands},"
-        yield "        .out(result), .valid_out(done));"
+        yield f"        .out({given}), .valid_out({there}));"
+
+    def _accumulators(self, join: Join) -> Iterator[str]:
+        """What the core gives, joined: a register takes it, another one for each element keeps it."""
+        stream, count = self.built.stream, self.front.firings
+        bits, width = stream.bits, stream.type.width
+        n, kind = bits_for(count - 1), f"{'signed ' if stream.type.signed else ''}[{width - 1}:0]"
+        better, joined = IN_VERILOG[join]
+        yield f"    wire [{bits - 1}:0] given;"
+        yield "    wire given_there;"
+        yield f"    reg [{bits - 1}:0] taken, kept;"
+        yield f"    reg [{n - 1}:0] nth;  // of what the core gives for an event"
+        yield "    reg took, begins, ends, finished;"
+        yield "    always @(posedge clock) begin"
+        yield f"        if (reset) nth <= {n}'d0;"
+        yield f"        else if (given_there) nth <= nth == {n}'d{count - 1} ? {n}'d0 : nth + {n}'d1;"
+        yield "        if (given_there) begin"
+        yield f"            taken <= given; begins <= nth == {n}'d0; ends <= nth == {n}'d{count - 1};"
+        yield "        end"
+        yield "        took <= !reset && given_there;"
+        yield "        finished <= !reset && took && ends;"
+        yield "    end"
+        yield "    genvar element;"
+        yield f"    generate for (element = 0; element < {stream.size}; element = element + 1) begin : accumulators"
+        yield f"        wire {kind} fresh = taken[element * {width} +: {width}];"
+        yield f"        wire {kind} was = result[element * {width} +: {width}];"
+        yield f"        always @(posedge clock) if (took && (begins || {better}))"
+        yield f"            kept[element * {width} +: {width}] <= begins ? fresh : {joined};"
+        yield "    end endgenerate"
+        yield "    assign result = kept;"
+        yield "    assign done = finished;"
 
     def _send(self) -> Iterator[str]:
         """The buffer, and its words in parts."""

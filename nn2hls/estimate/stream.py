@@ -67,6 +67,7 @@ def estimate_stream(
     for process in network.processes:
         core = cores[process.name]
         around = front_figures(process, network.streams) + queue_figures(process, network, depths)
+        around += join_figures(process, network.streams[process.name])
         layers.append(
             LayerEstimate(
                 process.name,
@@ -114,6 +115,11 @@ def _choices(process: Process) -> Figures:
         return Figures()
     masked = np.flatnonzero(front.absent.any(axis=0)).tolist()
     return Figures(lut=math.ceil(sum(width[k] for k in masked) / 2))
+
+
+def join_figures(process: Process, stream: Stream) -> Figures:
+    """Accumulators: a register and an adder, or a comparison and a choice, for each bit."""
+    return Figures() if process.join is None else Figures(lut=stream.bits, ff=stream.bits)
 
 
 def queue_figures(process: Process, network: Network, depths: Mapping[tuple[str, str], int]) -> Figures:

@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
-from nn2hls.estimate.verilog import coefficients, layer_terms
+from nn2hls.estimate.verilog import coefficients, layer_terms, terms
+from nn2hls.hardware.join import joined
 from nn2hls.streams.build import SHALLOW, Built, Queue
 from nn2hls.streams.control import bits_for
 from nn2hls.streams.network import Network
@@ -67,9 +68,13 @@ def process_figures(built: Built, part: Part) -> Figures:
     by, front, found = coefficients(), built.front, Figures()
     if built.placed is not None:
         (layer,) = built.placed.layers
-        terms = layer_terms(layer, part)
-        lut = sum(amount * by.get(term, 0.0) for term, amount in terms.items())
-        found += Figures(terms["dsp"], round(lut), built.placed.registers)
+        counted = layer_terms(layer, part)
+        lut = sum(amount * by.get(term, 0.0) for term, amount in counted.items())
+        found += Figures(counted["dsp"], round(lut), built.placed.registers)
+    if built.process.join is not None:
+        kept = terms(joined(built.process.join, built.stream.type))
+        own = sum(amount * by.get(term, 0.0) for term, amount in kept.items()) + built.stream.type.width / 2
+        found += Figures(lut=round(own * built.stream.size))
     found += Figures(lut=_masks(built) + 2 * built.control.registers, ff=built.registers)
     found += sum((memory(n.words, n.bits) for n in built.links), Figures())
     if front.address is not None:  # each element that is read has a port of its own, and so a copy of what it reads

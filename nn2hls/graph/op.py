@@ -17,6 +17,7 @@ from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.repeat import Copies
 from nn2hls.hardware.casts import cast
 from nn2hls.hardware.cost import schedule
+from nn2hls.hardware.join import Join
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, assemble, elements, whole
@@ -56,6 +57,27 @@ class Hints:
     operand_rms: tuple[float, ...] = ()
     result: FixedType | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Accumulation:
+    """An op as what is computed of each position, joined in any order, and what is made of that in the end.
+
+    Args:
+        axes: Leading axes of the operand that are positions.
+        each: Of some positions with all that belongs to them: its result are the accumulators.
+        join: How they go together.
+        type: Of the accumulators; it holds them after any number of positions.
+        bounds: Of the accumulators in the end.
+        last: Of the accumulators with one more axis of one element before the others: the result.
+    """
+
+    axes: int
+    each: Op
+    join: Join
+    type: FixedType
+    bounds: Range
+    last: Op
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,6 +315,10 @@ class Op:
         constants = {name: getattr(self, name).array for name in self.per_channel}
         padded = {k: a.reshape((1,) * (len(axes) - a.ndim) + a.shape) for k, a in constants.items()}
         return self.replace(**{k: Const(a.transpose(axes)) for k, a in padded.items()})
+
+    def accumulation(self, x: Range) -> Accumulation | None:
+        """The op position by position, exactly; None where it is no sum or extreme of positions. ``x``: of its one operand."""
+        return None
 
     def idle(self) -> tuple[int, int]:
         """Outputs that need no product, and inputs that none reads, of an op with :meth:`products`."""

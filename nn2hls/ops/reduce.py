@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
-from nn2hls.arith.ranges import Range, constant_type, lift, round_constant
+from nn2hls.arith.ranges import Range, constant_type, lift, round_constant, width_of
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Places, Shape
-from nn2hls.graph.op import Hints, Kernel, Op, same_along
+from nn2hls.graph.op import Accumulation, Hints, Kernel, Op, same_along
 from nn2hls.hardware.casts import cast
+from nn2hls.hardware.join import Join
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part
 from nn2hls.ops.exact import given_or_derived, operand_rms
@@ -41,6 +42,7 @@ _ON_ARRAYS: dict[Reduction, Callable[..., Any]] = {
     Reduction.MIN: np.min,
 }
 _EXTREMES = frozenset({Reduction.MAX, Reduction.MIN})
+_JOINS = {Reduction.MAX: Join.MAX, Reduction.MIN: Join.MIN}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class Reduce(Op):
         keepdims: They stay, with one element each.
         present: 1 where an element of x counts, 0 where it is left out, in the shape of x, with axes of one element where that
             is the same all along: the padding that pooling does not see. None: all count.
+        of: So many elements each element of x is the sum of already, which MEAN counts.
     """
 
     kind: Reduction
@@ -63,6 +66,7 @@ class Reduce(Op):
     keepdims: bool = False
     present: Places | None = None
     factor_t: FixedType | None = None
+    of: int = 1
     called: ClassVar[tuple[str, ...]] = ("Pooling1D", "Pooling2D", "GlobalPooling1D", "GlobalPooling2D")
     fresh: ClassVar[bool] = True
 
@@ -89,7 +93,7 @@ class Reduce(Op):
 
     def _counts(self, shape: Shape) -> np.ndarray:
         """How many elements each result is made of."""
-        return np.asarray(np.count_nonzero(self._present(shape), axis=self.axes, keepdims=self.keepdims))
+        return np.asarray(np.count_nonzero(self._present(shape), axis=self.axes, keepdims=self.keepdims)) * self.of
 
     def _rows(self, array: np.ndarray) -> np.ndarray:
         """(results, elements that go into each) of an array of the operand's shape."""
@@ -130,6 +134,20 @@ class Reduce(Op):
     def transposed(self, axes: Sequence[int], shapes: Sequence[Shape]) -> Op | None:
         present = self.present if self.present is None else Places(self.present.array.transpose(axes))
         return self.replace(axes=tuple(sorted(axes.index(k) for k in self.axes)), present=present)
+
+    def accumulation(self, x: Range) -> Accumulation | None:
+        own = len(x.shape) - 1  # the last axis belongs to each position
+        axes = next((k for k in range(own) if k not in self.axes), own)
+        if self.kind is Reduction.PROD or self.present is not None or not axes:
+            return None
+        each = Reduce(self.kind if self.kind in _EXTREMES else Reduction.SUM, self.axes)
+        lo, hi = (x.least, x.most) if self.kind in _EXTREMES else (np.minimum(x.least, 0), np.maximum(x.most, 0))
+        ends = each.exact([Range(lo, hi, x.fraction)])  # after any number of positions
+        width = width_of(ends.low, ends.high)
+        kind = FixedType(width, width - x.fraction, ends.low < 0)
+        last: Op = self.replace(axes=(0,), keepdims=False, of=int(self._counts(x.shape).flat[0]))
+        join = _JOINS.get(self.kind, Join.ADD)
+        return Accumulation(axes, each, join, kind, each.exact([x]), last)
 
     def evaluate_float(self, x: Any) -> Any:
         y = self._reduced(x, -np.inf if self.kind is Reduction.MAX else np.inf)

@@ -102,13 +102,13 @@ def actors(network: Network, timing: Timing) -> tuple[Actor, ...]:
 
 def _actor(process: Process, stream: Stream, timing: Timing) -> Actor:
     front = process.front
-    gives = stream.tokens // front.firings
+    gives = stream.tokens // len(process.sends)
     return Actor(
         process.name,
         process.layer,
         tuple(Take(s.value, s.tokens, s.start) for s in front.sources),
         front.steps,
-        front.fires,
+        process.sends,
         turn(front) if timing.overlap else front.steps,
         gives,
         max(process.interval, gives),

@@ -21,6 +21,8 @@ SHALLOW = 64  # words of a FIFO or delay in LUTs; more are a block of memory
 FEW = 4  # steps of a delay that is registers; a longer one is a memory
 OWN = 2  # clocks from a firing to its result beside those of the core: what is gathered stands in registers, then the buffer
 
+JOINS = 2  # clocks from what a core gives to the accumulators that have it in them
+
 
 @dataclass(frozen=True, eq=False)
 class Link:
@@ -84,7 +86,7 @@ class Built:
     @cached_property
     def parts(self) -> int:
         """Tokens of a firing."""
-        return self.stream.tokens // self.front.firings
+        return self.stream.tokens // len(self.process.sends)
 
     @cached_property
     def turn(self) -> int:
@@ -110,7 +112,8 @@ class Built:
     @property
     def latency(self) -> int:
         """Clocks from a firing until its first token may be taken."""
-        return OWN + self.reads + (self.placed.latency if self.placed else 0)
+        joins = 0 if self.process.join is None else JOINS
+        return OWN + self.reads + joins + (self.placed.latency if self.placed else 0)
 
     @property
     def spacing(self) -> int:
@@ -119,8 +122,9 @@ class Built:
 
     @property
     def credit(self) -> int:
-        """Firings that may be on their way: as many as keep it at its pace until one that has left is known of."""
-        return -(-(self.latency + self.parts) // self.spacing)
+        """Results that may be on their way: as many as keep it at its pace until one that has left is known of."""
+        between = self.spacing * self.front.firings // len(self.process.sends)
+        return -(-(self.latency + self.parts) // between)
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
@@ -138,7 +142,15 @@ class Built:
         links = sum(n.registers * n.bits + (bits_for(n.words - 1) if n.words else 0) for n in self.links)
         both = list(zip(front.sources, self.sources, strict=True))
         held = 0 if self.reads else sum(stream.bits for source, stream in both if source.held)
-        return self.control.registers + bits_for(self.credit) + rest + part + reading + 1 + sum(self.widths) + links + held
+        own = self.control.registers + bits_for(self.credit) + rest + part + reading + 1 + sum(self.widths)
+        return own + links + held + self.accumulators
+
+    @property
+    def accumulators(self) -> int:
+        """Flip-flops of accumulators: what the core gives, what is kept, and a counter with four flags."""
+        if self.process.join is None:
+            return 0
+        return 2 * self.stream.bits + bits_for(self.front.firings - 1) + 4
 
     @cached_property
     def carried(self) -> dict[tuple[int, int], np.ndarray]:

@@ -101,6 +101,8 @@ class _Machine:
         self.spacing = built.placed.interval if built.placed else 1
         fires = {*front.fires.tolist()}
         self.fires = [s in fires for s in range(front.steps)]
+        sends = {*built.process.sends.tolist()}
+        self.sends = [s in sends for s in range(front.steps)]
         both = list(zip(reads, front.sources, strict=True))
         self.reads = [[k for k, s in both if s.start <= step < s.end] for step in range(front.steps)]
         self.begins = None if built.waits_for is None else reads[built.waits_for]
@@ -115,14 +117,15 @@ class _Machine:
         reads = self.reads[self.ahead if trailing else self.step]
         have = all(held[k] for k in reads) and (self.begins is None or self.step > 0 or held[self.begins] > 0)
         bubble = trailing and not self.ahead and not have
-        fires = self.fires[self.step]
-        if not (have or bubble) or (fires and (not credit or clock < self.again)):
+        fires, sends = self.fires[self.step], self.sends[self.step]
+        if not (have or bubble) or (sends and not credit) or (fires and clock < self.again):
             return changes
         if not bubble:
             changes += [(k, -1) for k in reads]
         if fires:
-            self.credit -= 1
             self.again = clock + self.spacing
+        if sends:
+            self.credit -= 1
             self.results.append(clock + self.latency)
         following = 0 if bubble else self.ahead + 1
         last = self.step == self.end - 1

@@ -12,6 +12,7 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Op
+from nn2hls.hardware.join import Join
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.schedule import Schedule
 from nn2hls.streams.front import Front
@@ -52,6 +53,7 @@ class Process:
         xs: Bounds of each operand of the core.
         types, type: Of each operand of the core, and of its result.
         lead: The shape of the positions that all firings compute.
+        join: How what the firings give goes together; it is sent once, after the last. None: each firing sends what it gives.
     """
 
     name: str
@@ -65,6 +67,12 @@ class Process:
     constants: np.ndarray | None = None
     is_constant: np.ndarray | None = None
     lead: Shape = ()
+    join: Join | None = None
+
+    @property
+    def sends(self) -> np.ndarray:
+        """The steps in which it fires and sends what it has."""
+        return self.front.fires if self.join is None else self.front.fires[-1:]
 
     @property
     def positions(self) -> int:

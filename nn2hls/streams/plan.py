@@ -15,6 +15,7 @@ from nn2hls.graph.const import Shape
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Cast, Constant, Input
 from nn2hls.graph.op import Op
+from nn2hls.hardware.join import Join
 from nn2hls.hardware.loop import Hardware
 from nn2hls.streams.chunks import allowed, at_least, broadcasts, chunk, follows, position_axes
 from nn2hls.streams.front import EMPTY, front, is_chained
@@ -61,6 +62,7 @@ class _Draft:
         constants, is_constant: See Process.
         positions: Of a firing.
         lead: See Process.
+        join: See Process.
         computes: Whether it has a core.
     """
 
@@ -78,6 +80,7 @@ class _Draft:
     positions: int
     lead: Shape
     computes: bool = True
+    join: Join | None = None
 
 
 class _Planner:
@@ -129,14 +132,46 @@ class _Planner:
         axes = self._axes(node, views)
         turned = None if axes is None else op.transposed(axes, shapes)
         if axes is None or turned is None:
-            self._draft(name, node, op, views, op.infer(shapes, node.name), xs)
+            self._computed_of(name, node, op, views, op.infer(shapes, node.name), xs)
             return
         views = [v.transposed(axes) for v in views]
         result = turned.infer([v.index.shape for v in views], node.name)
-        self._draft(name, node, turned, views, result, [ordered(x, axes) for x in xs])
+        self._computed_of(name, node, turned, views, result, [ordered(x, axes) for x in xs])
         if len(result) == len(axes):  # the layer's own elements travel in another order
             base = self.views[name]
             self.views[name] = base.transposed(np.argsort(axes).tolist())
+
+    def _computed_of(self, name: str, node: Node, op: Op, views: Sequence[View], result: Shape, xs: Sequence[Range]) -> None:
+        """Processes for a layer: where it may be computed as tokens come, one that accumulates, and what is made of that."""
+        view, whole = views[0], None
+        if (
+            len(views) == 1
+            and len(view.bases) == 1
+            and in_order(view.index)
+            and view.index.size == self.elements[view.bases[0]]
+        ):
+            whole = op.accumulation(xs[0].broadcast(view.index.shape))
+        if whole is None or math.prod(view.index.shape[: whole.axes]) == 1:
+            self._draft(name, node, op, views, result, xs)
+            return
+        shape, sums = view.index.shape, whole.bounds.shape or (1,)
+        lead, rest = shape[: whole.axes], shape[whole.axes :]
+        part = self._part(name, node, op, view.bases, lead)
+        firings = math.prod(lead) // math.prod(part)
+        own = f"{name}_accumulated"
+        while own in self.graph.by_name:
+            own += "_"
+        index, bounds = of_firings(view.index, firings, True), bounds_of_firings(xs[0], shape, (*part, *rest), firings, True)
+        layer, given = node.origin.layer or node.name, (self._type(name, node, 0, view),)
+        fixed = None, None, math.prod(part), lead
+        self.drafts[own] = _Draft(
+            own, layer, whole.each, view.bases, index, sums, (bounds,), given, whole.type, *fixed, join=whole.join
+        )
+        self._base(own, sums)
+        shown = View((own,), self.views[own].index.reshape(1, *whole.bounds.shape))
+        ends = whole.bounds
+        one = Range(ends.least[None], ends.most[None], ends.fraction)
+        self._draft(name, node, whole.last, [shown], result, [one])
 
     def _axes(self, node: Node, views: Sequence[View]) -> tuple[int, ...] | None:
         """The order of axes in which elements come, where a layer reads channels first what travels channels last."""
@@ -413,4 +448,4 @@ class _Planner:
         if draft.computes:
             core = draft.op.hardware(draft.xs, draft.type, self.most_digits)
         own = draft.xs, draft.types, draft.type, draft.constants, draft.is_constant, draft.lead
-        return Process(draft.name, draft.layer, draft.op, front(draft.index, tokens), core, *own)
+        return Process(draft.name, draft.layer, draft.op, front(draft.index, tokens), core, *own, draft.join)

@@ -19,8 +19,11 @@ from nn2hls.errors import Nn2hlsError
 from nn2hls.tools.gxx import CompiledDesign
 from tests.fuzz import checks
 from tests.kit import cpp_cases
+from tests.kit.cnn import cnn
 from tests.kit.emitted_casts import cast_networks
 from tests.kit.networks import hls_config, mlp, side_by_side
+from tests.kit.paths import ROOT
+from tests.kit.stream_networks import window_net
 from tests.kit.tools import require_tool
 
 WHEEL = "hls4ml==1.3.0 --hash=sha256:01bf1de2cd9bca56699b9fe3385cb1735026b022f9580fe1d73faf192dfb90f2"
@@ -100,6 +103,24 @@ def test_random_networks(seed, networks, widest, amd, tmp_path):
             break
     assert len(designs) == networks
     agree(designs, amd, tmp_path)
+
+
+@pytest.mark.parametrize("axis", [False, True])
+def test_streams(axis, amd, tmp_path):
+    """The bench of designs in streams with AMD's own hls_stream.h, one process after the other as in AMD's C simulation."""
+    rng = np.random.default_rng(11)
+    graph = side_by_side([*(window_net(rng) for _ in range(3)), cnn(rng)])
+    ports = {"Interface": "axis"} if axis else {}
+    level = {"Model": {"Precision": "ap_fixed<12,5,AP_RND,AP_SAT>"}}
+    folder = convert(graph, {"IOType": "io_stream", "HLSConfig": level, **ports}).write(tmp_path / "p", force=True)
+    if axis:  # beats are not among the public headers: ours, of AMD's integers
+        shutil.copy(ROOT / "firmware_lib/ap_types/ap_axi_sdata.h", folder)
+    sources = [str(folder / "myproject_test.cpp"), str(folder / "firmware/myproject.cpp")]
+    command = ["g++", "-std=c++14", "-O0", "-w", f"-I{amd}", f"-I{folder}", *sources, "-o", str(folder / "bench")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:4000]
+    ran = subprocess.run([str(folder / "bench")], cwd=folder, capture_output=True, text=True, check=False)
+    assert "100 events, 0 differ from the emulator" in ran.stdout, ran.stdout + ran.stderr
 
 
 def test_every_small_cast(amd, tmp_path):

@@ -4,7 +4,10 @@ import numpy as np
 
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.graph.analysis import graph_ranges
+from nn2hls.hardware.join import Join
 from nn2hls.streams.plan import plan
+
+JOINS = {Join.ADD: np.sum, Join.MAX: np.max, Join.MIN: np.min}
 
 
 def firing(process, gathered):
@@ -15,7 +18,8 @@ def firing(process, gathered):
     if process.core is None:
         return gathered.reshape(events, -1)
     operands = np.split(gathered.reshape(events * firings, size), np.cumsum(process.sizes)[:-1], axis=1)
-    return process.core.run(operands).reshape(events, -1)
+    found = process.core.run(operands).reshape(events, firings, -1)
+    return found.reshape(events, -1) if process.join is None else JOINS[process.join](found, axis=1)
 
 
 def streamed(network, inputs):
