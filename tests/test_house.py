@@ -36,7 +36,7 @@ ROWS = (
     ("frontends",),
     ("design",),
     ("trials",),
-    ("scan", "search", "report"),
+    ("scan", "search", "report", "history"),
     ("commands",),
     ("cli",),
     ("__main__",),
