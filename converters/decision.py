@@ -95,7 +95,7 @@ class _Decision:
             if name not in inputs:
                 fix = f"{suggest(name, inputs)} Inputs are {', '.join(inputs)}.".strip()
                 raise ConfigError(f"The model has no input '{name}'.", where="InputScaling", fix=fix)
-        places = []  # how many nodes of the new graph stand before each of the old one
+        places: list[int] = []  # how many nodes of the new graph stand before each of the old one
         for node in self.before:
             places.append(len(places) + len(self.reads))
             self.builder.add(node.name, node.op, [self.reads.get(i, i) for i in node.inputs], node.origin)

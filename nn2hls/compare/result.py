@@ -286,4 +286,5 @@ def _class_score(
     recall = [float(np.mean(r[positive])) if positive.any() else None for r in right]
     areas = [auc(values[:, column], positive) for values in (reference, fixed)]
     between = [_between(r[positive]) for r in right]
-    return ClassScore(label, int(np.count_nonzero(positive)), *recall, *areas, *between)
+    events = int(np.count_nonzero(positive))
+    return ClassScore(label, events, recall[0], recall[1], areas[0], areas[1], between[0], between[1])

@@ -40,7 +40,7 @@ class Rows:
 
     def of(self, m: Any, fraction: int) -> np.ndarray:
         """Of mantissas with so many fraction bits."""
-        return np.minimum(cast_to(m, fraction, self.address), self.count - 1).astype(np.int64)
+        return np.asarray(np.minimum(cast_to(m, fraction, self.address), self.count - 1).astype(np.int64))
 
     def ends(self, x: Range) -> tuple[np.ndarray, np.ndarray]:
         """The first and the last row that each element of ``x`` can mean, flat."""
