@@ -10,7 +10,7 @@ FUZZ_SEED ?= $(shell date +%Y%m%d)
 CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.h' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types format bench docs site clean
+.PHONY: help demo test fuzz lint types format bench networks docs site clean
 
 help: ## this list
 	@echo "nn2hls: trained neural networks to verified, sized FPGA designs"; echo
@@ -46,6 +46,9 @@ format: $(STAMPS)/dev ## let ruff and clang-format rewrite the files
 
 bench: $(STAMPS)/demo ## measure speed and size against the limits the project promises
 	$(BIN)/python -m benchmarks
+
+networks: $(STAMPS)/demo ## run every network of the field again and write docs/networks.md; needs g++, Verilator and Icarus
+	$(BIN)/python -m benchmarks.networks --page docs/networks.md
 
 docs: $(STAMPS)/demo ## write the generated pages of docs/ again
 	$(BIN)/python -m nn2hls.config.docs > docs/config.md

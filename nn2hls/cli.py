@@ -102,12 +102,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = _show_warning
-        return _run(command.run, args)
+        return _run(command.run, args, sys.argv[1:] if argv is None else argv)
 
 
-def _run(run: Any, args: argparse.Namespace) -> int:
+def _run(run: Any, args: argparse.Namespace, words: Sequence[str]) -> int:
     try:
         result: Result = run(args)
+        _keep(result, words)
         _write(result, args.json)
         return OK if result.ok else FAILED
     except UsageError as error:
@@ -124,6 +125,15 @@ def _run(run: Any, args: argparse.Namespace) -> int:
         _fail("interrupted", args, {"kind": "KeyboardInterrupt", "what": "interrupted"})
         return INTERRUPTED
     return FAILED
+
+
+def _keep(result: Result, words: Sequence[str]) -> None:
+    """The step in the history beside what was written."""
+    if result.made is not None:
+        from nn2hls.history.state import keep
+
+        made = result.made
+        keep(made.place, made.kind, words, made.inputs, made.outputs, made.seed)
 
 
 def _open_streams() -> None:

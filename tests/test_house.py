@@ -37,7 +37,7 @@ ROWS = (
     ("frontends",),
     ("design",),
     ("trials",),
-    ("scan", "search", "report", "export"),
+    ("scan", "search", "report", "export", "history"),
     ("commands",),
     ("cli",),
     ("__main__",),

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.lower import graphs, reductions, shape
-from nn2hls.converters.lower import value as lower_value
+from nn2hls.converters.lower import graphs, reductions, shape, value
 from nn2hls.converters.lower.activations import function
 from nn2hls.converters.lower.graphs import Affine, Vertices
 from nn2hls.converters.lower.moves import expand
@@ -147,7 +146,7 @@ def _unpacked(site: Site, form: str, *, by_count: bool) -> tuple[Tensor, Vertice
     return x, counted if by_count else Vertices(counted.mask)
 
 
-def _nonzero(site: lower_value.Site, x: Tensor) -> Tensor:
+def _nonzero(site: value.Site, x: Tensor) -> Tensor:
     """1 for vertices whose fourth feature is not zero."""
     if plain(x)[-1] < 4:
         raise Refusal("input_format='x' looks at the fourth feature for vertices that are there, and there is none")
@@ -155,7 +154,7 @@ def _nonzero(site: lower_value.Site, x: Tensor) -> Tensor:
     return function(site, function(site.step("sign"), fourth, "sign"), "abs")
 
 
-def _simplified(site: lower_value.Site, layer: Layer, block: Block, x: Tensor, vertices: Vertices) -> Tensor:
+def _simplified(site: value.Site, layer: Layer, block: Block, x: Tensor, vertices: Vertices) -> Tensor:
     number, aggregators, filters, propagate = block
     width = plain(x)[-1]
     features = _affine(layer, f"FLR{number}", width, propagate).at(site.step("FLR"), x)

@@ -27,6 +27,33 @@ class UsageError(Nn2hlsError):
 
 
 @dataclass(frozen=True)
+class Made:
+    """What a command wrote, for the history beside it.
+
+    Args:
+        kind: The command.
+        place: The file or folder that has the history.
+        inputs, outputs: Files that went in and came out.
+        seed: Of what was drawn.
+    """
+
+    kind: str
+    place: Path
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    seed: int | None = None
+
+
+def files_of(*configs: Config, more: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """The files that configs name, themselves included, and further ones; what is not there has no digest and is left out."""
+    named: list[Path | None] = list(more)
+    for c in configs:
+        scalings = [scaling.path for scaling in c.input_scaling.values()]
+        named += [c.path, c.model, c.weights, c.calibration, c.input_data, c.output_predictions, *scalings]
+    return tuple(dict.fromkeys(p for p in named if p is not None and p.is_file()))
+
+
+@dataclass(frozen=True)
 class Result:
     """What a command found.
 
@@ -35,12 +62,14 @@ class Result:
         text: For people.
         notes: For the standard error, beside either.
         ok: False when what was asked for does not hold.
+        made: What the history keeps; None where nothing was written.
     """
 
     document: Mapping[str, Any]
     text: str
     notes: tuple[str, ...] = ()
     ok: bool = True
+    made: Made | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, make_design, read
+from nn2hls.commands.base import Command, Made, Result, UsageError, config_arguments, files_of, make_design, read
 from nn2hls.text import one_line
 from nn2hls.tools.run import TOOLS, chosen_steps
 
@@ -33,7 +33,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.tools.report import build_text
+    from nn2hls.tools.report import FOLDER, build_text
 
     if args.timeout is not None and not 0 < args.timeout < float("inf"):
         raise UsageError("This must be a number of seconds above 0.", where="--timeout")
@@ -55,7 +55,9 @@ def _run(args: Namespace) -> Result:
         raise UsageError("It is the rate of a board's serial port.", where="--baud", fix="Name the board with --board.")
     folder = args.output or design.config.output_dir
     report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(), synths=synths)
-    return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), ok=report.ok)
+    place = Path(folder)
+    made = Made("build", place, files_of(design.config), (place / FOLDER / f"{args.tool}.json",))
+    return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), report.ok, made)
 
 
 def _board_notes(args: Namespace, part: str) -> tuple[str, ...]:

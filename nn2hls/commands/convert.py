@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, config_arguments, make_design, plan_command
+from nn2hls.commands.base import Command, Made, Result, config_arguments, files_of, make_design, plan_command
 from nn2hls.errors import LimitError
 
 
@@ -42,7 +42,10 @@ def _run(args: Namespace) -> Result:
     text += f"\nwrote {plural(sum(1 for p in Path(written).rglob('*') if p.is_file()), 'file')} to {written}/\n"
     document = {"output_dir": str(written), "layers": layers, "savings": savings.document(saved), "additions": adders.to_dict()}
     document |= {"paces": [asdict(pace) for pace in found.paces]} if found.paces else {}
-    return Result({**document, "fits": not short}, text, design.notes)
+    place = Path(written)
+    sources = tuple(place / path for path in sorted(design.project.files))
+    made = Made("convert", place, files_of(design.config), sources)
+    return Result({**document, "fits": not short}, text, design.notes, made=made)
 
 
 COMMAND = Command("convert", "turn a model into an HLS project", _arguments, _run)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nn2hls.commands.base import (
     Command,
+    Made,
     Result,
     UsageError,
     config_arguments,
+    files_of,
     input_arguments,
     input_data,
     label_data,
@@ -75,7 +78,11 @@ def _run(args: Namespace) -> Result:
         threshold=args.threshold,
         progress=progress,
     )
-    return _report(args, result, tuple(note for config in configs.values() for note in config.notes))
+    found = _report(args, result, tuple(note for config in configs.values() for note in config.notes))
+    if not args.output:
+        return found
+    data_files = [*(args.input or []), *([Path(args.labels)] if args.labels else [])]
+    return replace(found, made=Made("scan", args.output, files_of(*configs.values(), more=data_files), (args.output,)))
 
 
 def _names(paths: list[Path]) -> dict[Path, str]:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from nn2hls.commands.base import (
     Command,
+    Made,
     Result,
     UsageError,
     config_arguments,
     config_target,
+    files_of,
     input_arguments,
     input_data,
     label_data,
@@ -76,7 +78,9 @@ def _run(args: Namespace) -> Result:
     if target is not None:
         write_whole(target, written(result, graph, target))
         text += f"wrote {target}\nnext: nn2hls convert {target}\n"
-    return Result({**result.to_dict(), "written": str(target) if target else None}, text, config.notes)
+    data_files = [*(args.input or []), *([Path(args.labels)] if args.labels else [])]
+    made = Made("search", target, files_of(config, more=data_files), (target,), args.seed) if target else None
+    return Result({**result.to_dict(), "written": str(target) if target else None}, text, config.notes, made=made)
 
 
 COMMAND = Command(

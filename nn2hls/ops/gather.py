@@ -58,8 +58,10 @@ class Gather(Op):
     def _taken(self, x: Any, rows: np.ndarray, axis: int) -> Any:
         """NumPy's function takes no broadcasting along with it in older versions."""
         full = list(np.broadcast_shapes(*(tuple(1 if k == axis else n for k, n in enumerate(a.shape)) for a in (x, rows))))
-        x, rows = (np.broadcast_to(a, [a.shape[axis] if k == axis else n for k, n in enumerate(full)]) for a in (x, rows))
-        return np.take_along_axis(x, rows, axis=axis)
+        all_x, all_rows = (
+            np.broadcast_to(a, [a.shape[axis] if k == axis else n for k, n in enumerate(full)]) for a in (x, rows)
+        )
+        return np.take_along_axis(all_x, all_rows, axis=axis)
 
     def evaluate_float(self, x: Any, index: Any) -> Any:
         rows, known = Rows(x.shape[self.axis + 1]).of_floats(index)

@@ -15,6 +15,7 @@ from nn2hls.commands import COMMANDS
 from nn2hls.config.read import read_config
 from nn2hls.config.write import to_yaml
 from nn2hls.design.design import Verdict
+from nn2hls.history.tree import gather
 from nn2hls.ops import Dense
 from nn2hls.tools.order import Order
 from nn2hls.tools.report import build_text
@@ -73,6 +74,8 @@ COMPLETE = {
     "plot": ["net.yml", "-o", "figures", "--only", "timeline"],
     "scan": ["net.yml", "--precision", "ap_fixed<{8,16},6>", "--reuse", "1,2"],
     "search": ["net.yml", "--widest", "4", "--trials", "0", "--jobs", "1"],
+    "history": ["out"],
+    "replay": ["out", ""],
     "layers": [],
     "passes": [],
     "doctor": [],
@@ -85,12 +88,16 @@ def test_every_command_speaks_text_and_json(capsys, folder, command):
         pytest.importorskip("optuna")
     if command == "report":  # it is about a project that is there
         assert run(capsys, "build", "net.yml")[0] == 0
-    code, out, err = run(capsys, command, *COMPLETE[command])
+    words = list(COMPLETE[command])
+    if command in ("history", "replay"):
+        assert run(capsys, "convert", "net.yml")[0] == 0
+        words[1:] = [gather(folder / "out").entries[0].state.name] if command == "replay" else []
+    code, out, err = run(capsys, command, *words)
     assert code == 0
     assert out.strip()
-    if command not in ("config", "layers", "passes", "doctor"):
+    if command not in ("config", "history", "replay", "layers", "passes", "doctor"):
         assert "net.yml:9: Compression has no effect." in err
-    code, out, _ = run(capsys, command, *COMPLETE[command], "--json")
+    code, out, _ = run(capsys, command, *words, "--json")
     assert code == 0
     assert json.loads(out)["ok"] is True
 

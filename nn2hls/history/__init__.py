@@ -1,0 +1,1 @@
+"""How every artefact came about: states, and what made one of another."""
