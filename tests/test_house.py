@@ -35,7 +35,7 @@ ROWS = (
     ("converters",),
     ("frontends",),
     ("design",),
-    ("trials",),
+    ("trials", "board"),
     ("scan", "search", "report"),
     ("commands",),
     ("cli",),
