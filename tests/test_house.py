@@ -36,7 +36,7 @@ ROWS = (
     ("converters",),
     ("frontends",),
     ("design",),
-    ("trials",),
+    ("trials", "board"),
     ("scan", "search", "report", "export", "history"),
     ("commands",),
     ("cli",),

@@ -6,10 +6,15 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nn2hls.commands.base import Command, Made, Result, UsageError, config_arguments, files_of, make_design, read
 from nn2hls.text import one_line
 from nn2hls.tools.run import TOOLS, chosen_steps
+
+if TYPE_CHECKING:
+    from nn2hls.design.design import Design
+    from nn2hls.tools.report import BuildReport
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -27,6 +32,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--board", metavar="NAME", help=words)
     words = "of the board's serial port, in bits a second"
     parser.add_argument("--baud", metavar="RATE", type=int, help=words)
+    words = "with a board: cut the pipeline more often until place and route meets ClockPeriod"
+    parser.add_argument("--until-timing", action="store_true", help=words)
     words = "after so long a program of the tool is ended (default: never; csim: 1200)"
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help=words)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder of the project (default: OutputDir of CONFIG)")
@@ -37,7 +44,7 @@ def _run(args: Namespace) -> Result:
 
     if args.timeout is not None and not 0 < args.timeout < float("inf"):
         raise UsageError("This must be a number of seconds above 0.", where="--timeout")
-    steps = chosen_steps(args.tool, [word for word in args.steps.split(",") if word])
+    steps = chosen_steps(args.tool, [word for word in args.steps.split(",") if word], board=args.board is not None)
     synths = [word for word in args.synth.split(",") if word]
     backend = TOOLS[args.tool].backend
     if backend and args.backend and args.backend.lower() != backend.lower():
@@ -51,10 +58,22 @@ def _run(args: Namespace) -> Result:
     if args.board is not None:
         notes = (*notes, *_board_notes(args, design.config.part))
         design = design.on_board(args.board, **({} if args.baud is None else {"baud": args.baud}))
-    elif args.baud is not None:
-        raise UsageError("It is the rate of a board's serial port.", where="--baud", fix="Name the board with --board.")
+    else:
+        for option, given in (("--baud", args.baud is not None), ("--until-timing", args.until_timing)):
+            if given:
+                raise UsageError("This is for a board.", where=option, fix="Name it with --board.")
     folder = args.output or design.config.output_dir
-    report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(), synths=synths)
+
+    def build(one: Design) -> BuildReport:
+        return one.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(), synths=synths)
+
+    if args.until_timing:
+        from nn2hls.board import until_timing
+
+        report, rounds = until_timing(design, build)
+        notes = (*notes, *rounds)
+    else:
+        report = build(design)
     place = Path(folder)
     made = Made("build", place, files_of(design.config), (place / FOLDER / f"{args.tool}.json",))
     return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), report.ok, made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Result, config_arguments, make_design
+from nn2hls.commands.base import Command, Made, Result, config_arguments, files_of, make_design
 
 KINDS = ("emulator", "rtl")
 
@@ -23,9 +23,10 @@ def _run(args: Namespace) -> Result:
 
     design = make_design(args)
     written = export(design, args.kind, args.output)
-    count = sum(1 for p in written.rglob("*") if p.is_file())
-    text = f"wrote {plural(count, 'file')} to {written}/; its README.md says how to use them\n"
-    return Result({"output_dir": str(written), "kind": args.kind}, text, design.notes)
+    files = sorted(p for p in written.rglob("*") if p.is_file())
+    text = f"wrote {plural(len(files), 'file')} to {written}/; its README.md says how to use them\n"
+    made = Made("export", written, files_of(design.config), tuple(files))
+    return Result({"output_dir": str(written), "kind": args.kind}, text, design.notes, made=made)
 
 
 COMMAND = Command("export", "write a design for somebody else's project", _arguments, _run)
