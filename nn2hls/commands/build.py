@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -44,17 +43,21 @@ def _run(args: Namespace) -> Result:
     args.backend = args.backend or backend
     design = make_design(args)
     folder = args.output or design.config.output_dir
-    report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(), synths=synths)
+    report = design.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(args.verbose), synths=synths)
     return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), ok=report.ok)
 
 
-def _watcher() -> Callable[[str], None] | None:
-    """Prints the tool's lines on the standard error, where that is a terminal."""
-    return _show if sys.stderr.isatty() else None
+def _watcher(verbose: bool) -> Callable[[str], None] | None:
+    """Prints the tool's lines on the standard error, where that is a terminal, or where they are asked for."""
+    from nn2hls.tools.waiting import shows
+
+    return _show if verbose or shows() else None
 
 
 def _show(line: str) -> None:
-    print(one_line(line), file=sys.stderr, flush=True)
+    from nn2hls.tools.waiting import line as above
+
+    above(one_line(line))
 
 
 COMMAND = Command(

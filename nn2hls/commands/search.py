@@ -70,7 +70,7 @@ def _run(args: Namespace) -> Result:
         metric=args.metric,
         threshold=args.threshold,
         target=args.target,
-        progress=progress,
+        progress=progress(),
     )
     text = result.text()
     if target is not None:
