@@ -8,7 +8,9 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from typing import IO, Any, NoReturn
@@ -16,8 +18,9 @@ from typing import IO, Any, NoReturn
 from nn2hls._version import __version__
 from nn2hls.commands import COMMANDS
 from nn2hls.commands.base import Result, UsageError
+from nn2hls.commands.examples import EXAMPLES
 from nn2hls.errors import Nn2hlsError, suggest
-from nn2hls.text import finite, one_line, printable
+from nn2hls.text import finite, fitted, one_line, plural, printable
 
 OK, FAILED, USAGE = 0, 1, 2
 INTERRUPTED = 130  # as shells say it of SIGINT
@@ -38,6 +41,16 @@ _OF_HLS4ML = {
         ("-s", "--synthesis", "-v", "--vsynth", "-e", "--export", "-a", "--all"), "Name the steps: nn2hls build --help."
     ),
 }
+
+
+_TELL = ("config", "convert", "report", "passes")  # commands that say every note, also to people
+_COLOURS = (
+    (re.compile(r"\b(?:DOES NOT FIT|FAILED|DIFFERENT|STALE|CONTRADICTION|clock NOT met|NOTHING was compared)\b"), "1;31"),
+    (re.compile(r"^warning:", re.M), "1;33"),
+    (re.compile(r"^note:", re.M), "36"),
+    (re.compile(r"\bare equal\b|\ball as the emulator\b|(?<=  )ok(?=  |$)", re.M), "32"),
+    (re.compile(r"^wrote |^next: ", re.M), "2"),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,15 +83,23 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, _Parser]]:
         prog="nn2hls",
         usage="nn2hls COMMAND [CONFIG] [options]",
         description="Trained neural networks to verified, sized FPGA designs.",
-        epilog=f"commands:\n{lines}\n\nnn2hls COMMAND --help explains a command. CONFIG is a YAML file or a model file.",
+        epilog=f"commands:\n{lines}\n\nnn2hls help COMMAND explains a command. CONFIG is a YAML file or a model file.",
     )
     top.add_argument("--version", action="version", version=f"nn2hls {__version__}")
     subparsers = top.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
     own = {}
     for command in COMMANDS:
-        sub = subparsers.add_parser(command.name, prog=f"nn2hls {command.name}", description=f"{command.help}\n{command.more}")
+        shown = "".join(f"\n  {line}" for line in EXAMPLES[command.name])
+        sub = subparsers.add_parser(
+            command.name,
+            prog=f"nn2hls {command.name}",
+            description=f"{command.help}\n{command.more}",
+            epilog=f"examples:{shown}",
+        )
         command.arguments(sub)
         sub.add_argument("--json", action="store_true", help="write one JSON document to the standard output")
+        sub.add_argument("--quiet", action="store_true", help="no notes and no progress; results, warnings and errors stay")
+        sub.add_argument("--verbose", action="store_true", help="all notes, what tools print, and the time it took")
         own[command.name] = sub
     return top, own
 
@@ -88,8 +109,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     it was interrupted.
     """
     _open_streams()
+    argv = _asked_for_help(list(sys.argv[1:] if argv is None else argv))
     try:
         top, own = parser()
+        _complete(top)
         args, unknown = top.parse_known_args(argv)
         if args.command is None:
             top.print_help(sys.stderr)
@@ -102,14 +125,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = _show_warning
-        return _run(command.run, args, sys.argv[1:] if argv is None else argv)
+        return _run(command.run, args, argv)
+
+
+def _asked_for_help(argv: list[str]) -> list[str]:
+    """``help COMMAND`` is ``COMMAND --help``, ``help`` alone ``--help``."""
+    return [*argv[1:2], "--help"] if argv[:1] == ["help"] else argv
+
+
+def _complete(top: argparse.ArgumentParser) -> None:
+    """Answer a shell that asks how a word may go on (extra ``completion``), which ends the process."""
+    if "_ARGCOMPLETE" in os.environ:
+        with contextlib.suppress(ImportError):
+            from argcomplete import autocomplete
+
+            autocomplete(top)
 
 
 def _run(run: Any, args: argparse.Namespace, words: Sequence[str]) -> int:
+    from nn2hls.tools.waiting import be_quiet, waiting
+
+    start = time.monotonic()
+    be_quiet(args.quiet)
     try:
-        result: Result = run(args)
+        with waiting(args.command):
+            result: Result = run(args)
         _keep(result, words)
-        _write(result, args.json)
+        _write(result, args)
+        if args.verbose:
+            print(f"took {time.monotonic() - start:.1f} s", file=sys.stderr)
         return OK if result.ok else FAILED
     except UsageError as error:
         _fail(str(error), args, {"what": error.what, "fix": error.fix})
@@ -124,6 +168,8 @@ def _run(run: Any, args: argparse.Namespace, words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _fail("interrupted", args, {"kind": "KeyboardInterrupt", "what": "interrupted"})
         return INTERRUPTED
+    finally:
+        be_quiet(False)
     return FAILED
 
 
@@ -158,11 +204,11 @@ def _silence() -> None:
         os.close(handle)
 
 
-def _write(result: Result, as_json: bool) -> None:
-    for note in result.notes:
-        print(f"note: {one_line(note)}", file=sys.stderr)
+def _write(result: Result, args: argparse.Namespace) -> None:
+    for note in _notes(result.notes, args):
+        print(_painted(f"note: {one_line(note)}", sys.stderr), file=sys.stderr)
     document = {"ok": result.ok, **result.document, "notes": result.notes}
-    text = json.dumps(finite(document), indent=1, allow_nan=False) if as_json else printable(result.text)
+    text = json.dumps(finite(document), indent=1, allow_nan=False) if args.json else _for_people(result.text)
     try:
         print(text, end="" if text.endswith("\n") else "\n")
         sys.stdout.flush()
@@ -171,6 +217,32 @@ def _write(result: Result, as_json: bool) -> None:
     except OSError as error:
         _silence()
         raise OSError(error.errno, error.strerror, "standard output") from error
+
+
+def _notes(notes: Sequence[str], args: argparse.Namespace) -> Sequence[str]:
+    """What is said of them: to people at a terminal all of it where a design is made, else only that there are some."""
+    if args.quiet:
+        return ()
+    if args.verbose or args.command in _TELL or not notes or not sys.stderr.isatty():
+        return notes
+    return (f"{plural(len(notes), 'note')} on this design: see `nn2hls convert`, or --verbose.",)
+
+
+def _for_people(text: str) -> str:
+    """Text for whoever looks: lines that fit the terminal, and colours, where the standard output is one."""
+    shown = printable(text)
+    if not sys.stdout.isatty():
+        return shown
+    return _painted(fitted(shown, shutil.get_terminal_size().columns), sys.stdout)
+
+
+def _painted(text: str, stream: IO[str]) -> str:
+    """Words of good and bad news in colour, on a terminal that has any (https://no-color.org)."""
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    for words, code in _COLOURS:
+        text = words.sub(lambda found, code=code: f"\033[{code}m{found[0]}\033[0m", text)  # type: ignore[misc]
+    return text
 
 
 def _fail(message: str, args: argparse.Namespace, error: dict[str, str]) -> None:
@@ -190,7 +262,7 @@ def _show_warning(
     from nn2hls.errors import OverflowWarning, ProjectWarning
 
     if issubclass(category, (OverflowWarning, ProjectWarning)):
-        print(f"warning: {printable(str(message))}", file=sys.stderr)
+        print(_painted(f"warning: {printable(str(message))}", sys.stderr), file=sys.stderr)
 
 
 if __name__ == "__main__":

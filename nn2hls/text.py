@@ -40,6 +40,26 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def fitted(text: str, width: int) -> str:
+    """Text whose long lines go on in the next one, below the last column of a table: none is wider than a terminal."""
+    import re
+    import textwrap
+
+    lines = []
+    for line in text.split("\n"):
+        if len(line) <= width:
+            lines.append(line)
+            continue
+        columns = [m.end() for m in re.finditer(r"  +", line) if m.end() <= width - _NARROW]
+        indent = columns[-1] if columns else len(line) - len(line.lstrip())
+        rest = textwrap.wrap(line[indent:], max(width - indent, _NARROW), break_on_hyphens=False) or [""]
+        lines += [line[:indent] + rest[0], *(" " * indent + part for part in rest[1:])]
+    return "\n".join(lines)
+
+
+_NARROW = 20  # columns that what goes on needs at least
+
+
 def _is_number(cell: str) -> bool:
     word = cell.replace(",", "").rstrip("%x").removesuffix(" dB")
     try:

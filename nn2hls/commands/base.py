@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -160,12 +159,11 @@ def worker_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://127.0.0.1:8786")
 
 
-def progress(done: int, total: int) -> None:
-    """A bar on the standard error, where that is a terminal."""
-    if sys.stderr.isatty():
-        bar = "#" * (30 * done // max(total, 1))
-        end = "" if done < total else "\r\033[K"
-        print(f"\r[{bar:30}] {done} of {total} designs", end=end, file=sys.stderr, flush=True)
+def progress() -> Callable[[int, int], None]:
+    """A bar with the time that is left on the standard error, where that is a terminal; called with done and total."""
+    from nn2hls.tools.waiting import Countdown
+
+    return Countdown("designs")
 
 
 def input_arguments(parser: ArgumentParser) -> None:
@@ -282,9 +280,20 @@ def load_graph(config: Config) -> Graph:
 def make_design(args: Namespace) -> Design:
     """The design of a command's CONFIG."""
     from nn2hls.design.design import convert
+    from nn2hls.passes import PIPELINE
+    from nn2hls.tools.waiting import tell
 
-    config = read(args)
-    return convert(load_graph(config), config)
+    config, done = read(args), list[str]()
+
+    def after(name: str, graph: Graph) -> None:
+        done.append(name)
+        tell(f"converting, {name}: pass {len(done)} of {len(PIPELINE)}")
+
+    tell("reading the model")
+    graph = load_graph(config)
+    design = convert(graph, config, after=after)
+    tell(args.command)
+    return design
 
 
 def input_data(args: Namespace, config: Config, graph: Graph) -> list[np.ndarray]:

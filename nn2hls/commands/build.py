@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +64,7 @@ def _run(args: Namespace) -> Result:
     folder = args.output or design.config.output_dir
 
     def build(one: Design) -> BuildReport:
-        return one.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(), synths=synths)
+        return one.build(args.tool, folder, steps=steps, timeout=args.timeout, show=_watcher(args.verbose), synths=synths)
 
     if args.until_timing:
         from nn2hls.board import until_timing
@@ -87,13 +86,17 @@ def _board_notes(args: Namespace, part: str) -> tuple[str, ...]:
     return () if part.lower() == own.lower() else (f"The design is for {own}, the part of the board; Part is {part}.",)
 
 
-def _watcher() -> Callable[[str], None] | None:
-    """Prints the tool's lines on the standard error, where that is a terminal."""
-    return _show if sys.stderr.isatty() else None
+def _watcher(verbose: bool) -> Callable[[str], None] | None:
+    """Prints the tool's lines on the standard error, where that is a terminal, or where they are asked for."""
+    from nn2hls.tools.waiting import shows
+
+    return _show if verbose or shows() else None
 
 
 def _show(line: str) -> None:
-    print(one_line(line), file=sys.stderr, flush=True)
+    from nn2hls.tools.waiting import line as above
+
+    above(one_line(line))
 
 
 COMMAND = Command(

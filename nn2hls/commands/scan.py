@@ -76,7 +76,7 @@ def _run(args: Namespace) -> Result:
         record=args.record or (args.output.with_suffix(".jsonl") if args.output else None),
         metric=args.metric,
         threshold=args.threshold,
-        progress=progress,
+        progress=progress(),
     )
     found = _report(args, result, tuple(note for config in configs.values() for note in config.notes))
     if not args.output:

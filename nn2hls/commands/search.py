@@ -72,7 +72,7 @@ def _run(args: Namespace) -> Result:
         metric=args.metric,
         threshold=args.threshold,
         target=args.target,
-        progress=progress,
+        progress=progress(),
     )
     text = result.text()
     if target is not None:

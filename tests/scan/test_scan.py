@@ -15,7 +15,6 @@ import pytest
 import nn2hls
 from nn2hls.arith.fixed import FixedType
 from nn2hls.cli import main
-from nn2hls.commands.base import progress
 from nn2hls.config.read import read_config
 from nn2hls.errors import ConfigError, DataError, Nn2hlsError, ToolError
 from nn2hls.extras import install
@@ -346,14 +345,6 @@ def test_networks_stand_side_by_side(data, tmp_path):
     drawn = (tmp_path / "both.svg").read_text()
     for words in ("3  whole", "4  pruned", "AUC / float", "reuse factor", "latency [ns]", "&lt;9,4&gt;  pruned"):
         assert words in drawn
-
-
-def test_a_bar_is_drawn_on_a_terminal_only(capsys, monkeypatch):
-    progress(3, 6)
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    progress(3, 6)
-    assert f"[{'#' * 15}{' ' * 15}] 3 of 6 designs" in capsys.readouterr().err
 
 
 def test_the_command_scans_several_configs(capsys, tmp_path, monkeypatch):
