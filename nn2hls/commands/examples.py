@@ -27,7 +27,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "search": ("nn2hls search net.yml --input x.npy --labels y.npy --max-loss 0.5 -o found.yml",),
     "history": ("nn2hls history net.yml", "nn2hls history my-hls-test"),
-    "replay": ("nn2hls replay STATE",),
+    "replay": ("nn2hls replay my-hls-test convert-1",),
     "layers": ("nn2hls layers",),
     "passes": ("nn2hls passes", "nn2hls passes net.yml --print-after fold-scale"),
     "doctor": ("nn2hls doctor",),

@@ -18,14 +18,15 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.export.run import export
+    from nn2hls.export.run import KINDS as MAKERS
     from nn2hls.text import plural
 
     design = make_design(args)
-    written = export(design, args.kind, args.output)
-    files = sorted(p for p in written.rglob("*") if p.is_file())
+    project = MAKERS[args.kind](design)
+    written = project.write(args.output.expanduser())
+    files = sorted(project.files)
     text = f"wrote {plural(len(files), 'file')} to {written}/; its README.md says how to use them\n"
-    made = Made("export", written, files_of(design.config), tuple(files))
+    made = Made("export", written, files_of(design.config), tuple(written / f for f in files))
     return Result({"output_dir": str(written), "kind": args.kind}, text, design.notes, made=made)
 
 

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nn2hls.commands import convert, scan, search
+from nn2hls.commands import convert, export, scan, search
 from nn2hls.commands.base import Command, Made, Result
 from nn2hls.errors import DataError
 
 if TYPE_CHECKING:
     from nn2hls.history.tree import Entry
 
-_BY_KIND = {c.name: c for c in (convert.COMMAND, scan.COMMAND, search.COMMAND)}
+_BY_KIND = {c.name: c for c in (convert.COMMAND, export.COMMAND, scan.COMMAND, search.COMMAND)}
 _WHY_NOT = {
     "build": "times and logs of tools differ from run to run: run its command again",
     "recipe": "it was made outside of nn2hls",
@@ -51,7 +51,9 @@ def _again(command: Command, words: Sequence[str], folder: Path) -> Made:
         raise DataError(f"Its words are not those of {command.name}.", where="command")
     parser = _Quiet(prog=f"nn2hls {command.name}")
     command.arguments(parser)
-    parser.add_argument("--json", action="store_true")
+    for option in ("--json", "--quiet", "--verbose"):
+        parser.add_argument(option, action="store_true")
+    parser.set_defaults(command=command.name)
     args = parser.parse_args(list(words[1:]))
     _TAMED[command.name](args, folder)
     made = command.run(args).made
@@ -69,6 +71,10 @@ def _tame_convert(args: Namespace, folder: Path) -> None:
     args.output, args.force = folder / "project", True
 
 
+def _tame_export(args: Namespace, folder: Path) -> None:
+    args.output = folder / "exported"
+
+
 def _tame_scan(args: Namespace, folder: Path) -> None:
     args.output = folder / "scan.csv" if args.output else None
     args.record = args.plot = args.cluster = None
@@ -83,6 +89,7 @@ def _tame_search(args: Namespace, folder: Path) -> None:
 
 _TAMED: dict[str, Callable[[Namespace, Path], None]] = {
     "convert": _tame_convert,
+    "export": _tame_export,
     "scan": _tame_scan,
     "search": _tame_search,
 }
