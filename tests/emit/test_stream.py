@@ -12,10 +12,10 @@ from nn2hls.design.bench import mantissas_of
 from nn2hls.emit.stream_project import emit_stream
 from nn2hls.errors import ConfigError, LimitError, ToolError
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const
+from nn2hls.graph.const import Const, Places
 from nn2hls.graph.graph import Graph
 from nn2hls.graph.leaves import Constant
-from nn2hls.ops import Elementwise, Input, Merge, Reduce, Reduction, Relu, Softmax
+from nn2hls.ops import Elementwise, Input, LeakyRelu, Merge, Move, Reduce, Reduction, Relu, Softmax
 from nn2hls.streams.plan import plan
 from nn2hls.tools.gxx import compile_project
 from tests.kit.cnn import cnn, convolution
@@ -169,3 +169,14 @@ def test_what_depends_on_no_input():
     fixed = next(n.name for n in design.graph if isinstance(n.op, Constant))
     with pytest.raises(LimitError, match="depends on no input"):
         plan(Graph(design.graph.nodes, ("sum", fixed)), design.emulator.ranges)
+
+
+def test_tokens_that_nobody_reads_are_taken():
+    """All that is left of a tensor is padding: its stream runs empty, and no variable is set for nothing."""
+    builder = Builder()
+    x = builder.add("x", Input((4,)))
+    padding = builder.add("padding", Move(Places(np.full((1, 4), -1)), ((4,),)), [x])
+    graph = builder.build([builder.add("y", LeakyRelu(Const(np.array(0.5))), [padding])])
+    design = converted(graph, HLSConfig={"LayerName": {"padding": {"Precision": "ap_fixed<15,7>"}}})
+    assert any("(void)t0_0;" in text for text in design.project.files.values())
+    assert_equal(design, data(design))
