@@ -153,6 +153,13 @@ class _Process:
         for age, _ in self._gaps(k):
             yield f"const {port.token} t{k}_{age} = delay{k}_{age}.next(t{k}_{before});"
             before = age
+        if not self._reads(k, before):
+            yield f"(void)t{k}_{before};"
+
+    def _reads(self, k: int, age: int) -> bool:
+        """Whether a firing takes an element of the token of that age: all of them may be known constants."""
+        columns = np.flatnonzero((self.front.source == k) & (self.front.delay == age))
+        return any(not self._is_constant(column) for column in columns.tolist())
 
     def _unrolled(self, count: int, statement: str) -> Iterator[str | Pragma]:
         yield f"for (int i = 0; i < {count}; i++) {{"

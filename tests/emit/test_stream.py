@@ -12,10 +12,10 @@ from nn2hls.design.bench import mantissas_of
 from nn2hls.emit.stream_project import emit_stream
 from nn2hls.errors import ConfigError, LimitError, ToolError
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const
+from nn2hls.graph.const import Const, Places
 from nn2hls.graph.graph import Graph
 from nn2hls.graph.leaves import Constant
-from nn2hls.ops import Elementwise, Input, Merge, Reduce, Reduction, Relu, Softmax
+from nn2hls.ops import Elementwise, Input, LeakyRelu, Merge, Move, Reduce, Reduction, Relu, Softmax
 from nn2hls.streams.plan import plan
 from nn2hls.tools.gxx import compile_project
 from tests.kit.cnn import cnn, convolution
@@ -182,4 +182,15 @@ def test_constants_of_any_width_that_change_with_the_position():
     layers = {name: {"Precision": kind} for name, kind in kinds.items()}
     design = converted(builder.build([y]), HLSConfig={"Model": {"Precision": "ap_fixed<20,10>"}, "LayerName": layers})
     assert "_constant2_2[12]" in design.project.files["firmware/layers/by_wide.h"]
+    assert_equal(design, data(design))
+
+
+def test_tokens_that_nobody_reads_are_taken():
+    """All that is left of a tensor is padding: its stream runs empty, and no variable is set for nothing."""
+    builder = Builder()
+    x = builder.add("x", Input((4,)))
+    padding = builder.add("padding", Move(Places(np.full((1, 4), -1)), ((4,),)), [x])
+    graph = builder.build([builder.add("y", LeakyRelu(Const(np.array(0.5))), [padding])])
+    design = converted(graph, HLSConfig={"LayerName": {"padding": {"Precision": "ap_fixed<15,7>"}}})
+    assert any("(void)t0_0;" in text for text in design.project.files.values())
     assert_equal(design, data(design))
