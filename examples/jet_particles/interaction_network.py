@@ -10,7 +10,7 @@ import itertools
 import torch
 from particles import CLASSES, particles
 from torch import nn
-from training import SEED, TEST, TRAIN, arguments, class_loss, export_onnx, fit, keep_data, tell
+from training import class_loss, export_onnx, make
 
 PARTICLES, EFFECTS, KEEP = 6, 4, 0.4
 
@@ -41,13 +41,15 @@ class InteractionNetwork(nn.Module):
 
 def main() -> None:
     """Train and write."""
-    given = arguments(__doc__)
-    model = InteractionNetwork()
-    train, test = particles(TRAIN, SEED, PARTICLES), particles(TEST, SEED + 1, PARTICLES)
-    fit(model, *train, class_loss, given.epochs, KEEP)
-    tell(model, *test)
-    export_onnx(model, test[0], given.out / "interaction_network.onnx")
-    keep_data(given.out, "interaction_network", train, test)
+    make(
+        __doc__,
+        InteractionNetwork,
+        lambda events, seed: particles(events, seed, PARTICLES),
+        class_loss,
+        KEEP,
+        export_onnx,
+        "interaction_network.onnx",
+    )
 
 
 if __name__ == "__main__":

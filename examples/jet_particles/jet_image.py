@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from particles import CLASSES, images
-from training import SEED, TEST, TRAIN, arguments, class_loss, fit, keep_data, tell
+from training import SEED, class_loss, make, save_keras
 
 KEEP = 0.3
 
@@ -24,13 +24,7 @@ def network():
 
 def main() -> None:
     """Train and write."""
-    given = arguments(__doc__)
-    model = network()
-    train, test = images(TRAIN, SEED, 16), images(TEST, SEED + 1, 16)
-    fit(model, *train, class_loss, given.epochs, KEEP)
-    tell(model, *test)
-    model.save(given.out / "jet_image.keras")
-    keep_data(given.out, "jet_image", train, test)
+    make(__doc__, network, lambda events, seed: images(events, seed, 16), class_loss, KEEP, save_keras, "jet_image.keras")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from particles import CLASSES, particles
 from torch import nn
-from training import SEED, TEST, TRAIN, arguments, class_loss, export_pt2, fit, keep_data, tell
+from training import class_loss, export_pt2, make
 
 PARTICLES, WIDTH, HEADS, KEEP = 8, 8, 2, 0.4
 
@@ -31,13 +31,15 @@ class ParticleTransformer(nn.Module):
 
 def main() -> None:
     """Train and write."""
-    given = arguments(__doc__)
-    model = ParticleTransformer()
-    train, test = particles(TRAIN, SEED, PARTICLES), particles(TEST, SEED + 1, PARTICLES)
-    fit(model, *train, class_loss, given.epochs, KEEP)
-    tell(model, *test)
-    export_pt2(model, test[0], given.out / "particle_transformer.pt2")
-    keep_data(given.out, "particle_transformer", train, test)
+    make(
+        __doc__,
+        ParticleTransformer,
+        lambda events, seed: particles(events, seed, PARTICLES),
+        class_loss,
+        KEEP,
+        export_pt2,
+        "particle_transformer.pt2",
+    )
 
 
 if __name__ == "__main__":

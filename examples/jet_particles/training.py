@@ -17,6 +17,36 @@ SEED, TRAIN, TEST, CALIBRATION, BENCH = 20180413, 20_000, 400, 200, 16
 BATCH, RATE, FEW = 200, 4e-3, 32
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Events = tuple[np.ndarray, np.ndarray]  # inputs and labels
+
+
+def make(
+    about: str,
+    network: Callable[[], nn.Module],
+    data: Callable[[int, int], Events],
+    loss: Loss,
+    keep: float,
+    write: Callable[[nn.Module, np.ndarray, Path], object],
+    name: str,
+) -> None:
+    """Train and prune a network, print how good it is, and write its file ``name`` and the data beside it.
+
+    Args:
+        about: For ``--help``.
+        network: Makes it, after PyTorch is seeded.
+        data: Events by their number and a seed.
+        loss: Of answers and labels.
+        keep: The share of weights that pruning leaves.
+        write: Writes the network, with inputs as an example, to a path.
+        name: Of its file; data are named after it.
+    """
+    given = arguments(about)
+    model = network()
+    train, test = data(TRAIN, SEED), data(TEST, SEED + 1)
+    fit(model, *train, loss, given.epochs, keep)
+    tell(model, *test)
+    write(model, test[0], given.out / name)
+    keep_data(given.out, Path(name).stem, train, test)
 
 
 def arguments(about: str) -> argparse.Namespace:
@@ -69,6 +99,11 @@ def _descend(model: nn.Module, x: torch.Tensor, y: torch.Tensor, loss: Loss, epo
                     weight *= mask
 
 
+def save_keras(model: nn.Module, x: np.ndarray, path: Path) -> None:
+    """Write a Keras model in the format that the path's ending names."""
+    model.save(path)
+
+
 def export_pt2(model: nn.Module, x: np.ndarray, path: Path) -> torch.export.ExportedProgram:
     """Write a ``.pt2`` of any batch, without what it says of the machine, unless the path is that of an ONNX file."""
     batch = torch.export.Dim("batch")
@@ -93,7 +128,7 @@ def export_onnx(model: nn.Module, x: np.ndarray, path: Path) -> None:
     onnx.save(written, path)
 
 
-def keep_data(out: Path, name: str, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> None:
+def keep_data(out: Path, name: str, train: Events, test: Events) -> None:
     """NAME_test.npy with labels, NAME_calibration.npy of the training set, and NAME_bench.npy, a few events to simulate."""
     (x, y), half = test, test[0].astype(np.float16)
     kind = np.float16 if np.array_equal(half, x) else np.float32  # steps of 1/256 are exact in float16

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from particles import noisy
-from training import SEED, TEST, TRAIN, arguments, fit, keep_data, pixel_loss, tell
+from training import SEED, make, pixel_loss, save_keras
 
 PIXELS, FILTERS, KEEP = 8, 2, 0.5
 
@@ -28,13 +28,7 @@ def network():
 
 def main() -> None:
     """Train and write."""
-    given = arguments(__doc__)
-    model = network()
-    train, test = noisy(TRAIN, SEED, PIXELS), noisy(TEST, SEED + 1, PIXELS)
-    fit(model, *train, pixel_loss, given.epochs, KEEP)
-    tell(model, *test)
-    model.save(given.out / "unet.h5")
-    keep_data(given.out, "unet", train, test)
+    make(__doc__, network, lambda events, seed: noisy(events, seed, PIXELS), pixel_loss, KEEP, save_keras, "unet.h5")
 
 
 if __name__ == "__main__":
