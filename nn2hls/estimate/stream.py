@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from nn2hls.estimate.estimate import estimate
+from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.streams.network import Network, Process, Stream
 from nn2hls.targets import Part
@@ -102,6 +103,17 @@ def front_figures(process: Process, streams: Mapping[str, Stream]) -> Figures:
         for before, age in pairwise(ages):
             total += storage(int(age - before), bits)
     return total + _choices(process)
+
+
+def memories(process: Process, network: Network, depths: Mapping[tuple[str, str], int]) -> Memories:
+    """Where its delays and the queues that it reads lie."""
+    streams, lines = network.streams, []
+    for k, ages in process.front.taps.items():
+        bits = streams[process.front.sources[k].value].bits
+        lines += [bits * int(b - a) for a, b in pairwise([0, *ages])]
+    edges = [(s.value, process.name) for s in process.front.sources]
+    queues = [depths[e] * streams[e[0]].bits for e in edges if e in depths]
+    return Memories.of([(n, n > SMALL) for n in lines], [(n, n > SMALL) for n in queues])
 
 
 def _choices(process: Process) -> Figures:

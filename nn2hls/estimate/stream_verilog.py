@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.estimate.verilog import coefficients, layer_terms, terms
 from nn2hls.hardware.join import joined
@@ -49,6 +50,14 @@ def estimate_stream_verilog(
     total = sum((x.report for x in layers), Figures()) + sum((queue_figures(q) for q in sent), Figures())
     total += beat_figures(network) if axis else Figures()
     return Estimate(part, clock_ns, "verilog", tuple(layers), total, total, latency, interval)
+
+
+def memories(built: Built, depths: Mapping[tuple[str, str], int]) -> Memories:
+    """Where its delays and the FIFOs that it reads lie."""
+    read = zip(built.front.sources, built.sources, strict=True)
+    queues = [Queue(stream.bits, depths[source.value, built.process.name]) for source, stream in read]
+    lines = [(n.steps * n.bits, n.words > SHALLOW) for n in built.links]
+    return Memories.of(lines, [(q.depth * q.bits, q.block) for q in queues])
 
 
 def beat_figures(network: Network) -> Figures:

@@ -18,7 +18,7 @@ from nn2hls.size.choices import MEASURES, reuse_factors
 from nn2hls.size.layouts import layout_of
 from nn2hls.size.solution import NAMES, RESOURCES, measures, part_limits
 from nn2hls.size.solver import Limits
-from nn2hls.size.streams import StreamEstimate, StreamSizer
+from nn2hls.size.streams import VERILOG, StreamEstimate, StreamSizer
 from nn2hls.streams.chunks import allowed
 from nn2hls.streams.network import Process
 from nn2hls.text import table
@@ -274,7 +274,8 @@ def _shares(process: Process) -> bool:
 
 def _own(made: StreamSizer) -> dict[str, int]:
     """Clocks between two events of each port and process, if nobody makes it wait."""
-    return {a.name or a.layer: a.interval for a in actors(made.network, Timing()) if a.name}
+    timing = Timing(overlap=made.tool == VERILOG)
+    return {a.name or a.layer: a.interval for a in actors(made.network, timing) if a.name}
 
 
 def _meets(found: StreamEstimate, bounds: Mapping[str, int]) -> bool:

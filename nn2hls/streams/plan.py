@@ -151,13 +151,14 @@ class _Planner:
             and view.index.size == self.elements[view.bases[0]]
         ):
             whole = op.accumulation(xs[0].broadcast(view.index.shape))
-        if whole is None or math.prod(view.index.shape[: whole.axes]) == 1:
+        lead = () if whole is None else view.index.shape[: whole.axes]
+        part = lead if whole is None else self._part(name, node, op, view.bases, lead, least=0)
+        firings = math.prod(lead) // math.prod(part)
+        if whole is None or firings == 1:
             self._draft(name, node, op, views, result, xs)
             return
         shape, sums = view.index.shape, whole.bounds.shape or (1,)
-        lead, rest = shape[: whole.axes], shape[whole.axes :]
-        part = self._part(name, node, op, view.bases, lead)
-        firings = math.prod(lead) // math.prod(part)
+        rest = shape[whole.axes :]
         own = f"{name}_accumulated"
         while own in self.graph.by_name:
             own += "_"
@@ -335,14 +336,17 @@ class _Planner:
         base = view.bases[0] if view.bases else node.name
         return self.drafts[base].type if base in self.drafts else self.graph[base].result_type
 
-    def _part(self, name: str, node: Node, op: Op, bases: Sequence[str], lead: Shape) -> Shape:
-        """The positions of a firing: as the user says; without, one of a layer with products, else as many as keep step."""
+    def _part(self, name: str, node: Node, op: Op, bases: Sequence[str], lead: Shape, least: int = 1) -> Shape:
+        """The positions of a firing: as the user says; without, one of a layer with products, else as many as keep step.
+
+        After a process that fires no more than ``least`` times, it is one, too.
+        """
         if not lead:
             return ()
         wanted = self.positions.get(node.name) or self.positions.get(name)
         if wanted is None:
             given = max((self.drafts[b].index.shape[0] for b in bases if b in self.drafts), default=0)
-            fewest = 1 if op.products() or given <= 1 else math.ceil(math.prod(lead) / given)
+            fewest = 1 if op.products() or given <= least else math.ceil(math.prod(lead) / given)
             wanted = at_least(lead, fewest)
         try:
             return chunk(lead, wanted)

@@ -62,3 +62,20 @@ def test_the_delays_and_masks_of_a_window():
     found, streams = processes()
     masked = 8 * 2 * 10  # all places but the one in the middle, of two channels
     assert front_figures(found["conv0"], streams) == Figures(lut=2 * 20 + masked // 2, ff=6 * 20 + 2 * 20)
+
+
+@pytest.mark.parametrize("backend", ["Vitis", "Verilog"])
+def test_where_line_buffers_and_queues_lie(backend):
+    """A row of 80 tokens of 20 bits is more than 64 words and 1,024 bits, one of 8 is neither."""
+    for width, block in ((80, True), (8, False)):
+        graph = cnn(np.random.default_rng(0), size=(4, width, 2), channels=(2,))
+        level = {"Model": {"Precision": "ap_fixed<10,4>"}}
+        found = convert(graph, {"IOType": "io_stream", "Backend": backend, "HLSConfig": level}).estimate()
+        kept = found.memories["conv0"]
+        rows = 2 * width * 20 + 2 * 20  # what a window of three rows and columns keeps
+        assert kept.lines_lut + kept.lines_bram <= rows
+        assert (kept.lines_bram > 0) == block
+        assert kept.lines_lut + kept.lines_bram > 0.9 * rows
+        assert kept.queues_lut == found.fifos.depths["x", "conv0"] * 20
+        assert found.to_dict()["streams"]["memories"]["conv0"]["lines_bram"] == kept.lines_bram
+        assert "line buffers" in found.text()
