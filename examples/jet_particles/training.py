@@ -1,4 +1,4 @@
-"""What the four scripts share: training, pruning by magnitude, and the files beside a model."""
+"""What the scripts share: training, pruning by magnitude, and the files beside a model."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def make(
     keep_data(given.out, Path(name).stem, train, test)
 
 
-def arguments(about: str) -> argparse.Namespace:
+def arguments(about: str, epochs: int = 8) -> argparse.Namespace:
     """Of the command line; seeds PyTorch."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder (default: this one)")
-    parser.add_argument("--epochs", type=int, default=8, help="before pruning, and again after it")
+    parser.add_argument("--epochs", type=int, default=epochs, help="before pruning, and again after it")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)

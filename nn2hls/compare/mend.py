@@ -58,8 +58,8 @@ class Trial:
 
     def op(self, mend: Mend) -> Op:
         """The op as it would be with other settings, behind operands of their types."""
-        inputs = [dataclasses.replace(_single(n), op=Input(n.shape), inputs=()) for n in self.operands]
-        alone = dataclasses.replace(_single(self.node), op=self.source)
+        inputs = [dataclasses.replace(_alone(n), op=Input(n.shape), inputs=()) for n in self.operands]
+        alone = dataclasses.replace(_alone(self.node), op=self.source)
         of = {n.name: self._settings({"result": n.result_type}, None) for n in self.operands}
         of[alone.name] = self._settings({**self.settings.precision, **mend.types}, mend.entries)
         context = Context(lambda n: of[n.name], list(self.floats), signals=self.signals or None)
@@ -69,9 +69,10 @@ class Trial:
         return dataclasses.replace(self.settings, precision=precision, table_size=entries or self.settings.table_size)
 
 
-def _single(node: Node) -> Node:
-    """A node without type that is looked up by its own name, also where it is one of a layer's steps."""
-    return dataclasses.replace(node, type=None, spread=None, tied="", origin=dataclasses.replace(node.origin, part=""))
+def _alone(node: Node) -> Node:
+    """A node before it has types, tied to no other one."""
+    origin = dataclasses.replace(node.origin, part="")
+    return dataclasses.replace(node, type=None, spread=None, tied="", turn=None, origin=origin)
 
 
 def mend_table(trial: Trial, types: Sequence[Provenance], excess: Callable[[Op], float], now: float) -> Mend | None:

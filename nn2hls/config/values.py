@@ -247,7 +247,13 @@ strategy = choice(
 )
 
 _AT_ONCE = Noted("Unroll", "The positions of a layer that repeats another one stand side by side; Unroll is meant.")
-time_steps = choice({"Unroll": "Unroll", "Off": "Off", "Pipeline": _AT_ONCE}, {}, "TimeStepLoopParallelism", ("Unroll", "Off"))
+_time_steps = choice({"Unroll": "Unroll", "Off": "Off", "Pipeline": _AT_ONCE}, {}, "Parallelism of steps", ("Unroll", "Off"))
+
+
+def time_steps(value: Any) -> Any:
+    """How the steps of a recurrent layer stand; YAML reads an ``Off`` without quotes as false."""
+    return _time_steps("Off" if value is False else value)
+
 
 softmax_implementation = choice({"stable": None, "latency": None, "legacy": None}, {"argmax": _ARGMAX}, "Implementation")
 

@@ -40,8 +40,9 @@ def _resources(amounts: Amounts) -> Resources:
 
 
 def with_estimate(report: BuildReport, found: Estimate) -> BuildReport:
-    """A report with the estimate before what its tool says, in total and per layer."""
+    """A report with the estimate before what its tool says, in total and per layer, and the pace of steps in turn."""
     total, layers = estimate_figures(found)
     names = [*layers, *(name for name in report.layers if name not in layers)]
     both = {name: (*layers.get(name, ()), *report.layers.get(name, ())) for name in names}
-    return replace(report, total=(*total, *report.total), layers=both)
+    notes = (*report.notes, *(pace.text() for pace in found.paces))
+    return replace(report, total=(*total, *report.total), layers=both, notes=notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -115,8 +116,15 @@ class _Roll:
         op = Repeat(body, self._bounds(body), self.length, len(self.sequences), len(self.states), reads)
         operands = tuple(f.operand for f in fed)
         shape = (sum(math.prod(self.body[word].shape) for word, _ in outside),)
-        one = Node(self.names.free(f"{self.layer}_steps"), op, operands, shape, kind, self.origin)
+        part = self._called()
+        one = Node(self.names.free(f"{part}_steps"), op, operands, shape, kind, replace(self.origin, part=part))
         return [*self.before, one, *self._given(one, outside)]
+
+    def _called(self) -> str:
+        """The user's layer, or the direction of it: what the names of all parts begin with."""
+        parts = [next(iter(steps.values())).origin.part.split("_") for steps in self.copies.values()]
+        same = itertools.takewhile(lambda words: len(set(words)) == 1, zip(*parts, strict=False))
+        return "_".join(words[0] for words in same) or self.layer
 
     # ---- the body ----------------------------------------------------------------------------------------------------------
 

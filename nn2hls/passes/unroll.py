@@ -66,13 +66,20 @@ class _Unrolled:
         return unique
 
     def _direct(self, node: Node) -> Node:
-        """A node that takes elements of a joined sequence reads the steps that hold them, and keeps no other alive."""
-        joined = self.joined.get(node.inputs[0]) if len(node.inputs) == 1 else None
-        if joined is None:
-            return node
-        before = [self.nodes[i].shape for i in joined.inputs]
-        op = node.op.through(0, joined.op, [joined.shape], before)
+        """A node that takes elements of joined sequences reads the steps that hold them, and keeps no other alive."""
+        place = 0
+        while place < len(node.inputs):
+            joined = self.joined.get(node.inputs[place])
+            changed = None if joined is None else self._through(node, place, joined)
+            node, place = (node, place + 1) if changed is None else (changed, 0)
+        return node
+
+    def _through(self, node: Node, place: int, joined: Node) -> Node | None:
+        """The node with the steps in place of the operand that joins them; None where it does more than to take elements."""
+        shapes, before = ([self.nodes[i].shape for i in inputs] for inputs in (node.inputs, joined.inputs))
+        op = node.op.through(place, joined.op, shapes, before)
         if op is None:
-            return node
-        op, read = op.reading(before)
-        return dataclasses.replace(node, op=op, inputs=tuple(joined.inputs[k] for k in read))
+            return None
+        inputs = [*node.inputs[:place], *joined.inputs, *node.inputs[place + 1 :]]
+        op, read = op.reading([self.nodes[i].shape for i in inputs])
+        return dataclasses.replace(node, op=op, inputs=tuple(inputs[k] for k in read))

@@ -244,7 +244,7 @@ class Sizer:
     def _paces(self) -> Iterator[Pace]:
         for name, node in self.nodes.items():
             if node.op.repeats:
-                yield Pace(node.origin.layer, node.op.repeats.length, self.steps_of(name).estimate().latency_cycles + 1)
+                yield Pace(node.origin.part, node.op.repeats.length, self.steps_of(name).estimate().latency_cycles + 1)
 
     def _figures(self, layouts: Mapping[str, Layout | int]) -> Estimate:
         if self.tool == "verilog":

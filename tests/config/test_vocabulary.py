@@ -77,7 +77,7 @@ BOTH = {
     "TargetCycles": [(10, N)],
     "Static": [(True, N)],
     "RecurrentReuseFactor": [(2, N)],
-    "TimeStepLoopParallelism": [("Unroll", H), ("off", H), ("Pipeline", H), ("loop", R)],
+    "TimeStepLoopParallelism": [("Unroll", H), ("off", H), (False, H), ("Pipeline", H), ("loop", R), (True, R)],
     "TableRangePower2": [(0, N)],
     "DepthwiseReuseFactor": [(2, N)],
     "PointwiseReuseFactor": [(2, N)],

@@ -103,7 +103,17 @@ def test_an_lstm_of_twenty_units_takes_a_step_in_twelve_clocks():
     (pace,) = design.estimate().paces
     assert (pace.layer, pace.steps) == ("r", 20)
     assert pace.clocks <= 12
-    assert f"r: 20 steps of {pace.clocks} clocks, one after the other" in str(design.estimate())
+
+
+def test_the_pace_is_said():
+    from nn2hls.estimate.figures import with_estimate
+    from nn2hls.tools.report import BuildReport
+
+    estimate = in_turns(network("rnn", 1, (4, 3), 3), MaxWidth=10).estimate()
+    said = f"r: 4 steps of {estimate.paces[0].clocks} clocks, one after the other"
+    assert said in str(estimate)
+    assert estimate.to_dict()["paces"] == [{"layer": "r", "steps": 4, "clocks": estimate.paces[0].clocks}]
+    assert said in with_estimate(BuildReport("rtl", "project", "folder"), estimate).notes
 
 
 def test_what_pruning_saved_is_said_of_one_step():

@@ -74,6 +74,14 @@ def test_the_step_that_overflows_is_named():
     assert found["r_cell_step5"] > 0
 
 
+def test_a_table_of_a_step_that_loses_the_signal_is_mended_by_name():
+    design = converted(network("rnn", 3, (3, 2)), TargetSQNR=85)
+    rows = design.compare(np.random.default_rng(1).normal(0, 1, (200, 3, 2))).layers
+    lossy = [row for row in rows if row.name.startswith("r_hidden_tanh_step")]
+    assert len(lossy) == 3
+    assert any(need.word == "table" or need.entries for row in lossy for need in row.needs)
+
+
 def test_steps_that_nobody_reads_keep_nothing_alive():
     """The last state reads no earlier output, so that none waits for it in registers."""
     graph = unrolled(network("gru", shape=(4, 2), whole=False)).needed()

@@ -1,0 +1,33 @@
+"""Train an LSTM over lists of 20 particles with Keras, prune it to 40 %, and write lstm_tagger.keras."""
+
+from __future__ import annotations
+
+from particles import CLASSES, lists
+from training import SEED, TEST, TRAIN, arguments, class_loss, fit, keep_data, tell
+
+PARTICLES, FEATURES, UNITS, KEEP, EPOCHS = 20, 6, 20, 0.4, 10
+
+
+def network():
+    """Twenty particles of six features, hardest last, through an LSTM of 20 units; its last state gives the classes."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(SEED)
+    stack = [keras.Input((PARTICLES, FEATURES), name="particles"), layers.LSTM(UNITS, name="lstm")]
+    return keras.Sequential([*stack, layers.Dense(len(CLASSES), activation="softmax", name="output")], name="lstm_tagger")
+
+
+def main() -> None:
+    """Train and write."""
+    given = arguments(__doc__, EPOCHS)
+    model = network()
+    train, test = lists(TRAIN, SEED, PARTICLES), lists(TEST, SEED + 1, PARTICLES)
+    fit(model, *train, class_loss, given.epochs, KEEP)
+    tell(model, *test)
+    model.save(given.out / "lstm_tagger.keras")
+    keep_data(given.out, "lstm_tagger", train, test)
+
+
+if __name__ == "__main__":
+    main()
