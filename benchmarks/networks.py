@@ -1,0 +1,145 @@
+"""One row for each network of the field: score in float and fixed, types, size and speed, and what the witnesses say.
+
+``python -m benchmarks.networks`` prints the page; with names of networks, their rows alone. The rows are data:
+examples/networks.yml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from benchmarks.measure import ROOT
+
+ROWS = ROOT / "examples" / "networks.yml"
+HEAD = ("network", "config", "score, float", "fixed", "as float", "types", "LUT", "DSP", "FF", "clocks", "II", "C++", "Verilog")
+_INTRO = """\
+# Networks of the field
+
+A row for each network that triggers, control loops and fast simulation use, with a model of the size that fits them. All models
+and data are synthetic or seeded, made by the scripts in [examples](../examples): no figure is a physics result. The page is
+written by `make networks`; a single row by
+
+    python -m benchmarks.networks "GravNet"
+
+| word | what it is |
+|---|---|
+| score | accuracy on the labels; of a generator SQNR of fixed against float |
+| as float | events that float and fixed answer alike |
+| types | widths of the results of layers, and of the weights |
+| LUT, DSP, FF, clocks, II | the estimate, `nn2hls estimate`, for the part and clock of the config |
+| C++ | the project compiled and run here, all events of the test set, every mantissa against the emulator's |
+| Verilog | the same of Verilator and Icarus, on as many events as the row says |
+
+"""
+
+
+def rows() -> list[dict[str, Any]]:
+    """What is asked of each network, in the order of the page."""
+    found: list[dict[str, Any]] = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
+    return found
+
+
+def design_of(row: Mapping[str, Any]) -> Any:
+    """The design of a row's config."""
+    import nn2hls
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn2hls.convert(None, ROOT / "example-configs" / row["config"])
+
+
+def _array(row: Mapping[str, Any], key: str) -> np.ndarray | None:
+    return np.load(ROWS.parent / row[key], allow_pickle=False) if key in row else None
+
+
+def figures(row: Mapping[str, Any], design: Any) -> dict[str, str]:
+    """The columns that need no tool: they are the same on every machine."""
+    x, labels = _array(row, "input"), _array(row, "labels")
+    assert x is not None
+    found = design.compare(x.astype(np.float64), labels).outputs[0]
+    size = design.estimate()
+    score = ("", f"{found.sqnr:.1f} dB", "") if found.accuracy_float is None else _shares(found)
+    widths = sorted({n.result_type.width for n in design.graph if n.inputs})
+    weights = sorted({kind.width for n in design.graph for word, kind in n.op.types().items() if word == "weight"})
+    types = f"{widths[0]}..{widths[-1]}" + (f", weights {weights[0]}..{weights[-1]}" if weights else "")
+    numbers = [f"{n:,}" for n in (*_synthesised(size), size.latency_cycles, size.ii)]
+    return dict(zip(HEAD, (row["network"], f"`{row['config']}`", *score, types, *numbers), strict=False))
+
+
+def _synthesised(size: Any) -> tuple[int, int, int]:
+    return size.synthesised.lut, size.synthesised.dsp, size.synthesised.ff
+
+
+def _shares(found: Any) -> tuple[str, str, str]:
+    return f"{found.accuracy_float:.2%}", f"{found.accuracy_fixed:.2%}", f"{found.agreement:.2%}"
+
+
+def witnesses(row: Mapping[str, Any], design: Any) -> dict[str, str]:
+    """What the compiled C++ and both simulators of the Verilog say."""
+    x = _array(row, "input")
+    assert x is not None
+    compiled = design.verify(x.astype(np.float64), "csim")
+    said = {"C++": f"equal, {len(x)} events" if compiled.equal else "DIFFERS"}
+    if not row["simulate"]:
+        return {**said, "Verilog": f"not run here ({row['why']})"}
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "events.npy"
+        np.save(data, x[: row["simulate"]].astype(np.float64))
+        some = _with_data(design, data)
+        report = some.build("rtl", Path(folder) / "project", steps=["verilog", "simulate"])
+    if not report.checks or any(c.differ for c in report.checks):
+        return {**said, "Verilog": "DIFFERS"}
+    return {**said, "Verilog": f"equal, {row['simulate']} events, {len(report.checks)} simulators"}
+
+
+def _with_data(design: Any, path: Path) -> Any:
+    import dataclasses
+
+    return dataclasses.replace(design, config=dataclasses.replace(design.config, input_data=path), _compiled=None)
+
+
+def line(values: Mapping[str, str]) -> str:
+    """A row of the table."""
+    return "| " + " | ".join(values.get(name, "") for name in HEAD) + " |"
+
+
+def table(chosen: Sequence[Mapping[str, Any]]) -> str:
+    """The rows of some networks, as they are done."""
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    for row in chosen:
+        print(f"running: {row['network']}", file=sys.stderr, flush=True)
+        design = design_of(row)
+        lines.append(line({**figures(row, design), **witnesses(row, design)}))
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Of the command line."""
+    known = {row["network"]: row for row in rows()}
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.networks", description=__doc__)
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(known)}; the whole page by default")
+    parser.add_argument("--page", metavar="FILE", type=Path, help="write the page there, once every row is done")
+    given = parser.parse_args()
+    chosen = given.networks
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        parser.error(f"no network {', '.join(unknown)}; there are {', '.join(known)}")
+    text = table([known[name] for name in chosen or known])
+    if given.page:
+        given.page.write_text(_INTRO + text, encoding="utf-8")
+    else:
+        print(text if chosen else _INTRO + text, end="")
+    return int("DIFFERS" in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
