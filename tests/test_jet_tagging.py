@@ -72,6 +72,17 @@ def test_pruning_with_retraining_costs_no_class_two_percent():
         assert last["accuracy_per_class"][name] > before - 0.02
 
 
+def test_the_tagger_of_hgq2_answers_as_hgq2():
+    jets, labels, answers = (np.load(HERE / f"hgq_{name}.npy", allow_pickle=False) for name in ("jets", "labels", "answers"))
+    design = nn2hls.convert(None, ROOT / "example-configs" / "hgq_tagger.yml")
+    assert np.array_equal(design.predict(jets), answers)
+    assert np.array_equal(design.predict_float(jets), answers)
+    assert np.mean(answers.argmax(axis=1) == labels) > 0.65
+    found = design.estimate()
+    assert (found.ii, found.dsp) == (1, 0)
+    assert found.latency_cycles <= 4
+
+
 def test_simulation_is_seeded_and_extends(example):
     dataset, _ = example
     x, y = dataset.simulate(2500, 7)
