@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks.verilog_calibration import errors, fitted, rows, table, words
-from nn2hls.estimate.result import bands
+from nn2hls.design.design import convert
+from nn2hls.estimate.result import accuracy, bands
 from nn2hls.estimate.verilog import coefficients
+from tests.kit.networks import mlp
 
 pytestmark = pytest.mark.filterwarnings("ignore::nn2hls.errors.ConversionWarning")
 
@@ -35,3 +37,13 @@ def test_the_printed_words_are_those_of_the_record(structure):
     known = bands()["error"][f"verilog_{structure}"]["synthesised"]
     assert {k: known[k] for k in ("dsp", "lut", "ff")} == words()[structure]
     assert len(table()) == 10
+
+
+def test_what_was_measured_on_one_vendor_is_not_said_of_another():
+    graph = mlp(np.random.default_rng(0), (3, 2))
+    said = {}
+    for part in ("xc7vx690tffg1930-3", "ulx3s-25"):
+        design = convert(graph, {"Backend": "Verilog", "Part": part, "ClockPeriod": 20})
+        said[part] = accuracy(design.estimate())["synthesised"]["lut"], accuracy(design.estimate())["report"]["latency"]
+    assert "median" in said["xc7vx690tffg1930-3"][0]
+    assert said["ulx3s-25"] == ("not validated", "exact")

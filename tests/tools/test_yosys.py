@@ -171,6 +171,32 @@ def test_known_designs_in_gates(yosys, tmp_path, name, gates, flip_flops):
     assert found.run.log.name == "yosys_gates.log"
 
 
+@pytest.mark.parametrize(
+    ("part", "command"),
+    [
+        ("LFE5U-25F-6BG381C", "synth_ecp5"),
+        ("iCE40HX8K-CT256", "synth_ice40"),
+        ("GW1NR-LV9QN88PC6/I5", "synth_gowin"),
+        ("CCGM1A1", "synth_gatemate"),
+    ],
+)
+def test_each_vendor_has_its_synthesis(part, command):
+    assert command_for(part).split()[0] == command
+
+
+@pytest.mark.parametrize(
+    ("cells", "lut", "ff", "dsp"),
+    [
+        ({"SB_LUT4": 5, "SB_DFF": 1, "SB_DFFE": 2, "SB_DFFESR": 3, "SB_DFFNESS": 1, "SB_CARRY": 9, "SB_MAC16": 2}, 5, 7, 2),
+        ({"LUT1": 1, "LUT4": 2, "ALU": 3, "DFF": 1, "DFFRE": 2, "DFFCE": 4, "DFFNP": 1, "MUX2_LUT5": 2, "MULT9X9": 1}, 6, 8, 1),
+        ({"CC_LUT2": 1, "CC_L2T4": 2, "CC_L2T5": 1, "CC_ADDF": 4, "CC_DFF": 6, "CC_BUFG": 1}, 8, 6, 0),
+    ],
+)
+def test_cells_of_other_vendors(cells, lut, ff, dsp):
+    found, _, unknown = count_cells(cells | {"$scopeinfo": 3})
+    assert (found.lut, found.ff, found.dsp, unknown) == (lut, ff, dsp, {})
+
+
 def test_a_synthesis_is_chosen_or_refused_by_name(yosys, tmp_path):
     assert command_for("xc7z020", "ecp5") == command_for("LFE5U85F8BG756C")
     assert command_for("xcku115", "xilinx") == command_for("xcku115")

@@ -1,4 +1,4 @@
-"""Yosys: logic synthesis of Verilog for AMD's 7 series, UltraScale(+), Lattice ECP5 or plain gates, and a count of its cells.
+"""Yosys: logic synthesis of Verilog for AMD, Lattice, Gowin, GateMate or plain gates, and a count of its cells.
 
 How cells become resources:
 
@@ -44,6 +44,9 @@ COMMANDS = (
     (re.compile(r"xc(ku|vu|zu|au)\d+[a-z]*p|xczu|xc(u\d|ux)|xck\d"), _XILINX.format("xcup")),
     (re.compile(r"xc[kv]u\d"), _XILINX.format("xcu")),
     (re.compile(r"lfe5"), _ECP5),
+    (re.compile(r"ice40"), "synth_ice40"),
+    (re.compile(r"gw\d"), "synth_gowin"),
+    (re.compile(r"ccgm"), "synth_gatemate -luttree -nomx8 -nomult"),
 )
 
 _BELS: dict[str, dict[str, int]] = {
@@ -135,7 +138,7 @@ def command_for(part: str, synth: str = "") -> str:
     raise ToolError(
         f"Yosys cannot synthesise for the part '{part}'.",
         where="Part",
-        fix="It knows AMD's 7 series, UltraScale and UltraScale+, and Lattice ECP5 (LFE5...). --synth gates counts gates.",
+        fix="It knows AMD's 7 series and UltraScale(+), Lattice ECP5 and iCE40, Gowin and GateMate. --synth gates: gates.",
     )
 
 
