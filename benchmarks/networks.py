@@ -25,7 +25,7 @@ _INTRO = """\
 # Networks of the field
 
 A row for each network that triggers, control loops and fast simulation use, with a model of the size that fits them. All models
-and data are synthetic or seeded, made by the scripts in [examples](../examples): no figure is a physics result. The page is
+and data are synthetic or seeded, made by the scripts in `examples/`: no figure is a physics result. The page is
 written by `make networks`; a single row by
 
     python -m benchmarks.networks "GravNet"
