@@ -64,6 +64,12 @@ def _kernel(layer: Layer, name: str, size: Shape) -> np.ndarray:
     return kernel
 
 
+def _filters(layer: Layer, count: int, name: str = "filters") -> None:
+    """What the config says of the kernel's filters must be what it has."""
+    if layer.integer(name, count) != count:
+        raise ModelError(f"Its weights make {count} {name} and '{name}' is {layer.config[name]}.", where=layer.where)
+
+
 def _sliding(rank: int, compute: Callable[[Layer, Site, Window, bool], Tensor]) -> Entry:
     """A convolution over ``rank`` axes, then its activation."""
 
@@ -83,11 +89,13 @@ def _sliding(rank: int, compute: Callable[[Layer, Site, Window, bool], Tensor]) 
 
 def _conv(layer: Layer, site: Site, seen: Window, first: bool) -> Tensor:
     kernel, groups = _kernel(layer, "kernel", seen.kernel), layer.integer("groups", 1)
+    _filters(layer, kernel.shape[-1])
     return window.conv(site, site.tensor, kernel, layer.weights.get("bias"), seen, groups=groups, first=first)
 
 
 def _depthwise(layer: Layer, site: Site, seen: Window, first: bool) -> Tensor:
     kernel = _kernel(layer, depthwise_name(layer), seen.kernel)
+    _filters(layer, kernel.shape[-1], "depth_multiplier")
     groups, inner = kernel.shape[-2], window.depthwise_kernel(kernel)
     return window.conv(site, site.tensor, inner, layer.weights.get("bias"), seen, groups=groups, first=first)
 
@@ -99,6 +107,7 @@ def depthwise_name(layer: Layer) -> str:
 
 def _separable(layer: Layer, site: Site, seen: Window, first: bool) -> Tensor:
     each, mix = _kernel(layer, "depthwise_kernel", seen.kernel), layer.weights["pointwise_kernel"]
+    _filters(layer, mix.shape[-1])
     return window.separable_conv(site, site.tensor, each, mix, layer.weights.get("bias"), seen, first=first)
 
 
@@ -117,6 +126,7 @@ def conv_transpose(rank: int) -> Entry:
             extra = (None,) * rank if more is None else more
             taken = tuple(cut(word, *of_axis) for of_axis in zip(space, reach, strides, extra, strict=True))
             kernel = np.swapaxes(_kernel(layer, "kernel", size), -1, -2)
+            _filters(layer, kernel.shape[-1])
             seen = Window(size, strides, dilation, taken)
             return window.conv_transpose(site, site.tensor, kernel, layer.weights.get("bias"), seen, first=first)
 

@@ -93,6 +93,8 @@ def _sizes(gates: Mapping[str, Gate], state: int) -> tuple[int, int]:
         Refusal: They have not, or the weights do not fit a state of that size.
     """
     features, units = next(iter(gates.values())).kernel.shape
+    if not features or not units:
+        raise Refusal(f"its weights are of {features} features and {units} units; both must be one or more")
     for name, gate in gates.items():
         found = (gate.kernel.shape, gate.recurrent.shape, *(b.shape for b in (gate.bias, gate.recurrent_bias) if b is not None))
         if found != ((features, units), (state, units), *[(units,)] * (len(found) - 2)):

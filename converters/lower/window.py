@@ -161,6 +161,8 @@ def _convolved(
     if kernel.ndim != len(space) + 2 or kernel.shape[:-2] != window.kernel:
         raise Refusal(f"its kernel of shape {kernel.shape} does not fit a space of {space}")
     inner, filters = kernel.shape[-2:]
+    if not kernel.size:
+        raise Refusal(f"its kernel of shape {kernel.shape} holds no weights")
     if groups < 1 or filters % groups or inner * groups != channels:
         raise Refusal(f"its {groups} groups do not divide {channels} channels and {filters} filters of {inner}")
     limited([*positions, *window.kernel, channels])
@@ -230,7 +232,7 @@ def _block_diagonal(kernel: np.ndarray, groups: int) -> np.ndarray:
 
 def depthwise_kernel(kernel: np.ndarray) -> np.ndarray:
     """(*k, channels, m) as the kernel (*k, 1, channels * m) of as many groups as channels."""
-    return kernel.reshape(*kernel.shape[:-2], 1, -1)
+    return kernel.reshape(*kernel.shape[:-2], 1, math.prod(kernel.shape[-2:]))
 
 
 def separable_conv(

@@ -206,17 +206,21 @@ def _scales(at: At, x: Tensor) -> tuple[list[float], list[int]]:
     axes = at.attr("axes") or list(range(x.rank))
     shape = [1, *plain(x)]
     place = 1 if at.node.op == "Upsample" or at.opset < 11 else 2
+    word = "sizes" if at.has(3) else "scales"
+    given = at.attr(word) if word in at.node.attrs else at.array(3 if at.has(3) else place, word).reshape(-1).tolist()
+    if len(given) != len(axes) or not all(-x.rank <= axis < x.rank for axis in axes):
+        raise Refusal(f"its {len(given)} {word} do not fit the axes {list(axes)} of a tensor of rank {x.rank}")
     if at.has(3):
-        given = [int(n) for n in at.raw(3, "sizes").reshape(-1)]
         sizes = list(shape)
         for axis, n in zip(axes, given, strict=True):
-            sizes[axis] = 1 if axis % x.rank == 0 else n
+            sizes[axis] = 1 if axis % x.rank == 0 else int(n)
+        if min(sizes) < 1:
+            raise Refusal(f"its sizes {sizes[1:]} are not all positive")
         if at.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
             raise Refusal("keep_aspect_ratio_policy is only offered as 'stretch'")
         return [m / n for m, n in zip(sizes, shape, strict=True)], sizes
-    factors = at.attr("scales") if "scales" in at.node.attrs else at.array(place, "scales").reshape(-1).tolist()
     scales = [1.0] * x.rank
-    for axis, factor in zip(axes, factors, strict=True):
+    for axis, factor in zip(axes, given, strict=True):
         scales[axis] = float(factor)
     if scales[0] != 1 or min(scales) <= 0:
         raise Refusal(f"its scales {scales} resize the batch, or are not positive")

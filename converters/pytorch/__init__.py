@@ -62,11 +62,13 @@ def load_live(module: Any, example_inputs: Any = None, input_shape: Sequence[Any
         warnings.filterwarnings("ignore", category=FutureWarning)
         try:
             torch.export.save(torch.export.export(module, examples), stream)
-        except (RuntimeError, TypeError, ValueError, AssertionError, torch._dynamo.exc.Unsupported) as error:
+        except (RuntimeError, TypeError, ValueError, AssertionError, ArithmeticError, torch._dynamo.exc.Unsupported) as error:
+            place, first = _failing(module, examples), str(error).splitlines()[:1]
+            fix = "Control flow that depends on values must be left out of the module, and the example inputs must fit it."
             raise ModelError(
-                f"torch.export cannot trace it: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
-                where=type(module).__name__,
-                fix="Control flow that depends on values must be left out of the module, and the example inputs must fit it.",
+                f"torch.export cannot trace it: {first[0].rstrip('.') if first else type(error).__name__}.",
+                where=f"{type(module).__name__}: {place}" if place else type(module).__name__,
+                fix=fix,
             ) from error
     return _saved(stream, type(module).__name__)
 
@@ -100,6 +102,30 @@ def _parameter(module: Any) -> Any:
     import torch
 
     return next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+
+
+def _failing(module: Any, examples: Sequence[Any]) -> str:
+    """The innermost module, by its name, that cannot be called on the examples; empty where all can."""
+    entered: list[str] = []
+
+    def enter(name: str) -> Any:
+        return lambda *_: entered.append(name)
+
+    def leave(*_: Any) -> None:
+        entered.pop()
+
+    hooks = []
+    for name, part in module.named_modules():
+        hooks.append(part.register_forward_pre_hook(enter(name)))
+        hooks.append(part.register_forward_hook(leave))
+    try:
+        module(*examples)
+    except Exception:  # whatever the user's own code raises
+        return entered[-1] if entered else ""
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return ""
 
 
 @contextmanager

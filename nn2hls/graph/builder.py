@@ -66,6 +66,9 @@ class Builder:
 
     def _count(self, op: Op, shape: Shape, where: str) -> None:
         size = math.prod(shape)
+        if not size:
+            fix = "Every size must be one or more; is this the model that was trained?"
+            raise ModelError(f"Its result of shape {shape} has no elements.", where=where, fix=fix)
         self._values += size
         for constant in (v for v in vars(op).values() if isinstance(v, Const) and not isinstance(v, Places)):
             self._constants += constant.array.size
