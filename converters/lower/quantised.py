@@ -45,7 +45,8 @@ def quantize_each(
     first = [int(a.reshape(-1)[0]) for a in arrays]
     if first[0] and all((a == one).all() for a, one in zip(arrays, first, strict=True)):
         return quantize(site, x, FixedType(first[0], first[1], bool(first[2]), rounding, overflow))
-    op = QuantizeEach(*(Places(trimmed(a)) for a in arrays), rounding, overflow)
+    widths, integers, signs = (Places(trimmed(a)) for a in arrays)
+    op = QuantizeEach(widths, integers, signs, rounding, overflow)
     hull = op.grid.hull
     if hull.width > MAX_WIDTH:
         raise Refusal(f"its elements have types that need {hull.width} bits together; up to {MAX_WIDTH} are offered")

@@ -152,7 +152,7 @@ class Range:
             return enclosed(self.least)
         top = np.maximum(np.where(self.least < 0, -1 - self.least, 0), self.most)
         below = 0 if self.zeros is None else self.zeros
-        return np.maximum(_bit_length(top).astype(np.int64) - below, 0)
+        return np.asarray(np.maximum(_bit_length(top).astype(np.int64) - below, 0))
 
     def bounds(self, channel: int) -> tuple[int, int]:
         """The smallest and the largest mantissa of one element of the last axis, over all others."""
