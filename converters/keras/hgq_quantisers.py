@@ -136,14 +136,13 @@ def cast(quantiser: Quantiser | None, arrays: Mapping[str, np.ndarray]) -> Calla
     bits = quantiser.bits(arrays)
     if quantiser.never_wraps:
         raise Refusal("its quantiser is made for weights and wraps; give values of the network one of the place 'datalane'")
-    width, integer, signed = bits.width, bits.k + bits.i, bits.k
 
     def apply(site: Site, x: Tensor) -> Tensor:
         if bits.k.ndim != len(x.shape) + 1 or bits.k.shape[0] != 1 or not x.is_plain:
             raise Refusal(f"its quantiser has bits of shape {bits.k.shape} for values of shape {x.shape}")
         at = site if quantiser.affine is None else site.step("cast")
-        modes = quantiser.rounding, quantiser.overflow
-        result = quantised.quantize_each(at, x, width[0], integer[0], signed[0], *modes)
+        width, integer, signed = bits.width[0], (bits.k + bits.i)[0], bits.k[0]
+        result = quantised.quantize_each(at, x, width, integer, signed, quantiser.rounding, quantiser.overflow)
         if quantiser.affine is None:
             return result
         return arith.scale(quantised.Exact(site), result, *quantiser.affine)
