@@ -8,15 +8,17 @@ from nn2hls.converters.lower import recurrent
 from nn2hls.converters.lower.value import Tensor
 from nn2hls.errors import ConfigError
 from nn2hls.graph.builder import Builder
-from nn2hls.ops import Input
+from nn2hls.graph.const import Const
+from nn2hls.ops import Dense, Input
 from tests.kit.recurrent import Place, cell, network
 from tests.kit.rtl import registers_in, simulate
 
 EVENTS = 25
+TURNS = {"TimeStepLoopParallelism": "Off"}
 
 
 def in_turns(graph, backend="Verilog", layers=None, **model):
-    levels = {"Model": {"TimeStepLoopParallelism": "Off", **model}, "LayerName": layers or {}}
+    levels = {"Model": {**TURNS, **model}, "LayerName": layers or {}}
     return nn2hls.convert(graph, {"Backend": backend, "Part": "xcvu13p-flga2577-2-e", "HLSConfig": levels})
 
 
@@ -88,6 +90,32 @@ def test_one_step_is_built_however_long_the_sequence_is():
     assert side_by_side.ii == 1
 
 
+def straight(twins=False):
+    """A layer without a function, whose last state goes into a dense layer that reads one of its neurons alone."""
+    rng, builder = np.random.default_rng(4), Builder()
+    kernel, recurrent_kernel, bias = rng.normal(0, 0.5, (2, 3)), rng.normal(0, 0.5, (3, 3)), rng.normal(size=3)
+    if twins:
+        for array in (kernel, recurrent_kernel, bias):
+            array[..., 1] = array[..., 0]
+    x = Tensor(builder.add("x", Input((3, 2))), (3, 2))
+    site, gate = Place(builder, "r"), recurrent.Gate(kernel, recurrent_kernel, bias)
+    run = recurrent.recurrence(site, x, recurrent.rnn_cell(gate, recurrent.Activation("", None)))
+    y = Dense(Const(np.array([[1.0], [float(twins)], [0.0]])), Const(np.zeros(1)))
+    return builder.build([builder.add("y", y, [run.last(site).node])])
+
+
+ALIKE = {"equal states": network("gru", 1, (3, 2), 3, whole=False), "unread": straight(), "twins": straight(twins=True)}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", ALIKE)
+def test_no_pass_changes_one_step_alone(case):
+    """Shrink would take equal zeros of the first state, neurons that the last step's reader leaves out, and equal neurons."""
+    one, other = (nn2hls.convert(ALIKE[case], {"Model": {"Precision": "ap_fixed<9,4>", **more}}) for more in (TURNS, {}))
+    assert sum(n.op.repeats is not None for n in one.sizer.graph) == 1
+    np.testing.assert_array_equal(one.predict(drawn(one)), other.predict(drawn(one)))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_answers_are_those_of_steps_side_by_side():
     graph = twice(2)
@@ -134,5 +162,5 @@ def test_where_it_has_no_effect_it_is_told():
     layer = next(n.name for n in graph if n.inputs)
     notes = nn2hls.convert(graph, {"Model": {}, "LayerName": {layer: {"TimeStepLoopParallelism": "Off"}}}).notes
     assert any("has no use for TimeStepLoopParallelism" in note for note in notes)
-    streams = {"IOType": "io_stream", "HLSConfig": {"Model": {"TimeStepLoopParallelism": "Off"}}}
+    streams = {"IOType": "io_stream", "HLSConfig": {"Model": TURNS}}
     assert any("Off has no effect with io_stream" in note for note in nn2hls.convert(network("rnn"), streams).notes)
