@@ -180,7 +180,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("config", "make", "words"), REFUSED, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(("config", "make", "words"), REFUSED, ids=lambda v: getattr(v, "__name__", str(v)[:40]))
 def test_what_does_not_fit_is_named(config, make, words):
     with pytest.raises(ConfigError) as error:
         convert(make(), config)
