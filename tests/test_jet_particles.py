@@ -89,6 +89,7 @@ def test_it_answers_in_fixed_point_what_it_does_in_float(example):
 # Joined, to the edges of the graph, or by a power of two.
 WIRES = {
     "skip",
+    "cat",
     "node_cat",
     "node_cat_1",
     "node_matmul_product",

@@ -20,8 +20,10 @@ HELPERS = {
     *{f"graphs.{name}" for name in ("garnet", "garnet_simplified", "gravnet", "nearest", "potential", "squared_distances")},
     "layout.meeting",
     "linear.along_axis",
-    "quantised.levels",  # what only quantised files have: tests/converters/test_qkeras.py, test_onnx_quantisers.py
+    "quantised.levels",  # what only quantised files have: test_qkeras.py, test_onnx_quantisers.py, test_hgq.py
     "quantised.quantize",
+    "quantised.quantize_each",
+    "quantised.table",
     "reductions.divergence",  # of the config, and of custom Keras layers, as those of graphs: test_graph_layers.py
     "shape.move",
     "shape.unsqueeze",

@@ -96,7 +96,7 @@ CASES: dict[str, Case] = {
     ),
     "multi_head_attention": Case("attention.multi_head_attention", (3, 4), _multi_head),
     "attention and weights": Case(
-        "attention.attention_and_weights", (3, 4),
+        "attention.attention", (3, 4),
         lambda x: _keras().layers.Attention()([x, x], return_attention_scores=True)[1],
         lambda x: _torch().softmax(x @ x.transpose(1, 2), -1),
         (node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "x t", "s"), node("Softmax", "s")),

@@ -117,7 +117,6 @@ def test_made_by_the_command(browser, tmp_path, monkeypatch, capsys):
     assert "missing: " in capsys.readouterr().out
     page = browser.new_page()
     page.goto((tmp_path / "r.html").as_uri())
-    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint').length")
-    assert paint == 1
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
     assert "What is missing" in page.inner_text("main")
     page.close()
