@@ -10,7 +10,7 @@ FUZZ_SEED ?= $(shell date +%Y%m%d)
 CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.h' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types format bench networks docs site clean
+.PHONY: help dist demo test fuzz lint types format bench networks docs site clean
 
 help: ## this list
 	@echo "nn2hls: trained neural networks to verified, sized FPGA designs"; echo
@@ -58,6 +58,11 @@ docs: $(STAMPS)/demo ## write the generated pages of docs/ again
 site: $(STAMPS)/site ## the documentation as a site in build/site, every warning an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
+dist: $(STAMPS)/dist ## wheel and source distribution in dist/, checked as an index would
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+
 clean: ## remove .venv, caches and generated projects
 	rm -rf $(VENV) build dist nn2hls-projects *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -72,7 +77,8 @@ $(STAMPS)/demo: EXTRA := keras
 $(STAMPS)/test: EXTRA := test
 $(STAMPS)/dev: EXTRA := dev
 $(STAMPS)/site: EXTRA := docs
-$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/site: pyproject.toml | $(BIN)/python
+$(STAMPS)/dist: EXTRA := dist
+$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/site $(STAMPS)/dist: pyproject.toml | $(BIN)/python
 	@echo "installing nn2hls[$(EXTRA)] into $(VENV)"
 	@$(PIP) --editable '.[$(EXTRA)]'
 	@mkdir -p $(STAMPS) && touch $@

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from benchmarks import feed_forward, recurrent, seeds, tagger, verilog, wide
+from benchmarks import exported, feed_forward, recurrent, seeds, tagger, verilog, wide
 from benchmarks.measure import Row, table
 
 PARTS = {
@@ -14,6 +14,7 @@ PARTS = {
     "memory": tagger.memory_rows,
     "process": tagger.process_rows,
     "compile": tagger.compile_rows,
+    "exported": exported.rows,
     "wide": wide.rows,
     "layers": feed_forward.speed_rows,
     "sizes": feed_forward.size_rows,

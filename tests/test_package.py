@@ -13,7 +13,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+import nn2hls
 from tests.kit.paths import ROOT
 
 MAPPED = {
@@ -107,3 +109,9 @@ def test_it_works_from_wherever_python_starts(python, tmp_path):
     run(program, ["-m", "nn2hls", "convert", model, "--output", str(tmp_path / "project")], source)
     assert (tmp_path / "project" / "firmware").is_dir()
     assert "usage: python -m benchmarks" in run(program, ["-m", "benchmarks", "--help"], source)
+
+
+def test_who_cites_it_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == nn2hls.__version__
+    assert citation["license"] == "Apache-2.0"
