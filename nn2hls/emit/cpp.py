@@ -196,30 +196,11 @@ class Body:
             yield f"const {_type(cell)} {self.name(wire)} = {source(cell.k)};"
         done = set(self.net.inputs())
         for j, output in enumerate(self.net.outputs):
-            for wire in self._needed(output, done):
+            for wire in filter(self.named.__contains__, self.net.behind(output, done)):
                 cell = self.net.cells[wire]
                 kind = "bool" if cell.code is Code.LESS else _type(cell)
                 yield f"const {kind} {self.name(wire)} = {self.expression(wire)};"
             yield f"nn2hls::set_raw({target(j)}, {self.value(output)});"
-
-    def _needed(self, output: int, done: set[int]) -> Iterator[int]:
-        """The named wires behind an output that are not ``done``, operands first.
-
-        Each stands near its readers, so that few values are held at once: compilers take several times longer over a layer
-        whose products all come before its sums.
-        """
-        todo = [(output, False)]
-        while todo:
-            wire, ready = todo.pop()
-            if wire in done:
-                continue
-            if not ready:
-                todo.append((wire, True))
-                todo += [(a, False) for a in reversed(self.net.cells[wire].args)]
-                continue
-            done.add(wire)
-            if wire in self.named:
-                yield wire
 
     def name(self, wire: int) -> str:
         """Of a value: inputs are ``x_i``."""

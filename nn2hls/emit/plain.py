@@ -191,7 +191,8 @@ class _Body:
         readers = Counter(a for w in alive for a in net.cells[w].args)
         readers.update(net.outputs)
         self.free = {w for w in alive if net.cells[w].code in _FREE and (readers[w] == 1 or net.cells[w].code is Code.CONST)}
-        self.order = _near_readers(net)
+        done = set[int]()
+        self.order = [wire for output in net.outputs for wire in net.behind(output, done)]
         for wire in alive:
             check(_bits(net.cells[wire]))
         self.wide = any(self.is_wide(net.cells[w]) for w in alive)
@@ -239,25 +240,6 @@ class _Body:
         """The low bits."""
         kind = "wide" if self.is_wide(cell) else "word"
         return f"low_{'signed' if cell.signed else 'bits'}<{cell.width}>({kind}({a[0]}))"
-
-
-def _near_readers(net: Net) -> list[int]:
-    """The wires behind the outputs, operands first, each near who reads it: compilers hold fewer values at once so."""
-    order: list[int] = []
-    done: set[int] = set()
-    for output in net.outputs:
-        todo = [(output, False)]
-        while todo:
-            wire, ready = todo.pop()
-            if wire in done:
-                continue
-            if ready:
-                done.add(wire)
-                order.append(wire)
-            else:
-                todo.append((wire, True))
-                todo += [(a, False) for a in reversed(net.cells[wire].args)]
-    return order
 
 
 def _bits(cell: Cell) -> int:

@@ -38,11 +38,6 @@ class Port:
         """Of one event."""
         return math.prod(self.shape)
 
-    @property
-    def bits(self) -> int:
-        """Of all elements side by side, the first one lowest."""
-        return self.elements * self.kind.width
-
     def document(self) -> dict[str, Any]:
         """For JSON."""
         return {

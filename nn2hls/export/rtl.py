@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,10 @@ import numpy as np
 from nn2hls._version import __version__
 from nn2hls.arith.fixed import FixedType
 from nn2hls.design.design import Design
-from nn2hls.emit.options import output_ports
-from nn2hls.emit.rtl import input_ports
 from nn2hls.emit.rtl_project import FOLDER
 from nn2hls.emit.stream_rtl import stream_ports
-from nn2hls.export.ports import indices, json_text
+from nn2hls.errors import ConfigError
+from nn2hls.export.ports import indices, json_text, ports_of
 from nn2hls.export.vhdl import vhdl
 from nn2hls.graph.const import Shape
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
@@ -149,9 +148,13 @@ def rtl_project(design: Design) -> Project:
     """The core and what belongs to it.
 
     Raises:
+        ConfigError: Its ports are AXI4-Stream, which the wrappers do not have.
         LimitError: An operator does not fit the clock.
     """
-    design = design.for_tool("rtl")
+    if design.config.interface == "axis":
+        fix = "Leave it out for the export, whose streams have valid and ready, or write the project itself: nn2hls convert."
+        raise ConfigError("An exported core has no AXI4-Stream ports.", where="Interface", fix=fix)
+    design = replace(design.for_tool("rtl"), board=None)
     config, made, size = design.config, design.project, design.estimate()
     name = config.project_name
     tensors = _streams(design) if design.streams is not None else _side_by_side(design)
@@ -182,13 +185,9 @@ def rtl_project(design: Design) -> Project:
 
 
 def _side_by_side(design: Design) -> list[Tensor]:
-    graph, name = design.graph.needed(), design.config.project_name
-    ports = [*zip(input_ports(graph, name), graph.inputs, strict=True)]
-    count = len(ports)
-    ports += zip(output_ports(graph), (graph[o] for o in graph.outputs), strict=True)
     return [
-        Tensor(port, n.name, n.result_type, n.shape, k < count, np.arange(int(np.prod(n.shape))).reshape(1, -1))
-        for k, (port, n) in enumerate(ports)
+        Tensor(p.name, p.node, p.kind, p.shape, p.is_input, np.arange(p.elements).reshape(1, -1))
+        for p in ports_of(design.graph.needed(), design.config.project_name)
     ]
 
 

@@ -20,6 +20,16 @@ from nn2hls.graph.graph import Absent, Fate, Graph, Node, Origin
 from nn2hls.graph.verify import verify
 
 
+def unused(name: str, taken: set[str]) -> str:
+    """The name, or with the first number that makes it unlike all that are ``taken``, to which it is added."""
+    unique, n = name, 1
+    while unique in taken:
+        n += 1
+        unique = f"{name}_{n}"
+    taken.add(unique)
+    return unique
+
+
 class Builder:
     """Builds a graph node by node; converters use it.
 

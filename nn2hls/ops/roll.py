@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from nn2hls.arith.fixed import FixedType, Overflow, Rounding, common_type
 from nn2hls.arith.ranges import Range, ints
 from nn2hls.errors import GraphError
 from nn2hls.graph.analysis import node_range
+from nn2hls.graph.builder import unused
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node, Origin
 from nn2hls.graph.leaves import Constant, Input
@@ -37,7 +38,7 @@ def rolled(graph: Graph, ranges: Mapping[str, Range]) -> tuple[Graph, dict[str, 
             groups[node.turn.layer].append(node)
     if not groups:
         return graph, dict(ranges)
-    names = _Names(n.name for n in graph)
+    names = {n.name for n in graph}
     made = {nodes[-1].name: _Roll(graph, ranges, layer, nodes, names) for layer, nodes in groups.items()}
     found, bounds = list[Node](), dict(ranges)
     for node in graph:
@@ -49,21 +50,6 @@ def rolled(graph: Graph, ranges: Mapping[str, Range]) -> tuple[Graph, dict[str, 
             for n in new:
                 bounds.setdefault(n.name, node_range(n, [bounds[i] for i in n.inputs]))
     return Graph(tuple(found), graph.outputs).needed(), bounds
-
-
-class _Names:
-    """Names that are taken; more are made unlike them."""
-
-    def __init__(self, taken: Iterable[str]) -> None:
-        self.taken = set(taken)
-
-    def free(self, name: str) -> str:
-        unique, n = name, 1
-        while unique in self.taken:
-            n += 1
-            unique = f"{name}_{n}"
-        self.taken.add(unique)
-        return unique
 
 
 @dataclass
@@ -85,7 +71,7 @@ class _Roll:
         names: Those that are taken.
     """
 
-    def __init__(self, graph: Graph, ranges: Mapping[str, Range], layer: str, nodes: Sequence[Node], names: _Names) -> None:
+    def __init__(self, graph: Graph, ranges: Mapping[str, Range], layer: str, nodes: Sequence[Node], names: set[str]) -> None:
         self.graph, self.ranges, self.layer, self.names = graph, ranges, layer, names
         self.copies: dict[str, dict[int, Node]] = defaultdict(dict)
         for node in nodes:
@@ -117,7 +103,7 @@ class _Roll:
         operands = tuple(f.operand for f in fed)
         shape = (sum(math.prod(self.body[word].shape) for word, _ in outside),)
         part = self._called()
-        one = Node(self.names.free(f"{part}_steps"), op, operands, shape, kind, replace(self.origin, part=part))
+        one = Node(unused(f"{part}_steps", self.names), op, operands, shape, kind, replace(self.origin, part=part))
         return [*self.before, one, *self._given(one, outside)]
 
     def _called(self) -> str:
@@ -140,7 +126,7 @@ class _Roll:
             if (copy.op is not node.op and not (copy.op.moves and _alike(copy, node, self.graph))) or copy.type != node.type:
                 raise self._unlike()
         part = node.origin.part or node.name
-        made = replace(node, name=self.names.free(part), inputs=inputs, turn=None, tied="")
+        made = replace(node, name=unused(part, self.names), inputs=inputs, turn=None, tied="")
         self.body[word] = made
         return made
 
@@ -168,7 +154,7 @@ class _Roll:
         node = self.graph[name]
         if isinstance(node.op, Constant):
             if name not in self.body:
-                self.body[name] = replace(node, name=self.names.free(f"{name}_constant"), turn=None)
+                self.body[name] = replace(node, name=unused(f"{name}_constant", self.names), turn=None)
             return self.body[name]
         if name not in self.rest:
             self.rest[name] = _Fed(name, self._input(f"{self.layer}_{name}", node.shape, node.result_type), [name])
@@ -209,14 +195,14 @@ class _Roll:
         return self.body[word]
 
     def _input(self, name: str, shape: Sequence[int], kind: FixedType) -> Node:
-        return Node(self.names.free(name), Input(tuple(shape)), (), tuple(shape), kind, self.origin)
+        return Node(unused(name, self.names), Input(tuple(shape)), (), tuple(shape), kind, self.origin)
 
     def _as(self, node: Node, kind: FixedType) -> Node:
         """A value of the body in a type that holds it: wires."""
         if node.type == kind:
             return node
         op = Reshape(node.shape)
-        name = self.names.free(f"{node.name}_out")
+        name = unused(f"{node.name}_out", self.names)
         return Node(name, op, (node.name,), node.shape, kind, self.origin)
 
     # ---- around it ---------------------------------------------------------------------------------------------------------
@@ -226,7 +212,7 @@ class _Roll:
         if op.identity([operand.shape]) and operand.type == kind:
             return operand.name
         shape = op.infer([operand.shape], where=self.layer)
-        self.before.append(Node(self.names.free(name), op, (operand.name,), shape, kind, self.origin))
+        self.before.append(Node(unused(name, self.names), op, (operand.name,), shape, kind, self.origin))
         return self.before[-1].name
 
     def _cast_before(self, node: Node, kind: FixedType) -> str:
@@ -237,7 +223,7 @@ class _Roll:
         array = ints(node.op.value.array)
         moved = np.array(array << up if up >= 0 else array >> -up)
         op = Constant(Const(moved if any(abs(int(v)) >> 62 for v in moved.flat) else moved.astype(np.int64)))
-        self.before.append(Node(self.names.free(f"{node.name}_before"), op, (), node.shape, kind, self.origin))
+        self.before.append(Node(unused(f"{node.name}_before", self.names), op, (), node.shape, kind, self.origin))
         return self.before[-1].name
 
     def _read_outside(self) -> list[tuple[str, int]]:

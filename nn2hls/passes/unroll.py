@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nn2hls.config.settings import LayerSettings
+from nn2hls.graph.builder import unused
 from nn2hls.graph.graph import Graph, Node, Origin, Turn
 from nn2hls.graph.repeat import Copies
 from nn2hls.passes.base import Context
@@ -49,21 +50,13 @@ class _Unrolled:
         for copy in copies.nodes:
             inputs = tuple(names[k] if k >= 0 else node.inputs[-1 - k] for k in copy.inputs)
             part = f"{node.origin.layer or node.name}_{copy.name}"
-            name = self._free(f"{part}_step{copy.step}")
+            name = unused(f"{part}_step{copy.step}", self.taken)
             shape = copy.op.infer([self.nodes[i].shape for i in inputs], where=node.origin.layer or node.name)
             origin = Origin(node.origin.layer, node.origin.kind, is_result=False, part=part)
             turn = Turn(node.name, copy.step) if in_turn else None
             self._add(Node(name, copy.op, inputs, shape, None, origin, tied=f"{node.name}/{copy.name}", turn=turn))
             names.append(name)
         return names
-
-    def _free(self, name: str) -> str:
-        unique, n = name, 1
-        while unique in self.taken:
-            n += 1
-            unique = f"{name}_{n}"
-        self.taken.add(unique)
-        return unique
 
     def _direct(self, node: Node) -> Node:
         """A node that takes elements of joined sequences reads the steps that hold them, and keeps no other alive."""

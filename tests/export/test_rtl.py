@@ -14,6 +14,7 @@ import pytest
 import nn2hls
 from nn2hls.config.read import read_config
 from nn2hls.data.vectors import test_vectors as vectors
+from nn2hls.errors import ConfigError
 from nn2hls.export.rtl import rtl_project
 from nn2hls.export.vhdl import vhdl
 from tests.kit.cnn import cnn
@@ -259,6 +260,14 @@ def test_scripts_are_tcl(core, tmp_path):
     assert f"{tmp_path}/../rtl/myproject.v" in said["vivado"]
     assert "TOP_LEVEL_ENTITY myproject" in said["quartus"]
     assert "-to valid_out" in said["quartus"]
+
+
+def test_ports_that_wrappers_do_not_have_are_refused(streamed):
+    """AXI4-Stream has other pins than the port map would say."""
+    design = streamed[0]
+    axis = dataclasses.replace(design, config=dataclasses.replace(design.config, interface="axis"))
+    with pytest.raises(ConfigError, match="Interface: An exported core has no AXI4-Stream ports"):
+        rtl_project(axis)
 
 
 def test_names_that_vhdl_reserves_stand_between_backslashes():
