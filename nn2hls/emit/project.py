@@ -53,6 +53,9 @@ _VENDOR_FILES = {
 }
 
 
+_VITIS_FILES = {"hls_config.cfg": "hls_config.cfg"}
+
+
 _BAMBU_FILES = {
     "{name}_bridge.cpp": "bridge_core.cpp",
     "firmware/{name}_core.cpp": "core.cpp",
@@ -282,7 +285,8 @@ def rendered(
     context = {"beats": [], "widest_integer": 0, **context}
     name, bambu = options.name, options.backend == "Bambu"
     files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in layers}
-    for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
+    own = {"Bambu": _BAMBU_FILES, "Vitis": {**_VENDOR_FILES, **_VITIS_FILES}}.get(options.backend, _VENDOR_FILES)
+    for path, template in {**_FILES, **own}.items():
         files[path.format(name=name)] = render(template, **context)
     for header in _library([*headers, *(["adders.h"] if tool.own_adders else []), *(h for x in layers for h in x.headers)]):
         files[f"firmware/nn2hls/{header}"] = own_text(data_folder("firmware_lib") / "nn2hls" / header)
