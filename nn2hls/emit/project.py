@@ -16,6 +16,7 @@ from nn2hls.emit.cpp import Style, straight_code
 from nn2hls.emit.cpp_steps import steps_code
 from nn2hls.emit.cpp_turns import turns_code
 from nn2hls.emit.data import bench_files, heads
+from nn2hls.emit.kernel import kernel_files
 from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
 from nn2hls.emit.names import RESULT, TYPE, identifiers
@@ -210,7 +211,10 @@ class _Emitter:
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
         }
-        return rendered(self.options, self.tool, layers, context)
+        project = rendered(self.options, self.tool, layers, context)
+        if self.options.board is None:
+            return project
+        return replace(project, files={**project.files, **kernel_files(self.options, context["inputs"], self.ports)})
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""
