@@ -106,6 +106,9 @@ def _on_board(
     graph: Graph, project: Project, order: RtlOrder, options: Options, vectors: Mapping[str, np.ndarray], place: OnBoard
 ) -> tuple[Project, RtlOrder]:
     """The same with a harness around it."""
+    if (node := next((n for n in graph if n.op.written), None)) is not None:
+        what, fix = "The harness of a board loads no weights.", "Leave Weights out for the board."
+        raise ConfigError(what, where=node.origin.layer or node.name, fix=fix)
     from nn2hls.emit.harness import harness, layout
 
     around = harness(graph, options.name, place.board, place.baud, order.latency, options.clock_period)

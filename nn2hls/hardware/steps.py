@@ -55,6 +55,7 @@ class Steps:
         x, weight, product: Cells with the ranges of both factors and of their product.
         held: Elements whose values are held while the steps run.
         sums: Bounds of each sum, by its element.
+        written: The factors of the lanes are what memories hold at first.
     """
 
     count: int
@@ -64,6 +65,7 @@ class Steps:
     product: Cell
     held: tuple[int, ...]
     sums: dict[int, tuple[int, int]]
+    written: bool = False
 
     @property
     def latency(self) -> int:
@@ -93,7 +95,7 @@ def reused(loop: Loop) -> Steps:
         for m in range(loop.lanes)
     )
     held = sorted({element for lane in lanes for element in lane.choices})
-    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums))
+    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums), loop.written)
 
 
 def _lane(reads: Sequence[int], constants: Sequence[int], writes: Sequence[int]) -> Lane:

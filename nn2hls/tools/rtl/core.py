@@ -31,7 +31,7 @@ ror rpmos rtran rtranif0 rtranif1 scalared select sequence severity shared short
 specify specparam sra srl string strong0 strong1 subtype super supply0 supply1 table tagged task then this throughout time
 timeprecision timeunit to tran tranif0 tranif1 transport tri tri0 tri1 triand trior trireg type unaffected units unique
 until use var variable vectored virtual wait wait_order wand weak0 weak1 when while wildcard wire with within wor xnor xor
-clock reset valid_in ready_in valid_out
+clock reset valid_in ready_in valid_out weights_write weights_address weights_data
 """
 RESERVED = frozenset(_WORDS.split())
 
