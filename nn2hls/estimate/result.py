@@ -226,7 +226,7 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     if any(layer.ii > 1 for layer in result.layers):
         style = "reused"
     if result.streams:
-        style = "streams"
+        style = "open_streams" if result.tool in OPEN_TOOLS else "streams"
     elif result.tool in OPEN_TOOLS:
         style = f"{result.tool}_{'reused' if style == 'reused' else 'parallel'}"
     known = bands()["error"][style]
