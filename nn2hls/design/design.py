@@ -260,7 +260,7 @@ class Design(Shown):
 
     @cached_property
     def additions(self) -> Additions:
-        """Additions and adder bits of each layer by strategy, with Backend Verilog; prints as a table."""
+        """Additions, adder bits and products of each layer by strategy, before anything is built; prints as a table."""
         from nn2hls.size.additions import count_additions
 
         return count_additions(self.streams or self.sizer)
