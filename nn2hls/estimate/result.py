@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from nn2hls.estimate.memories import Memories, memory_table
 from nn2hls.figures.sets import EstimatePlots
 from nn2hls.files import own_text
 from nn2hls.graph.analysis import bit_operations
@@ -103,6 +104,7 @@ class Estimate:
         ebops: Effective bit operations of each layer that has any, for a quantised model; empty for others.
         positions: At so many places one layer's products stand side by side, or take turns; 1 for dense networks.
         paces: Of the layers whose steps share their hardware.
+        memories: Where what each layer keeps lies, by its name.
     """
 
     part: Part
@@ -116,6 +118,7 @@ class Estimate:
     positions: int = 1
     paces: tuple[Pace, ...] = ()
     ebops: Mapping[str, int] = field(default_factory=dict)
+    memories: Mapping[str, Memories] = field(default_factory=dict)
     streams: ClassVar[bool] = False  # whether its layers are processes
 
     def __repr__(self) -> str:
@@ -197,6 +200,7 @@ class Estimate:
             "accuracy": accuracy(self),
             **({"paces": [asdict(pace) for pace in self.paces]} if self.paces else {}),
             **({"ebops": sum(self.ebops.values())} if self.ebops else {}),
+            "memories": {name: asdict(m) for name, m in self.memories.items()},
             "layers": [{**layer.to_dict(), **self._ebops_of(layer)} for layer in self.layers],
         }
 
@@ -205,7 +209,9 @@ class Estimate:
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints; ``plan``: the command that picks reuse factors, for a design that does not fit."""
-        return estimate_table(self) + ("" if self.fits else f"\n\n{does_not_fit(self, plan)}")
+        kept = memory_table(self.memories)
+        short = "" if self.fits else f"\n\n{does_not_fit(self, plan)}"
+        return estimate_table(self) + (f"\n\n{kept.rstrip()}" if kept else "") + short
 
 
 def with_bit_operations(found: Estimate, graph: Graph) -> Estimate:
