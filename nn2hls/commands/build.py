@@ -29,7 +29,9 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--synth", metavar="WORDS", default="", help=words)
     words = "with rtl: down to the bitstream of a board; nn2hls doctor lists them"
     parser.add_argument("--board", metavar="NAME", help=words)
-    words = "of the board's serial port, in bits a second"
+    words = "of the board: uart (default), or spi, where it answers a master"
+    parser.add_argument("--port", metavar="KIND", help=words)
+    words = "of the board's serial port, in bits a second; of spi the most"
     parser.add_argument("--baud", metavar="RATE", type=int, help=words)
     words = "with a board: cut the pipeline more often until place and route meets ClockPeriod"
     parser.add_argument("--until-timing", action="store_true", help=words)
@@ -56,11 +58,11 @@ def _run(args: Namespace) -> Result:
     design = make_design(args)
     if args.board is not None:
         notes = (*notes, *_board_notes(args, design.config.part))
-        design = design.on_board(args.board, **({} if args.baud is None else {"baud": args.baud}))
+        design = design.on_board(args.board, args.baud, **({} if args.port is None else {"port": args.port}))
     else:
-        for option, given in (("--baud", args.baud is not None), ("--until-timing", args.until_timing)):
-            if given:
-                raise UsageError("This is for a board.", where=option, fix="Name it with --board.")
+        for option in ("baud", "port", "until_timing"):
+            if getattr(args, option) not in (None, False):
+                raise UsageError("This is for a board.", where=f"--{option.replace('_', '-')}", fix="Name it with --board.")
     folder = args.output or design.config.output_dir
 
     def build(one: Design) -> BuildReport:

@@ -34,7 +34,7 @@ from nn2hls.graph.reference import run_float
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.signals import measure
-from nn2hls.targets.board import BAUD, OnBoard, find_board
+from nn2hls.targets.board import UART, OnBoard, find_board
 
 if TYPE_CHECKING:
     from nn2hls.compare.comparison import Comparison
@@ -427,17 +427,24 @@ class Design(Shown):
         check_backend(design.config, design.graph)
         return design
 
-    def on_board(self, name: str, baud: int = BAUD) -> Design:
-        """The design on a board of ``open_boards.yml``, for its part, with a serial port of so many bits in a second.
+    def on_board(self, name: str, baud: int | None = None, port: str = UART) -> Design:
+        """The design on a board of ``open_boards.yml``, for its part, with a serial port.
+
+        Args:
+            name: Of the board.
+            baud: Bits in a second of the port; without, 115,200, and of SPI a million or what the board's clock allows.
+            port: ``uart``, or ``spi`` where the board answers a master.
 
         Raises:
-            ConfigError: There is no such board, it is faster than the design, or its clock does not make this rate.
+            ConfigError: There is no such board or port, the board is faster than the design, or its clock does not make this
+                rate.
         """
         board = find_board(name)
-        board.bit_clocks(baud)
+        baud = board.usual_rate(port) if baud is None else baud
+        board.check_port(port, baud)
         board.check_clock(self.config.clock_period)
         config = replace(self.config, backend="Verilog", part=board.part)
-        return replace(self, config=config, board=OnBoard(board, baud), _compiled=None)
+        return replace(self, config=config, board=OnBoard(board, baud, port), _compiled=None)
 
     def for_cpp(self) -> Design:
         """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""

@@ -106,8 +106,8 @@ def _on_board(
     """The same with a harness around it."""
     from nn2hls.emit.harness import harness, layout
 
-    around = harness(graph, options.name, place.board, place.baud, order.latency, options.clock_period)
-    found = layout(graph.needed(), options.name, place.board, place.baud, order.latency)
+    around = harness(graph, options.name, place, order.latency, options.clock_period)
+    found = layout(graph.needed(), options.name, place, order.latency)
     requests, answers = (
         tuple(packed(tensors, [vectors[t.name][:BOARD_EVENTS] for t in tensors])) for tensors in (found.inputs, found.outputs)
     )
