@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import yaml
 
@@ -215,14 +215,25 @@ def _board(name: str, data: Mapping[str, Any]) -> Board:
     )
 
 
-def find_board(text: str) -> Board:
+Kind = TypeVar("Kind")
+
+
+@overload
+def find_board(text: str) -> Board: ...
+@overload
+def find_board(text: str, known: Mapping[str, Kind]) -> Kind: ...
+def find_board(text: str, known: Mapping[str, Any] | None = None) -> Any:
     """The board of this name; case, spaces and underscores do not count.
 
+    Args:
+        text: The name.
+        known: Boards by name; without, those of open tools.
+
     Raises:
-        ConfigError: No open tools build for a board of this name.
+        ConfigError: There is no board of this name among them.
     """
     asked = text.strip().lower().replace("_", "-").replace(" ", "-")
-    known = open_boards()
+    known = open_boards() if known is None else known
     if asked in known:
         return known[asked]
     several = [name for name in known if asked and name.startswith(f"{asked}-")]
