@@ -8,10 +8,10 @@ from typing import Any
 
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.operators import adder_bits, additions
+from nn2hls.markup import Table, notebook
 from nn2hls.size.choices import Sizer
 from nn2hls.size.layouts import DISTRIBUTED, LATENCY, SEARCHED, digits
 from nn2hls.size.streams import StreamSizer
-from nn2hls.text import table
 
 
 @dataclass(frozen=True)
@@ -75,16 +75,20 @@ class Additions:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        return notebook(repr(self), [self._table()] if self.layers else [])
+
     def text(self) -> str:
         """For people; empty when no layer has such sums."""
-        if not self.layers:
-            return ""
+        return self._table().text() if self.layers else ""
+
+    def _table(self) -> Table:
         rows = [_row(x.layer, x.by, x.strategy + (f" +{x.depth}" if x.depth else "")) for x in self.layers]
         rows.append(_row("total", {s: found for s in (LATENCY, DISTRIBUTED) if (found := self.total(s))}, ""))
         head = ["layer", "additions: Latency", "bits", DISTRIBUTED, "bits", "the config says"]
         left_out = any(DISTRIBUTED not in x.by for x in self.layers)
-        note = f"-: more than {SEARCHED:,} digits of weights are searched only where the config asks for it\n"
-        return table(head, rows) + (note if left_out else "")
+        note = f"-: more than {SEARCHED:,} digits of weights are searched only where the config asks for it"
+        return Table(head, rows, foot=[note] if left_out else [])
 
 
 def _row(name: str, by: dict[str, Adders], says: str) -> list[str | None]:
