@@ -41,7 +41,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.tools.report import FOLDER, build_text
+    from nn2hls.tools.report import FOLDER
 
     if args.timeout is not None and not 0 < args.timeout < float("inf"):
         raise UsageError("This must be a number of seconds above 0.", where="--timeout")
@@ -79,7 +79,7 @@ def _run(args: Namespace) -> Result:
         report = build(design)
     place = Path(folder)
     made = Made("build", place, files_of(design.config), (place / FOLDER / f"{args.tool}.json",))
-    return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), report.ok, made)
+    return Result(report.to_dict(), report.text(), (*notes, *design.notes, *report.notes), report.ok, made)
 
 
 def _maker(args: Namespace) -> str:

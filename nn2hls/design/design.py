@@ -432,7 +432,7 @@ class Design(Shown):
         return design
 
     def on_board(self, name: str, baud: int | None = None, port: str | None = None) -> Design:
-        """The design on a board, for its part; with open tools behind a ``uart`` (the default) or ``spi`` port, at a usual rate.
+        """The design on a board, for its part; with open tools behind a ``uart`` (else ``spi``) port at a usual rate.
 
         Raises:
             ConfigError: There is no such board or port, its clock is not the design's or does not make this rate, or it holds

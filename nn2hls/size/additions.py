@@ -9,10 +9,10 @@ from typing import Any
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Code, Net
 from nn2hls.hardware.operators import adder_bits, additions
+from nn2hls.markup import Table, notebook
 from nn2hls.size.choices import Sizer
 from nn2hls.size.layouts import DISTRIBUTED, LATENCY, SEARCHED, digits
 from nn2hls.size.streams import StreamSizer
-from nn2hls.text import table
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,22 @@ class Additions:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        return notebook(repr(self), [self._table()] if self.layers else [])
+
     def text(self) -> str:
         """For people; empty when no layer has such sums."""
-        if not self.layers:
-            return ""
+        return self._table().text() if self.layers else ""
+
+    def _table(self) -> Table:
         products = any(found.multipliers for x in self.layers for found in x.by.values())
         rows = [_row(x.layer, x.by, x.strategy + (f" +{x.depth}" if x.depth else ""), products) for x in self.layers]
         rows.append(_row("total", {s: found for s in (LATENCY, DISTRIBUTED) if (found := self.total(s))}, "", products))
         columns = ["bits", *(["products"] if products else [])]
         head = ["layer", "additions: Latency", *columns, DISTRIBUTED, *columns, "the config says"]
         left_out = any(DISTRIBUTED not in x.by for x in self.layers)
-        note = f"-: more than {SEARCHED:,} digits of weights are searched only where the config asks for it\n"
-        return table(head, rows) + (note if left_out else "")
+        note = f"-: more than {SEARCHED:,} digits of weights are searched only where the config asks for it"
+        return Table(head, rows, foot=[note] if left_out else [])
 
 
 def _row(name: str, by: dict[str, Adders], says: str, products: bool) -> list[str | None]:
