@@ -169,6 +169,7 @@ ROWS: tuple[Row, ...] = (
         "sum prod amax amin",
         "ReduceSum ReduceProd ReduceMax ReduceMin ReduceSumSquare",
     ),
+    Row("Sums up to each element", EXACT, "", "Cumsum", "cumsum", "CumSum"),
     Row("Mean over axes", ROUNDED, "", "Mean Average", "mean", "ReduceMean"),
     Row(
         "Variance, norms, logarithms of sums over axes",
