@@ -37,6 +37,11 @@ class StreamEstimate(Estimate):
     fifos: Fifos
     streams: ClassVar[bool] = True
 
+    @property
+    def tokens(self) -> Mapping[str, tuple[int, float]]:
+        """See Estimate."""
+        return {p.name: (p.first, p.rate) for p in self.fifos.pace}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         own = super().to_dict()
