@@ -308,7 +308,9 @@ softmax. Constants that add {hides:g} or less before a softmax hide as well.
 
 The steps of a recurrent layer stand side by side: one event every clock, and as much hardware as there are steps. With
 `TimeStepLoopParallelism: Off`, for all or under `LayerName`, one step is built, its states are registers, and an event takes
-the clocks of a step times the steps, with the same answers; for Verilog, Vitis and Vivado with io_parallel. `LayerName`
+the clocks of a step times the steps, with the same answers; for Verilog, Vitis and Vivado. With io_stream that is the usual
+way: a step takes a token, and sends one, or one after the last step; a layer that runs backwards collects the sequence first,
+and `estimate` names it. `LayerName`
 takes `NAME` for all of a layer and these for one part of it, in every step; a step has the name `NAME_cell_step3` in reports.
 LSTM: `input_gate`, `forget_gate`, `candidate`, `output_gate`, behind each `_sigmoid` or `_tanh` its function, `kept`,
 `written`, `cell`, `cell_tanh`, `hidden`, and `unprojected` before a projection. GRU: `update_gate`, `reset_gate`, `candidate`
