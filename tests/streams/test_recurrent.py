@@ -16,7 +16,7 @@ from nn2hls.graph.const import Const
 from nn2hls.ops import Dense, Input
 from nn2hls.tools.rtl.run import simulate_rtl
 from tests.kit.networks import side_by_side
-from tests.kit.recurrent import Place, cell, network
+from tests.kit.recurrent import Place, cell, images, network
 from tests.kit.rtl import declared
 from tests.kit.streamed import emulated, outputs, streamed
 from tests.kit.tools import require_tool
@@ -54,6 +54,7 @@ CASES = {
         {"ReuseFactor": 3, "MaxWidth": 12},
     ),
     "deep": (deep(), {"Precision": "ap_fixed<11,4>"}),
+    "images": (images(), {"Precision": "ap_fixed<8,3>"}),
 }
 
 
