@@ -67,7 +67,7 @@ def cpp_project(
 
     if streams is None:
         return emit(sizer().graph, options, vectors, predictions, sizer().hardware, sizer().turns)
-    return emit_stream(streams.network, graph, options, streams.fifos.depths, vectors, predictions)
+    return emit_stream(streams.network, streams.graph, options, streams.fifos.depths, vectors, predictions)
 
 
 def verilog(
@@ -95,7 +95,7 @@ def verilog(
         if place is not None:
             fix = "Use IOType: io_parallel; a reuse factor makes it small."
             raise ConfigError("The harness of a board has no streams.", where="IOType", fix=fix)
-        return _streamed(graph, sizer, options, vectors, events)
+        return _streamed(sizer, options, vectors, events)
     placed = sizer.placed()
     project = emit_rtl(sizer.graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
     order = RtlOrder(events, placed.latency, placed.interval, placed.registers)
@@ -174,12 +174,11 @@ def rtl_events(streams: StreamSizer | None) -> int:
     return RTL_EVENTS if streams is None else max(CLOCKED, RTL_CLOCKS // max(1, streams.clocked().interval))
 
 
-def _streamed(
-    graph: Graph, sizer: StreamSizer, options: Options, vectors: Mapping[str, np.ndarray], events: int
-) -> tuple[Project, RtlOrder]:
+def _streamed(sizer: StreamSizer, options: Options, vectors: Mapping[str, np.ndarray], events: int) -> tuple[Project, RtlOrder]:
     """The same of a design in streams."""
     from nn2hls.emit.stream_rtl_project import emit_stream_rtl
 
     depths, pace = sizer.fifos.depths, sizer.clocked(min(events, CLOCKED))
-    project = emit_stream_rtl(sizer.network, graph, options, sizer.part.bit_delay, sizer.period, depths, vectors)
+    target = sizer.part.bit_delay, sizer.period, depths, sizer.built
+    project = emit_stream_rtl(sizer.network, sizer.graph, options, *target, vectors)
     return project, RtlOrder(events, pace.latency, pace.interval, sizer.estimate().report.ff)

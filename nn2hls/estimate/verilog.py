@@ -74,7 +74,8 @@ def turn_terms(turns: Turns, part: Part) -> Counter[str]:
     found: Counter[str] = Counter()
     for layer in turns.step.layers:
         found.update(layer_terms(layer, part))
-    found["select_bit"] += (turns.length - 1) * sum(turns.sequences) + sum(turns.states)
+    moved = (turns.length - 1) * sum(turns.sequences) if turns.initial is None else 0
+    found["select_bit"] += moved + sum(turns.states)
     return found
 
 
