@@ -59,7 +59,12 @@ def quant(at: At) -> Value:
         size = quantised.integer_type(bits, float(scale), signed=signed, narrow=narrow, rounding=mode)
         return _cast(at, x, size, None if top is None else top * float(scale))
     whole = _cast(at.step("whole"), arith.scale(at.step("scaled"), x, 1 / scale, zero), kind, top)
-    return arith.scale(at, whole, scale, -zero * scale)
+    return _valued(at, whole, scale, zero)
+
+
+def _valued(site: Site, x: Tensor, scale: np.ndarray, zero: np.ndarray) -> Tensor:
+    """Whole numbers without their zero point, times the scale."""
+    return arith.scale(site, arith.scale(site.step("centred"), x, 1.0, -zero) if np.any(zero) else x, scale)
 
 
 def _cast(site: Site, x: Tensor, kind: FixedType, top: float | None) -> Tensor:
@@ -141,7 +146,10 @@ def _integers(site: Site, x: Tensor, scale: np.ndarray, zero: np.ndarray, kind: 
     if not np.any(zero):
         return quantised.quantize(site, scaled, target)
     rounded = quantised.quantize(site.step("rounded"), scaled, FixedType(bits + 2, bits + 2, True, *_NEAREST))
-    return quantised.quantize(site, arith.scale(site.step("shifted"), rounded, 1.0, zero), target)
+    if zero.ndim:
+        return quantised.quantize(site, arith.scale(site.step("shifted"), rounded, 1.0, zero), target)
+    kept = activations.clip(site.step("kept"), rounded, low=low - float(zero), high=high - float(zero))
+    return arith.scale(site, kept, 1.0, zero)
 
 
 _NEAREST = (Rounding.RND_CONV, Overflow.SAT)
@@ -177,7 +185,7 @@ def dequantize_linear(at: At) -> Value:
         raise Refusal("scales for blocks are not offered; one number, or one for each channel")
     scale = values.checked_scale(_axis(at, 1, x, axis))
     zero = _axis(at, 2, x, axis) if at.has(2) else np.zeros(())
-    return arith.scale(at, x, scale, -zero * scale)
+    return _valued(at, x, scale, zero)
 
 
 def _centred(at: At, k: int, zero: int) -> Tensor:
