@@ -17,6 +17,7 @@ from nn2hls.converters.onnx.context import At, Context, Handler, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent, split
 from nn2hls.converters.onnx.graph import FileGraph, read_graph
+from nn2hls.converters.onnx.microsoft import MICROSOFT
 from nn2hls.converters.onnx.moves import MOVES
 from nn2hls.converters.onnx.norms import NORMS
 from nn2hls.converters.onnx.ops import ARITHMETIC
@@ -52,6 +53,7 @@ HANDLERS = {
     **RECURRENT,
     **QUANTISERS,
     **CHANNELS_LAST,
+    **MICROSOFT,
 }
 
 

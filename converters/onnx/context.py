@@ -12,6 +12,7 @@ import numpy as np
 from nn2hls.converters.lower import layout, quantised
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.onnx.file import FileNode
+from nn2hls.converters.onnx.quantised_values import FEW_BITS
 from nn2hls.errors import ModelError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
@@ -182,7 +183,7 @@ class At(Site):
             raise Refusal(f"its {what} '{self.name(k)}' is computed and must be a constant")
         if not same(value.arrays):
             raise Refusal(f"its {what} '{self.name(k)}' depends on the batch size")
-        if value.arrays[0].dtype.kind not in "fiub":
+        if value.arrays[0].dtype.kind not in "fiub" and value.arrays[0].dtype.name not in FEW_BITS:
             raise Refusal(f"its {what} '{self.name(k)}' holds no numbers")
         return value.arrays[0].astype(np.float64)
 

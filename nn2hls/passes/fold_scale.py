@@ -25,14 +25,14 @@ def fold_scale(graph: Graph, context: Context) -> Graph:
     gone: dict[str, str] = {}
     for node in graph:
         node = dataclasses.replace(node, inputs=tuple(gone.get(i, i) for i in node.inputs))
-        merged = _merge(graph, done, node, context)
+        merged = _merge(graph, done, gone, node, context)
         done.update((n.name, n) for n in merged or (node,))
         if merged:
             gone[node.name] = merged[-1].name
     return Graph(tuple(done.values()), tuple(gone.get(o, o) for o in graph.outputs))
 
 
-def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) -> tuple[Node, ...]:
+def _merge(graph: Graph, done: dict[str, Node], gone: dict[str, str], node: Node, context: Context) -> tuple[Node, ...]:
     """The layer before the node with the node in it, last of what changes; nothing where that cannot be."""
     if node.op.affine is None or not _only_reader(graph, graph[node.name].inputs[0]):
         return ()
@@ -40,7 +40,7 @@ def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) ->
     op = before.op.folded(*node.op.affine)
     if op is not None:
         return _with(before, op, node) if _allowed((before, node), context) else ()
-    raised = _raised(graph, done, node, context)
+    raised = _raised(graph, done, gone, node, context)
     if raised or not before.op.rearranges or not _only_reader(graph, graph[before.name].inputs[0]):
         return raised
     inner = done[before.inputs[0]]
@@ -52,29 +52,28 @@ def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) ->
     return dataclasses.replace(inner, op=op, origin=scaled), *_with(before, before.op, node)
 
 
-def _raised(graph: Graph, done: dict[str, Node], node: Node, context: Context) -> tuple[Node, ...]:
+def _raised(graph: Graph, done: dict[str, Node], gone: dict[str, str], node: Node, context: Context) -> tuple[Node, ...]:
     """A number before a cast of the model, in the scales before the layers between that take it as a factor of their result."""
     factor, read = number_of(node.op), all(user.op.casts_to is not None for user in graph.users[node.name])
     if factor is None or not read or node.name in graph.outputs:
         return ()
     changed: dict[str, Node] = {}
-    before = node.inputs[0]
-    if not _raise(graph, done, before, factor, changed) or not _allowed((*changed.values(), node), context):
+
+    def can(name: str) -> bool:
+        """Whether a value, by its name before all folding, can be had times the factor; collects what changes for it."""
+        here = done[gone.get(name, name)]
+        if not _only_reader(graph, name) or here.given:
+            return False
+        op = here.op.folded(np.asarray(factor), np.zeros(()))
+        if op is None and not (here.op.homogeneous and all(can(i) for i in graph[here.name].inputs)):
+            return False
+        changed[here.name] = dataclasses.replace(here, op=op or here.op, origin=dataclasses.replace(here.origin, holds=None))
+        return True
+
+    if not can(graph[node.name].inputs[0]) or not _allowed((*changed.values(), node), context):
         return ()
-    last = changed.pop(before)
+    last = changed.pop(node.inputs[0])
     return *changed.values(), *_with(last, last.op, node)
-
-
-def _raise(graph: Graph, done: dict[str, Node], name: str, factor: float, changed: dict[str, Node]) -> bool:
-    """Collect a node and those before it as they give their value times the factor; whether they can."""
-    node = done[name]
-    if not _only_reader(graph, name) or node.given:
-        return False
-    op = node.op.folded(np.asarray(factor), np.zeros(()))
-    if op is None and not (node.op.homogeneous and all(_raise(graph, done, i, factor, changed) for i in node.inputs)):
-        return False
-    changed[name] = dataclasses.replace(node, op=op or node.op, origin=dataclasses.replace(node.origin, holds=None))
-    return True
 
 
 def _only_reader(graph: Graph, name: str) -> bool:

@@ -13,7 +13,7 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
 from nn2hls.graph.reference import run_float
-from nn2hls.ops import Dense, Input, Quantize, Relu, Reshape, Scale
+from nn2hls.ops import Clip, Dense, Elementwise, Input, Merge, Quantize, Relu, Reshape, Scale
 
 SIGNED = FixedType(6, 2, True, Rounding.RND_CONV, Overflow.SAT)
 POSITIVE = FixedType(4, 1, False, Rounding.RND_CONV, Overflow.SAT)
@@ -169,3 +169,21 @@ def test_a_layer_with_a_type_of_the_users_keeps_its_factor_before_it():
         design = nn2hls.convert(scaled_network(0.23), config)
     assert "fc_whole" not in design.graph.by_name
     assert str(design.graph["fc"].type) == "ap_fixed<20,8>"
+
+
+def test_a_factor_does_not_enter_a_scale_that_another_layer_reads_too():
+    """Where a shift and a scale became one node, its readers are those of the second."""
+    b, whole = Builder(), FixedType(6, 6, True, Rounding.RND_CONV, Overflow.SAT)
+    b.add("x", Input((4,)))
+    b.give(b.add("q", Quantize(whole), ["x"]), {"result": whole})
+    b.add("shift", Scale(Const(np.array(1.0)), Const(np.array(3.0))), ["q"])
+    b.add("value", Scale(Const(np.array(0.3)), Const(np.array(0.0))), ["shift"])
+    b.add("other", Scale(Const(np.array(0.7)), Const(np.array(0.1))), ["q"])
+    b.add("sum", Elementwise(Merge.MAX), ["value", "other"])
+    b.add("scaled", Scale(Const(np.array(1 / 0.45)), Const(np.array(0.0))), ["sum"])
+    b.give(b.add("again", Quantize(whole), ["scaled"]), {"result": whole})
+    graph = b.build(["again", b.add("tanh", Clip(-1.0, 2.0), ["value"])])
+    x = np.random.default_rng(1).normal(size=(100, 4)) * 9
+    design = nn2hls.convert(graph, {"Model": {}})
+    for found, name in zip(design.predict_float(x), graph.outputs, strict=True):
+        assert np.allclose(found, run_float(graph, [x])[name], rtol=0, atol=1e-12)
