@@ -106,6 +106,10 @@ _ONNX_NEVER = {
     **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap", "Binarizer"), LABELS),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
+    "DynamicQuantizeLinear": (
+        "its scale comes from the values of each event, and a type is fixed; quantise with calibration data, as "
+        "onnxruntime.quantization.quantize_static does"
+    ),
     "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
     **dict.fromkeys(
         ("If", "Loop"),
