@@ -163,7 +163,7 @@ ALLOWED = {
     "tools.writer": {"open", "fdopen"},  # a lock, which nobody reads
     "tools.gxx": {"CDLL"},  # what was just compiled
     **{f"targets.{name}": {"safe_load"} for name in ("part", "family", "board")},  # the package's own text, here and below
-    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu")},
+    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu", "placed")},
 }
 
 

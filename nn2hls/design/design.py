@@ -34,7 +34,7 @@ from nn2hls.graph.reference import run_float
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.signals import measure
-from nn2hls.targets.board import UART, OnBoard, find_board
+from nn2hls.targets.board import UART, OnBoard, on_board
 
 if TYPE_CHECKING:
     from nn2hls.compare.comparison import Comparison
@@ -255,8 +255,9 @@ class Design(Shown):
         return projects.stream_sizer(self.graph, self.emulator.ranges, self.config)
 
     def estimate(self) -> Estimate:
-        """Resources, latency and interval on the part and clock of the config; of a quantised model its bit operations, too."""
-        return with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
+        """Resources, latency, interval on part and clock of the config, on a board with its harness; for quantised EBOPs."""
+        found = with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
+        return found if self.board is None else projects.on_board(found, self.graph, self.board)
 
     @cached_property
     def additions(self) -> Additions:
@@ -336,7 +337,7 @@ class Design(Shown):
         from nn2hls.design.about import with_about
 
         place = Path(os.path.expanduser(folder if folder is not None else self.config.output_dir))
-        return with_about(self.project, self.config, self.options, place).write(place)
+        return with_about(self.project, self.config, self.options, place, self.estimate()).write(place)
 
     def compile(self, compiler: str | None = None) -> Design:
         """Compile the generated C++ with g++ or clang++; returns the design."""
@@ -432,19 +433,15 @@ class Design(Shown):
 
         Args:
             name: Of the board.
-            baud: Bits in a second of the port; without, 115,200, and of SPI a million or what the board's clock allows.
+            baud: Bits in a second; without, 115,200, and of SPI a million or what the board's clock allows.
             port: ``uart``, or ``spi`` where the board answers a master.
 
         Raises:
-            ConfigError: There is no such board or port, the board is faster than the design, or its clock does not make this
-                rate.
+            ConfigError: There is no such board or port, it is faster than the design, or its clock does not make this rate.
         """
-        board = find_board(name)
-        baud = board.usual_rate(port) if baud is None else baud
-        board.check_port(port, baud)
-        board.check_clock(self.config.clock_period)
-        config = replace(self.config, backend="Verilog", part=board.part)
-        return replace(self, config=config, board=OnBoard(board, baud, port), _compiled=None)
+        place = on_board(name, baud, port, self.config.clock_period)
+        config = replace(self.config, backend="Verilog", part=place.board.part)
+        return replace(self, config=config, board=place, _compiled=None)
 
     def for_cpp(self) -> Design:
         """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""

@@ -12,13 +12,14 @@ from nn2hls.config.config import Config
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.errors import ConfigError
+from nn2hls.estimate.result import Estimate
 from nn2hls.graph.graph import Graph
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
 from nn2hls.targets import Part
 from nn2hls.targets.board import OnBoard
-from nn2hls.tools.boards.frames import packed
+from nn2hls.tools.boards.frames import packed, size
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import BoardOrder, RtlOrder
 
@@ -113,6 +114,21 @@ def _on_board(
     )
     board = BoardOrder(place.board, found, requests, answers)
     return replace(project, files={**project.files, **around}), replace(order, board=board)
+
+
+def on_board(found: Estimate, graph: Graph, place: OnBoard) -> Estimate:
+    """The estimate of a design with the harness of its board."""
+    from nn2hls.estimate.placed import with_harness
+
+    return with_harness(found, *harness_bits(graph, place), place.board.name)
+
+
+def harness_bits(graph: Graph, place: OnBoard) -> tuple[int, int]:
+    """Bits of an event that the harness of a board takes, and of one that it gives."""
+    from nn2hls.emit.harness import layout
+
+    about = layout(graph.needed(), "", place, 0)
+    return 8 * size(about.inputs), 8 * size(about.outputs)
 
 
 def rtl_events(streams: StreamSizer | None) -> int:

@@ -103,6 +103,7 @@ class Estimate:
         ebops: Effective bit operations of each layer that has any, for a quantised model; empty for others.
         positions: At so many places one layer's products stand side by side, or take turns; 1 for dense networks.
         paces: Of the layers whose steps share their hardware.
+        placed_ns: The clock period that place and route is expected to reach; None where that was not calibrated.
     """
 
     part: Part
@@ -116,6 +117,7 @@ class Estimate:
     positions: int = 1
     paces: tuple[Pace, ...] = ()
     ebops: Mapping[str, int] = field(default_factory=dict)
+    placed_ns: float | None = None
     streams: ClassVar[bool] = False  # whether its layers are processes
 
     def __repr__(self) -> str:
@@ -195,6 +197,7 @@ class Estimate:
             "fits": self.fits,
             "synthesised": self.synthesised.to_dict(),
             "accuracy": accuracy(self),
+            **({"placed_ns": round(self.placed_ns, 3)} if self.placed_ns else {}),
             **({"paces": [asdict(pace) for pace in self.paces]} if self.paces else {}),
             **({"ebops": sum(self.ebops.values())} if self.ebops else {}),
             "layers": [{**layer.to_dict(), **self._ebops_of(layer)} for layer in self.layers],
@@ -230,9 +233,11 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     elif result.tool in OPEN_TOOLS:
         style = f"{result.tool}_{'reused' if style == 'reused' else 'parallel'}"
     known = bands()["error"][style]
-    if result.part.family.vendor != AMD:  # clocks do not depend on the part; nothing else was measured on others
+    if (own := f"{style}_{result.part.family.name}") in bands()["error"]:
+        known = bands()["error"][own]
+    elif result.part.family.vendor != AMD:  # clocks do not depend on the part; nothing else was measured on others
         known = {column: {r: words for r, words in known[column].items() if r in ("latency", "uram")} for column in known}
-    rows = (*RESOURCES, "latency")
+    rows = (*RESOURCES, "latency", *(["clock"] if result.placed_ns else []))
     return {column: {r: known[column].get(r, "not validated") for r in rows} for column in ("report", "synthesised")}
 
 
@@ -250,9 +255,17 @@ def _head(result: Estimate) -> list[str]:
     return [
         f"{part.name} (speed grade -{part.grade}, {part.family.title}), {result.clock_ns:g} ns, {result.tool}",
         f"latency {latency} ({accuracy(result)['report']['latency']}), initiation interval {result.ii}",
+        *([_placed(result)] if result.placed_ns else []),
         *(pace.text() for pace in result.paces),
         *([f"effective bit operations (EBOPs): {sum(result.ebops.values()):,}"] if result.ebops else []),
     ]
+
+
+def _placed(result: Estimate) -> str:
+    """The clock after place and route."""
+    assert result.placed_ns is not None
+    known = accuracy(result)["synthesised"].get("clock", "not validated")
+    return f"expected after place and route: {result.placed_ns:.1f} ns, {1e3 / result.placed_ns:.0f} MHz ({known})"
 
 
 def _layers(result: Estimate) -> list[str]:
