@@ -4,7 +4,8 @@ Both are linear in what the design is made of, with coefficients of ``targets/pl
 ``benchmarks/ecp5_calibration.py`` fits to designs of our own after nextpnr:
 
 * LUT: the terms of ``verilog``, and the bits that the harness takes and gives.
-* Nanoseconds: those of the longest way from a register to the next, as the pipeline was cut, and what does not depend on it.
+* Nanoseconds: those of the longest way from a register to the next, as the pipeline was cut, and what does not depend on it;
+  not less than the harness needs.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Costs:
 
     Args:
         lut: LUTs of each unit of a term.
-        ns: Nanoseconds of a way between registers: ``way`` for each that the cut counted, ``base`` beside them.
+        ns: Nanoseconds of a way between registers: ``way`` for each that the cut counted, ``base`` beside them; ``harness``:
+            the least.
     """
 
     lut: Mapping[str, float]
@@ -82,7 +84,8 @@ def placed_ns(pipeline: Pipeline, part: Part) -> float | None:
     costs = placed_costs().get(part.family.name)
     if costs is None:
         return None
-    return costs.ns["base"] * part.speed + costs.ns["way"] * longest_way(pipeline, part.bit_delay)
+    own = costs.ns["base"] * part.speed + costs.ns["way"] * longest_way(pipeline, part.bit_delay)
+    return max(costs.ns["harness"] * part.speed, own)
 
 
 def with_harness(found: Estimate, inputs: int, outputs: int, board: str) -> Estimate:

@@ -288,8 +288,13 @@ def layer_figures(result: Estimate) -> Table:
         for x in result.layers
         if x.latency_cycles or x.products or any(x.report.to_dict().values())
     ]
-    counted = "after yosys" if result.tool in OPEN_TOOLS else "as an HLS report counts"
+    counted = _after(result) if result.tool in OPEN_TOOLS else "as an HLS report counts"
     return Table(head, rows, f"per layer, {counted}")
+
+
+def _after(result: Estimate) -> str:
+    """Which open tool counts what is estimated."""
+    return "after nextpnr" if result.placed_ns else "after yosys"
 
 
 def _totals(result: Estimate) -> list[str]:
@@ -300,7 +305,7 @@ def _totals(result: Estimate) -> list[str]:
 def total_figures(result: Estimate) -> Table:
     """Totals with their error bands, and the shares of the part."""
     bands, used, have = accuracy(result), result.utilisation, result.part.available
-    columns = [("after yosys", result.synthesised, bands["synthesised"])]
+    columns = [(_after(result), result.synthesised, bands["synthesised"])]
     if result.tool not in OPEN_TOOLS:
         columns = [
             ("HLS report", result.report, bands["report"]),
