@@ -166,7 +166,7 @@ ALLOWED = {
     **{
         f"targets.{name}": {"safe_load"} for name in ("part", "family", "board", "amd_board")
     },  # the package's own text, here and below
-    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu")},
+    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu", "placed")},
 }
 
 

@@ -259,8 +259,9 @@ class Design(Shown):
         return projects.stream_sizer(self.graph, self.emulator.ranges, self.config)
 
     def estimate(self) -> Estimate:
-        """Resources, latency and interval on the part and clock of the config; of a quantised model its bit operations, too."""
-        return with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
+        """Resources, latency, interval on part and clock of the config, on a board with its harness; for quantised EBOPs."""
+        found = with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
+        return found if self.board is None else projects.estimate_on(found, self.graph, self.board)
 
     @cached_property
     def additions(self) -> Additions:
@@ -345,7 +346,7 @@ class Design(Shown):
         from nn2hls.design.about import with_about
 
         place = Path(os.path.expanduser(folder if folder is not None else self.config.output_dir))
-        return with_about(self.project, self.config, self.options, place).write(place)
+        return with_about(self.project, self.config, self.options, place, self.estimate()).write(place)
 
     def compile(self, compiler: str | None = None) -> Design:
         """Compile the generated C++ with g++ or clang++; returns the design."""
@@ -412,18 +413,11 @@ class Design(Shown):
         order = Order(*about, core, rtl, chosen_synths(tool, config.part, synths), design.kernel_order())
         report = with_estimate(runner.run(order), design.estimate())
         if core or rtl:
-            report = replace(report, notes=(*report.notes, *design._distances(report)))
+            away = witnesses.notes_of_distances(config, design.graph, report, design.answers)
+            report = replace(report, notes=(*report.notes, *away))
         report.save(written)
         keep_call("build", "design.build", (tool, folder), config, written, [f"reports/{tool}.json"])
         return report
-
-    def _distances(self, report: BuildReport) -> list[str]:
-        """How far the RTL's answers are from OutputPredictions, where it was found to answer as the emulator does."""
-        events = events_of(self.config, self.graph, 1)
-        if not events.predictions or not report.checks or any(c.differ for c in report.checks):
-            return []
-        away = witnesses.distances(self.graph, self.answers(events.inputs), events.predictions)
-        return [f"{name}: largest difference from OutputPredictions {d.text()}" for name, d in away.items()]
 
     def for_tool(self, tool: str) -> Design:
         """The design whose project ``tool`` reads: itself, or a copy with another Backend."""

@@ -13,14 +13,15 @@ from nn2hls.config.config import Config
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.errors import ConfigError
+from nn2hls.estimate.result import Estimate
 from nn2hls.graph.graph import Graph
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
 from nn2hls.targets import Part
 from nn2hls.targets.amd_board import AmdBoard, any_board
-from nn2hls.targets.board import UART, OnBoard
-from nn2hls.tools.boards.frames import packed, tensors_of
+from nn2hls.targets.board import UART, OnBoard, on_board
+from nn2hls.tools.boards.frames import packed, size, tensors_of
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import BoardOrder, KernelOrder, RtlOrder
 
@@ -120,14 +121,12 @@ def _on_board(
 def standing(config: Config, name: str, baud: int | None, port: str | None) -> dict[str, Any]:
     """What a board changes of a design: its fields ``config``, ``board`` and ``card``; see :meth:`Design.on_board`."""
     board = any_board(name)
-    board.check_clock(config.clock_period)
     if isinstance(board, AmdBoard):
+        board.check_clock(config.clock_period)
         _check_kernel(config, baud, port)
         return {"config": replace(config, backend="Vitis", part=board.part), "card": board, "board": None}
-    kind = port or UART
-    rate = board.usual_rate(kind) if baud is None else baud
-    board.check_port(kind, rate)
-    return {"config": replace(config, backend="Verilog", part=board.part), "card": None, "board": OnBoard(board, rate, kind)}
+    place = on_board(name, baud, port or UART, config.clock_period)
+    return {"config": replace(config, backend="Verilog", part=board.part), "card": None, "board": place}
 
 
 def _check_kernel(config: Config, baud: int | None, port: str | None) -> None:
@@ -167,6 +166,21 @@ def kernel_order(graph: Graph, options: Options, vectors: Mapping[str, np.ndarra
         for tensors in map(tensors_of, (inputs, outputs))
     )
     return KernelOrder(board, f"{options.name}{SUFFIX}", sent, meant)
+
+
+def estimate_on(found: Estimate, graph: Graph, place: OnBoard) -> Estimate:
+    """The estimate of a design with the harness of its board."""
+    from nn2hls.estimate.placed import with_harness
+
+    return with_harness(found, *harness_bits(graph, place), place.board.name)
+
+
+def harness_bits(graph: Graph, place: OnBoard) -> tuple[int, int]:
+    """Bits of an event that the harness of a board takes, and of one that it gives."""
+    from nn2hls.emit.harness import layout
+
+    about = layout(graph.needed(), "", place, 0)
+    return 8 * size(about.inputs), 8 * size(about.outputs)
 
 
 def rtl_events(streams: StreamSizer | None) -> int:
