@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nn2hls.commands.base import Command, Made, Result, UsageError, config_arguments, files_of, make_design, read
+from nn2hls.commands.base import Command, Made, Result, UsageError, config_arguments, make_design, read
+from nn2hls.design.kept import files_of
 from nn2hls.text import one_line
 from nn2hls.tools.run import TOOLS, chosen_steps
 
@@ -29,7 +30,9 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--synth", metavar="WORDS", default="", help=words)
     words = "with rtl or vitis: down to the bitstream of a board; nn2hls doctor lists them"
     parser.add_argument("--board", metavar="NAME", help=words)
-    words = "of the board's serial port, in bits a second"
+    words = "of the board: uart (default), or spi, where it answers a master"
+    parser.add_argument("--port", metavar="KIND", help=words)
+    words = "of the board's serial port, in bits a second; of spi the most"
     parser.add_argument("--baud", metavar="RATE", type=int, help=words)
     words = "with a board: cut the pipeline more often until place and route meets ClockPeriod"
     parser.add_argument("--until-timing", action="store_true", help=words)
@@ -39,7 +42,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.tools.report import FOLDER, build_text
+    from nn2hls.tools.report import FOLDER
 
     if args.timeout is not None and not 0 < args.timeout < float("inf"):
         raise UsageError("This must be a number of seconds above 0.", where="--timeout")
@@ -56,11 +59,11 @@ def _run(args: Namespace) -> Result:
     design = make_design(args)
     if args.board is not None:
         notes = (*notes, *_board_notes(args, design.config.part))
-        design = design.on_board(args.board, **({} if args.baud is None else {"baud": args.baud}))
+        design = design.on_board(args.board, args.baud, args.port)
     else:
-        for option, given in (("--baud", args.baud is not None), ("--until-timing", args.until_timing)):
-            if given:
-                raise UsageError("This is for a board.", where=option, fix="Name it with --board.")
+        for option in ("baud", "port", "until_timing"):
+            if getattr(args, option) not in (None, False):
+                raise UsageError("This is for a board.", where=f"--{option.replace('_', '-')}", fix="Name it with --board.")
     if args.until_timing and design.board is None:
         raise UsageError("This is for boards of open tools.", where="--until-timing", fix="Leave it out.")
     folder = args.output or design.config.output_dir
@@ -77,7 +80,7 @@ def _run(args: Namespace) -> Result:
         report = build(design)
     place = Path(folder)
     made = Made("build", place, files_of(design.config), (place / FOLDER / f"{args.tool}.json",))
-    return Result(report.to_dict(), build_text(report), (*notes, *design.notes, *report.notes), report.ok, made)
+    return Result(report.to_dict(), report.text(), (*notes, *design.notes, *report.notes), report.ok, made)
 
 
 def _maker(args: Namespace) -> str:

@@ -67,9 +67,10 @@ class Layout:
     Args:
         project: The name of the core.
         board: The board's name.
-        baud: Of the serial port.
+        baud: Of the serial port; of SPI the fastest that is meant.
         latency: Clocks from inputs to outputs, as the core was built.
         inputs, outputs: In order.
+        port: The kind of the serial port: ``uart`` or ``spi``.
     """
 
     project: str
@@ -78,6 +79,7 @@ class Layout:
     latency: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    port: str = "uart"
 
     def text(self) -> str:
         """For FILE."""
