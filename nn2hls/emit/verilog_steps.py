@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from nn2hls.arith.ranges import width_of
-from nn2hls.emit.verilog import Wire, span
+from nn2hls.emit.verilog import Wire, module, span
 from nn2hls.hardware.steps import Lane, Steps
 
 
@@ -20,7 +21,15 @@ def steps_module(name: str, steps: Steps, operand: Wire) -> str:
         steps: What it does.
         operand: How an operand is declared outside.
     """
-    return "\n".join(_lines(name, steps, operand)) + "\n"
+    text = "\n".join(_lines(name, steps, operand)) + "\n"
+    return (_multiplier(name, steps) if steps.further else "") + text
+
+
+def _multiplier(name: str, steps: Steps) -> str:
+    """The module of a product that takes several clocks; one stands in each lane."""
+    assert steps.multiply is not None
+    x, weight, product = (Wire(cell.width, cell.signed) for cell in (steps.x, steps.weight, steps.product))
+    return module(f"{name}_product", steps.multiply, [x, weight], [product]) + "\n"
 
 
 def _lines(name: str, steps: Steps, operand: Wire) -> Iterator[str]:
@@ -48,6 +57,8 @@ def _lines(name: str, steps: Steps, operand: Wire) -> Iterator[str]:
         yield from _fields(m, lane, steps, at) if steps.block else _words(m, lane, steps)
         yield from _lane(m, lane, steps, places, numbers)
         at += sum(field.bits for field in stored)
+    for m in range(len(steps.lanes) if steps.further else 0):
+        yield f"    {name}_product multiply{m} (.clock(clock), .x0(x{m}), .x1(w{m}), .y0(done{m}));"
     yield "endmodule"
 
 
@@ -58,7 +69,8 @@ def _span(bounds: tuple[int, int]) -> str:
 def _control(steps: Steps) -> Iterator[str]:
     bits = steps.counter_bits
     yield f"    reg [{bits - 1}:0] step;  // the one that chooses its operands"
-    yield "    reg choosing, multiplying, adding;"
+    busy = ["choosing", "multiplying", *(f"multiplying_{k + 1}" for k in range(steps.further)), "adding"]
+    yield f"    reg {', '.join(busy)};"
     following = f"start || !choosing ? {bits}'d0 : step + {bits}'d1"
     if steps.block:
         yield f"    wire [{bits - 1}:0] following = {following};"
@@ -66,8 +78,7 @@ def _control(steps: Steps) -> Iterator[str]:
     yield "    always @(posedge clock) begin"
     yield f"        step <= {following};"
     yield f"        choosing <= !reset && (start || (choosing && step != {bits}'d{steps.count - 1}));"
-    yield "        multiplying <= !reset && choosing;"
-    yield "        adding <= !reset && multiplying;"
+    yield from (f"        {after} <= !reset && {before};" for before, after in pairwise(busy))
     yield "    end"
 
 
@@ -141,21 +152,35 @@ def _chosen(m: int, lane: Lane, steps: Steps, places: dict[int, int]) -> Iterato
 
 def _product(m: int, steps: Steps, bits: int) -> Iterator[str]:
     x, w, product = steps.x, steps.weight, steps.product
+    # One suffix for each register on the way of a product: into the multiplier, in it, out of it.
+    way = ["_1", *(f"_1_{k + 1}" for k in range(steps.further)), "_2"]
     yield f"    reg {span(x.width, x.signed)}x{m};"
     yield f"    reg {span(w.width, w.signed)}w{m};"
     yield f"    reg {span(product.width, product.signed)}product{m};"
-    yield f"    reg [{bits - 1}:0] segment{m}_1, segment{m}_2;"
-    yield f"    reg first{m}_1, first{m}_2;"
-    alike = x.signed == w.signed
-    a = f"x{m}" if x.signed or alike else f"$signed({{1'b0, x{m}}})"
-    b = f"w{m}" if w.signed or alike else f"$signed({{1'b0, w{m}}})"
+    yield f"    reg [{bits - 1}:0] {', '.join(f'segment{m}{end}' for end in way)};"
+    yield f"    reg {', '.join(f'first{m}{end}' for end in way)};"
+    if steps.further:
+        yield f"    wire {span(product.width, product.signed)}done{m};"
     yield "    always @(posedge clock) begin"
     yield f"        x{m} <= chosen{m};"
     yield f"        w{m} <= word{m};"
-    yield f"        {{segment{m}_1, first{m}_1}} <= {{segment{m}, first{m}}};"
-    yield f"        product{m} <= {a} * {b};"
-    yield f"        {{segment{m}_2, first{m}_2}} <= {{segment{m}_1, first{m}_1}};"
+    first, *rest = (
+        f"        {{segment{m}{after}, first{m}{after}}} <= {{segment{m}{before}, first{m}{before}}};"
+        for before, after in pairwise(["", *way])
+    )
+    yield first
+    yield f"        product{m} <= {f'done{m}' if steps.further else _times(m, steps)};"
+    yield from rest
     yield "    end"
+
+
+def _times(m: int, steps: Steps) -> str:
+    """The product in one clock: Verilog takes both factors as unsigned if one is."""
+    x, w = steps.x, steps.weight
+    alike = x.signed == w.signed
+    a = f"x{m}" if x.signed or alike else f"$signed({{1'b0, x{m}}})"
+    b = f"w{m}" if w.signed or alike else f"$signed({{1'b0, w{m}}})"
+    return f"{a} * {b}"
 
 
 def _added(m: int, lane: Lane, numbers: dict[int, int], bits: int) -> Iterator[str]:

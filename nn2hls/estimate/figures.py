@@ -20,7 +20,7 @@ ESTIMATE, SYNTHESIS = (
 def estimate_figures(found: Estimate) -> tuple[tuple[Figures, ...], Mapping[str, tuple[Figures, ...]]]:
     """The whole design, and each layer that takes something by its name, each as an HLS report and as synthesis will say."""
     said = Resources() if found.tool == "bambu" else None  # of resources, Bambu itself says nothing that is estimated
-    total = _pair(said or _resources(found.report), found.synthesised, found.latency_cycles, found.ii)
+    total = _pair(said or _resources(found.report), found.synthesised, found.latency_cycles, found.ii, found.placed_ns)
     layers = {
         x.name: _pair(said or _resources(x.report), x.synthesised, x.latency_cycles, x.ii) for x in found.layers if _counts(x)
     }
@@ -40,8 +40,11 @@ def _counts(layer: LayerEstimate) -> bool:
     return bool(layer.latency_cycles or layer.products or any(layer.report.to_dict().values()))
 
 
-def _pair(report: Resources, synthesised: Amounts, latency: int, interval: int) -> tuple[Figures, ...]:
-    after = Figures(SYNTHESIS, TOOL, _resources(synthesised))
+def _pair(
+    report: Resources, synthesised: Amounts, latency: int, interval: int, placed: float | None = None
+) -> tuple[Figures, ...]:
+    clock = None if placed is None else round(placed, 3)
+    after = Figures(SYNTHESIS, TOOL, _resources(synthesised), clock_ns=clock)
     return Figures(ESTIMATE, TOOL, report, latency, interval), after
 
 

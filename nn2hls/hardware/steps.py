@@ -1,7 +1,7 @@
 """A layer that shares its multipliers among steps: operands held, a product in each step, sums that are kept.
 
 Each lane goes through three stages: it chooses its operand and its constant, multiplies them, and adds the product to one of
-its sums. The first product of a sum replaces what was there.
+its sums. The first product of a sum replaces what was there. A product that is too slow for a clock is a pipeline of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from nn2hls.arith.ranges import width_of
 from nn2hls.hardware.loop import Loop
 from nn2hls.hardware.net import Cell, Code
+from nn2hls.hardware.stages import Stages
 
 STAGES = 3  # choose, multiply, add
 LUT_WORDS = 64  # of one bit in a LUT6
@@ -91,6 +92,7 @@ class Steps:
         x, weight, product: Cells with the ranges of both factors and of their product.
         held: Elements whose values are held while the steps run.
         sums: Bounds of each sum, by its element.
+        multiply: The placed product; None where nothing is placed in time.
         asked: Whether the words are to lie in block RAM even if they do not fill one.
     """
 
@@ -101,7 +103,13 @@ class Steps:
     product: Cell
     held: tuple[int, ...]
     sums: dict[int, tuple[int, int]]
+    multiply: Stages | None = None
     asked: bool = False
+
+    @property
+    def further(self) -> int:
+        """Clocks that a product takes beyond one."""
+        return self.multiply.latency if self.multiply is not None else 0
 
     @property
     def block(self) -> bool:
@@ -121,7 +129,7 @@ class Steps:
     @property
     def latency(self) -> int:
         """Clock edges from the operands to the finished sums."""
-        return 1 + self.count + STAGES - 1
+        return 1 + self.count + STAGES - 1 + self.further
 
     @property
     def counter_bits(self) -> int:
@@ -131,13 +139,15 @@ class Steps:
     @cached_property
     def registers(self) -> int:
         """Flip-flops: what is held, the counter, a bit that says whether each stage is busy, those of the lanes, the sums."""
-        control = self.counter_bits + STAGES
-        lanes = sum(self.x.width + self.weight.width + self.product.width + 2 * (1 + lane.segment_bits) for lane in self.lanes)
+        control = self.counter_bits + STAGES + self.further
+        product = self.x.width + self.weight.width + self.product.width
+        product += self.multiply.registers if self.multiply is not None else 0
+        lanes = sum(product + (2 + self.further) * (1 + lane.segment_bits) for lane in self.lanes)
         return len(self.held) * self.x.width + control + lanes + sum(width_of(*b) for b in self.sums.values())
 
 
-def reused(loop: Loop) -> Steps:
-    """The steps of a loop whose body is the product of an operand with a constant."""
+def reused(loop: Loop, multiply: Stages | None = None) -> Steps:
+    """The steps of a loop whose body is the product of an operand with a constant; ``multiply``: the placed body."""
     body = loop.body
     x, weight = (next(c for c in body.cells if c.code is Code.INPUT and c.k == k) for k in (0, 1))
     product = body.cells[body.outputs[0]]
@@ -146,7 +156,7 @@ def reused(loop: Loop) -> Steps:
         for m in range(loop.lanes)
     )
     held = sorted({element for lane in lanes for element in lane.choices})
-    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums), loop.block)
+    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums), multiply, loop.block)
 
 
 def _lane(reads: Sequence[int], constants: Sequence[int], writes: Sequence[int]) -> Lane:

@@ -110,6 +110,6 @@ def _tried(network: Network, config: Config, width: int) -> tuple[Narrowed | Non
         loss, _ = judge.loss(reference, fixed)
     except Nn2hlsError:
         return None, ()
-    scores = [str(judge.metric.show(judge.score(reference, values))) for values in (fixed, reference)]
-    found = Narrowed(config, width, judge.metric.words, *scores, loss, loss, network.events)
+    score, exact = (str(judge.metric.show(judge.score(reference, values))) for values in (fixed, reference))
+    found = Narrowed(config, width, judge.metric.words, score, exact, loss, loss, network.events)
     return found, tuple(node.result_type for node in design.graph)

@@ -18,6 +18,7 @@ SAYS = {
     "clang++": ("Debian clang version 16.0.6 (15~deb12u1)\nTarget: x86_64-pc-linux-gnu", "16.0.6"),
     "vitis_hls": ("****** Vitis HLS - High-Level Synthesis from C, C++ and OpenCL v2023.2 (64-bit)", "2023.2"),
     "vitis-run": ("\n****** vitis-run v2024.2 (64-bit)\n  **** SW Build 5238294 on 2024-11-08", "2024.2"),
+    "v++": ("\n****** v++ v2024.2 (64-bit)\n  **** SW Build 5238294 on 2024-11-08", "2024.2"),
     "vivado_hls": ("Vivado(TM) HLS - High-Level Synthesis from C, C++ and SystemC v2019.2.1 (64-bit)", "2019.2.1"),
     "vivado": ("Vivado v2018.3 (64-bit)\nSW Build 2405991", "2018.3"),
     "bambu": ("Copyright (C) 2004-2024 Politecnico 1.0\nVersion: PandA 2024.10 - Revision 683d87153 - Date 2026", "2024.10"),

@@ -330,13 +330,11 @@ def test_a_damaged_report_is_named_with_its_field(capsys, design, folder, make, 
     save(folder, build(design))
     path = folder / "reports" / "bambu.json"
     path.write_bytes(make(json.loads(path.read_text())).encode("latin-1"))
-    code, out, err = command(capsys, folder)
+    code, out, _ = command(capsys, folder)
+    assert code == 1
     if said:
-        assert (code, out) == (1, "")
-        assert f"{path}: " in err
-        assert said in err
-    else:
-        assert code == 1  # nothing was run
+        assert f"DAMAGED: {path}: " in out
+        assert said in out
 
 
 def test_a_saved_report_reads_back(design, folder):
@@ -348,7 +346,7 @@ def test_a_saved_report_reads_back(design, folder):
 def test_a_folder_of_someone_else(capsys, design, tmp_path):
     save(tmp_path, build(design))
     code, _, err = command(capsys, tmp_path)
-    assert (code, "There is no project that nn2hls wrote. Write it: nn2hls build CONFIG" in err) == (1, True)
+    assert (code, "There is no project that nn2hls wrote." in err) == (1, True)
     with pytest.raises(ToolError, match="no project"):
         project_report(tmp_path / "nowhere")
 
