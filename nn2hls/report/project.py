@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,6 +81,7 @@ class ProjectReport:
         total: The whole design.
         layers: Each layer that a source knows.
         notes: What else there is to say.
+        ebops: Effective bit operations of each layer that has any, where the config's model is a quantised one; else empty.
     """
 
     name: str
@@ -92,6 +93,7 @@ class ProjectReport:
     total: tuple[Row, ...]
     layers: Mapping[str, tuple[Row, ...]]
     notes: tuple[str, ...]
+    ebops: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -103,6 +105,7 @@ class ProjectReport:
         own = {k: getattr(self, k) for k in ("name", "folder", "digest", "part", "clock_ns")}
         layers = [{"name": name, "rows": [r.to_dict() for r in rows]} for name, rows in self.layers.items()]
         total = [r.to_dict() for r in self.total]
+        own |= {"ebops": {"total": sum(self.ebops.values()), "layers": dict(self.ebops)}} if self.ebops else {}
         return {**own, "tools": [t.to_dict() for t in self.tools], "total": total, "layers": layers, "notes": list(self.notes)}
 
 
@@ -145,7 +148,8 @@ def project_report(folder: Path, today: Today | None = None, damage: Damage | No
     manifest, first = _read(lambda: Manifest.read(folder), None, damage), reports[0]
     name, part, clock = (manifest.name, manifest.part, manifest.clock_ns) if manifest else ("", first.part, first.clock_ns)
     total, layers = side_by_side(reports, today.estimate if today else None, clock)
-    return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes))
+    ebops = today.estimate.ebops if today else {}
+    return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes), ebops)
 
 
 def _sources(folder: Path, today: Today | None) -> tuple[str, bool]:
@@ -231,8 +235,8 @@ def _judge(report: BuildReport, digest: str, folder: Path, today: Today | None) 
 def _contradictions(report: BuildReport) -> Iterator[str]:
     for check in report.checks:
         for said in (f for f in report.total if f.source == "hls"):
-            for word, field in (("latency", "latency"), ("II", "interval")):
-                measured, stated = getattr(check, field), getattr(said, field)
+            for word, measure in (("latency", "latency"), ("II", "interval")):
+                measured, stated = getattr(check, measure), getattr(said, measure)
                 if measured is not None and stated is not None and measured != stated:
                     yield f"{check.witness} measured {word} {measured}, {said.tool} says {stated}"
 

@@ -60,6 +60,10 @@ def _sections(report: ProjectReport) -> Iterator[Section]:
         yield Section("Verification: against the emulator, every bit", said, head, tuple(_check(t, c) for t, c in checks))
     figures = ("", *_HEADS.values(), "ns", "clock ns", "met")
     yield Section("The whole design", (), figures, tuple(cells for row in report.total for cells in _cells(row)))
+    if report.ebops:
+        rows = [(name, f"{n:,}") for name, n in report.ebops.items()]
+        total = ("the whole design", f"{sum(report.ebops.values()):,}")
+        yield Section("Effective bit operations", (), ("layer", "EBOPs"), (*rows, total))
     layers = [(name, *cells) for name, rows in report.layers.items() for row in rows for cells in _cells(row)]
     if layers:
         yield Section("Layers", (), ("layer", *figures), tuple(_once(layers)))
