@@ -11,6 +11,7 @@ from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.plugins import brought
 from nn2hls.converters.pytorch.context import Args, Lowering, Unknown, Value
 from nn2hls.converters.pytorch.fold import FOLD, PARTS, fold
+from nn2hls.converters.pytorch.foreign import refuse
 from nn2hls.converters.pytorch.ops import LOWER
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call, Meta, Program
 from nn2hls.converters.pytorch.rewrite import with_activations, with_biases, without_in_place, without_unused
@@ -30,6 +31,7 @@ def lower(program: Program) -> Graph:
         UnsupportedError: Lists every operator that is not supported, by layer.
         ModelError: The program has no inputs or outputs that a design can have, or contradicts itself.
     """
+    refuse((call.module.foreign for call in program.calls), "PyTorch program")
     problems: dict[str, None] = {}
     context = Lowering(_batch(program))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,11 @@ from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
 from nn2hls.targets import Part
-from nn2hls.targets.board import OnBoard
-from nn2hls.tools.boards.frames import packed, size
+from nn2hls.targets.amd_board import AmdBoard, any_board
+from nn2hls.targets.board import UART, OnBoard
+from nn2hls.tools.boards.frames import packed, size, tensors_of
 from nn2hls.tools.folder import Project
-from nn2hls.tools.order import BoardOrder, RtlOrder
+from nn2hls.tools.order import BoardOrder, KernelOrder, RtlOrder
 
 RTL_EVENTS = 1000  # of the bench of a project in Verilog
 BOARD_EVENTS = 200  # of the simulation of a board, bit by bit
@@ -116,7 +118,59 @@ def _on_board(
     return replace(project, files={**project.files, **around}), replace(order, board=board)
 
 
-def on_board(found: Estimate, graph: Graph, place: OnBoard) -> Estimate:
+def standing(config: Config, name: str, baud: int | None, port: str | None) -> dict[str, Any]:
+    """What a board changes of a design: its fields ``config``, ``board`` and ``card``; see :meth:`Design.on_board`."""
+    board = any_board(name)
+    board.check_clock(config.clock_period)
+    if isinstance(board, AmdBoard):
+        _check_kernel(config, baud, port)
+        return {"config": replace(config, backend="Vitis", part=board.part), "card": board, "board": None}
+    kind = port or UART
+    rate = board.usual_rate(kind) if baud is None else baud
+    board.check_port(kind, rate)
+    return {"config": replace(config, backend="Verilog", part=board.part), "card": None, "board": OnBoard(board, rate, kind)}
+
+
+def _check_kernel(config: Config, baud: int | None, port: str | None) -> None:
+    """Refuse what the kernel of AMD's boards is not for.
+
+    Raises:
+        ConfigError: With the way out.
+    """
+    for option, given in (("--baud", baud), ("--port", port)):
+        if given is not None:
+            raise ConfigError("This board has no serial port to the kernel.", where=option, fix="Leave it out.")
+    if config.io_type == "io_stream":
+        fix = "Use IOType: io_parallel; a reuse factor makes it small."
+        raise ConfigError("The kernel of AMD's boards has no streams inside.", where="IOType", fix=fix)
+    if config.interface != "nn2hls":
+        what = f"The kernel of AMD's boards stands around nn2hls' own ports, not {config.interface}'s."
+        raise ConfigError(what, where="Interface", fix="Leave Interface out.")
+
+
+def kernel_order(graph: Graph, options: Options, vectors: Mapping[str, np.ndarray]) -> KernelOrder:
+    """What the kernel on a board of AMD's is to answer.
+
+    Args:
+        graph: A fixed graph.
+        options: The project's, with the board.
+        vectors: Mantissas (events, *shape) of the inputs and the emulator's of the outputs, by name.
+    """
+    from nn2hls.emit.kernel import SUFFIX
+    from nn2hls.tools.boards.packing import pack
+
+    board, graph = options.board, graph.needed()
+    assert board is not None
+    inputs = {n.name: (n.shape, n.result_type) for n in graph.inputs}
+    outputs = {o: (graph[o].shape, graph[o].result_type) for o in graph.outputs}
+    sent, meant = (
+        pack([vectors[t.name] for t in tensors], [t.field for t in tensors], board.shell.word)
+        for tensors in map(tensors_of, (inputs, outputs))
+    )
+    return KernelOrder(board, f"{options.name}{SUFFIX}", sent, meant)
+
+
+def harnessed(found: Estimate, graph: Graph, place: OnBoard) -> Estimate:
     """The estimate of a design with the harness of its board."""
     from nn2hls.estimate.placed import with_harness
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from nn2hls.estimate.memories import Memories, memory_table
 from nn2hls.figures.sets import EstimatePlots
 from nn2hls.files import own_text
 from nn2hls.graph.analysis import bit_operations
@@ -103,6 +104,7 @@ class Estimate:
         ebops: Effective bit operations of each layer that has any, for a quantised model; empty for others.
         positions: At so many places one layer's products stand side by side, or take turns; 1 for dense networks.
         paces: Of the layers whose steps share their hardware.
+        memories: Where what each layer keeps lies, by its name.
         placed_ns: The clock period that place and route is expected to reach; None where that was not calibrated.
     """
 
@@ -117,6 +119,7 @@ class Estimate:
     positions: int = 1
     paces: tuple[Pace, ...] = ()
     ebops: Mapping[str, int] = field(default_factory=dict)
+    memories: Mapping[str, Memories] = field(default_factory=dict)
     placed_ns: float | None = None
     streams: ClassVar[bool] = False  # whether its layers are processes
 
@@ -200,6 +203,7 @@ class Estimate:
             **({"placed_ns": round(self.placed_ns, 3)} if self.placed_ns else {}),
             **({"paces": [asdict(pace) for pace in self.paces]} if self.paces else {}),
             **({"ebops": sum(self.ebops.values())} if self.ebops else {}),
+            "memories": {name: asdict(m) for name, m in self.memories.items()},
             "layers": [{**layer.to_dict(), **self._ebops_of(layer)} for layer in self.layers],
         }
 
@@ -208,7 +212,9 @@ class Estimate:
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints; ``plan``: the command that picks reuse factors, for a design that does not fit."""
-        return estimate_table(self) + ("" if self.fits else f"\n\n{does_not_fit(self, plan)}")
+        kept = memory_table(self.memories)
+        short = "" if self.fits else f"\n\n{does_not_fit(self, plan)}"
+        return estimate_table(self) + (f"\n\n{kept.rstrip()}" if kept else "") + short
 
 
 def with_bit_operations(found: Estimate, graph: Graph) -> Estimate:
@@ -229,7 +235,7 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     if any(layer.ii > 1 for layer in result.layers):
         style = "reused"
     if result.streams:
-        style = "streams"
+        style = "open_streams" if result.tool in OPEN_TOOLS else "streams"
     elif result.tool in OPEN_TOOLS:
         style = f"{result.tool}_{'reused' if style == 'reused' else 'parallel'}"
     known = bands()["error"][style]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 from nn2hls.arith.ranges import Range
 from nn2hls.estimate import stream, stream_verilog
-from nn2hls.estimate.memories import Memories, memory_table
+from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.result import Estimate, LayerEstimate
 from nn2hls.estimate.stream import core_estimates, estimate_stream
 from nn2hls.estimate.stream_verilog import estimate_stream_verilog, process_figures
@@ -35,18 +35,16 @@ class StreamEstimate(Estimate):
     """The same with the queues, and the pace of every layer."""
 
     fifos: Fifos
-    memories: Mapping[str, Memories]
     streams: ClassVar[bool] = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        kept = {name: asdict(m) for name, m in self.memories.items()}
-        return {**super().to_dict(), "streams": {**self.fifos.to_dict(), "memories": kept}}
+        own = super().to_dict()
+        return {**own, "streams": {**self.fifos.to_dict(), "memories": own.pop("memories")}}
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints."""
-        kept = memory_table(self.memories)
-        return f"{super().text(plan)}\n\n{self.fifos}" + (f"\n{kept}" if kept else "")
+        return f"{super().text(plan)}\n\n{self.fifos}"
 
 
 class StreamSizer:
@@ -189,9 +187,10 @@ class StreamSizer:
             tool, pace = self.tool, (found.latency, found.interval, paces)
             own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, tool, *pace)
         kept = self._memories(found.depths)
-        return StreamEstimate(**{f.name: getattr(own, f.name) for f in fields(own)}, fifos=found, memories=kept)
+        own = replace(own, memories=kept)
+        return StreamEstimate(**{f.name: getattr(own, f.name) for f in fields(own)}, fifos=found)
 
     def _memories(self, depths: Mapping[tuple[str, str], int]) -> dict[str, Memories]:
         if self.tool == VERILOG:
             return {b.process.name: stream_verilog.memories(b, depths) for b in self.built}
-        return {p.name: stream.memories(p, self.network, depths) for p in self.network.processes}
+        return {p.name: stream.memories(p, self.network, depths, most_digits(self.tool)) for p in self.network.processes}

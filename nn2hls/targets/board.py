@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import yaml
 
@@ -164,26 +164,6 @@ class OnBoard:
     port: str = UART
 
 
-def on_board(name: str, baud: int | None, port: str, clock_ns: float) -> OnBoard:
-    """Where a design for this clock stands.
-
-    Args:
-        name: Of the board.
-        baud: Of its serial port; None: as usual.
-        port: Its kind, of LINES.
-        clock_ns: The period that the design is cut for.
-
-    Raises:
-        ConfigError: There is no such board or port, the board is faster than the design, or its clock does not make this rate.
-    """
-    board = find_board(name)
-    board.pins(port)
-    rate = board.usual_rate(port) if baud is None else baud
-    board.check_port(port, rate)
-    board.check_clock(clock_ns)
-    return OnBoard(board, rate, port)
-
-
 def constraints(board: Board, mhz: float, port: str = UART) -> str:
     """The text of the file that gives the ports their pins, and the clock the frequency to reach.
 
@@ -235,14 +215,25 @@ def _board(name: str, data: Mapping[str, Any]) -> Board:
     )
 
 
-def find_board(text: str) -> Board:
+Kind = TypeVar("Kind")
+
+
+@overload
+def find_board(text: str) -> Board: ...
+@overload
+def find_board(text: str, known: Mapping[str, Kind]) -> Kind: ...
+def find_board(text: str, known: Mapping[str, Any] | None = None) -> Any:
     """The board of this name; case, spaces and underscores do not count.
 
+    Args:
+        text: The name.
+        known: Boards by name; without, those of open tools.
+
     Raises:
-        ConfigError: No open tools build for a board of this name.
+        ConfigError: There is no board of this name among them.
     """
     asked = text.strip().lower().replace("_", "-").replace(" ", "-")
-    known = open_boards()
+    known = open_boards() if known is None else known
     if asked in known:
         return known[asked]
     several = [name for name in known if asked and name.startswith(f"{asked}-")]

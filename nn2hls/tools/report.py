@@ -10,7 +10,8 @@ from typing import Any
 
 from nn2hls.errors import ToolError
 from nn2hls.files import write_whole
-from nn2hls.text import number, plural, table
+from nn2hls.markup import Table, notebook
+from nn2hls.text import number, one_line, plural
 from nn2hls.tools.record import read_json, record
 
 FOLDER = "reports"  # of the project: one <tool>.json per tool
@@ -122,10 +123,18 @@ class BuildReport:
     def __repr__(self) -> str:
         verdicts = {True: "ok", False: "FAILED", None: "not run"}
         steps = ", ".join(f"{s.name} {verdicts[s.ok]}" for s in self.steps)
-        return f"<BuildReport {self.tool}: {steps or 'nothing run'}; {self.folder}>"
+        return one_line(f"<BuildReport {self.tool}: {steps or 'nothing run'}; {self.folder}>")
 
     def __str__(self) -> str:
-        return build_text(self).rstrip()
+        return self.text().rstrip()
+
+    def _repr_html_(self) -> str:
+        return notebook(repr(self), [_whole(self), *_parts(self), *self.notes])
+
+    def text(self) -> str:
+        """Steps, verifications and figures of the whole design."""
+        shown = ["\n" + part.text() if isinstance(part, Table) else one_line(part) for part in _parts(self)]
+        return "\n".join([one_line(_whole(self)), *shown, one_line(f"wrote {self.folder}/")]) + "\n"
 
     @property
     def ok(self) -> bool:
@@ -171,21 +180,19 @@ class BuildReport:
 _VERDICTS = {True: "ok", False: "FAILED", None: "-"}
 
 
-def build_text(report: BuildReport) -> str:
-    """Steps, verifications and figures of the whole design."""
-    return "\n".join([*_parts(report), f"wrote {report.folder}/"]) + "\n"
+def _whole(report: BuildReport) -> str:
+    return f"{report.tool} {report.version}".rstrip() + f", {report.part}, {report.clock_ns:g} ns"
 
 
-def _parts(report: BuildReport) -> Iterator[str]:
-    yield f"{report.tool} {report.version}".rstrip() + f", {report.part}, {report.clock_ns:g} ns\n"
-    yield table(["step", "", "seconds", "note"], map(_step, report.steps))
+def _parts(report: BuildReport) -> Iterator[Table | str]:
+    yield Table(["step", "", "seconds", "note"], [_step(step) for step in report.steps])
     yield from (f"{c.witness}: {_verdict(c)}" for c in report.checks)
     if report.total:
         head = ["", "by", *(r.upper() for r in RESOURCES), "latency", "II", "clock ns"]
         rows = [_figures(figures) for figures in report.total]
         if any(figures.gates is not None for figures in report.total):
             head, rows = [*head, "gates"], [[*row, f.gates] for row, f in zip(rows, report.total, strict=True)]
-        yield "\n" + table(head, rows)
+        yield Table(head, rows)
 
 
 def _step(step: Step) -> list[str]:

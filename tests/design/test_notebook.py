@@ -1,6 +1,7 @@
 """What a notebook shows, and the config to begin with: short forms, HTML with inert names, dicts that change nothing."""
 
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from nn2hls.cli import main
 from nn2hls.design.verdict import Verdict
 from nn2hls.errors import ConfigError
 from nn2hls.markup import Table
+from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
 from tests.kit.networks import hls_config, mlp
 from tests.kit.pages import Page
 from tests.kit.paths import ROOT
@@ -33,12 +35,16 @@ def results(design):
     x, y = rng.normal(size=(60, 4)), rng.integers(0, 3, 60)
     found = nn2hls.scan(mlp(rng, (4, 3)), None, x=x, y=y, precisions="ap_fixed<{8,9},4>", jobs=1)
     verdict = Verdict("csim", 5, 15, {EVIL: 0}, (EVIL,))
+    steps, checks = (Step("simulate", True, 1.25, note=EVIL), Step("yosys", None, note=EVIL)), (Check("rtl", 1234, 0, 17, 1),)
+    built = BuildReport(EVIL, "out", version=EVIL, part="xcvu13p", clock_ns=5.0, steps=steps, checks=checks, notes=(EVIL,))
     return {
         "design": design,
         "estimate": design.estimate(),
         "comparison": design.compare(x, y),
         "scan": found,
         "verdict": verdict,
+        "build": dataclasses.replace(built, total=(Figures("synthesis", EVIL, Resources(lut=4321), 17, 1, 4.75),)),
+        "additions": dataclasses.replace(design, config=dataclasses.replace(design.config, backend="Verilog")).additions,
     }
 
 
@@ -47,6 +53,7 @@ def test_results_show_themselves(results):
         assert "\n" not in repr(result), name
         assert len(repr(result)) < 200
         assert result.text().strip() == str(result).strip()
+        assert all(c.isprintable() or c == "\n" for c in repr(result) + result.text()), name
         seen = Page(result._repr_html_())
         assert "script" not in {tag for tag, _ in seen.tags}
         assert all(c.isprintable() for c in seen.text)
@@ -56,13 +63,21 @@ def test_results_show_themselves(results):
 
 def test_a_notebook_shows_the_numbers_of_the_text(results):
     """Every cell of the tables stands in the text too."""
-    for name in ("estimate", "comparison", "scan"):
+    for name in ("estimate", "comparison", "scan", "build", "additions"):
         text = results[name].text()
         html = results[name]._repr_html_().replace("</t", " </t").replace("</p>", " </p>")
         words = [w for w in Page(html).text.split() if any(c.isdigit() for c in w)]
         assert len(words) > 10
         beyond = [w for w in words if w not in text and w not in repr(results[name])]
         assert beyond == [], name
+
+
+def test_a_notebook_shows_figures(design):
+    figure = design.plot.resources()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    again = pickle.loads(pickle.dumps(figure))
+    again.axes[0].set_title("another")
+    assert again._repr_png_() != figure._repr_png_()
 
 
 def test_summary_is_the_estimate(design):
