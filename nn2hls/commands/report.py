@@ -52,9 +52,10 @@ def _tools(args: Namespace) -> Result:
     if args.output and args.output.suffix.lower() != ".md":
         raise UsageError("A report is written as .md.", where=str(args.output), fix="For JSON use --json and a redirection.")
     project: Written | None = None
+    notes: tuple[str, ...] = ()
     if args.config.is_dir():
         refuse_options(args)
-        project, notes = open_project(args.config), ()
+        project = open_project(args.config)
         if not project.tools:
             return Result({"project": project.to_dict()}, project.text(), ok=project.ok)
         report = project_report(args.config, damage=[])

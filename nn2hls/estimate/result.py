@@ -148,6 +148,16 @@ class Estimate:
         return all(share <= 1 for share in self.utilisation.values())
 
     @property
+    def tokens(self) -> Mapping[str, tuple[int, float]]:
+        """(clock in which the first token of an event leaves, tokens a clock) of each layer in streams; empty without."""
+        return {}
+
+    @property
+    def events_per_second(self) -> float:
+        """As many as the interval allows."""
+        return 1e9 / (self.ii * self.clock_ns)
+
+    @property
     def dsp(self) -> int:
         """DSP slices."""
         return self.report.dsp
@@ -195,6 +205,7 @@ class Estimate:
             "latency_cycles": self.latency_cycles,
             "latency_ns": self.latency_ns,
             "ii": self.ii,
+            "events_per_second": self.events_per_second,
             "available": dict(self.part.available),
             "utilisation": self.utilisation,
             "fits": self.fits,
@@ -260,7 +271,8 @@ def _head(result: Estimate) -> list[str]:
     latency = f"{result.latency_cycles} clocks = {result.latency_ns:g} ns"
     return [
         f"{part.name} (speed grade -{part.grade}, {part.family.title}), {result.clock_ns:g} ns, {result.tool}",
-        f"latency {latency} ({accuracy(result)['report']['latency']}), initiation interval {result.ii}",
+        f"latency {latency} ({accuracy(result)['report']['latency']})",
+        f"initiation interval {result.ii}, {result.events_per_second:,.0f} events/s",
         *([_placed(result)] if result.placed_ns else []),
         *(pace.text() for pace in result.paces),
         *([f"effective bit operations (EBOPs): {sum(result.ebops.values()):,}"] if result.ebops else []),

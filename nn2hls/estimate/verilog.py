@@ -45,7 +45,8 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
     total += Figures(ff=pipeline.registers - own)  # inputs that wait, and the control
     kept = {layer.name: Memories.of(roms=roms(layer)) for layer in made}
     speed = pipeline.latency, pipeline.interval
-    return Estimate(part, clock_ns, "verilog", layers, total, total, *speed, memories=kept, placed_ns=placed_ns(pipeline, part))
+    reached = placed_ns(pipeline, part)
+    return Estimate(part, clock_ns, "verilog", layers, total, total, *speed, memories=kept, placed_ns=reached)
 
 
 def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part) -> LayerEstimate:
@@ -76,7 +77,8 @@ def turn_terms(turns: Turns, part: Part) -> Counter[str]:
     found: Counter[str] = Counter()
     for layer in turns.step.layers:
         found.update(layer_terms(layer, part))
-    found["select_bit"] += (turns.length - 1) * sum(turns.sequences) + sum(turns.states)
+    moved = (turns.length - 1) * sum(turns.sequences) if turns.initial is None else 0
+    found["select_bit"] += moved + sum(turns.states)
     return found
 
 

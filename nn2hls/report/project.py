@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nn2hls.errors import Nn2hlsError, ToolError
 from nn2hls.estimate.figures import ESTIMATE, SYNTHESIS
 from nn2hls.estimate.result import Estimate
-from nn2hls.report.rows import Row, side_by_side
+from nn2hls.report.rows import Row, courses_of, side_by_side
 from nn2hls.tools.amd.project import read_project
 from nn2hls.tools.folder import Manifest, is_interrupted, written_sources
-from nn2hls.tools.report import FOLDER, BuildReport, Figures, Step
+from nn2hls.tools.report import FOLDER, BuildReport, Course, Figures, Step
 
 T = TypeVar("T")
 Damage = list[Nn2hlsError]
@@ -81,6 +81,7 @@ class ProjectReport:
         total: The whole design.
         layers: Each layer that a source knows.
         notes: What else there is to say.
+        courses: Of layers with tokens or memories their pace, and where they keep what, by the estimate.
     """
 
     name: str
@@ -92,6 +93,7 @@ class ProjectReport:
     total: tuple[Row, ...]
     layers: Mapping[str, tuple[Row, ...]]
     notes: tuple[str, ...]
+    courses: Mapping[str, Course]
 
     @property
     def ok(self) -> bool:
@@ -102,8 +104,9 @@ class ProjectReport:
         """Plain data."""
         own = {k: getattr(self, k) for k in ("name", "folder", "digest", "part", "clock_ns")}
         layers = [{"name": name, "rows": [r.to_dict() for r in rows]} for name, rows in self.layers.items()]
-        total = [r.to_dict() for r in self.total]
-        return {**own, "tools": [t.to_dict() for t in self.tools], "total": total, "layers": layers, "notes": list(self.notes)}
+        own |= {"total": [r.to_dict() for r in self.total], "tools": [t.to_dict() for t in self.tools]}
+        paces = {name: asdict(course) for name, course in self.courses.items()}
+        return {**own, "layers": layers, "notes": list(self.notes), "courses": paces}
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ def project_report(folder: Path, today: Today | None = None, damage: Damage | No
     manifest, first = _read(lambda: Manifest.read(folder), None, damage), reports[0]
     name, part, clock = (manifest.name, manifest.part, manifest.clock_ns) if manifest else ("", first.part, first.clock_ns)
     total, layers = side_by_side(reports, today.estimate if today else None, clock)
-    return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes))
+    courses = courses_of(reports, today.estimate if today else None)
+    return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes), courses)
 
 
 def _sources(folder: Path, today: Today | None) -> tuple[str, bool]:

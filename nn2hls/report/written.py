@@ -162,9 +162,13 @@ def open(folder: str | os.PathLike[str]) -> Written:  # noqa: A001  # the public
     reader.files(mark)
     more = reader.read(lambda: _GUARD.load(place / MANIFEST), {}) if manifest else {}
     about = more if isinstance(more, dict) else {}
+    name, backend, part = (manifest.name, manifest.backend, manifest.part) if manifest else ("", "", "")
     return Written(
         place,
-        *((manifest.name, manifest.backend, manifest.part, manifest.clock_ns) if manifest else ("", "", "", 0.0)),
+        name,
+        backend,
+        part,
+        manifest.clock_ns if manifest else 0.0,
         _text(about.get("version")),
         mark.digest if mark else "",
         reader.read(lambda: read_config(place / CONFIG), None) if is_file(place / CONFIG) else None,

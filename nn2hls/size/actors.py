@@ -77,6 +77,7 @@ class Timing:
         latency: Of a process, by its name: clocks from a firing to its first token; 1 for others.
         write: Clocks from writing into a FIFO until the token can be read.
         free: Clocks from reading until its place can be written again.
+        interval: Clocks between two firings of a process, where it is not what its core says.
         overlap: Whether the first tokens of an event may enter while the last firings of the one before go on.
     """
 
@@ -84,6 +85,7 @@ class Timing:
     write: int = 1
     free: int = 1
     overlap: bool = False
+    interval: Mapping[str, int] = field(default_factory=dict)
 
 
 def actors(network: Network, timing: Timing) -> tuple[Actor, ...]:
@@ -111,7 +113,7 @@ def _actor(process: Process, stream: Stream, timing: Timing) -> Actor:
         process.sends,
         turn(front) if timing.overlap else front.steps,
         gives,
-        max(process.interval, gives),
+        max(timing.interval.get(process.name, process.interval), gives),
         timing.latency.get(process.name, 1),
         stream.bits,
     )

@@ -31,6 +31,7 @@ from nn2hls.hardware.pipeline import Pipeline, Placed, Turns, pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
 from nn2hls.ops.roll import rolled
 from nn2hls.size.layouts import DISTRIBUTED, LATENCY, Layout, by_strategy, layout_of
+from nn2hls.size.turns import bits_of, turns
 from nn2hls.targets import Part
 from nn2hls.text import table
 
@@ -197,25 +198,19 @@ class Sizer:
         """The schedule of a layer that repeats a graph: the operators of one step, as long as all steps take."""
         node, step = self.nodes[name], self.steps_of(name)
         op, found, inside = node.op.repeats, step.estimate(), [step.schedule(inner) for inner in step.nodes]
-        states = sum(self._bits(n) for n in op.body.inputs[op.sequences :])
+        states = sum(bits_of(n) for n in op.body.inputs[op.sequences :])
         return Schedule(
             ii=op.length * (found.latency_cycles + 1),
             operators=tuple(o for s in inside for o in s.operators),
             memories=tuple(m for s in inside for m in s.memories),
-            results=self._bits(node),
+            results=bits_of(node),
             products=sum(s.products for s in inside),
             state=found.ff + states,
         )
 
     def turns(self, name: str) -> Turns:
         """What a layer that repeats a graph is made of in our own Verilog."""
-        node, placed = self.nodes[name], self.steps_of(name).placed()
-        op, inputs = node.op.repeats, [self._bits(n) for n in node.op.repeats.body.inputs]
-        first = op.sequences + op.states
-        kept = tuple(inputs[: op.sequences]), tuple(inputs[op.sequences : first]), tuple(inputs[first:])
-        found = tuple(self._bits(op.body[name]) for name in op.results)
-        reads = tuple((r.output, r.step) for r in op.reads)
-        return Turns(placed, op.length, *kept, found, reads, math.prod(node.shape), op.equation())
+        return turns(self.nodes[name].op, self.steps_of(name).placed())
 
     def estimate(self, layouts: Mapping[str, Layout | int] | None = None) -> Estimate:
         """The whole design; layers that ``layouts`` does not name stay as the config says.
@@ -293,8 +288,8 @@ class Sizer:
             for n in graph
             if n.name not in known | through.keys() and (not names or any(u.name in known for u in graph.users[n.name]))
         ]
-        inputs = {n.name: (math.prod(n.shape), self._bits(n)) for n in read}
-        bits = {n.name: self._bits(n) for n in made}
+        inputs = {n.name: (math.prod(n.shape), bits_of(n)) for n in read}
+        bits = {n.name: bits_of(n) for n in made}
         return pipeline(layers, inputs, bits, graph.outputs, self.part.bit_delay, self.period, self._stages)
 
     def hardware(self, name: str, wanted: Layout | int | None = None) -> Hardware:
@@ -325,7 +320,7 @@ class Sizer:
         schedule = self.schedule(name, wanted)
         node = self.nodes[name]
         alone, reads = [(name, schedule)], {name: node.inputs}
-        bits = {i: self._bits(self.graph[i]) for i in node.inputs}
+        bits = {i: bits_of(self.graph[i]) for i in node.inputs}
         found = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty)
         latency = found.latency_cycles
         if self.tool in UNCERTAINTY:  # a vendor's tool starts the next layer in the same clock; alone, a register ends it
@@ -342,9 +337,6 @@ class Sizer:
         placed = self.placed({name: layout}, [name])
         found = self._verilog(placed)
         return Choice(layout, found.layers[0], found.latency_cycles, *products_and_words(placed.layers[-1]))
-
-    def _bits(self, node: Node) -> int:
-        return node.result_type.width * int(np.prod(node.shape))
 
     def choices(self, name: str, named: Iterable[int] = (), per_octave: int = PER_OCTAVE) -> LayerChoices:
         """What a layer can be: the reuse factors ``named``, each strategy without reuse that our own Verilog has, and of the

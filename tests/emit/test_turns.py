@@ -162,5 +162,3 @@ def test_where_it_has_no_effect_it_is_told():
     layer = next(n.name for n in graph if n.inputs)
     notes = nn2hls.convert(graph, {"Model": {}, "LayerName": {layer: {"TimeStepLoopParallelism": "Off"}}}).notes
     assert any("has no use for TimeStepLoopParallelism" in note for note in notes)
-    streams = {"IOType": "io_stream", "HLSConfig": {"Model": TURNS}}
-    assert any("Off has no effect with io_stream" in note for note in nn2hls.convert(network("rnn"), streams).notes)

@@ -108,9 +108,9 @@ def test_missing_values_are_dashes(design, folder):
     save(folder, build(design))
     lines = report_text(project_report(folder)).splitlines()
     (line,) = (x for x in lines if x.strip().startswith("bambu 2024.10: hls"))
-    assert line.split()[3:] == ["10", "2,000", "0", "-", "-", "1", "8", "32", "3.5", "yes"]
+    assert line.split()[3:] == ["10", "2,000", "0", "-", "-", "1", "8", "32", "3.5", "yes", "250,000,000"]
     (line,) = (x for x in lines if x.strip().startswith("bambu, rtl: measured"))
-    assert line.split()[3:] == ["-"] * 5 + ["1", "8", "32", "-", "-"]
+    assert line.split()[3:] == ["-"] * 5 + ["1", "8", "32", "-", "-", "250,000,000"]
     (line,) = (x for x in lines if x.split()[:2] == ["yosys", "-"])
     assert line.split()[2:] == ["-", "yosys", "is", "not", "here"]
 
