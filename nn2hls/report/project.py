@@ -44,7 +44,7 @@ class ToolReport:
     @property
     def clock_met(self) -> bool | None:
         """Whether the clock is met, by the sources that are nearest to the hardware."""
-        for source in ("synthesis", "hls"):
+        for source in ("placed", "synthesis", "hls"):
             found = [Row("", f, self.report.clock_ns, {}).met for f in self.report.total if f.source == source]
             known = [met for met in found if met is not None]
             if known:
