@@ -96,6 +96,12 @@ def widths(found: Sequence[Bank]) -> tuple[int, int]:
     return max(1, last.bit_length()), max(bank.width for bank in found)
 
 
+def sizes(layers: Sequence[Timed]) -> tuple[int, int] | None:
+    """Bits of an address and of a word of all banks of layers; None where nothing can be written."""
+    found = banks(layers)
+    return widths(found) if found else None
+
+
 def image(found: Sequence[Bank]) -> str:
     """The words as Verilog's $readmemh reads them: an address and the bits of its word in each line."""
     lines = [f"@{bank.first + k:x} {word & ((1 << bank.width) - 1):x}" for bank in found for k, word in enumerate(bank.words)]

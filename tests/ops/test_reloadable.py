@@ -3,11 +3,13 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from nn2hls.board import Link, layout_of
 from nn2hls.cli import main
 from nn2hls.design.design import convert
 from nn2hls.design.reload import read_memories, reloaded, weights_image
@@ -19,6 +21,9 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.hardware.reload import banks
 from nn2hls.ops import Dense, Input, Relu, Softmax
+from nn2hls.tools.boards.bench import WAIT, play, send
+from nn2hls.tools.boards.frames import LOAD, Answer, Layout, packed, request
+from tests.kit.boards import answer
 from tests.kit.networks import mlp
 from tests.kit.tools import require_tool
 
@@ -53,6 +58,13 @@ def network(seed, zeros=0.0, sizes=SIZES):
     w = rng.uniform(0, 1.9, size=sizes[1:]) * (rng.random(sizes[1:]) >= zeros)
     x = b.add("fc1", Dense(Const(w), Const(rng.uniform(-3, 3, sizes[2]))), [b.add("relu", Relu(), [x])])
     return b.build([x])
+
+
+def mixed(first, second):
+    """fc0 of the first and fc1 of the second network."""
+    b = Builder()
+    x = b.add("fc0", first["fc0"].op, [b.add("x", Input((5,)))])
+    return b.build([b.add("fc1", second["fc1"].op, [b.add("relu", Relu(), [x])])])
 
 
 def simulate(folder, built, design, image, simulator="iverilog"):
@@ -155,6 +167,55 @@ def test_exports_of_the_design():
     assert "weights_write" not in emulator_project(design).files["net_emulator.cpp"]
 
 
+class Played:
+    """A serial port that keeps what is written, and answers each time that all is well."""
+
+    def __init__(self, layout):
+        self.layout, self.sent, self.come = layout, [], b""
+
+    def write(self, data):
+        self.sent += [*send(data), WAIT]
+        self.come += answer(bytes(self.layout.answer_bytes - 8))
+
+    def read(self, size=1):
+        part, self.come = self.come[:size], self.come[size:]
+        return part
+
+
+def test_the_harness_of_a_board_loads_weights(tmp_path):
+    """Over the serial port: events of the model that was built, a damaged word, the words of another model, its events."""
+    require_tool("iverilog", shutil.which("iverilog"))
+    graphs = network(1), mixed(network(1), network(2))
+    first, second = (convert(graph, settings(only=("fc1",))).on_board("ulx3s-25") for graph in graphs)
+    folder, layout = first.write(tmp_path / "p", force=True), layout_of(first)
+    assert Layout.read(folder) == layout
+    x = np.random.default_rng(1).integers(-512, 512, size=(3, 5))
+    before, after = (packed(layout.outputs, [*d.answers([x]).values()]) for d in (first, second))
+    port = Played(layout)
+    words = Link(port, layout, seconds=0.01).load(weights_image(second))
+    damaged = bytearray(request(bytes(4 + layout.words), LOAD))
+    damaged[-1] ^= 1
+    events = [w for payload in packed(layout.inputs, [x]) for w in (*send(request(payload)), WAIT)]
+    said = play(folder, "net", [*events, *send(bytes(damaged)), WAIT, *events, *port.sent, *events], 100, "iverilog")
+    frames = [said.data[i : i + layout.answer_bytes] for i in range(0, len(said.data), layout.answer_bytes)]
+    assert [Answer.of(f).payload for f in frames[:3]] == before
+    with pytest.raises(ToolError, match="wrong checksum"):
+        Answer.of(frames[3])
+    assert [Answer.of(f).payload for f in frames[4:7]] == before
+    assert [Answer.of(f).clocks for f in frames[7 : 7 + words]] == [0] * words
+    assert [Answer.of(f).payload for f in frames[7 + words :]] == after
+    assert before != after
+
+
+@pytest.mark.parametrize("line", ["@0", "@0 fffffff", "0 1", "@-1 1", "@1ffffffff 1"])
+def test_what_is_no_image_is_refused(line):
+    layout = layout_of(convert(network(1), settings()).on_board("ulx3s-25"))
+    with pytest.raises(ToolError, match="no word of an image"):
+        Link(Played(layout), layout).load(line)
+    with pytest.raises(ToolError, match="no weights that can be loaded"):
+        Link(Played(layout), replace(layout, words=0)).load("@0 1")
+
+
 def test_addresses_do_not_overlap():
     found = banks(convert(network(1), settings((7, 5))).sizer.placed().layers)
     taken = [a for b in found for a in range(b.first, b.first + (1 << b.bits))]
@@ -242,10 +303,7 @@ def test_a_layer_that_is_not_reloadable_must_be_as_it_was_built(tmp_path):
     assert reloaded(folder, same).graph["fc1"].op.written
     with pytest.raises(ModelError, match="fc0: it is not what was built, and cannot be reloaded"):
         reloaded(folder, other)
-    mixed = Builder()
-    x = mixed.add("fc0", same["fc0"].op, [mixed.add("x", Input((5,)))])
-    x = mixed.add("fc1", other["fc1"].op, [mixed.add("relu", Relu(), [x])])
-    assert reloaded(folder, mixed.build([x])).graph["fc1"].op.written
+    assert reloaded(folder, mixed(same, other)).graph["fc1"].op.written
 
 
 def test_a_project_without_memories_and_damaged_files(tmp_path, capsys):
