@@ -11,11 +11,7 @@ BOARD ?= ulx3s-25
 CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.h' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help dist demo board test fuzz lint types format bench networks docs site clean
-=======
-.PHONY: help dist demo test matrix fuzz lint types format bench networks notebooks docs site clean
->>>>>>> report-7
+.PHONY: help dist demo board test matrix fuzz lint types format bench networks notebooks docs site clean
 
 help: ## this list
 	@echo "nn2hls: trained neural networks to verified, sized FPGA designs"; echo
