@@ -134,6 +134,16 @@ def test_all_tools_stand_side_by_side(design, folder):
     assert len(rows(report, "estimate", "")) == 1
 
 
+def test_bit_operations_of_a_quantised_model_are_told(design, folder):
+    save(folder, build(design))
+    estimate = dataclasses.replace(design.estimate(), ebops={"fc0": 1234, "fc1": 56})
+    report = project_report(folder, Today("net.yml", design.project.digest, estimate))
+    assert report.to_dict()["ebops"] == {"total": 1290, "layers": {"fc0": 1234, "fc1": 56}}
+    for text in (report_text(report), report_markdown(report)):
+        assert re.search(r"fc0\W+1,234\W+fc1\W+56\W+the whole design\W+1,290", text)
+    assert "ebops" not in project_report(folder).to_dict()
+
+
 def test_the_estimate_stands_against_place_and_route(design, folder):
     placed = Figures("placed", "nextpnr-ecp5 0.11", Resources(lut=1000, ff=500), clock_ns=3.0)
     save(folder, with_estimate(build(design, total=(placed,)), design.estimate()))
