@@ -56,11 +56,14 @@ _KERAS_OPERATIONS_COMING = """
 _ACROSS = "it works over the batch axis, and each event must be computed for itself; name other axes"
 _KERAS_OPERATIONS_NEVER = dict.fromkeys(("Outer", "Ravel", "Vdot", "Vstack"), _ACROSS)
 _QUANTISED_LAYERS = """
-    FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
-    QAveragePow2 QBatchNormDense QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QDense QDenseBatchnorm
-    QDepthwiseConv2D QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QGRU QLSTM QLinformerAttention QMaximum QMinimum
-    QMultiHeadAttention QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax QSubtract QUnaryFunctionLUT
-    Quantizer UnaryLUT
+    FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd
+    QAffinedUnaryFunctionLUT QAverage QAveragePooling1D QAveragePooling2D QAveragePooling3D QAveragePow2 QBatchNormDense
+    QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QConv3D QConvT1D QConvT2D QDense QDenseBatchnorm QDenseT
+    QDepthwiseConv2D QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QEinsumDenseT QGRU QGlobalAveragePooling1D
+    QGlobalAveragePooling2D QGlobalAveragePooling3D QGlobalMaxPooling1D QGlobalMaxPooling2D QGlobalMaxPooling3D QLSTM
+    QLinformerAttention QLinformerAttentionT QMaxPooling1D QMaxPooling2D QMaxPooling3D QMaximum QMeanPow2 QMinimum
+    QMultiHeadAttention QMultiHeadAttentionT QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax QSubtract QSum
+    QUnaryFunctionLUT Quantizer UnaryLUT
 """
 
 _TORCH_MODULES = """
@@ -106,6 +109,10 @@ _ONNX_NEVER = {
     **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap", "Binarizer"), LABELS),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
+    "DynamicQuantizeLinear": (
+        "its scale comes from the values of each event, and a type is fixed; quantise with calibration data, as "
+        "onnxruntime.quantization.quantize_static does"
+    ),
     "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
     **dict.fromkeys(
         ("If", "Loop"),

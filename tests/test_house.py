@@ -27,7 +27,7 @@ ROWS = (
     ("graph",),
     ("targets",),
     ("tools",),
-    ("config", "data"),
+    ("config", "data", "history"),
     ("ops",),
     ("passes",),
     ("streams",),
@@ -37,7 +37,7 @@ ROWS = (
     ("frontends",),
     ("design",),
     ("trials", "board"),
-    ("scan", "search", "report", "export", "history"),
+    ("scan", "search", "report", "export"),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -166,7 +166,7 @@ ALLOWED = {
     **{
         f"targets.{name}": {"safe_load"} for name in ("part", "family", "board", "amd_board")
     },  # the package's own text, here and below
-    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu")},
+    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu", "placed")},
 }
 
 

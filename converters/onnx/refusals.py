@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nn2hls.converters.onnx.file import ML, FileNode, require_onnx
 from nn2hls.converters.onnx.graph import FileGraph
+from nn2hls.converters.onnx.quantised_values import MICROSOFT
 from nn2hls.errors import suggest
 from nn2hls.known_layers import LABELS, ONNX, ONNX_QUANTISERS, not_offered
 
@@ -16,6 +17,8 @@ _LEFT = (
     "tf2onnx left this call of TensorFlow's, as it does Keras' grouped convolutions; Keras' own files are read, and so is "
     "tf.nn.conv2d with a kernel of fewer channels"
 )
+# Operators of onnxruntime in which a DynamicQuantizeLinear is hidden.
+_AT_RUN_TIME = frozenset(("DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "MatMulIntegerToFloat"))
 _OTHERWISE = "write it with other operators, or cut the model before it"
 
 
@@ -45,6 +48,8 @@ def not_offered_node(node: FileNode, labels: bool) -> str:
         return "this quantiser (QONNX) is not offered; Quant, IntQuant, BipolarQuant, Trunc and MultiThreshold are"
     if node.op in NO_OPERATORS:
         return _LEFT
+    if domain == MICROSOFT and name in _AT_RUN_TIME:
+        return not_offered("ONNX", "DynamicQuantizeLinear", _OTHERWISE)
     if domain not in ("", ML):
         return f"operators of the domain '{domain}' are not offered; export the model without them"
     if labels and name == "ArgMax":

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nn2hls.commands.base import Command, Made, Result, UsageError, config_arguments, files_of, make_design, read
+from nn2hls.commands.base import Command, Made, Result, UsageError, config_arguments, make_design, read
+from nn2hls.design.kept import files_of
 from nn2hls.text import one_line
 from nn2hls.tools.run import TOOLS, chosen_steps
 

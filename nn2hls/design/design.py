@@ -20,7 +20,8 @@ from nn2hls.data.arrays import Data, check_finite, check_inputs
 from nn2hls.design import projects, witnesses
 from nn2hls.design.bench import Events, events_of, integers, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
-from nn2hls.design.model import load_model
+from nn2hls.design.kept import keep_call
+from nn2hls.design.model import load_model, with_path
 from nn2hls.design.notes import config_notes, interface_of, model_notes
 from nn2hls.design.shown import Shown
 from nn2hls.design.trace import Trace
@@ -86,7 +87,7 @@ def convert(
     Warns:
         ConversionWarning: Once, with all that answers lose and what mends it (:attr:`Design.warnings`).
     """
-    settings = read_config(config)
+    settings = with_path(read_config(config), model)
     model = load_model(model, settings, example)
     settings = bind(settings, model)
     if calibration is None and settings.calibration is not None:
@@ -258,8 +259,9 @@ class Design(Shown):
         return projects.stream_sizer(self.graph, self.emulator.ranges, self.config)
 
     def estimate(self) -> Estimate:
-        """Resources, latency and interval on the part and clock of the config; of a quantised model its bit operations, too."""
-        return with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
+        """Resources, latency, interval on part and clock of the config, on a board with its harness; for quantised EBOPs."""
+        found = with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
+        return found if self.board is None else projects.estimate_on(found, self.graph, self.board)
 
     @cached_property
     def additions(self) -> Additions:
@@ -320,7 +322,7 @@ class Design(Shown):
     def write(self, folder: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
         """Write the project into ``folder`` or the config's OutputDir; the folder is returned.
 
-        What nn2hls did not write stays as it is, and an interrupted write is completed by the next.
+        What nn2hls did not write stays, an interrupted write is completed by the next, and a history tells of the call.
 
         Args:
             folder: Where; without, the config's OutputDir.
@@ -332,6 +334,11 @@ class Design(Shown):
         Warns:
             ConversionWarning: The part does not hold it.
         """
+        written = self._write(folder, force=force)
+        keep_call("convert", "design.write", (folder,), self.config, written, self.project.files)
+        return written
+
+    def _write(self, folder: str | os.PathLike[str] | None, *, force: bool) -> Path:
         if not force and (what := self.oversize()):
             raise LimitError(what, fix=f"{FIX} Or force it: write(force=True).")
         if not self.estimate().fits:
@@ -339,7 +346,7 @@ class Design(Shown):
         from nn2hls.design.about import with_about
 
         place = Path(os.path.expanduser(folder if folder is not None else self.config.output_dir))
-        return with_about(self.project, self.config, self.options, place).write(place)
+        return with_about(self.project, self.config, self.options, place, self.estimate()).write(place)
 
     def compile(self, compiler: str | None = None) -> Design:
         """Compile the generated C++ with g++ or clang++; returns the design."""
@@ -401,22 +408,16 @@ class Design(Shown):
         config, project = design.config, design.project
         core = design.core_order(with_corners(config, self.graph, 1000)) if tool == "bambu" else None
         rtl = design._rtl[1] if tool == "rtl" else None
-        written = design.write(folder, force=True)
+        written = design._write(folder, force=True)
         about = (written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show)
         order = Order(*about, core, rtl, chosen_synths(tool, config.part, synths), design.kernel_order())
         report = with_estimate(runner.run(order), design.estimate())
         if core or rtl:
-            report = replace(report, notes=(*report.notes, *design._distances(report)))
+            away = witnesses.notes_of_distances(config, design.graph, report, design.answers)
+            report = replace(report, notes=(*report.notes, *away))
         report.save(written)
+        keep_call("build", "design.build", (tool, folder), config, written, [f"reports/{tool}.json"])
         return report
-
-    def _distances(self, report: BuildReport) -> list[str]:
-        """How far the RTL's answers are from OutputPredictions, where it was found to answer as the emulator does."""
-        events = events_of(self.config, self.graph, 1)
-        if not events.predictions or not report.checks or any(c.differ for c in report.checks):
-            return []
-        away = witnesses.distances(self.graph, self.answers(events.inputs), events.predictions)
-        return [f"{name}: largest difference from OutputPredictions {d.text()}" for name, d in away.items()]
 
     def for_tool(self, tool: str) -> Design:
         """The design whose project ``tool`` reads: itself, or a copy with another Backend."""

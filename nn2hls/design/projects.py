@@ -13,14 +13,15 @@ from nn2hls.config.config import Config
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.errors import ConfigError
+from nn2hls.estimate.result import Estimate
 from nn2hls.graph.graph import Graph
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
 from nn2hls.targets import Part
 from nn2hls.targets.amd_board import AmdBoard, any_board
-from nn2hls.targets.board import UART, OnBoard
-from nn2hls.tools.boards.frames import packed, tensors_of
+from nn2hls.targets.board import UART, OnBoard, on_board
+from nn2hls.tools.boards.frames import packed, size, tensors_of
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import BoardOrder, KernelOrder, RtlOrder
 
@@ -67,7 +68,7 @@ def cpp_project(
 
     if streams is None:
         return emit(sizer().graph, options, vectors, predictions, sizer().hardware, sizer().turns)
-    return emit_stream(streams.network, graph, options, streams.fifos.depths, vectors, predictions)
+    return emit_stream(streams.network, streams.graph, options, streams.fifos.depths, vectors, predictions)
 
 
 def verilog(
@@ -95,7 +96,7 @@ def verilog(
         if place is not None:
             fix = "Use IOType: io_parallel; a reuse factor makes it small."
             raise ConfigError("The harness of a board has no streams.", where="IOType", fix=fix)
-        return _streamed(graph, sizer, options, vectors, events)
+        return _streamed(sizer, options, vectors, events)
     placed = sizer.placed()
     project = emit_rtl(sizer.graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
     order = RtlOrder(events, placed.latency, placed.interval, placed.registers)
@@ -120,14 +121,12 @@ def _on_board(
 def standing(config: Config, name: str, baud: int | None, port: str | None) -> dict[str, Any]:
     """What a board changes of a design: its fields ``config``, ``board`` and ``card``; see :meth:`Design.on_board`."""
     board = any_board(name)
-    board.check_clock(config.clock_period)
     if isinstance(board, AmdBoard):
+        board.check_clock(config.clock_period)
         _check_kernel(config, baud, port)
         return {"config": replace(config, backend="Vitis", part=board.part), "card": board, "board": None}
-    kind = port or UART
-    rate = board.usual_rate(kind) if baud is None else baud
-    board.check_port(kind, rate)
-    return {"config": replace(config, backend="Verilog", part=board.part), "card": None, "board": OnBoard(board, rate, kind)}
+    place = on_board(name, baud, port or UART, config.clock_period)
+    return {"config": replace(config, backend="Verilog", part=board.part), "card": None, "board": place}
 
 
 def _check_kernel(config: Config, baud: int | None, port: str | None) -> None:
@@ -169,17 +168,31 @@ def kernel_order(graph: Graph, options: Options, vectors: Mapping[str, np.ndarra
     return KernelOrder(board, f"{options.name}{SUFFIX}", sent, meant)
 
 
+def estimate_on(found: Estimate, graph: Graph, place: OnBoard) -> Estimate:
+    """The estimate of a design with the harness of its board."""
+    from nn2hls.estimate.placed import with_harness
+
+    return with_harness(found, *harness_bits(graph, place), place.board.name)
+
+
+def harness_bits(graph: Graph, place: OnBoard) -> tuple[int, int]:
+    """Bits of an event that the harness of a board takes, and of one that it gives."""
+    from nn2hls.emit.harness import layout
+
+    about = layout(graph.needed(), "", place, 0)
+    return 8 * size(about.inputs), 8 * size(about.outputs)
+
+
 def rtl_events(streams: StreamSizer | None) -> int:
     """Of the bench of a project in Verilog; for a design in streams as many as take RTL_CLOCKS."""
     return RTL_EVENTS if streams is None else max(CLOCKED, RTL_CLOCKS // max(1, streams.clocked().interval))
 
 
-def _streamed(
-    graph: Graph, sizer: StreamSizer, options: Options, vectors: Mapping[str, np.ndarray], events: int
-) -> tuple[Project, RtlOrder]:
+def _streamed(sizer: StreamSizer, options: Options, vectors: Mapping[str, np.ndarray], events: int) -> tuple[Project, RtlOrder]:
     """The same of a design in streams."""
     from nn2hls.emit.stream_rtl_project import emit_stream_rtl
 
     depths, pace = sizer.fifos.depths, sizer.clocked(min(events, CLOCKED))
-    project = emit_stream_rtl(sizer.network, graph, options, sizer.part.bit_delay, sizer.period, depths, vectors)
+    target = sizer.part.bit_delay, sizer.period, depths, sizer.built
+    project = emit_stream_rtl(sizer.network, sizer.graph, options, *target, vectors)
     return project, RtlOrder(events, pace.latency, pace.interval, sizer.estimate().report.ff)

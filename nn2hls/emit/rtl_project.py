@@ -42,7 +42,7 @@ def emit_rtl(
         LimitError: No pipeline reaches the clock; the slowest operator is named, and the period that works.
     """
     graph = graph.needed()
-    _check_clock(placed, delay, period, options.clock_period)
+    check_placed(placed, delay, period, options.clock_period)
     name = options.name
     inputs = ports_of(input_ports(graph, name), graph.inputs)
     outputs = ports_of(output_ports(graph), [graph[o] for o in graph.outputs])
@@ -98,10 +98,11 @@ def ports_of(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int
     return found
 
 
-def _check_clock(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
+def check_placed(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
+    """:func:`check_clock` of every layer, and of every step of one that repeats a graph."""
     for layer in placed.layers:
         if layer.turns is not None:
-            _check_clock(layer.turns.step, delay, period, clock)
+            check_placed(layer.turns.step, delay, period, clock)
         check_clock(layer.name, layer.hardware, delay, period, clock)
 
 

@@ -75,7 +75,7 @@ def own_interval(built: Built) -> int:
 
 def process_figures(built: Built, part: Part) -> Figures:
     """A module with its core and its buffer."""
-    by, front, found = coefficients(), built.front, Figures()
+    by, front, found = coefficients(part.family.name), built.front, Figures()
     if built.placed is not None:
         (layer,) = built.placed.layers
         counted = layer_terms(layer, part)

@@ -1,7 +1,8 @@
 """The estimate of our own Verilog: clocks and flip-flops are those of the RTL, LUTs are counted cell by cell.
 
 What a cell takes in LUTs after logic synthesis is its size in bits, as ``terms`` counts them, times a coefficient of
-``targets/verilog_costs.yml``, which ``benchmarks/verilog_calibration.py`` fits to designs of our own after yosys.
+``targets/verilog_costs.yml``, which ``benchmarks/verilog_calibration.py`` fits to designs of our own after yosys; for families
+that were calibrated after place and route, one of ``placed_costs.yml``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from weakref import WeakKeyDictionary
 import yaml
 
 from nn2hls.estimate.memories import Memories
+from nn2hls.estimate.placed import placed_costs, placed_ns
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.files import own_text
 from nn2hls.hardware.alike import Copies, copies
@@ -47,11 +49,12 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
     total += Figures(ff=pipeline.registers - own)  # inputs that wait, and the control
     kept = {layer.name: Memories.of(roms=roms(layer)) for layer in made}
     speed = pipeline.latency, pipeline.interval
-    return Estimate(part, clock_ns, "verilog", layers, total, total, *speed, memories=kept)
+    reached = placed_ns(pipeline, part)
+    return Estimate(part, clock_ns, "verilog", layers, total, total, *speed, memories=kept, placed_ns=reached)
 
 
 def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part, left: Sequence[Copies]) -> LayerEstimate:
-    found, by = layer_terms(layer, part, left), coefficients()
+    found, by = layer_terms(layer, part, left), coefficients(part.family.name)
     lut = sum(amount * by.get(term, 0.0) for term, amount in found.items())
     registers = layer.registers + pipeline.waiting(layer.name)
     figures = Figures(found["dsp"], round(lut), registers, found["bram"])
@@ -89,7 +92,8 @@ def turn_terms(turns: Turns, part: Part) -> Counter[str]:
     found: Counter[str] = Counter()
     for layer in turns.step.layers:
         found.update(layer_terms(layer, part))
-    found["select_bit"] += (turns.length - 1) * sum(turns.sequences) + sum(turns.states)
+    moved = (turns.length - 1) * sum(turns.sequences) if turns.initial is None else 0
+    found["select_bit"] += moved + sum(turns.states)
     return found
 
 
@@ -228,8 +232,10 @@ def _word_bits(steps: Steps) -> int:
 
 
 @functools.cache
-def coefficients() -> dict[str, float]:
-    """Those of ``targets/verilog_costs.yml``."""
+def coefficients(family: str = "") -> Mapping[str, float]:
+    """Those of ``targets/verilog_costs.yml``, or of a family that was calibrated after place and route."""
+    placed = placed_costs().get(family)
     text = own_text(Path(__file__).parents[1] / "targets" / "verilog_costs.yml")
     data: dict[str, Any] = yaml.safe_load(text)
-    return {term: float(value) for term, value in data["coefficients"].items()}
+    found = {term: float(value) for term, value in data["coefficients"].items()}
+    return found if placed is None else {**found, **placed.lut}

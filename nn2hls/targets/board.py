@@ -164,6 +164,26 @@ class OnBoard:
     port: str = UART
 
 
+def on_board(name: str, baud: int | None, port: str, clock_ns: float) -> OnBoard:
+    """Where a design for this clock stands.
+
+    Args:
+        name: Of the board.
+        baud: Of its serial port; None: as usual.
+        port: Its kind, of LINES.
+        clock_ns: The period that the design is cut for.
+
+    Raises:
+        ConfigError: There is no such board or port, the board is faster than the design, or its clock does not make this rate.
+    """
+    board = find_board(name)
+    board.pins(port)
+    rate = board.usual_rate(port) if baud is None else baud
+    board.check_port(port, rate)
+    board.check_clock(clock_ns)
+    return OnBoard(board, rate, port)
+
+
 def constraints(board: Board, mhz: float, port: str = UART) -> str:
     """The text of the file that gives the ports their pins, and the clock the frequency to reach.
 

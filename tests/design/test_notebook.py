@@ -10,7 +10,7 @@ import nn2hls
 from nn2hls.cli import main
 from nn2hls.design.verdict import Verdict
 from nn2hls.errors import ConfigError
-from nn2hls.markup import Table
+from nn2hls.markup import Table, notebook
 from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
 from tests.kit.networks import hls_config, mlp
 from tests.kit.pages import Page
@@ -56,7 +56,7 @@ def test_results_show_themselves(results):
         assert all(c.isprintable() or c == "\n" for c in repr(result) + result.text()), name
         seen = Page(result._repr_html_())
         assert "script" not in {tag for tag, _ in seen.tags}
-        assert all(c.isprintable() for c in seen.text)
+        assert all(c.isprintable() or c == "\n" for c in seen.text)
         assert repr(result) in seen.text
     assert "<script>alert(1)</script>\\x1b[2J" in Page(results["comparison"]._repr_html_()).text
 
@@ -87,6 +87,13 @@ def test_summary_is_the_estimate(design):
     assert all(row[4] == products.get(row[0]) for row in found.rows)
     assert f"{estimate.synthesised.lut:,}" in found.foot[0]
     assert repr(found) == found.text().rstrip("\n")
+
+
+def test_lines_keep_their_places_in_a_notebook():
+    """What is to be pasted into YAML is shown as it is."""
+    seen = Page(notebook("title", [f"one:\n  two: {EVIL}", "line"]))
+    assert "one:\n  two: <script>alert(1)</script>\\x1b[2J" in seen.text
+    assert [tag for tag, _ in seen.tags].count("pre") == 1
 
 
 def test_a_table_escapes_everything():

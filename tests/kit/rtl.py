@@ -16,6 +16,8 @@ from nn2hls.tools.rtl.run import simulate_rtl
 from tests.kit.tools import require_tool
 
 PART = find_part("xc7vx690tffg1930-3")
+_DECLARED = re.compile(r"^    reg (?:\[(\d+):0\] )?([\w, ]+);", re.M)
+_DELAY = re.compile(r"stream_delay #\(.WIDTH\((\d+)\), .WORDS\(\d+\), .BITS\((\d+)\)\)")
 
 
 def rtl_project(cases, rng, events, period):
@@ -59,6 +61,12 @@ def registers_in(text):
         return total
 
     return inside(list(bodies)[-1])
+
+
+def declared(text):
+    """Bits of the registers of a module, those of its delays among them."""
+    own = sum((int(top or 0) + 1) * len(names.split(",")) for top, names in _DECLARED.findall(text))
+    return own + sum(int(width) + int(bits) for width, bits in _DELAY.findall(text))
 
 
 def _own_registers(body):

@@ -177,6 +177,10 @@ def programs(tmp_path, monkeypatch):
     return write
 
 
+USED = "printf 'Info: Device utilisation:\\nInfo: \\t  MULT18X18D:  26/   28  93%%\\nInfo: \\t TRELLIS_COMB: 17/ 24288  0%%\\n'"
+OVER = "printf 'Info: \\t TRELLIS_COMB:  48576/ 24288   200%%\\n'"
+
+
 def build(tmp_path, **more):
     return on_board().build("rtl", tmp_path / "p", steps=["nextpnr", "pack"], **more)
 
@@ -216,7 +220,12 @@ def test_a_clock_that_is_missed(programs, tmp_path):
     ("text", "note"),
     [
         ("sleep 600", "took longer than 1 s and was ended"),
+        (f"{USED}; sleep 600", "build a smaller design. The fullest of the device are its MULT18X18D, 93% taken."),
         ("echo 'ERROR: Unable to place cell x, no BELs remaining'; exit 1", "does not hold it"),
+        (
+            f"{OVER}; echo 'ERROR: Unable to place cell x'; exit 1",
+            "takes 48,576 TRELLIS_COMB of 24,288. Lower it by 50% or more",
+        ),
         ("echo 'ERROR: cell type FOO is unsupported'; exit 1", "gives up: ERROR: cell type FOO"),
         ("true", "nextpnr.json"),
         ("echo '{}' > nextpnr.json", "no report of nextpnr"),
