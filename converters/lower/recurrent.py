@@ -185,7 +185,7 @@ def gru_cell(gates: Mapping[str, Gate], recurrent: Activation, candidate: Activa
 
 def stacked(cells: Sequence[Cell]) -> Cell:
     """Cells one behind the other in each step: the result of one is the element of the next. Names begin with ``cell0_`` .."""
-    site = _Body()
+    site = Body()
     x, states = site.input("element", cells[0].element), list[Tensor]()
     for k, cell in enumerate(cells):
         states += [site.input(f"cell{k}_{n.name}", n.shape) for n in cell.body.inputs[1:]]
@@ -220,7 +220,7 @@ def conv_lstm_cell(
     channels, filters = gates["input"].kernel.shape[-2:]
     size, inside = gates["input"].recurrent.shape[:-2], window.positions(space)
     same = Window(size, dilation, dilation, same_pads(inside, size, dilation, dilation))
-    site = _Body()
+    site = Body()
     x, h = site.input("element", (*space, channels)), site.input("before", (*inside, filters))
     c = site.input("cell_before", (*inside, filters))
 
@@ -241,7 +241,7 @@ def conv_lstm_cell(
 
 
 def _lstm_states(
-    site: _Body,
+    site: Body,
     gates: tuple[Tensor, Tensor, Tensor, Tensor],
     c: Tensor,
     output: Activation,

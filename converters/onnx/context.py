@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import layout, quantised
+from nn2hls.converters.lower import integers, layout
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.onnx.file import FileNode
 from nn2hls.converters.onnx.quantised_values import FEW_BITS
@@ -18,8 +19,6 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Origin
 from nn2hls.ops import Constant, Op
-
-WEIGHT_BITS = 24  # quantised weights under scales that are no powers of two need more
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +115,8 @@ class At(Site):
         scales = [self.context.quantised[i] for i in self.node.inputs if i in self.context.quantised]
         if op.linear is None or not scales:
             return self._named(name, op, nodes, word)
-        parts = next(filter(None, (quantised.apart(op, scale) for scale in scales)), None)
-        if parts is None:
-            node = self._named(name, op, nodes, word)
-            quantised.own(self.builder, node, op, most=WEIGHT_BITS)
-            return node
-        product = self._named(name, parts[0], nodes, f"{word}_sum" if word else "sum")
-        quantised.own(self.builder, product, parts[0])
-        return self._named(name, parts[1], [product], word)
+        add = functools.partial(self._named, name)
+        return integers.products(add, self.builder, op, nodes, word, scales)
 
     def _named(self, name: str, op: Op, nodes: Sequence[str], word: str) -> str:
         origin = Origin(name, self.node.kind or self.node.op, is_result=not word)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nn2hls.converters.lower import activations, arith, linear, pooling, quantised, shape, window
+from nn2hls.converters.lower import activations, arith, integers, linear, pooling, quantised, shape, window
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 from nn2hls.converters.onnx import quantised_values as values
 from nn2hls.converters.onnx.context import At, Handler, Value
-from nn2hls.converters.onnx.quantisers import centred, requantised, valued, weights, whole_numbers, zero_point
+from nn2hls.converters.onnx.quantisers import centred, requantised, weights, whole_numbers, zero_point
 from nn2hls.converters.onnx.windows import sizes, window_of
 from nn2hls.ops import Reduction
 
@@ -23,7 +23,7 @@ def _value(at: At, k: int, word: str) -> Operand:
     zero = zero_point(at, k + 2)
     if at.is_known(k):
         return np.asarray((at.array(k, "constant") - zero) * scale)
-    return valued(at.step(word), at.tensor(k), scale, zero)
+    return integers.dequantized(at.step(word), at.tensor(k), scale, zero)
 
 
 def _two(meaning: Callable[..., Tensor]) -> Handler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from nn2hls.converters.lower import activations, arith, linear, quantised, window
+from nn2hls.converters.lower import activations, arith, integers, linear, quantised, window
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.converters.onnx import quantised_values as values
 from nn2hls.converters.onnx.context import At, Handler, Value
@@ -59,12 +59,7 @@ def quant(at: At) -> Value:
         size = quantised.integer_type(bits, float(scale), signed=signed, narrow=narrow, rounding=mode)
         return _cast(at, x, size, None if top is None else top * float(scale))
     whole = _cast(at.step("whole"), arith.scale(at.step("scaled"), x, 1 / scale, zero), kind, top)
-    return valued(at, whole, scale, zero)
-
-
-def valued(site: Site, x: Tensor, scale: np.ndarray, zero: np.ndarray) -> Tensor:
-    """Whole numbers without their zero point, times the scale."""
-    return arith.scale(site, arith.scale(site.step("centred"), x, 1.0, -zero) if np.any(zero) else x, scale)
+    return integers.dequantized(at, whole, scale, zero)
 
 
 def _cast(site: Site, x: Tensor, kind: FixedType, top: float | None) -> Tensor:
@@ -134,27 +129,6 @@ def _axis(at: At, k: int, x: Tensor, axis: int) -> np.ndarray:
     return _one(array.reshape([-1, *(1,) * (len(x.shape) - 1 - place)]))
 
 
-def _integers(site: Site, x: Tensor, scale: np.ndarray, zero: np.ndarray, kind: np.dtype) -> Tensor:
-    """saturate(round(x / scale) + zero) as whole numbers."""
-    low, high = values.integer_ends(kind)
-    bits, signed = (high - low).bit_length(), low < 0
-    if quantised.is_power(scale) and scale.ndim == 0 and not np.any(zero):
-        cast = quantised.quantize(site.step("cast"), x, quantised.integer_type(bits, float(scale), signed=signed))
-        return cast if scale == 1 else arith.scale(site, cast, 1 / scale)
-    scaled = arith.scale(site.step("scaled"), x, 1 / scale)
-    target = FixedType(bits, bits, signed, Rounding.RND_CONV, Overflow.SAT)
-    if not np.any(zero):
-        return quantised.quantize(site, scaled, target)
-    rounded = quantised.quantize(site.step("rounded"), scaled, FixedType(bits + 2, bits + 2, True, *_NEAREST))
-    if zero.ndim:
-        return quantised.quantize(site, arith.scale(site.step("shifted"), rounded, 1.0, zero), target)
-    kept = activations.clip(site.step("kept"), rounded, low=low - float(zero), high=high - float(zero))
-    return arith.scale(site, kept, 1.0, zero)
-
-
-_NEAREST = (Rounding.RND_CONV, Overflow.SAT)
-
-
 def _zero(at: At, k: int, x: Tensor, axis: int, kind: np.dtype) -> np.ndarray:
     if not at.has(k):
         return np.zeros(())
@@ -175,7 +149,7 @@ def quantize_linear(at: At) -> Value:
         raise Refusal("scales for blocks are not offered; one number, or one for each channel")
     kind = _kind(at, 2)
     scale = values.checked_scale(_axis(at, 1, x, axis))
-    return _integers(at, x, scale, _zero(at, 2, x, axis, kind), kind)
+    return integers.quantized(at, x, scale, _zero(at, 2, x, axis, kind), *values.integer_ends(kind))
 
 
 def dequantize_linear(at: At) -> Value:
@@ -185,7 +159,7 @@ def dequantize_linear(at: At) -> Value:
         raise Refusal("scales for blocks are not offered; one number, or one for each channel")
     scale = values.checked_scale(_axis(at, 1, x, axis))
     zero = _axis(at, 2, x, axis) if at.has(2) else np.zeros(())
-    return valued(at, x, scale, zero)
+    return integers.dequantized(at, x, scale, zero)
 
 
 def centred(at: At, k: int, zero: int) -> Tensor:
@@ -214,7 +188,7 @@ def requantised(at: At, product: Tensor, factor: np.ndarray, first: int, channel
 def whole_numbers(at: At, x: Tensor, k: int, factor: np.ndarray | float = 1.0) -> Value:
     """x * factor as whole numbers by the scale, operand k, and the zero point behind it, of whose type they are."""
     scale, kind = values.checked_scale(at.scalar(k, "scale")), _kind(at, k + 1)
-    return _integers(at, x, np.asarray(scale / factor), zero_point(at, k + 1, kind), kind)
+    return integers.quantized(at, x, np.asarray(scale / factor), zero_point(at, k + 1, kind), *values.integer_ends(kind))
 
 
 def zero_point(at: At, k: int, kind: np.dtype | None = None) -> np.ndarray:

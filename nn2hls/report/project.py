@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,7 +44,7 @@ class ToolReport:
     @property
     def clock_met(self) -> bool | None:
         """Whether the clock is met, by the sources that are nearest to the hardware."""
-        for source in ("synthesis", "hls"):
+        for source in ("placed", "synthesis", "hls"):
             found = [Row("", f, self.report.clock_ns, {}).met for f in self.report.total if f.source == source]
             known = [met for met in found if met is not None]
             if known:
@@ -82,6 +82,7 @@ class ProjectReport:
         layers: Each layer that a source knows.
         notes: What else there is to say.
         courses: Of layers with tokens or memories their pace, and where they keep what, by the estimate.
+        ebops: Effective bit operations of each layer that has any, where the config's model is a quantised one; else empty.
     """
 
     name: str
@@ -94,6 +95,7 @@ class ProjectReport:
     layers: Mapping[str, tuple[Row, ...]]
     notes: tuple[str, ...]
     courses: Mapping[str, Course]
+    ebops: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -104,9 +106,11 @@ class ProjectReport:
         """Plain data."""
         own = {k: getattr(self, k) for k in ("name", "folder", "digest", "part", "clock_ns")}
         layers = [{"name": name, "rows": [r.to_dict() for r in rows]} for name, rows in self.layers.items()]
-        own |= {"total": [r.to_dict() for r in self.total], "tools": [t.to_dict() for t in self.tools]}
+        total = [r.to_dict() for r in self.total]
+        own |= {"ebops": {"total": sum(self.ebops.values()), "layers": dict(self.ebops)}} if self.ebops else {}
+        own |= {"tools": [t.to_dict() for t in self.tools], "notes": list(self.notes)}
         paces = {name: asdict(course) for name, course in self.courses.items()}
-        return {**own, "layers": layers, "notes": list(self.notes), "courses": paces}
+        return {**own, "total": total, "layers": layers, "courses": paces}
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,9 @@ def project_report(folder: Path, today: Today | None = None, damage: Damage | No
     name, part, clock = (manifest.name, manifest.part, manifest.clock_ns) if manifest else ("", first.part, first.clock_ns)
     total, layers = side_by_side(reports, today.estimate if today else None, clock)
     courses = courses_of(reports, today.estimate if today else None)
-    return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes), courses)
+    ebops = today.estimate.ebops if today else {}
+    found = courses, ebops
+    return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes), *found)
 
 
 def _sources(folder: Path, today: Today | None) -> tuple[str, bool]:
@@ -235,8 +241,8 @@ def _judge(report: BuildReport, digest: str, folder: Path, today: Today | None) 
 def _contradictions(report: BuildReport) -> Iterator[str]:
     for check in report.checks:
         for said in (f for f in report.total if f.source == "hls"):
-            for word, field in (("latency", "latency"), ("II", "interval")):
-                measured, stated = getattr(check, field), getattr(said, field)
+            for word, measure in (("latency", "latency"), ("II", "interval")):
+                measured, stated = getattr(check, measure), getattr(said, measure)
                 if measured is not None and stated is not None and measured != stated:
                     yield f"{check.witness} measured {word} {measured}, {said.tool} says {stated}"
 

@@ -12,7 +12,7 @@ from nn2hls.tools.report import RESOURCES, BuildReport, Check, Course, Figures
 
 MEASURES = (*RESOURCES, "interval", "latency")
 MEASURED = "measured"  # source of a row: a verification's clocks
-_EXPECTED = {"hls": (ESTIMATE,), "synthesis": (SYNTHESIS, ESTIMATE), MEASURED: (ESTIMATE,)}
+_EXPECTED = {"hls": (ESTIMATE,), "synthesis": (SYNTHESIS, ESTIMATE), "placed": (SYNTHESIS, ESTIMATE), MEASURED: (ESTIMATE,)}
 
 
 @dataclass(frozen=True)

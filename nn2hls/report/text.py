@@ -65,6 +65,10 @@ def _sections(report: ProjectReport) -> Iterator[Section]:
         (*cells, rate) for row in report.total for cells, rate in zip(_cells(row), (_events(row), None), strict=False)
     )
     yield Section("The whole design", (), (*figures, "events/s"), total)
+    if report.ebops:
+        rows = [(name, f"{n:,}") for name, n in report.ebops.items()]
+        whole = ("the whole design", f"{sum(report.ebops.values()):,}")
+        yield Section("Effective bit operations", (), ("layer", "EBOPs"), (*rows, whole))
     layers = [(name, *cells) for name, rows in report.layers.items() for row in rows for cells in _cells(row)]
     if layers:
         yield Section("Layers", (), ("layer", *figures), tuple(_once(layers)))

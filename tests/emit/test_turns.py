@@ -145,10 +145,12 @@ def test_the_pace_is_said():
 
 
 def test_what_pruning_saved_is_said_of_one_step():
-    from nn2hls.size.savings import savings
+    from nn2hls.size.savings import savings, stream_savings
 
     design = in_turns(network("rnn", 1, (4, 3), 3, density=0.5))
     (found,) = savings(design.sizer, design.float_graph)
+    streamed = nn2hls.convert(network("rnn", 1, (4, 3), 3, density=0.5), {"IOType": "io_stream", "Backend": "Verilog"})
+    assert [s.nonzero for s in stream_savings(streamed.streams, streamed.float_graph)] == [found.nonzero]
     assert (found.layer, found.products) == ("r_hidden", (3 + 3) * 3)
     assert 0 < found.nonzero < found.products
 

@@ -56,6 +56,9 @@ def test_the_harness_is_in_the_estimate():
     costs = placed_costs()["ecp5"].lut
     assert whole.lut - own.lut == round(costs["harness"] + costs["harness_bit"] * 8 * (6 + 5))
     assert whole.ff - own.ff == 148 + 8 * (6 + 5)  # without a register in the core, clocks need not be counted
+    fast = design(ClockPeriod=10)
+    assert fast.estimate().latency_cycles
+    assert fast.on_board("ulx3s-25").estimate().ff - fast.estimate().ff == 148 + 32 + 8 * (6 + 5)
     assert whole.layers[-1].name == "harness of ulx3s-25"
     assert (whole.latency_cycles, whole.ii) == (own.latency_cycles, own.ii)
     other = design(Part="tang-nano-9k", ClockPeriod=37).on_board("tang-nano-9k").estimate()

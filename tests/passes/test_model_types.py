@@ -187,3 +187,9 @@ def test_a_factor_does_not_enter_a_scale_that_another_layer_reads_too():
     design = nn2hls.convert(graph, {"Model": {}})
     for found, name in zip(design.predict_float(x), graph.outputs, strict=True):
         assert np.allclose(found, run_float(graph, [x])[name], rtol=0, atol=1e-12)
+
+
+def test_a_number_times_its_inverse_is_one():
+    for scale in np.random.default_rng(8).uniform(1e-4, 10, 200):
+        op = Scale(Const(np.array(scale)), Const(np.array(0.0))).folded(np.array(1 / scale), np.array(0.0))
+        assert op.identity([(3,)])

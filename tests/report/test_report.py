@@ -134,6 +134,23 @@ def test_all_tools_stand_side_by_side(design, folder):
     assert len(rows(report, "estimate", "")) == 1
 
 
+def test_bit_operations_of_a_quantised_model_are_told(design, folder):
+    save(folder, build(design))
+    estimate = dataclasses.replace(design.estimate(), ebops={"fc0": 1234, "fc1": 56})
+    report = project_report(folder, Today("net.yml", design.project.digest, estimate))
+    assert report.to_dict()["ebops"] == {"total": 1290, "layers": {"fc0": 1234, "fc1": 56}}
+    for text in (report_text(report), report_markdown(report)):
+        assert re.search(r"fc0\W+1,234\W+fc1\W+56\W+the whole design\W+1,290", text)
+    assert "ebops" not in project_report(folder).to_dict()
+
+
+def test_the_estimate_stands_against_place_and_route(design, folder):
+    placed = Figures("placed", "nextpnr-ecp5 0.11", Resources(lut=1000, ff=500), clock_ns=3.0)
+    save(folder, with_estimate(build(design, total=(placed,)), design.estimate()))
+    (row,) = rows(project_report(folder), "placed", "bambu")
+    assert row.deviations["lut"] == pytest.approx(design.estimate().synthesised.lut / 1000 - 1)
+
+
 # ---- verdicts --------------------------------------------------------------------------------------------------------------
 
 
@@ -145,6 +162,8 @@ def test_verdicts(design, folder):
         "ok ": ({"total": early}, True),  # synthesis has the last word
         "clock NOT met": ({"total": late}, False),
         "clock NOT met ": ({"total": early[:1]}, False),
+        "ok  ": ({"total": (*late, Figures("placed", "nextpnr", clock_ns=CLOCK))}, True),  # place and route after it
+        "clock NOT met  ": ({"total": (*early, Figures("placed", "nextpnr", clock_ns=CLOCK + 0.01))}, False),
         "FAILED": ({"steps": (Step("hls", True), Step("simulate", False, note="it stopped"))}, False),
         "FAILED ": ({"checks": (Check("rtl", 1000, 1),)}, False),
         "FAILED  ": ({"checks": (Check("rtl", 0, 0),)}, False),

@@ -89,6 +89,20 @@ def test_a_token_comes_and_goes_at_each_step():
     assert (len(process.sends), last.streams.network.streams[process.name].tokens) == (1, 1)
 
 
+@pytest.mark.parametrize("case", ["every state", "the last state", "deep"])
+def test_the_pace_of_the_plan_is_that_of_the_steps(case):
+    """Also where one token leaves after many steps; the Verilog, clock by clock, is the judge."""
+    design = in_streams(CASES[case][0], "Verilog", **CASES[case][1])
+    built = {b.process.name: b for b in design.streams.built}
+    own = {p.name: p.own for p in design.streams.fifos.pace}
+    for name, b in built.items():
+        if b.process.op.repeats is not None:
+            assert own[name] >= b.front.firings * b.spacing
+    assert design.streams.fifos.interval == design.streams.clocked().interval
+    vitis = in_streams(CASES[case][0], **CASES[case][1]).estimate()
+    assert vitis.ii >= max(p.steps * p.clocks for p in vitis.paces)
+
+
 def test_a_layer_that_runs_backwards_collects_and_is_named():
     design = in_streams(CASES["deep"][0], **CASES["deep"][1])
     collected = {p.name: p.front.address is not None for p in design.streams.network.processes if p.op.repeats is not None}
