@@ -40,7 +40,7 @@ class StreamEstimate(Estimate):
 
     fifos: Fifos
     memories: Mapping[str, Memories]
-    collected: tuple[str, ...] = ()  # recurrent layers that cannot begin before the last token is there
+    collected: tuple[str, ...] = ()  # recurrent layers that begin when the last token is there
     streams: ClassVar[bool] = True
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class StreamEstimate(Estimate):
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints."""
         kept = memory_table(self.memories)
-        waits = "".join(f"{name} reads its sequence from the end: all tokens are collected first.\n" for name in self.collected)
+        waits = "".join(f"{name} collects all tokens of its sequence before its first step.\n" for name in self.collected)
         return f"{super().text(plan)}\n\n{self.fifos}{waits}" + (f"\n{kept}" if kept else "")
 
 
