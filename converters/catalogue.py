@@ -85,7 +85,8 @@ ROWS: tuple[Row, ...] = (
         "QDense QConv{1,2}D QDepthwiseConv2D QSeparableConv{1,2}D Q{,Depthwise}Conv2DBatchnorm",
         "",
         "",
-        "QLinearConv QLinearMatMul ConvInteger MatMulInteger qonnx.custom_op.channels_last.{Conv,MaxPool,BatchNormalization}",
+        "QLinearConv QLinearMatMul ConvInteger MatMulInteger com.microsoft.QGemm "
+        "qonnx.custom_op.channels_last.{Conv,MaxPool,BatchNormalization}",
         STRATEGIES,
     ),
     Row(
@@ -93,9 +94,17 @@ ROWS: tuple[Row, ...] = (
         EXACT,
         "QActivation QBatchNormalization",
         "",
-        "",
-        "{Dequantize,Quantize}Linear {qonnx.custom_op.general,finn.custom_op.general,onnx.brevitas}"
+        "quantized_decomposed",
+        "{,com.microsoft.}{Dequantize,Quantize}Linear {qonnx.custom_op.general,finn.custom_op.general,onnx.brevitas}"
         ".{Quant,IntQuant,BipolarQuant,Trunc,MultiThreshold}",
+    ),
+    Row(
+        "Arithmetic and pooling on whole numbers, as onnxruntime's quantiser writes it",
+        ROUNDED,
+        "",
+        "",
+        "",
+        "com.microsoft.QLinear{Add,Mul,Concat,AveragePool,GlobalAveragePool,LeakyRelu,Sigmoid}",
     ),
     Row("Convolution with a kernel at each position", ROUNDED, "LocallyConnected{1,2}D", "", "", "", STRATEGIES),
     Row("Largest of a window", EXACT, "{MaxPooling,MaxPool}{1,2,3}D", "MaxPool", "max_pool{1,2,3}d{,_with_indices}", "MaxPool"),
@@ -169,6 +178,7 @@ ROWS: tuple[Row, ...] = (
         "sum prod amax amin",
         "ReduceSum ReduceProd ReduceMax ReduceMin ReduceSumSquare",
     ),
+    Row("Sums up to each element", EXACT, "", "Cumsum", "cumsum", "CumSum"),
     Row("Mean over axes", ROUNDED, "", "Mean Average", "mean", "ReduceMean"),
     Row(
         "Variance, norms, logarithms of sums over axes",

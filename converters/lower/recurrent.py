@@ -66,19 +66,21 @@ class Cell:
         return self.body.inputs[0].shape
 
 
-class _Body(Site):
+class Body(Site):
     """Where the nodes of a cell go; they are named by what they are, and the layer's name comes before that."""
 
     def __init__(self) -> None:
         self.builder = Builder()
 
-    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # as in Site
+    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
         return self.builder.add(word, op, nodes, Origin("", "", is_result=False))
 
     def input(self, name: str, shape: Shape) -> Tensor:
+        """An element, or a state before the step."""
         return Tensor(self.add(Input(shape), (), name), shape)
 
     def cell(self, *outputs: Tensor) -> Cell:
+        """The cell whose states after the step these are."""
         return Cell(self.builder.build([x.node for x in outputs]), tuple(x.shape for x in outputs))
 
 
@@ -113,7 +115,7 @@ def _sizes(gates: Mapping[str, Gate], state: int) -> tuple[int, int]:
 def rnn_cell(gate: Gate, function: Activation) -> Cell:
     """h' = f(x @ W + h @ U + b)."""
     features, units = _sizes({"cell": gate}, gate.recurrent.shape[0])
-    site = _Body()
+    site = Body()
     x, h = site.input("element", (features,)), site.input("before", (units,))
     both = concatenate(site.step("operands"), [x, h], 0)
     return site.cell(_activated(site, "hidden", function, _summed(gate, both)))
@@ -138,7 +140,7 @@ def lstm_cell(
     units = gates["input"].kernel.shape[1]
     size = units if projection is None else projection.shape[1]
     features, _ = _sizes(gates, size)
-    site = _Body()
+    site = Body()
     x, h, c = site.input("element", (features,)), site.input("before", (size,)), site.input("cell_before", (units,))
     both = concatenate(site.step("operands"), [x, h], 0)
     names = {"input": "input_gate", "forget": "forget_gate", "candidate": "candidate", "output": "output_gate"}
@@ -160,7 +162,7 @@ def gru_cell(gates: Mapping[str, Gate], recurrent: Activation, candidate: Activa
         reset_after: Where r works.
     """
     features, units = _sizes(gates, gates["update"].kernel.shape[1])
-    site = _Body()
+    site = Body()
     x, h = site.input("element", (features,)), site.input("before", (units,))
     both = concatenate(site.step("operands"), [x, h], 0)
     z = _activated(site, "update_gate", recurrent, _summed(gates["update"], both))
@@ -183,7 +185,7 @@ def gru_cell(gates: Mapping[str, Gate], recurrent: Activation, candidate: Activa
 
 def stacked(cells: Sequence[Cell]) -> Cell:
     """Cells one behind the other in each step: the result of one is the element of the next. Names begin with ``cell0_`` .."""
-    site = _Body()
+    site = Body()
     x, states = site.input("element", cells[0].element), list[Tensor]()
     for k, cell in enumerate(cells):
         states += [site.input(f"cell{k}_{n.name}", n.shape) for n in cell.body.inputs[1:]]
@@ -218,7 +220,7 @@ def conv_lstm_cell(
     channels, filters = gates["input"].kernel.shape[-2:]
     size, inside = gates["input"].recurrent.shape[:-2], window.positions(space)
     same = Window(size, dilation, dilation, same_pads(inside, size, dilation, dilation))
-    site = _Body()
+    site = Body()
     x, h = site.input("element", (*space, channels)), site.input("before", (*inside, filters))
     c = site.input("cell_before", (*inside, filters))
 
@@ -239,7 +241,7 @@ def conv_lstm_cell(
 
 
 def _lstm_states(
-    site: _Body,
+    site: Body,
     gates: tuple[Tensor, Tensor, Tensor, Tensor],
     c: Tensor,
     output: Activation,

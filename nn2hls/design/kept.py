@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nn2hls.config.config import Config
+if TYPE_CHECKING:
+    from nn2hls.config.config import Config
 
 
 def files_of(*configs: Config, more: Sequence[Path] = ()) -> tuple[Path, ...]:

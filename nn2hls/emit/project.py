@@ -16,6 +16,7 @@ from nn2hls.emit.cpp import Style, straight_code
 from nn2hls.emit.cpp_steps import steps_code
 from nn2hls.emit.cpp_turns import turns_code
 from nn2hls.emit.data import bench_files, heads
+from nn2hls.emit.kernel import kernel_files
 from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
 from nn2hls.emit.names import RESULT, TYPE, identifiers
@@ -52,6 +53,9 @@ _VENDOR_FILES = {
     "vivado_synth.tcl": "vivado_synth.tcl",
     "vivado_clock.xdc": "vivado_clock.xdc",
 }
+
+
+_VITIS_FILES = {"hls_config.cfg": "hls_config.cfg"}
 
 
 _BAMBU_FILES = {
@@ -238,7 +242,10 @@ class _Emitter:
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
         }
-        return rendered(self.options, self.tool, layers, context)
+        project = rendered(self.options, self.tool, layers, context)
+        if self.options.board is None:
+            return project
+        return replace(project, files={**project.files, **kernel_files(self.options, context["inputs"], self.ports)})
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""
@@ -313,7 +320,8 @@ def rendered(
     context = {"beats": [], "widest_integer": 0, **context}
     name, bambu = options.name, options.backend == "Bambu"
     files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in layers}
-    for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
+    own = {"Bambu": _BAMBU_FILES, "Vitis": {**_VENDOR_FILES, **_VITIS_FILES}}.get(options.backend, _VENDOR_FILES)
+    for path, template in {**_FILES, **own}.items():
         files[path.format(name=name)] = render(template, **context)
     for header in _library([*headers, *(["adders.h"] if tool.own_adders else []), *(h for x in layers for h in x.headers)]):
         files[f"firmware/nn2hls/{header}"] = own_text(data_folder("firmware_lib") / "nn2hls" / header)

@@ -248,7 +248,7 @@ def _place(
     steps = None
     for loop in hardware.loops:
         if loop.ii:
-            steps = reused(loop)
+            steps = reused(loop, _stages(loop.body, delay, period, {}, placed))
     straight = [loop for loop in hardware.loops if not loop.ii]
     stages = [_stages(loop.body, delay, period, _arrivals(loop, times), placed) for loop in straight]
     latency = max((s.latency for s in stages), default=0)

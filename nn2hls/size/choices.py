@@ -338,16 +338,25 @@ class Sizer:
         found = self._verilog(placed)
         return Choice(layout, found.layers[0], found.latency_cycles, *products_and_words(placed.layers[-1]))
 
-    def choices(self, name: str, named: Iterable[int] = (), per_octave: int = PER_OCTAVE) -> LayerChoices:
+    def choices(
+        self, name: str, named: Iterable[int] = (), per_octave: int = PER_OCTAVE, room: int | None = None
+    ) -> LayerChoices:
         """What a layer can be: the reuse factors ``named``, each strategy without reuse that our own Verilog has, and of the
-        others those that no other one beats."""
+        others those that no other one beats.
+
+        Args:
+            name: The layer.
+            named: Reuse factors that are listed whatever they cost.
+            per_octave: So many reuse factors are tried between one and its double.
+            room: LUTs that it can have; shared additions that surely need more are not searched for. None: the part's.
+        """
         products, asked, now = self.reusable[name], {*named}, self.now(name)
         factors = sorted({*reuse_factors(products, per_octave), now.reuse, *asked})
         side_by_side = list(by_strategy(self.nodes[name].op)) if self.tool == "verilog" else [now._replace(reuse=1)]
         found: list[Choice] = []
         refused = {}
         for layout in [x for r in factors for x in (side_by_side if r == 1 else [now._replace(reuse=r)])]:
-            if layout in side_by_side[1:] and layout.strategy == DISTRIBUTED and self._hopeless(found):
+            if layout in side_by_side[1:] and layout.strategy == DISTRIBUTED and self._hopeless(found, room):
                 continue
             try:
                 found.append(self.choice(name, layout))
@@ -360,10 +369,11 @@ class Sizer:
         weights = self.nodes[name].op.products(zeros=True)
         return LayerChoices(name, now, products, weights, kept, refused)
 
-    def _hopeless(self, found: Sequence[Choice]) -> bool:
-        """Whether additions side by side are so many that the part does not hold them however much they share."""
+    def _hopeless(self, found: Sequence[Choice], room: int | None) -> bool:
+        """Whether additions side by side are so many that there is no room for them however much they share."""
         straight = [c for c in found if c.reuse == 1 and c.layout.strategy == LATENCY]
-        return any(c.measures()["lut"] > MOST_SHARED * self.part.lut for c in straight)
+        most = MOST_SHARED * (self.part.lut if room is None else room)
+        return any(c.measures()["lut"] > most for c in straight)
 
 
 def multipliers_and_roms(schedule: Schedule) -> tuple[int, int]:

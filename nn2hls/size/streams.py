@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 from nn2hls.arith.ranges import Range
 from nn2hls.estimate import stream, stream_verilog
-from nn2hls.estimate.memories import Memories, memory_table
+from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.estimate.result import Pace as StepPace
 from nn2hls.estimate.stream import core_estimates, estimate_stream
@@ -39,21 +39,24 @@ class StreamEstimate(Estimate):
     """The same with the queues, and the pace of every layer."""
 
     fifos: Fifos
-    memories: Mapping[str, Memories]
     collected: tuple[str, ...] = ()  # recurrent layers that begin when the last token is there
     streams: ClassVar[bool] = True
 
+    @property
+    def tokens(self) -> Mapping[str, tuple[int, float]]:
+        """See Estimate."""
+        return {p.name: (p.first, p.rate) for p in self.fifos.pace}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        kept = {name: asdict(m) for name, m in self.memories.items()}
-        own = {**self.fifos.to_dict(), "memories": kept, "collected": list(self.collected)}
-        return {**super().to_dict(), "streams": own}
+        own = super().to_dict()
+        streams = {**self.fifos.to_dict(), "memories": own.pop("memories"), "collected": list(self.collected)}
+        return {**own, "streams": streams}
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints."""
-        kept = memory_table(self.memories)
         waits = "".join(f"{name} collects all tokens of its sequence before its first step.\n" for name in self.collected)
-        return f"{super().text(plan)}\n\n{self.fifos}{waits}" + (f"\n{kept}" if kept else "")
+        return f"{super().text(plan)}\n\n{self.fifos}{waits}"
 
 
 class StreamSizer:
@@ -221,10 +224,10 @@ class StreamSizer:
             tool, pace = self.tool, (found.latency, found.interval, paces)
             own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, tool, *pace)
         kept = self._memories(found.depths)
-        own = replace(own, paces=tuple(self._step_paces()))
+        own = replace(own, memories=kept, paces=tuple(self._step_paces()))
         waits = tuple(self._called(p) for p in self._recurrent() if p.front.address is not None)
         said = {f.name: getattr(own, f.name) for f in fields(own)}
-        return StreamEstimate(**said, fifos=found, memories=kept, collected=waits)
+        return StreamEstimate(**said, fifos=found, collected=waits)
 
     def _recurrent(self) -> Iterator[Process]:
         return (p for p in self.network.processes if p.op.repeats is not None)
@@ -242,4 +245,4 @@ class StreamSizer:
     def _memories(self, depths: Mapping[tuple[str, str], int]) -> dict[str, Memories]:
         if self.tool == VERILOG:
             return {b.process.name: stream_verilog.memories(b, depths) for b in self.built}
-        return {p.name: stream.memories(p, self.network, depths) for p in self.network.processes}
+        return {p.name: stream.memories(p, self.network, depths, most_digits(self.tool)) for p in self.network.processes}

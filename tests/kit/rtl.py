@@ -78,6 +78,8 @@ def _own_registers(body):
     blocks = re.findall(r"always @\(posedge clock\)[^;]*?\bbegin\b(.*?)^    end\b", body, re.M | re.S)
     blocks += re.findall(r"always @\(posedge clock\) (?!begin|if)(.*?;)", body, re.S)
     for block in blocks:
+        if "<= rom[" in block:  # a block RAM has its own
+            continue
         clocked |= {n.strip() for group in re.findall(r"\{([\w, ]+)\} <=", block) for n in group.split(",")}
         clocked |= set(re.findall(r"(\w+) <=", block))
     return sum(declared[n] for n in clocked)
