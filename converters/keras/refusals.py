@@ -65,4 +65,12 @@ def _quantised_policy(layer: Layer) -> str:
     mode = str(settings.get("mode") or settings.get("name") or (policy if isinstance(policy, str) else ""))
     if not mode.startswith(("int", "float8", "gptq", "awq")) or layer.kind == "InputLayer":
         return ""
-    return f"its weights are quantised ('{mode[:40]}'); convert the model as it was before quantize()"
+    scaled = ", and its activations by the largest value of each event" if _each_event(layer, mode) else ""
+    return f"its weights are quantised ('{mode[:40]}'){scaled}; convert the model as it was before quantize()"
+
+
+def _each_event(layer: Layer, mode: str) -> bool:
+    """Whether quantize() has given it a quantiser whose scale comes from the values of each event, which no fixed type has."""
+    settings = layer.value("quantization_config", default=None)
+    inner = settings.get("config") if isinstance(settings, dict) else None
+    return mode.startswith("int") and isinstance(inner, dict) and inner.get("activation_quantizer") is not None
