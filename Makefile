@@ -7,10 +7,11 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 FUZZ_SECONDS ?= 3600
 FUZZ_SEED ?= $(shell date +%Y%m%d)
+BOARD ?= ulx3s-25
 CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.h' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help dist demo test matrix fuzz lint types format bench networks notebooks docs site clean
+.PHONY: help dist demo board test matrix fuzz lint types format bench networks notebooks docs site clean
 
 help: ## this list
 	@echo "nn2hls: trained neural networks to verified, sized FPGA designs"; echo
@@ -19,6 +20,9 @@ help: ## this list
 
 demo: $(STAMPS)/demo ## convert, emulate, compare, size, compile and verify a jet tagger (installs the core and h5py)
 	@PATH="$(abspath $(BIN)):$$PATH" examples/demo.sh
+
+board: $(STAMPS)/board ## a jet tagger from .keras to the bitstream of a board, with tools of PyPI (BOARD=ice40-hx8k: another one)
+	@PATH="$(abspath $(BIN)):$$PATH" examples/board.sh $(BOARD)
 
 test: $(STAMPS)/test ## all tests (installs PyTorch, TensorFlow, Keras, ONNX; ARGS="-k name" selects)
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
@@ -80,11 +84,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
 $(STAMPS)/demo: EXTRA := keras
+$(STAMPS)/board: EXTRA := keras,open
 $(STAMPS)/test: EXTRA := test
 $(STAMPS)/dev: EXTRA := dev
 $(STAMPS)/site: EXTRA := docs
 $(STAMPS)/dist: EXTRA := dist
-$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/site $(STAMPS)/dist: pyproject.toml | $(BIN)/python
+$(STAMPS)/demo $(STAMPS)/board $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/site $(STAMPS)/dist: pyproject.toml | $(BIN)/python
 	@echo "installing nn2hls[$(EXTRA)] into $(VENV)"
 	@$(PIP) --editable '.[$(EXTRA)]'
 	@mkdir -p $(STAMPS) && touch $@

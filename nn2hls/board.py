@@ -1,4 +1,4 @@
-"""A board at the other end of a serial port: events to it, answers from it, and what the emulator says of them.
+"""A board at the other end of a serial port or of SPI: events to it, answers from it, and what the emulator says of them.
 
 design = nn2hls.convert("tagger.keras", "config.yml").on_board("ulx3s-25")
 with open_port("/dev/ttyUSB0", 115_200) as port:
@@ -20,6 +20,7 @@ from nn2hls.design.bench import mantissas_of
 from nn2hls.emit.harness import layout
 from nn2hls.errors import ConfigError, LimitError, ToolError
 from nn2hls.extras import install
+from nn2hls.targets.board import SPI_CLOCKS
 from nn2hls.tools.boards.frames import ANSWER, Answer, Layout, packed, request
 from nn2hls.tools.boards.run import PLACED
 from nn2hls.tools.report import BuildReport, Check
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from nn2hls.design.design import Design
 
 TRIES = 3  # for each event
+SPARE = 4  # bytes on SPI until the harness has found a request whole
 SECONDS = 2.0  # for an answer
 ROUNDS = 6  # of place and route for a clock
 STEP = 0.05  # of a period: less is not tried
@@ -42,6 +44,37 @@ class Port(Protocol):
 
     def write(self, data: bytes, /) -> Any:
         """Send them."""
+
+
+class Master(Protocol):
+    """A master of SPI, mode 0, high bits first, such as a ``spidev.SpiDev``."""
+
+    def xfer2(self, data: list[int], /) -> Sequence[int]:
+        """Send bytes while the board is selected, and give those that come meanwhile."""
+
+
+class Spi:
+    """A board on SPI, which behaves like one at a serial port.
+
+    Args:
+        master: At most ``layout.baud`` bits a second fast.
+        layout: What the board takes and gives.
+    """
+
+    def __init__(self, master: Master, layout: Layout) -> None:
+        self.master, self._come = master, b""
+        # Zeros go on until the answer is there: one byte takes the board 64 clocks or more.
+        self._after = layout.answer_bytes + -(-layout.latency // (8 * SPI_CLOCKS)) + SPARE
+
+    def write(self, data: bytes, /) -> int:
+        """Send a request, and hear its answer while the board is still selected."""
+        self._come = bytes(self.master.xfer2([*data, *bytes(self._after)]))
+        return len(data)
+
+    def read(self, size: int = 1, /) -> bytes:
+        """What has come so far, at most so many bytes."""
+        part, self._come = self._come[:size], self._come[size:]
+        return part
 
 
 @contextlib.contextmanager
@@ -73,7 +106,7 @@ def layout_of(design: Design) -> Layout:
     if design.board is None:
         raise ConfigError("This design stands on no board.", fix="Use design.on_board(name).")
     latency = design.estimate().latency_cycles
-    return layout(design.graph.needed(), design.config.project_name, design.board.board, design.board.baud, latency)
+    return layout(design.graph.needed(), design.config.project_name, design.board, latency)
 
 
 @dataclass
@@ -81,7 +114,7 @@ class Link:
     """A conversation with a board.
 
     Args:
-        port: Its serial port.
+        port: Its serial port, or :class:`Spi`.
         layout: What it takes and gives: :func:`layout_of` a design, or ``Layout.read`` of a project's folder.
         seconds: For an answer.
         tries: For each event, when its answer is damaged or does not come.

@@ -56,11 +56,14 @@ _KERAS_OPERATIONS_COMING = """
 _ACROSS = "it works over the batch axis, and each event must be computed for itself; name other axes"
 _KERAS_OPERATIONS_NEVER = dict.fromkeys(("Outer", "Ravel", "Vdot", "Vstack"), _ACROSS)
 _QUANTISED_LAYERS = """
-    FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
-    QAveragePow2 QBatchNormDense QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QDense QDenseBatchnorm
-    QDepthwiseConv2D QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QGRU QLSTM QLinformerAttention QMaximum QMinimum
-    QMultiHeadAttention QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax QSubtract QUnaryFunctionLUT
-    Quantizer UnaryLUT
+    FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd
+    QAffinedUnaryFunctionLUT QAverage QAveragePooling1D QAveragePooling2D QAveragePooling3D QAveragePow2 QBatchNormDense
+    QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QConv3D QConvT1D QConvT2D QDense QDenseBatchnorm QDenseT
+    QDepthwiseConv2D QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QEinsumDenseT QGRU QGlobalAveragePooling1D
+    QGlobalAveragePooling2D QGlobalAveragePooling3D QGlobalMaxPooling1D QGlobalMaxPooling2D QGlobalMaxPooling3D QLSTM
+    QLinformerAttention QLinformerAttentionT QMaxPooling1D QMaxPooling2D QMaxPooling3D QMaximum QMeanPow2 QMinimum
+    QMultiHeadAttention QMultiHeadAttentionT QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax QSubtract QSum
+    QUnaryFunctionLUT Quantizer UnaryLUT
 """
 
 _TORCH_MODULES = """
@@ -78,14 +81,14 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum eq floor ge gt le lt ne round
+    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy eq floor ge gt le lt ne round
     scalar_tensor unfold
 """
 _ONNX_OFFERED = """
     Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvInteger
-    ConvTranspose Cos DepthToSpace DequantizeLinear Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements GatherND
-    ScatterElements Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity
-    InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool LSTM MatMul MatMulInteger
+    ConvTranspose Cos CumSum DepthToSpace DequantizeLinear Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements
+    GatherND ScatterElements Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish
+    Identity InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool LSTM MatMul MatMulInteger
     Max MaxPool Mean MeanVarianceNormalization Min Mish Mul Neg Pad Pow PRelu QLinearConv QLinearMatMul QuantizeLinear
     Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
     ReduceSumSquare Relu Reshape Resize RMSNormalization RNN Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax
@@ -106,10 +109,15 @@ _ONNX_NEVER = {
     **dict.fromkeys(("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "CategoryMapper", "CastMap", "Binarizer"), LABELS),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
+    "DynamicQuantizeLinear": (
+        "its scale comes from the values of each event, and a type is fixed; quantise with calibration data, as "
+        "onnxruntime.quantization.quantize_static does"
+    ),
     "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
     **dict.fromkeys(
         ("If", "Loop"),
-        "export the model without control flow, for one shape of the input; Keras' own files are read",
+        "export the model without control flow, for one shape of the input, recurrent layers of Keras with unroll=True; "
+        "Keras' own files are read",
     ),
     **dict.fromkeys(("SVMClassifier", "SVMRegressor"), "nn2hls offers networks, no support vector machines"),
 }

@@ -27,7 +27,7 @@ ROWS = (
     ("graph",),
     ("targets",),
     ("tools",),
-    ("config", "data"),
+    ("config", "data", "history"),
     ("ops",),
     ("passes",),
     ("streams",),
@@ -37,7 +37,7 @@ ROWS = (
     ("frontends",),
     ("design",),
     ("trials", "board"),
-    ("scan", "search", "report", "export", "history"),
+    ("scan", "search", "report", "export"),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -161,9 +161,12 @@ ALLOWED = {
     "compare.lines": {"safe_load"},  # of a layer's name
     "search.run": {"safe_load"},  # of its own YAML
     "tools.writer": {"open", "fdopen"},  # a lock, which nobody reads
-    "tools.gxx": {"CDLL"},  # what was just compiled
-    **{f"targets.{name}": {"safe_load"} for name in ("part", "family", "board")},  # the package's own text, here and below
-    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu")},
+    "tools.gxx": {"CDLL"},  # what was just compiled, here and below
+    "tools.amd.kernel": {"CDLL"},
+    **{
+        f"targets.{name}": {"safe_load"} for name in ("part", "family", "board", "amd_board")
+    },  # the package's own text, here and below
+    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu", "placed")},
 }
 
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nn2hls.converters.keras import files as keras_files
+from nn2hls.converters.keras import hgq_layers
 from nn2hls.converters.keras import live as keras_live
 from nn2hls.converters.keras.calls import Call, Ref
 from nn2hls.converters.keras.emit import Entry, Names, Prepared, Site
 from nn2hls.converters.keras.h5 import Weights
-from nn2hls.converters.keras.hgq import LAYERS as HGQ
-from nn2hls.converters.keras.hgq_tables import LAYERS as HGQ_TABLES
 from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
@@ -33,6 +32,7 @@ from nn2hls.graph.graph import Graph, Origin
 from nn2hls.guard import MAX_LAYERS
 from nn2hls.ops import Input
 
+_TAKES = {**TAKES, **hgq_layers.TAKES}
 # The values of a call's results; None when a layer before it could not be lowered.
 Results = tuple[Tensor | None, ...]
 
@@ -83,7 +83,7 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
         table = _table(layer)
         problems[layer] = "" if brought("keras", layer.custom) else refusal(layer, [*table, "InputLayer"])
         extra = ", ".join(
-            sorted({name for call in layer.calls for name in call.settings if name not in TAKES.get(layer.kind, ())})
+            sorted({name for call in layer.calls for name in call.settings if name not in _TAKES.get(layer.kind, ())})
         )
         if extra and not problems[layer]:
             problems[layer] = f"called with {extra}, which is not supported"
@@ -100,7 +100,7 @@ def _table(layer: Layer) -> Mapping[str, Entry]:
     if own := brought("keras", layer.custom):
         return {layer.kind: own.entry}
     if layer.of_hgq:
-        return {**HGQ, **HGQ_TABLES}
+        return hgq_layers.LAYERS
     return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}
 
 
@@ -225,6 +225,8 @@ def _order(calls: Sequence[tuple[Layer, int, Call]], given: set[tuple[str, int]]
 
 def _value(values: Mapping[tuple[str, int], Results], ref: Ref, where: str) -> Tensor | None:
     results = values.get((ref.layer, ref.call))
+    if results == (None,):  # it could not be lowered
+        return None
     if results is not None and ref.output >= len(results):
         raise ModelError(
             f"It asks '{ref.layer}' for more than the {len(results)} it gives here, such as the scores of an attention.",

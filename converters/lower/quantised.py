@@ -12,9 +12,10 @@ from nn2hls.arith.ranges import holding_type
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, trimmed
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Places
-from nn2hls.ops import Lookup, Op, Quantize, QuantizeEach, Scale, Steps
+from nn2hls.ops import Dense, Lookup, Op, Quantize, QuantizeEach, Scale, Steps
 
 MAX_WIDTH = 64  # bits of a type that a model may ask for
+WHOLE_BITS = 20  # of whole weights that float32 still tells from their neighbours when a scale is in them
 
 
 def quantize(site: Site, x: Tensor, kind: FixedType) -> Tensor:
@@ -134,6 +135,23 @@ def own(builder: Builder, node: str, op: Op, most: int = MAX_WIDTH) -> None:
     if arrays is not None and (most == MAX_WIDTH or holding_type(arrays[0]).width <= most):
         words = ("scale" if isinstance(op, Scale) else "weight", "bias")
         builder.give(node, {w: exact_type(a) for w, a in zip(words, arrays, strict=True)})
+
+
+def apart(op: Op, scales: np.ndarray) -> tuple[Op, Op] | None:
+    """A sum of products whose weights are whole numbers times a scale, of all or of each result: the sum of these, the rest.
+
+    None where they are not the float32 next to such products, and where scales are powers of two, which are no multipliers.
+    """
+    if not isinstance(op, Dense):
+        return None
+    scale, weight = np.asarray(scales, np.float64).reshape(-1), op.weight.array
+    if scale.size not in (1, weight.shape[1]) or is_power(scale):
+        return None
+    whole = np.rint(weight / scale)
+    near = np.abs(whole * scale - weight) <= np.spacing(np.abs(weight).astype(np.float32))
+    if not near.all() or np.abs(whole).max(initial=0) >= 1 << WHOLE_BITS:
+        return None
+    return Dense(const(whole), const(np.zeros(weight.shape[1]))), Scale(const(scale), op.bias)
 
 
 class Exact(Site):

@@ -17,6 +17,7 @@ from nn2hls.converters.onnx.context import At, Context, Handler, Known, Value
 from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent, split
 from nn2hls.converters.onnx.graph import FileGraph, read_graph
+from nn2hls.converters.onnx.microsoft import MICROSOFT
 from nn2hls.converters.onnx.moves import MOVES
 from nn2hls.converters.onnx.norms import NORMS
 from nn2hls.converters.onnx.ops import ARITHMETIC
@@ -25,7 +26,7 @@ from nn2hls.converters.onnx.quantised_values import QUANTISED
 from nn2hls.converters.onnx.quantisers import QUANTISERS
 from nn2hls.converters.onnx.recurrent import RECURRENT
 from nn2hls.converters.onnx.reductions import REDUCTIONS
-from nn2hls.converters.onnx.refusals import CONTROL, makes_labels, not_offered_node, way_out
+from nn2hls.converters.onnx.refusals import CONTROL, NO_OPERATORS, makes_labels, not_offered_node, way_out
 from nn2hls.converters.onnx.shapes import SHAPES
 from nn2hls.converters.onnx.unary import UNARY
 from nn2hls.converters.onnx.windows import WINDOWS
@@ -52,6 +53,7 @@ HANDLERS = {
     **RECURRENT,
     **QUANTISERS,
     **CHANNELS_LAST,
+    **MICROSOFT,
 }
 
 
@@ -76,14 +78,15 @@ def load_live(model: ModelProto | bytes) -> Graph:
 
 def _convert(model: ModelProto, folder: Path | None, where: str) -> Graph:
     graph = read_graph(model, folder, where)
-    known, problems, total, own = dict(graph.constants), dict[str, str](), 0, set[str]()
+    known, problems, total, own = dict(graph.constants), dict[str, str](), 0, dict[str, np.ndarray]()
     for node in graph.nodes:
         if foldable(node) and all(i in known or not i for i in node.inputs):
             try:
                 value = fold(node, [known[i] if i else None for i in node.inputs])
                 total = spent(total, value)
                 known[node.outputs[0]] = value
-                own |= {node.outputs[0]} if node.op in QUANTISED or (node.op in _REARRANGE and node.inputs[0] in own) else set()
+                if node.op in QUANTISED or (node.op in _REARRANGE and node.inputs[0] in own):
+                    own[node.outputs[0]] = known[node.inputs[1]] if node.op in QUANTISED else own[node.inputs[0]]
             except ValueError as error:
                 problems[node.outputs[0]] = str(error)
     simple = simplify(dataclasses.replace(graph, nodes=tuple(n for n in graph.nodes if not set(n.outputs) & set(known))), known)
@@ -105,7 +108,9 @@ def _absent(graph: FileGraph, simple: FileGraph, known: Mapping[str, np.ndarray]
             yield Absent(node.name, Fate.FOLDED if result in makers else Fate.UNUSED, makers.get(result, ""))
 
 
-def _lower(graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, str], own: set[str], where: str) -> Graph:
+def _lower(
+    graph: FileGraph, known: dict[str, np.ndarray], problems: dict[str, str], own: Mapping[str, np.ndarray], where: str
+) -> Graph:
     context = Context(graph.batches, graph.opset, quantised=own)
     for name, array in known.items():
         context.values[name] = Known((array,) * len(graph.batches))
@@ -140,7 +145,7 @@ def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> I
     for node in graph.nodes:
         depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
         computed.update(node.outputs if depends else ())
-        reason = ("" if node.op in CONTROL else node.trouble) or problems.get(node.outputs[0], "")
+        reason = ("" if node.op in CONTROL | NO_OPERATORS else node.trouble) or problems.get(node.outputs[0], "")
         if not reason and _handler(node) is None and (depends or not foldable(node)):
             reason = not_offered_node(node, labels)
         ready = all(i in context.values for i in node.inputs if i)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import layout, quantised
+from nn2hls.converters.lower import integers, layout
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.onnx.file import FileNode
+from nn2hls.converters.onnx.quantised_values import FEW_BITS
 from nn2hls.errors import ModelError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Origin
 from nn2hls.ops import Constant, Op
-
-WEIGHT_BITS = 24  # quantised weights under scales that are no powers of two need more
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Context:
         batches: Batch sizes that shapes are computed for.
         opset: Version of the standard operators.
         values: What each tensor is; a tensor whose node was refused is absent.
-        quantised: Constants that are numbers of a quantised model.
+        quantised: Constants that are numbers of a quantised model, with their scales.
         folded: How many values of constants were computed.
     """
 
@@ -49,7 +49,7 @@ class Context:
     builder: Builder = field(default_factory=Builder)
     values: dict[str, Value] = field(default_factory=dict)
     folded: int = 0
-    quantised: set[str] = field(default_factory=set)
+    quantised: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class _Recorded(dict[str, Any]):
@@ -112,14 +112,18 @@ class At(Site):
         return self._add(self.node.name, op, nodes, word)
 
     def _add(self, name: str, op: Op, nodes: Sequence[str], word: str) -> str:
+        scales = [self.context.quantised[i] for i in self.node.inputs if i in self.context.quantised]
+        if op.linear is None or not scales:
+            return self._named(name, op, nodes, word)
+        add = functools.partial(self._named, name)
+        return integers.products(add, self.builder, op, nodes, word, scales)
+
+    def _named(self, name: str, op: Op, nodes: Sequence[str], word: str) -> str:
         origin = Origin(name, self.node.kind or self.node.op, is_result=not word)
         try:
-            node = self.builder.add(f"{name}_{word}" if word else name, op, nodes, origin)
+            return self.builder.add(f"{name}_{word}" if word else name, op, nodes, origin)
         except ModelError as error:
             raise Refusal(f"{error.what} {error.fix}".strip()) from None
-        if op.linear is not None and not self.context.quantised.isdisjoint(self.node.inputs):
-            quantised.own(self.builder, node, op, most=WEIGHT_BITS)
-        return node
 
     def has(self, k: int) -> bool:
         """Whether operand k is given."""
@@ -172,7 +176,7 @@ class At(Site):
             raise Refusal(f"its {what} '{self.name(k)}' is computed and must be a constant")
         if not same(value.arrays):
             raise Refusal(f"its {what} '{self.name(k)}' depends on the batch size")
-        if value.arrays[0].dtype.kind not in "fiub":
+        if value.arrays[0].dtype.kind not in "fiub" and value.arrays[0].dtype.name not in FEW_BITS:
             raise Refusal(f"its {what} '{self.name(k)}' holds no numbers")
         return value.arrays[0].astype(np.float64)
 

@@ -132,6 +132,8 @@ class Tensors:
             raise ModelError(f"Its shape {shortened(dims)} has a negative size or too many axes.", where=where)
         kind = _item_types(onnx)[tensor.data_type]
         count = math.prod(dims)
+        if tensor.data_type in _packed_types(onnx):
+            return self._packed(tensor, _packed_types(onnx)[tensor.data_type], dims, where)
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             self._add(count, where)
             return _widen(self._external(tensor, kind, count, where).reshape(dims), onnx, tensor.data_type)
@@ -141,6 +143,15 @@ class Tensors:
         self._add(count, where)
         array = np.asarray(onnx.numpy_helper.to_array(tensor))
         return array.astype(np.float32) if tensor.data_type == onnx.TensorProto.BFLOAT16 else array
+
+    def _packed(self, tensor: TensorProto, bits: int, dims: tuple[int, ...], where: str) -> np.ndarray:
+        """Whole numbers of a few bits, several in a byte, in a type of that name."""
+        count = math.prod(dims)
+        stored = len(tensor.raw_data) if tensor.HasField("raw_data") else len(tensor.int32_data)
+        if tensor.data_location == require_onnx().TensorProto.EXTERNAL or stored != -(-count * bits // 8):
+            raise ModelError(f"Its shape {dims} asks for {count} values of {bits} bits in the file itself.", where=where)
+        self._add(count, where)
+        return np.asarray(require_onnx().numpy_helper.to_array(tensor))
 
     def _add(self, count: int, where: str) -> None:
         self._values += count
@@ -198,7 +209,13 @@ def _item_types(onnx: Any) -> dict[int, np.dtype[Any]]:
     names = ("FLOAT16", "FLOAT", "DOUBLE", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "BOOL")
     plain = {"FLOAT": "float32", "DOUBLE": "float64"}
     types = {getattr(t, n): np.dtype(plain.get(n, n.lower())) for n in names}
-    return {**types, t.BFLOAT16: np.dtype("uint16")}
+    return {**types, t.BFLOAT16: np.dtype("uint16"), **dict.fromkeys(_packed_types(onnx), np.dtype("int8"))}
+
+
+def _packed_types(onnx: Any) -> dict[int, int]:
+    """Types of whole numbers of less than a byte that the installed package knows -> their bits."""
+    names = {"INT4": 4, "UINT4": 4, "INT2": 2, "UINT2": 2}
+    return {getattr(onnx.TensorProto, n): bits for n, bits in names.items() if hasattr(onnx.TensorProto, n)}
 
 
 def _widen(array: np.ndarray, onnx: Any, data_type: int) -> np.ndarray:

@@ -8,12 +8,18 @@ from typing import Any
 import numpy as np
 
 Attrs = Mapping[str, Any]
+MICROSOFT = "com.microsoft"
 DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
 
 
 def in_domains(table: Mapping[str, Any]) -> dict[str, Any]:
     """The same under the names of every domain that has these operators."""
     return {f"{domain}.{name}": entry for domain in DOMAINS for name, entry in table.items()}
+
+
+def both(name: str) -> tuple[str, str]:
+    """The names of an operator that onnxruntime has in a domain of its own as well, for types that older opsets lack."""
+    return name, f"{MICROSOFT}.{name}"
 
 
 def ends(bits: int, *, signed: bool, narrow: bool) -> tuple[int, int]:
@@ -91,6 +97,8 @@ def _bipolar(a: Attrs, x: Any, scale: Any) -> Any:
     return np.asarray(np.where(x >= 0, 1.0, -1.0) * checked_scale(scale), dtype=x.dtype)
 
 
+# Types of less than a byte, and their ends.
+FEW_BITS: Mapping[str, tuple[int, int]] = {"int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3)}
 # Types of QuantizeLinear that whole numbers of NumPy hold, and their ends.
 _TYPES: Mapping[int, str] = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16"}
 
@@ -124,10 +132,10 @@ def _quantize_linear(a: Attrs, x: Any, scale: Any, zero: Any = None) -> Any:
 
 
 def integer_ends(kind: np.dtype[Any]) -> tuple[int, int]:
-    """The ends of a type of whole numbers; types of four bits have names of their own."""
+    """The ends of a type of whole numbers; types of less than a byte have names of their own."""
     name = kind.name
-    if name in ("int4", "uint4"):
-        return (-8, 7) if name == "int4" else (0, 15)
+    if name in FEW_BITS:
+        return FEW_BITS[name]
     if kind.kind not in "iu" or kind.itemsize > 4:
         raise ValueError(f"its values are {name}, which is not offered for quantised ones")
     info = np.iinfo(kind)
@@ -145,6 +153,6 @@ def _dequantize_linear(a: Attrs, x: Any, scale: Any, zero: Any = None) -> Any:
 # Their results are numbers of a quantised model.
 QUANTISED: dict[str, Callable[..., Any]] = {
     **in_domains({"Quant": _quant, "IntQuant": _quant, "BipolarQuant": _bipolar}),
-    "DequantizeLinear": _dequantize_linear,
+    **dict.fromkeys(both("DequantizeLinear"), _dequantize_linear),
 }
-VALUES: dict[str, Callable[..., Any]] = {**QUANTISED, "QuantizeLinear": _quantize_linear}
+VALUES: dict[str, Callable[..., Any]] = {**QUANTISED, **dict.fromkeys(both("QuantizeLinear"), _quantize_linear)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from nn2hls.converters.lower import activations, arith, linear, quantised, window
+from nn2hls.converters.lower import activations, arith, integers, linear, quantised, window
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.converters.onnx import quantised_values as values
 from nn2hls.converters.onnx.context import At, Handler, Value
@@ -59,7 +59,7 @@ def quant(at: At) -> Value:
         size = quantised.integer_type(bits, float(scale), signed=signed, narrow=narrow, rounding=mode)
         return _cast(at, x, size, None if top is None else top * float(scale))
     whole = _cast(at.step("whole"), arith.scale(at.step("scaled"), x, 1 / scale, zero), kind, top)
-    return arith.scale(at, whole, scale, -zero * scale)
+    return integers.dequantized(at, whole, scale, zero)
 
 
 def _cast(site: Site, x: Tensor, kind: FixedType, top: float | None) -> Tensor:
@@ -129,24 +129,6 @@ def _axis(at: At, k: int, x: Tensor, axis: int) -> np.ndarray:
     return _one(array.reshape([-1, *(1,) * (len(x.shape) - 1 - place)]))
 
 
-def _integers(site: Site, x: Tensor, scale: np.ndarray, zero: np.ndarray, kind: np.dtype) -> Tensor:
-    """saturate(round(x / scale) + zero) as whole numbers."""
-    low, high = values.integer_ends(kind)
-    bits, signed = (high - low).bit_length(), low < 0
-    if quantised.is_power(scale) and scale.ndim == 0 and not np.any(zero):
-        cast = quantised.quantize(site.step("cast"), x, quantised.integer_type(bits, float(scale), signed=signed))
-        return cast if scale == 1 else arith.scale(site, cast, 1 / scale)
-    scaled = arith.scale(site.step("scaled"), x, 1 / scale)
-    target = FixedType(bits, bits, signed, Rounding.RND_CONV, Overflow.SAT)
-    if not np.any(zero):
-        return quantised.quantize(site, scaled, target)
-    rounded = quantised.quantize(site.step("rounded"), scaled, FixedType(bits + 2, bits + 2, True, *_NEAREST))
-    return quantised.quantize(site, arith.scale(site.step("shifted"), rounded, 1.0, zero), target)
-
-
-_NEAREST = (Rounding.RND_CONV, Overflow.SAT)
-
-
 def _zero(at: At, k: int, x: Tensor, axis: int, kind: np.dtype) -> np.ndarray:
     if not at.has(k):
         return np.zeros(())
@@ -167,7 +149,7 @@ def quantize_linear(at: At) -> Value:
         raise Refusal("scales for blocks are not offered; one number, or one for each channel")
     kind = _kind(at, 2)
     scale = values.checked_scale(_axis(at, 1, x, axis))
-    return _integers(at, x, scale, _zero(at, 2, x, axis, kind), kind)
+    return integers.quantized(at, x, scale, _zero(at, 2, x, axis, kind), *values.integer_ends(kind))
 
 
 def dequantize_linear(at: At) -> Value:
@@ -177,10 +159,10 @@ def dequantize_linear(at: At) -> Value:
         raise Refusal("scales for blocks are not offered; one number, or one for each channel")
     scale = values.checked_scale(_axis(at, 1, x, axis))
     zero = _axis(at, 2, x, axis) if at.has(2) else np.zeros(())
-    return arith.scale(at, x, scale, -zero * scale)
+    return integers.dequantized(at, x, scale, zero)
 
 
-def _centred(at: At, k: int, zero: int) -> Tensor:
+def centred(at: At, k: int, zero: int) -> Tensor:
     """Whole numbers of a tensor without their zero point."""
     x = at.tensor(k)
     shift = at.array(zero, "zero point") if at.has(zero) else np.zeros(1)
@@ -189,35 +171,44 @@ def _centred(at: At, k: int, zero: int) -> Tensor:
     return x if not shift.any() else arith.scale(at.step("centred"), x, 1.0, -shift.reshape(()))
 
 
-def _weights(at: At, k: int, zero: int, axis: int) -> np.ndarray:
+def weights(at: At, k: int, zero: int, axis: int) -> np.ndarray:
+    """Whole weights without their zero points, one for all or for each entry of an axis."""
     array = at.array(k, "weights")
     shift = at.array(zero, "zero point") if at.has(zero) else np.zeros(1)
     return np.asarray(array - values.along(shift, axis, array.ndim))
 
 
-def _requantised(at: At, product: Tensor, factor: np.ndarray, first: int, channels: int) -> Value:
+def requantised(at: At, product: Tensor, factor: np.ndarray, first: int, channels: int) -> Value:
     """Whole sums times the scales of both operands over that of the result, as whole numbers of its type."""
-    scale = at.scalar(first, "scale")
-    values.checked_scale(scale)
-    kind = _kind(at, first + 1)
-    zero = np.asarray(at.scalar(first + 1, "zero point")) if at.has(first + 1) else np.zeros(())
-    values.checked_zero(zero, *values.integer_ends(kind))
-    inverse = _one(factor / scale)
-    if inverse.ndim:
-        inverse = inverse.reshape([-1, *(1,) * channels])
-    return _integers(at, product, 1 / inverse, zero, kind)
+    factor = _one(factor)
+    factor = factor.reshape([-1, *(1,) * channels]) if factor.ndim else factor
+    return whole_numbers(at, product, first, factor)
+
+
+def whole_numbers(at: At, x: Tensor, k: int, factor: np.ndarray | float = 1.0) -> Value:
+    """x * factor as whole numbers by the scale, operand k, and the zero point behind it, of whose type they are."""
+    scale, kind = values.checked_scale(at.scalar(k, "scale")), _kind(at, k + 1)
+    return integers.quantized(at, x, np.asarray(scale / factor), zero_point(at, k + 1, kind), *values.integer_ends(kind))
+
+
+def zero_point(at: At, k: int, kind: np.dtype | None = None) -> np.ndarray:
+    """The one zero point, operand k, of a type, else of its own; none is zero."""
+    if not at.has(k):
+        return np.zeros(())
+    zero: np.ndarray = values.checked_zero(np.asarray(at.scalar(k, "zero point")), *values.integer_ends(kind or _kind(at, k)))
+    return zero
 
 
 def matmul_integer(at: At) -> Value:
     """Products of whole numbers."""
-    return linear.matmul(quantised.Exact(at), _centred(at, 0, 2), _weights(at, 1, 3, -1))
+    return linear.matmul(quantised.Exact(at), centred(at, 0, 2), weights(at, 1, 3, -1))
 
 
 def qlinear_matmul(at: At) -> Value:
     """MatMulInteger, then the whole numbers of the result."""
     factor = values.checked_scale(at.array(1, "scale")) * values.checked_scale(at.array(4, "scale"))
-    product = linear.matmul(quantised.Exact(at.step("product")), _centred(at, 0, 2), _weights(at, 3, 5, -1))
-    return _requantised(at, product, factor, 6, 0)
+    product = linear.matmul(quantised.Exact(at.step("product")), centred(at, 0, 2), weights(at, 3, 5, -1))
+    return requantised(at, product, factor, 6, 0)
 
 
 def _convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None) -> Tensor:
@@ -229,24 +220,24 @@ def _convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarr
 
 def conv_integer(at: At) -> Value:
     """A convolution of whole numbers; its padding is the zero point."""
-    return _convolved(at, at, _centred(at, 0, 2), _weights(at, 1, 3, 0), None)
+    return _convolved(at, at, centred(at, 0, 2), weights(at, 1, 3, 0), None)
 
 
 def qlinear_conv(at: At) -> Value:
     """ConvInteger with a whole bias, then the whole numbers of the result."""
     factor = values.checked_scale(at.array(1, "scale")) * values.checked_scale(at.array(4, "scale"))
-    x, weight = _centred(at, 0, 2), _weights(at, 3, 5, 0)
+    x, weight = centred(at, 0, 2), weights(at, 3, 5, 0)
     product = _convolved(at, at.step("product"), x, weight, at.optional(8, "bias"))
-    return _requantised(at, product, factor, 6, weight.ndim - 2)
+    return requantised(at, product, factor, 6, weight.ndim - 2)
 
 
 QUANTISERS: dict[str, Handler] = {
     **values.in_domains({"Quant": quant, "IntQuant": quant, "BipolarQuant": bipolar, "Trunc": trunc}),
     **values.in_domains({"MultiThreshold": multi_threshold}),
     "ConvInteger": conv_integer,
-    "DequantizeLinear": dequantize_linear,
+    **dict.fromkeys(values.both("DequantizeLinear"), dequantize_linear),
+    **dict.fromkeys(values.both("QuantizeLinear"), quantize_linear),
     "MatMulInteger": matmul_integer,
     "QLinearConv": qlinear_conv,
     "QLinearMatMul": qlinear_matmul,
-    "QuantizeLinear": quantize_linear,
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.pytorch.foreign import refuse
 from nn2hls.converters.pytorch.lower import lower
 from nn2hls.converters.pytorch.pt2_file import read_file, read_stream
 from nn2hls.errors import ModelError
@@ -44,6 +45,8 @@ def load_live(module: Any, example_inputs: Any = None, input_shape: Sequence[Any
     """
     import torch
 
+    kinds = ((path, f"{type(m).__module__}.{type(m).__name__}") for path, m in module.named_modules())
+    refuse(kinds, type(module).__name__)
     if (example_inputs is None) == (input_shape is None):
         raise ModelError(
             "A PyTorch module does not know the shape of its input.",

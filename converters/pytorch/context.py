@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.lower import integers
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.pytorch.pt2_program import Call, Meta, Opaque, Ref
 from nn2hls.graph.builder import Builder
@@ -137,6 +138,7 @@ class Lowering(Site):
         self._last: dict[tuple[str, str], str] = {}
         self._groups: dict[str, tuple[str, str]] = {}
         self.meta: Meta | None = None
+        self.scales: dict[str, np.ndarray] = {}  # of constants that are numbers of a quantised model
 
     def start(self, call: Call, meta: Meta | None) -> None:
         """All nodes from now on come from ``call``, whose result is described by ``meta``."""
@@ -153,6 +155,14 @@ class Lowering(Site):
         return f"{call.module.path}.{call.name}" if call.module.path else call.name
 
     def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
+        call = self._call
+        assert call is not None
+        scales = [self.scales[name] for name in call.refs() if name in self.scales]
+        if op.linear is not None and scales:
+            return integers.products(self._named, self.builder, op, nodes, word, scales)
+        return self._named(op, nodes, word)
+
+    def _named(self, op: Op, nodes: Sequence[str], word: str) -> str:
         call = self._call
         assert call is not None
         kind = call.module.kind if call.module.is_layer else call.function

@@ -11,6 +11,7 @@ import numpy as np
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.converters.pytorch.context import Args, BatchSize, Lowering
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call
+from nn2hls.converters.pytorch.quantised import VALUES
 
 LARGEST = 1 << 28  # elements of a constant that a file may ask to be made
 
@@ -187,6 +188,7 @@ FOLD: Mapping[str, Callable[[Args], Any]] = {
     "eye.default": lambda a: _eye(a, "n", "n"),
     "eye.m": lambda a: _eye(a, "n", "m"),
     "linalg_vector_norm.default": _vector_norm,
+    **VALUES,
 }
 
 

@@ -11,8 +11,10 @@ from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.plugins import brought
 from nn2hls.converters.pytorch.context import Args, Lowering, Unknown, Value
 from nn2hls.converters.pytorch.fold import FOLD, PARTS, fold
+from nn2hls.converters.pytorch.foreign import refuse
 from nn2hls.converters.pytorch.ops import LOWER
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call, Meta, Program
+from nn2hls.converters.pytorch.quantised import scales_of
 from nn2hls.converters.pytorch.rewrite import with_activations, with_biases, without_in_place, without_unused
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.graph.const import Shape
@@ -30,6 +32,7 @@ def lower(program: Program) -> Graph:
         UnsupportedError: Lists every operator that is not supported, by layer.
         ModelError: The program has no inputs or outputs that a design can have, or contradicts itself.
     """
+    refuse((call.module.foreign for call in program.calls), "PyTorch program")
     problems: dict[str, None] = {}
     context = Lowering(_batch(program))
 
@@ -84,6 +87,9 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
     args = Args(call, values)
     try:
         if not args.tensors() and call.target in FOLD:
+            inherited = next((context.scales[name] for name in call.refs() if name in context.scales), None)
+            scales = scales_of(call.target, args, inherited)
+            context.scales.update({} if scales is None else {call.outputs[0]: scales})
             return [fold(context, call, args)]
         if not args.tensors() and call.target in PARTS:
             return list(PARTS[call.target](args))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.pytorch.foreign import outermost
 from nn2hls.errors import ModelError
 
 SCHEMA_MAJOR = 8
@@ -49,13 +50,15 @@ class Meta:
 class Module:
     """The innermost module a call comes from: path, class name, and the key that tells its calls apart.
 
-    ``is_layer`` holds for the classes of ``torch.nn`` that are not containers.
+    ``is_layer`` holds for the classes of ``torch.nn`` that are not containers. ``foreign`` is the outermost module around it
+    of a package whose modules are refused, see :mod:`foreign`.
     """
 
     path: str = ""
     kind: str = ""
     key: str = ""
     is_layer: bool = False
+    foreign: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -224,12 +227,13 @@ def _meta(value: Any) -> Meta:
 
 def _module(stack: Any) -> Module:
     """The innermost entry of ``key,path,class;key,path,class``; an empty Module for anything else."""
-    entry = str(stack).split(";")[-1].split(",")
-    if len(entry) != 3 or not entry[1]:
-        return Module()
-    key, path, kind = entry
+    entries = [entry.split(",") for entry in str(stack).split(";")]
+    foreign = outermost((e[1], e[2]) for e in entries if len(e) == 3)
+    if len(entries[-1]) != 3 or not entries[-1][1]:
+        return Module(foreign=foreign)
+    key, path, kind = entries[-1]
     is_layer = kind.startswith(("torch.nn.modules.", "torch.nn.utils.parametrize.")) and ".container." not in kind
-    return Module(path, kind.split(".")[-1].removeprefix("Parametrized"), key, is_layer)
+    return Module(path, kind.split(".")[-1].removeprefix("Parametrized"), key, is_layer, foreign)
 
 
 def _function(text: Any, fallback: str) -> str:

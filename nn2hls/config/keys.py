@@ -266,7 +266,8 @@ LEVEL_KEYS = (
     Key(
         "TimeStepLoopParallelism",
         Place.LEVEL,
-        "Unroll: the steps of a recurrent layer stand side by side. Off: one step is built, and runs for each in turn.",
+        "Unroll: the steps of a recurrent layer stand side by side. Off: one step is built, and runs for each in turn. "
+        "Unset: Off with io_stream, else Unroll.",
         v.time_steps,
         "time_steps",
         values="Unroll, Off",

@@ -12,7 +12,7 @@ from nn2hls.emit.names import identifiers
 from nn2hls.emit.options import output_ports
 from nn2hls.emit.verilog import Wire, module
 from nn2hls.emit.verilog_steps import steps_module
-from nn2hls.emit.verilog_turns import turns_module
+from nn2hls.emit.verilog_turns import one_by_one_module, turns_module
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.pipeline import Layer, Pipeline, Turns
@@ -97,7 +97,8 @@ class _Top:
         body, step = self.graph[layer.name].op.repeats.body, self._module_name(layer, "__step")
         yield from modules(body, step, turns.step)
         name = self._module_name(layer, "__turns")
-        yield turns_module(name, step, turns, input_ports(body, step), output_ports(body))
+        write = turns_module if turns.initial is None else one_by_one_module
+        yield write(name, step, turns, input_ports(body, step), output_ports(body))
 
     def _wire(self, layer: Layer, element: int, sums: dict[int, Wire]) -> Wire:
         if element in sums:

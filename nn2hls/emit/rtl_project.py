@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import width_of
 from nn2hls.emit.options import Options, output_ports
 from nn2hls.emit.rtl import input_ports, layer_names, rtl
 from nn2hls.errors import LimitError
@@ -15,6 +16,7 @@ from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.pipeline import Pipeline
+from nn2hls.hardware.schedule import Kind, Operator
 from nn2hls.hardware.stages import Delay, slowest
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
 
@@ -40,7 +42,7 @@ def emit_rtl(
         LimitError: No pipeline reaches the clock; the slowest operator is named, and the period that works.
     """
     graph = graph.needed()
-    _check_clock(placed, delay, period, options.clock_period)
+    check_placed(placed, delay, period, options.clock_period)
     name = options.name
     inputs = ports_of(input_ports(graph, name), graph.inputs)
     outputs = ports_of(output_ports(graph), [graph[o] for o in graph.outputs])
@@ -96,10 +98,11 @@ def ports_of(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int
     return found
 
 
-def _check_clock(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
+def check_placed(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
+    """:func:`check_clock` of every layer, and of every step of one that repeats a graph."""
     for layer in placed.layers:
         if layer.turns is not None:
-            _check_clock(layer.turns.step, delay, period, clock)
+            check_placed(layer.turns.step, delay, period, clock)
         check_clock(layer.name, layer.hardware, delay, period, clock)
 
 
@@ -111,12 +114,20 @@ def check_clock(name: str, hardware: Hardware, delay: Delay, period: float, cloc
     """
     for loop in hardware.loops:
         check_net(name, loop.body, delay, period, clock)
+        if loop.sums:  # a sum is written in the clock after it was read
+            added = Operator(Kind.ADD, (max(width_of(*ends) for ends in loop.sums.values()),))
+            _check(name, sum(delay(added)), added, period, clock)
 
 
 def check_net(name: str, net: Net, delay: Delay, period: float, clock: float) -> None:
     """The same of a straight line of the layer ``name``."""
     needed, operator = slowest(net, delay)
-    if operator is not None and needed > period:
+    if operator is not None:
+        _check(name, needed, operator, period, clock)
+
+
+def _check(name: str, needed: float, operator: Operator, period: float, clock: float) -> None:
+    if needed > period:
         what = f"{operator.kind.value.replace('_', ' ')} of {' x '.join(map(str, operator.widths))} bits"
         raise LimitError(
             f"A {what} takes {needed:.2f} ns, and the clock leaves {period:.2f} ns.",

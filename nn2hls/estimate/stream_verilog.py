@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
-from nn2hls.estimate.verilog import coefficients, layer_terms, terms
+from nn2hls.estimate.verilog import coefficients, layer_terms, roms, terms
 from nn2hls.hardware.join import joined
 from nn2hls.streams.build import SHALLOW, Built, Queue
 from nn2hls.streams.control import bits_for
@@ -53,11 +53,12 @@ def estimate_stream_verilog(
 
 
 def memories(built: Built, depths: Mapping[tuple[str, str], int]) -> Memories:
-    """Where its delays and the FIFOs that it reads lie."""
+    """Where its delays, the FIFOs that it reads and its ROMs lie."""
     read = zip(built.front.sources, built.sources, strict=True)
     queues = [Queue(stream.bits, depths[source.value, built.process.name]) for source, stream in read]
     lines = [(n.steps * n.bits, n.words > SHALLOW) for n in built.links]
-    return Memories.of(lines, [(q.depth * q.bits, q.block) for q in queues])
+    own = [rom for layer in built.placed.layers for rom in roms(layer)] if built.placed else []
+    return Memories.of(lines, [(q.depth * q.bits, q.block) for q in queues], own)
 
 
 def beat_figures(network: Network) -> Figures:
@@ -74,12 +75,12 @@ def own_interval(built: Built) -> int:
 
 def process_figures(built: Built, part: Part) -> Figures:
     """A module with its core and its buffer."""
-    by, front, found = coefficients(), built.front, Figures()
+    by, front, found = coefficients(part.family.name), built.front, Figures()
     if built.placed is not None:
         (layer,) = built.placed.layers
         counted = layer_terms(layer, part)
         lut = sum(amount * by.get(term, 0.0) for term, amount in counted.items())
-        found += Figures(counted["dsp"], round(lut), built.placed.registers)
+        found += Figures(counted["dsp"], round(lut), built.placed.registers, counted["bram"])
     if built.process.join is not None:
         kept = terms(joined(built.process.join, built.stream.type))
         own = sum(amount * by.get(term, 0.0) for term, amount in kept.items()) + built.stream.type.width / 2

@@ -1,29 +1,32 @@
 """The estimate of our own Verilog: clocks and flip-flops are those of the RTL, LUTs are counted cell by cell.
 
 What a cell takes in LUTs after logic synthesis is its size in bits, as ``terms`` counts them, times a coefficient of
-``targets/verilog_costs.yml``, which ``benchmarks/verilog_calibration.py`` fits to designs of our own after yosys.
+``targets/verilog_costs.yml``, which ``benchmarks/verilog_calibration.py`` fits to designs of our own after yosys; for families
+that were calibrated after place and route, one of ``placed_costs.yml``.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import yaml
 
+from nn2hls.estimate.memories import Memories
+from nn2hls.estimate.placed import placed_costs, placed_ns
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.files import own_text
 from nn2hls.hardware.net import Cell, Code, Net
 from nn2hls.hardware.operators import SUMS, added_bits, compared_bits
 from nn2hls.hardware.pipeline import Layer, Pipeline, Turns
-from nn2hls.hardware.steps import Lane, Steps
+from nn2hls.hardware.steps import LUT_WORDS, Steps
 from nn2hls.targets import Part
+from nn2hls.targets.family import ram_blocks
 
-LUT_WORDS = 64  # of one bit in a LUT6
 DSP_BITS = 9  # of both factors together, from which yosys takes a DSP slice
 
 
@@ -40,19 +43,22 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
     total = sum((x.report for x in layers), Figures())
     own = sum(x.report.ff for x in layers)
     total += Figures(ff=pipeline.registers - own)  # inputs that wait, and the control
-    return Estimate(part, clock_ns, "verilog", layers, total, total, pipeline.latency, pipeline.interval)
+    kept = {layer.name: Memories.of(roms=roms(layer)) for layer in made}
+    speed = pipeline.latency, pipeline.interval
+    reached = placed_ns(pipeline, part)
+    return Estimate(part, clock_ns, "verilog", layers, total, total, *speed, memories=kept, placed_ns=reached)
 
 
 def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part) -> LayerEstimate:
-    found, by = layer_terms(layer, part), coefficients()
+    found, by = layer_terms(layer, part), coefficients(part.family.name)
     lut = sum(amount * by.get(term, 0.0) for term, amount in found.items())
     registers = layer.registers + pipeline.waiting(layer.name)
-    figures = Figures(found["dsp"], round(lut), registers)
+    figures = Figures(found["dsp"], round(lut), registers, found["bram"])
     return LayerEstimate(layer.name, figures, figures, layer.latency, layer.interval, products, layer.start)
 
 
 def layer_terms(layer: Layer, part: Part) -> Counter[str]:
-    """What of a layer costs LUTs, by term, and its DSP slices."""
+    """What of a layer costs LUTs, by term, its DSP slices, and its block RAMs."""
     found: Counter[str] = Counter()
     if layer.turns is not None:
         return turn_terms(layer.turns, part)
@@ -71,7 +77,8 @@ def turn_terms(turns: Turns, part: Part) -> Counter[str]:
     found: Counter[str] = Counter()
     for layer in turns.step.layers:
         found.update(layer_terms(layer, part))
-    found["select_bit"] += (turns.length - 1) * sum(turns.sequences) + sum(turns.states)
+    moved = (turns.length - 1) * sum(turns.sequences) if turns.initial is None else 0
+    found["select_bit"] += moved + sum(turns.states)
     return found
 
 
@@ -140,9 +147,11 @@ def step_terms(layer: Layer) -> Counter[str]:
     steps = layer.steps
     assert steps is not None
     found: Counter[str] = Counter()
-    for lane in steps.lanes:
-        found["word_lut"] += -(-steps.count // LUT_WORDS) * _word_bits(lane, steps)
-        found["choice_bit"] += steps.x.width * (len(lane.choices) - 1)
+    found["choice_bit"] += steps.x.width * sum(len(lane.choices) - 1 for lane in steps.lanes)
+    if steps.block:
+        found["bram"] += ram_blocks(steps.count, steps.stored_bits)
+    else:
+        found["word_lut"] += -(-steps.count // LUT_WORDS) * _word_bits(steps)
     found["sum_bit"] += sum(max(-lo, hi).bit_length() + 1 for lo, hi in steps.sums.values())
     return found
 
@@ -154,18 +163,41 @@ def products_and_words(layer: Layer) -> tuple[int, int]:
         return sum(p for p, _ in found), sum(w for _, w in found)
     loops = layer.hardware.loops
     products = sum(x.lanes * sum(x.body.cells[w].code is Code.MUL for w in x.body.alive()) for x in loops)
-    steps = layer.steps
-    return products, sum(steps.count * _word_bits(lane, steps) for lane in steps.lanes) if steps else 0
+    return products, _rom_bits(layer.steps)
 
 
-def _word_bits(lane: Lane, steps: Steps) -> int:
-    """Weight, input, sum, and whether it is the sum's first product."""
-    return steps.weight.width + (len(lane.choices) - 1).bit_length() + lane.segment_bits + 1
+def roms(layer: Layer) -> Iterator[tuple[int, bool]]:
+    """(bits, whether in block RAM) of the ROMs of packed words, and of the tables, which are LUTs."""
+    if layer.turns is not None:
+        for inner in layer.turns.step.layers:
+            yield from roms(inner)
+        return
+    if layer.steps is not None:
+        yield _rom_bits(layer.steps), layer.steps.block
+    for loop in layer.hardware.unrolled().loops:
+        net = loop.body
+        for cell in (net.cells[w] for w in net.alive()):
+            if cell.code is Code.LOOKUP:
+                yield len(net.tables[cell.k]) * cell.width * loop.lanes, False
+
+
+def _rom_bits(steps: Steps | None) -> int:
+    if steps is None:
+        return 0
+    return steps.count * (steps.stored_bits if steps.block else _word_bits(steps))
+
+
+def _word_bits(steps: Steps) -> int:
+    """Of all multipliers weight, input, sum, and whether it is the sum's first product."""
+    own = steps.weight.width + 1
+    return sum(own + (len(lane.choices) - 1).bit_length() + lane.segment_bits for lane in steps.lanes)
 
 
 @functools.cache
-def coefficients() -> dict[str, float]:
-    """Those of ``targets/verilog_costs.yml``."""
+def coefficients(family: str = "") -> Mapping[str, float]:
+    """Those of ``targets/verilog_costs.yml``, or of a family that was calibrated after place and route."""
+    placed = placed_costs().get(family)
     text = own_text(Path(__file__).parents[1] / "targets" / "verilog_costs.yml")
     data: dict[str, Any] = yaml.safe_load(text)
-    return {term: float(value) for term, value in data["coefficients"].items()}
+    found = {term: float(value) for term, value in data["coefficients"].items()}
+    return found if placed is None else {**found, **placed.lut}

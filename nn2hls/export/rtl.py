@@ -193,7 +193,7 @@ def _side_by_side(design: Design) -> list[Tensor]:
 
 def _streams(design: Design) -> list[Tensor]:
     assert design.streams is not None
-    network, graph = design.streams.network, design.graph.needed()
+    network, graph = design.streams.network, design.streams.graph.needed()
     entering, leaving = stream_ports(network, graph, design.config.project_name)
     orders = [*(network.inputs[p.value] for p in entering), *network.leaving]
     nodes = [*(p.value for p in entering), *graph.outputs]

@@ -141,6 +141,11 @@ class Op:
         return self.moves and self.arity == 1
 
     @property
+    def homogeneous(self) -> bool:
+        """Whether operands times a positive number give the result times that number, in the op on floats."""
+        return self.moves
+
+    @property
     def probability(self) -> str:
         """``softmax`` or ``sigmoid`` where that function gives the result, or its logarithm; else empty."""
         return ""

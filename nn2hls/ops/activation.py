@@ -29,6 +29,7 @@ class Relu(Op):
     overwrites: ClassVar[bool] = True
     follows: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
+    homogeneous: ClassVar[bool] = True
 
     def evaluate_float(self, x: Any) -> Any:
         return np.maximum(x, 0.0)
@@ -63,6 +64,7 @@ class LeakyRelu(Op):
     called: ClassVar[tuple[str, ...]] = ("Activation", "ParametrizedActivation", "PReLU")
     activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
+    homogeneous: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ("slope",)
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:

@@ -68,6 +68,10 @@ class Elementwise(Op):
     def identity(self, shapes: Sequence[Shape]) -> bool:
         return len(shapes) == 1 and self.merge is not Merge.SUB
 
+    @property
+    def homogeneous(self) -> bool:
+        return self.merge is not Merge.MUL
+
     def evaluate_float(self, *xs: Any) -> Any:
         total = reduce(_BINARY[self.merge], _aligned_axes(xs))
         return total / len(xs) if self.merge is Merge.AVERAGE else total

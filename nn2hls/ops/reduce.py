@@ -103,6 +103,10 @@ class Reduce(Op):
     def identity(self, shapes: Sequence[Shape]) -> bool:
         return self.keepdims and all(shapes[0][k] == 1 for k in self.axes)
 
+    @property
+    def homogeneous(self) -> bool:
+        return self.kind is not Reduction.PROD
+
     # ---- types -----------------------------------------------------------------------------------------------------------
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Reduce:

@@ -17,6 +17,8 @@ from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.net import Net
 from nn2hls.ops.exact import given_or_derived, hull, operand_rms
 
+_INVERSE = 2.0**-51  # a number times its inverse, rounded to float64, is that near to one
+
 
 @dataclass(frozen=True, eq=False)
 class Scale(Op):
@@ -52,7 +54,9 @@ class Scale(Op):
         return bool(np.all(self.scale.array == 1) and not np.any(self.bias.array))
 
     def folded(self, scale: np.ndarray, shift: np.ndarray) -> Scale:
-        return Scale(Const(self.scale.array * scale), Const(self.bias.array * scale + shift))
+        product = self.scale.array * scale
+        product = np.where(np.abs(product - 1) <= _INVERSE, 1.0, product)
+        return Scale(Const(product), Const(self.bias.array * scale + shift))
 
     def evaluate_float(self, x: Any) -> Any:
         return x * self.scale.array + self.bias.array

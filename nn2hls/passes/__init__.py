@@ -14,12 +14,14 @@ from nn2hls.passes.identities import drop_identities, drop_unused, fold_constant
 from nn2hls.passes.join_moves import join_moves
 from nn2hls.passes.resolve_types import resolve_types
 from nn2hls.passes.shrink import shrink
+from nn2hls.passes.sink_scales import sink_scales
 from nn2hls.passes.unroll import unroll
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("fold-constants", fold_constants, False, "first, so that later passes see constants where the user wrote expressions"),
     Pass("drop-identities", drop_identities, False, "before folding: a no-op between two layers must not keep them apart"),
     Pass("join-moves", join_moves, False, "before folding: what is moved there and back must not keep two layers apart"),
+    Pass("sink-scales", sink_scales, False, "before folding: factors behind casts become part of the scales that follow"),
     Pass("fold-scale", fold_scale, False, "before types, so that BatchNormalization costs no rounding of its own"),
     Pass("unroll", unroll, False, "before types, which all steps of a recurrent layer have in common"),
     Pass("drop-unused", drop_unused, False, "last of the float graph: what no output needs gets no type"),

@@ -10,12 +10,14 @@ import numpy as np
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.op import Op
 from nn2hls.passes.base import Context
+from nn2hls.passes.sink_scales import number_of
 
 
 def fold_scale(graph: Graph, context: Context) -> Graph:
     """Dense then Scale becomes Dense, Scale then Scale becomes Scale, where nobody else reads the first.
 
-    A layer between them that only puts the channels elsewhere, as where these come first, stays and shows the Scale.
+    A layer between them that only puts the channels elsewhere, as where these come first, stays and shows the Scale; so do, for
+    a number before a cast of the model, layers between that take it as a factor of their result.
 
     A node that the user gave a type of its own is not folded across; a note says so.
     """
@@ -23,14 +25,14 @@ def fold_scale(graph: Graph, context: Context) -> Graph:
     gone: dict[str, str] = {}
     for node in graph:
         node = dataclasses.replace(node, inputs=tuple(gone.get(i, i) for i in node.inputs))
-        merged = _merge(graph, done, node, context)
+        merged = _merge(graph, done, gone, node, context)
         done.update((n.name, n) for n in merged or (node,))
         if merged:
             gone[node.name] = merged[-1].name
     return Graph(tuple(done.values()), tuple(gone.get(o, o) for o in graph.outputs))
 
 
-def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) -> tuple[Node, ...]:
+def _merge(graph: Graph, done: dict[str, Node], gone: dict[str, str], node: Node, context: Context) -> tuple[Node, ...]:
     """The layer before the node with the node in it, last of what changes; nothing where that cannot be."""
     if node.op.affine is None or not _only_reader(graph, graph[node.name].inputs[0]):
         return ()
@@ -38,8 +40,9 @@ def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) ->
     op = before.op.folded(*node.op.affine)
     if op is not None:
         return _with(before, op, node) if _allowed((before, node), context) else ()
-    if not before.op.rearranges or not _only_reader(graph, graph[before.name].inputs[0]):
-        return ()
+    raised = _raised(graph, done, gone, node, context)
+    if raised or not before.op.rearranges or not _only_reader(graph, graph[before.name].inputs[0]):
+        return raised
     inner = done[before.inputs[0]]
     pulled = _pulled(node.op.affine, before, inner)
     op = None if pulled is None else inner.op.folded(*pulled)
@@ -47,6 +50,30 @@ def _merge(graph: Graph, done: dict[str, Node], node: Node, context: Context) ->
         return ()
     scaled = dataclasses.replace(inner.origin, holds=None)  # its channels in the scale of what is normalised behind the Move
     return dataclasses.replace(inner, op=op, origin=scaled), *_with(before, before.op, node)
+
+
+def _raised(graph: Graph, done: dict[str, Node], gone: dict[str, str], node: Node, context: Context) -> tuple[Node, ...]:
+    """A number before a cast of the model, in the scales before the layers between that take it as a factor of their result."""
+    factor, read = number_of(node.op), all(user.op.casts_to is not None for user in graph.users[node.name])
+    if factor is None or not read or node.name in graph.outputs:
+        return ()
+    changed: dict[str, Node] = {}
+
+    def can(name: str) -> bool:
+        """Whether a value, by its name before all folding, can be had times the factor; collects what changes for it."""
+        here = done[gone.get(name, name)]
+        if not _only_reader(graph, name) or here.given:
+            return False
+        op = here.op.folded(np.asarray(factor), np.zeros(()))
+        if op is None and not (here.op.homogeneous and all(can(i) for i in graph[here.name].inputs)):
+            return False
+        changed[here.name] = dataclasses.replace(here, op=op or here.op, origin=dataclasses.replace(here.origin, holds=None))
+        return True
+
+    if not can(graph[node.name].inputs[0]) or not _allowed((*changed.values(), node), context):
+        return ()
+    last = changed.pop(node.inputs[0])
+    return *changed.values(), *_with(last, last.op, node)
 
 
 def _only_reader(graph: Graph, name: str) -> bool:

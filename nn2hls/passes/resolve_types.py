@@ -128,7 +128,7 @@ class _Model:
     Args:
         quantised: Whether it gives any: then results are exact where they can be.
         inputs: Of its inputs.
-        exact: The values that are the model's own so far.
+        exact: The values so far that have no rounding but the model's own, and factors whose error is told.
     """
 
     quantised: bool
@@ -187,7 +187,7 @@ def _resolve(
         why = _whole_result(exact)
     else:
         why = _given_or_derived(node, exact, signal, noise * math.sqrt(6), settings, context)
-    if faithful and holds(why.type, exact):
+    if node.op.casts_to is not None or (kept and (faithful or op.affine is not None) and holds(why.type, exact)):
         model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))

@@ -91,6 +91,26 @@ class Check:
     interval: int | None = None
 
 
+@dataclass(frozen=True)
+class Course:
+    """How the estimate says that a layer goes, and where what it keeps lies.
+
+    Args:
+        first: The clock in which its first token of an event leaves; None where tensors do not travel as tokens.
+        rate: Tokens a clock; None likewise.
+        lines_lut, lines_bram, queues_lut, queues_bram, roms_lut, roms_bram: Bits; see nn2hls.estimate.memories.Memories.
+    """
+
+    first: int | None = None
+    rate: float | None = None
+    lines_lut: int = 0
+    lines_bram: int = 0
+    queues_lut: int = 0
+    queues_bram: int = 0
+    roms_lut: int = 0
+    roms_bram: int = 0
+
+
 @dataclass(frozen=True, repr=False)
 class BuildReport:
     """What a tool made of a project.
@@ -106,6 +126,7 @@ class BuildReport:
         layers: The same for each layer that a source knows.
         checks: Verifications.
         notes: What else there is to say about the project.
+        courses: Of the layers that have tokens or memories.
     """
 
     tool: str
@@ -119,6 +140,7 @@ class BuildReport:
     layers: Mapping[str, tuple[Figures, ...]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
+    courses: Mapping[str, Course] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         verdicts = {True: "ok", False: "FAILED", None: "not run"}

@@ -18,7 +18,6 @@ from nn2hls.design.design import Verdict
 from nn2hls.history.tree import gather
 from nn2hls.ops import Dense
 from nn2hls.tools.order import Order
-from nn2hls.tools.report import build_text
 from nn2hls.tools.testbench import run_test_bench
 
 N_IN, HIDDEN, N_OUT = 4, 6, 3
@@ -211,7 +210,7 @@ def test_a_test_bench_that_differs_is_a_failure(capsys, folder):
     answers.write_text("\n".join(lines) + "\n")
     report = run_test_bench(Order(written, "net", "", "", 5.0))
     assert (report.ok, report.checks[0].events, report.checks[0].differ) == (False, 20, 1)  # the events of InputData
-    assert "1 DIFFERENT" in build_text(report)
+    assert "1 DIFFERENT" in report.text()
 
 
 def test_what_does_not_hold_ends_with_one(capsys, folder, monkeypatch):

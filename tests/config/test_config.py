@@ -308,6 +308,8 @@ BAD = {
     "Backend: Viva\n": (1, "Did you mean 'Vivado'?"),
     "ProjectName: 2nd-try\n": (1, "such as 'nd_try'"),
     "ProjectName: class\n": (1, "cannot name"),
+    "ProjectName: small\n": (1, "small_net"),
+    "ProjectName: Entity\n": (1, "Entity_net"),
     "ProjectName: 'a; rm -rf b'\n": (1, "cannot name"),
     "Part: a\nPart: b\n": (2, "stands on line 1"),
     "Part: xcku115\npart: xcku115\n": (2, "in another case"),

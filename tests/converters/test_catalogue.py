@@ -18,7 +18,7 @@ OWN = {"LogSigmoid", "TanhShrink", "Threshold", "_operator", "sym_size"}
 TABLES = {
     "keras": {*LAYERS, *QKERAS},
     "operations": set(OPERATIONS),
-    "torch": {target.partition(".")[0] for target in LOWER if "." in target},
+    "torch": {target.removeprefix("torch.ops.").partition(".")[0] for target in LOWER if "." in target},
     "onnx": set(HANDLERS),
 }
 

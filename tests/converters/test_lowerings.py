@@ -18,6 +18,8 @@ for framework in ("keras", "torch", "onnx"):
 
 HELPERS = {
     *{f"graphs.{name}" for name in ("garnet", "garnet_simplified", "gravnet", "nearest", "potential", "squared_distances")},
+    "integers.dequantized",  # of quantised files alone: test_onnxruntime.py, test_pytorch_quantised.py
+    "integers.quantized",
     "layout.meeting",
     "linear.along_axis",
     "quantised.levels",  # what only quantised files have: test_qkeras.py, test_onnx_quantisers.py, test_hgq.py

@@ -17,7 +17,10 @@ from nn2hls.ops import (
     Elementwise,
     Function,
     HardSigmoid,
+    LeakyRelu,
     Merge,
+    Reduce,
+    Reduction,
     Relu,
     Reshape,
     Scale,
@@ -171,3 +174,16 @@ def test_the_words_that_ops_read_of_a_config_are_words_of_the_config():
         if word
     ]
     assert {"weight", "bound", "level", "accum"} <= set(read) <= set(PRECISION_WORDS)
+
+
+@pytest.mark.parametrize("op", [*OTHER, *SAME, LeakyRelu(Const(np.array(0.3)))], ids=lambda op: type(op).__name__)
+def test_a_factor_of_the_operands_is_one_of_the_result_where_the_op_says_so(op):
+    if op.homogeneous:
+        assert np.allclose(op.evaluate_float(2.3 * X), 2.3 * op.evaluate_float(X), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("op", [*(Elementwise(merge) for merge in Merge), *(Reduce(kind, (1,)) for kind in Reduction)], ids=str)
+def test_sums_and_extremes_take_a_factor_and_products_do_not(op):
+    xs = [X, RNG.normal(size=X.shape)][: 2 if isinstance(op, Elementwise) else 1]
+    equal = np.allclose(op.evaluate_float(*(2.3 * x for x in xs)), 2.3 * op.evaluate_float(*xs), rtol=1e-12, atol=0)
+    assert equal == op.homogeneous

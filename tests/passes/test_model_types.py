@@ -11,7 +11,9 @@ from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.errors import ConversionWarning, OverflowWarning
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
-from nn2hls.ops import Dense, Input, Quantize, Relu, Reshape, Scale
+from nn2hls.graph.graph import Graph
+from nn2hls.graph.reference import run_float
+from nn2hls.ops import Clip, Dense, Elementwise, Input, Merge, Quantize, Relu, Reshape, Scale
 
 SIGNED = FixedType(6, 2, True, Rounding.RND_CONV, Overflow.SAT)
 POSITIVE = FixedType(4, 1, False, Rounding.RND_CONV, Overflow.SAT)
@@ -116,3 +118,78 @@ def test_the_users_max_width_is_kept():
         warnings.simplefilter("ignore", (ConversionWarning, OverflowWarning))
         design = nn2hls.convert(network(), {"Model": {"MaxWidth": 6}})
     assert design.graph["fc1"].type.width == 6
+
+
+def scaled_network(factor, **given):
+    """Whole numbers times a factor, read by a sum of whole products and by a Relu and an Add, then scaled for the next cast."""
+    rng, b = np.random.default_rng(3), Builder()
+    whole = FixedType(5, 5, True, Rounding.RND_CONV, Overflow.SAT)
+
+    def scale(name, x, number, shift=0.0):
+        return b.add(name, Scale(Const(np.asarray(number)), Const(np.asarray(shift))), [x])
+
+    b.add("x", Input((4,)))
+    b.give(b.add("q", Quantize(whole), [scale("in", "x", 1 / factor)]), {"result": whole})
+    value = scale("value", "q", factor)
+    sums = b.add("fc", Dense(Const(rng.integers(-7, 8, (4, 3)).astype(float)), Const(np.array([0.3, 0.0, -0.7]))), [value])
+    b.give(sums, {"weight": FixedType(4, 4), "bias": FixedType(20, 2)})
+    relu = b.add("relu", Relu(), [scale("scaled", sums, 0.21)])
+    b.give(b.add("again", Quantize(whole), [scale("last", relu, 1 / 0.37)]), {"result": whole})
+    other = b.add("other", Relu(), [value])
+    return b.build([scale("y", "again", 0.37), other])
+
+
+@pytest.mark.parametrize("factor", [0.23, 0.25])
+def test_layers_read_whole_numbers_and_factors_meet_before_the_next_cast(factor):
+    graph = scaled_network(factor)
+    design = nn2hls.convert(graph, {"Model": {}, "LayerName": {"x": {"Precision": {"result": "ap_fixed<20,6>"}}}})
+    x = np.random.default_rng(1).normal(size=(300, 4)) * 2
+    x = np.round(x * 4096) / 4096
+    found = run_float(graph, [x])
+    want = [found[name] for name in graph.outputs]
+    for got, right in zip(design.predict_float(x), want, strict=True):
+        assert np.allclose(got, right, rtol=0, atol=1e-12)
+    for got, right, step in zip(design.predict(x), want, (0.37, factor), strict=True):
+        assert np.mean(np.abs(got - right) > step / 2) <= 0.002
+    sums = design.graph["fc_whole" if factor == 0.23 else "fc"]
+    assert design.graph[sums.inputs[0]].type == FixedType(5, 5, True, Rounding.RND_CONV, Overflow.SAT) or factor == 0.25
+    between = [n.name for n in design.graph if n.op.affine is not None]
+    assert "last" not in between, "the inverse of the next scale is part of the factor before the Relu"
+    trace, floats = design.trace(x), design.trace_float(x)
+    assert trace.keys() == floats.keys() == {n.name for n in graph}
+    for key, values in floats.items():
+        right = run_float(Graph(graph.nodes, (key,)).needed(), [x])[key]
+        assert np.allclose(values, right, rtol=0, atol=1e-12), key
+
+
+def test_a_layer_with_a_type_of_the_users_keeps_its_factor_before_it():
+    config = {"Model": {}, "LayerName": {"fc": {"Precision": {"result": "ap_fixed<20,8>"}}}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        design = nn2hls.convert(scaled_network(0.23), config)
+    assert "fc_whole" not in design.graph.by_name
+    assert str(design.graph["fc"].type) == "ap_fixed<20,8>"
+
+
+def test_a_factor_does_not_enter_a_scale_that_another_layer_reads_too():
+    """Where a shift and a scale became one node, its readers are those of the second."""
+    b, whole = Builder(), FixedType(6, 6, True, Rounding.RND_CONV, Overflow.SAT)
+    b.add("x", Input((4,)))
+    b.give(b.add("q", Quantize(whole), ["x"]), {"result": whole})
+    b.add("shift", Scale(Const(np.array(1.0)), Const(np.array(3.0))), ["q"])
+    b.add("value", Scale(Const(np.array(0.3)), Const(np.array(0.0))), ["shift"])
+    b.add("other", Scale(Const(np.array(0.7)), Const(np.array(0.1))), ["q"])
+    b.add("sum", Elementwise(Merge.MAX), ["value", "other"])
+    b.add("scaled", Scale(Const(np.array(1 / 0.45)), Const(np.array(0.0))), ["sum"])
+    b.give(b.add("again", Quantize(whole), ["scaled"]), {"result": whole})
+    graph = b.build(["again", b.add("tanh", Clip(-1.0, 2.0), ["value"])])
+    x = np.random.default_rng(1).normal(size=(100, 4)) * 9
+    design = nn2hls.convert(graph, {"Model": {}})
+    for found, name in zip(design.predict_float(x), graph.outputs, strict=True):
+        assert np.allclose(found, run_float(graph, [x])[name], rtol=0, atol=1e-12)
+
+
+def test_a_number_times_its_inverse_is_one():
+    for scale in np.random.default_rng(8).uniform(1e-4, 10, 200):
+        op = Scale(Const(np.array(scale)), Const(np.array(0.0))).folded(np.array(1 / scale), np.array(0.0))
+        assert op.identity([(3,)])

@@ -1,0 +1,35 @@
+"""Networks with the answers that the packages they come from gave, in ``tests/fixtures/*/answers.npz``."""
+
+import warnings
+from functools import cache
+
+import numpy as np
+
+import nn2hls
+from tests.kit.paths import ROOT
+
+
+@cache
+def _file(folder):
+    with np.load(ROOT / "tests" / "fixtures" / folder / "answers.npz") as file:
+        return {key: file[key] for key in file.files}
+
+
+def names(folder):
+    """The networks of a folder."""
+    return sorted({key.partition("|")[0] for key in _file(folder)})
+
+
+def recorded(folder, name):
+    """(bytes of the file, events, answers)."""
+    model, x, y = (_file(folder)[f"{name}|{part}"] for part in ("model", "x", "y"))
+    return model.tobytes(), x, y
+
+
+def converted(graph, word="ap_fixed<24,12>", **config):
+    """The design of a graph, or of what gives one, whose inputs have a type."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = graph if hasattr(graph, "inputs") else nn2hls.load(graph)
+        types = {node.name: {"Precision": {"result": word}} for node in graph.inputs}
+        return nn2hls.convert(graph, {"Model": {}, "LayerName": types, **config})
