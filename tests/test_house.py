@@ -43,7 +43,8 @@ ROWS = (
     ("__main__",),
     ("",),  # nn2hls/__init__.py
 )
-OPEN = {"Op", "Strategy", "Input", "Constant", "rolled"}  # what rooms other than converters may import from nn2hls.ops
+# What rooms other than converters may import from nn2hls.ops.
+OPEN = {"Op", "Strategy", "Input", "Constant", "rolled", "reloadable"}
 ROW = {room: k for k, row in enumerate(ROWS) for room in row}
 
 
