@@ -109,6 +109,7 @@ class _Numbers:
 
     def _loop(self, loop: Loop, space: np.ndarray, needed: np.ndarray) -> Copies:
         body, read = loop.body, space[loop.reads[0]]
+        left: Copies
         if len(read) == 1 and read.all() and needed.all():
             values, left = {w: read[:, body.cells[w].k] for w in body.inputs()}, dict.fromkeys(body.alive(), 1)
         else:

@@ -110,8 +110,9 @@ class Built:
     def addressed(self) -> Addressed:
         """What it reads by address, where it collects its operands; a constant that changes with the firing is not read."""
         process = self.process
-        none = process.constants is None or process.is_constant is None
-        return Addressed(self.front, frozenset() if none else frozenset(np.flatnonzero(process.is_constant).tolist()))
+        if process.constants is None or process.is_constant is None:
+            return Addressed(self.front, frozenset())
+        return Addressed(self.front, frozenset(np.flatnonzero(process.is_constant).tolist()))
 
     @property
     def reads(self) -> int:
