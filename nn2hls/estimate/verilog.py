@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,13 +20,16 @@ from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.placed import placed_costs, placed_ns
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.files import own_text
+from nn2hls.hardware.alike import Copies, copies
 from nn2hls.hardware.net import Cell, Code, Net
 from nn2hls.hardware.operators import SUMS, added_bits, compared_bits
 from nn2hls.hardware.pipeline import Layer, Pipeline, Turns
+from nn2hls.hardware.stages import Stages
 from nn2hls.hardware.steps import LUT_WORDS, Steps
 from nn2hls.targets import Part
 from nn2hls.targets.family import ram_blocks
 
+BLOCK_LUTS = 129  # of 64 words of a bit, from which yosys takes a block RAM for a table with a register
 DSP_BITS = 9  # of both factors together, from which yosys takes a DSP slice
 
 
@@ -39,7 +42,8 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
         part, clock_ns: What it is for.
     """
     made = [layer for layer in pipeline.layers if layer.operands]  # a constant is wires
-    layers = tuple(_layer(layer, pipeline, products.get(layer.name, 0), part) for layer in made)
+    left = copies(pipeline)
+    layers = tuple(_layer(layer, pipeline, products.get(layer.name, 0), part, left[layer.name]) for layer in made)
     total = sum((x.report for x in layers), Figures())
     own = sum(x.report.ff for x in layers)
     total += Figures(ff=pipeline.registers - own)  # inputs that wait, and the control
@@ -49,24 +53,35 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
     return Estimate(part, clock_ns, "verilog", layers, total, total, *speed, memories=kept, placed_ns=reached)
 
 
-def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part) -> LayerEstimate:
-    found, by = layer_terms(layer, part), coefficients(part.family.name)
+def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part, left: Sequence[Copies]) -> LayerEstimate:
+    found, by = layer_terms(layer, part, left), coefficients(part.family.name)
     lut = sum(amount * by.get(term, 0.0) for term, amount in found.items())
     registers = layer.registers + pipeline.waiting(layer.name)
     figures = Figures(found["dsp"], round(lut), registers, found["bram"])
     return LayerEstimate(layer.name, figures, figures, layer.latency, layer.interval, products, layer.start)
 
 
-def layer_terms(layer: Layer, part: Part) -> Counter[str]:
-    """What of a layer costs LUTs, by term, its DSP slices, and its block RAMs."""
+def layer_terms(layer: Layer, part: Part, left: Sequence[Copies] | None = None) -> Counter[str]:
+    """What of a layer costs LUTs, by term, its DSP slices, and its block RAMs.
+
+    Args:
+        layer: Of a placed design.
+        part: For the sizes of DSP slices.
+        left: What is left of its straight lines, from ``nn2hls.hardware.alike``; None: all lanes.
+    """
     found: Counter[str] = Counter()
     if layer.turns is not None:
         return turn_terms(layer.turns, part)
+    straight, stages = iter(left or ()), iter(layer.stages)
     for loop in layer.hardware.unrolled().loops:
-        for term, amount in terms(loop.body).items():
-            found[term] += amount * loop.lanes
-        for dsp in dsps(loop.body, part):
-            found["dsp"] += dsp * loop.lanes
+        own, placed = (None, None) if loop.ii else (next(straight, None), next(stages))
+        blocks = dict(block_tables(placed)) if placed is not None else {}
+        for wire, term, amount in (*amounts(loop.body), *dsps(loop.body, part)):
+            count = loop.lanes if own is None else own.get(wire, 0)
+            if wire in blocks:
+                found["bram"] += blocks[wire] * count
+            else:
+                found[term] += amount * count
     if layer.steps is not None:
         found.update(step_terms(layer))
     return found
@@ -82,28 +97,34 @@ def turn_terms(turns: Turns, part: Part) -> Counter[str]:
     return found
 
 
-_counted: WeakKeyDictionary[Net, tuple[int, tuple[int, ...], Counter[str]]] = WeakKeyDictionary()
+Amounts = tuple[tuple[int, str, int], ...]  # (wire, term, how much of it)
+_counted: WeakKeyDictionary[Net, tuple[int, tuple[int, ...], Amounts]] = WeakKeyDictionary()
 
 
-def terms(net: Net) -> Counter[str]:
+def amounts(net: Net) -> Amounts:
     """Bits of the cells of a straight line, by what they are; of a net that a search meets again they are known."""
-    cells, outputs, found = _counted.get(net, (0, (), Counter()))
+    cells, outputs, found = _counted.get(net, (0, (), ()))
     if (cells, outputs) != (len(net.cells), tuple(net.outputs)):
-        found = _terms(net)
+        found = tuple(_amounts(net))
         _counted[net] = len(net.cells), tuple(net.outputs), found
     return found
 
 
-def _terms(net: Net) -> Counter[str]:
+def terms(net: Net) -> Counter[str]:
+    """The amounts of all cells together."""
     found: Counter[str] = Counter()
+    for _, term, amount in amounts(net):
+        found[term] += amount
+    return found
+
+
+def _amounts(net: Net) -> Iterator[tuple[int, str, int]]:
     for wire in net.alive():
         cell = net.cells[wire]
         if cell.code in SUMS:
-            found["adder_bit"] += added_bits(net, wire)
+            yield wire, "adder_bit", added_bits(net, wire)
         elif (size := _SIZES.get(cell.code)) is not None:
-            term, amount = size(cell, [net.cells[a] for a in cell.args], net)
-            found[term] += amount
-    return found
+            yield wire, *size(cell, [net.cells[a] for a in cell.args], net)
 
 
 def _compare(cell: Cell, a: list[Cell], net: Net) -> tuple[str, int]:
@@ -130,16 +151,32 @@ _SIZES = {
 }
 
 
-def dsps(net: Net, part: Part) -> list[int]:
-    """DSP slices of each product that takes any."""
-    found = []
-    for cell in (net.cells[w] for w in net.alive()):
+def dsps(net: Net, part: Part) -> Iterator[tuple[int, str, int]]:
+    """DSP slices of each product that takes any: (wire, ``dsp``, how many)."""
+    for wire in net.alive():
+        cell = net.cells[wire]
         if cell.code is Code.MUL:
             a, b = (net.cells[x].width + (not net.cells[x].signed) for x in cell.args)
             if a + b >= DSP_BITS:
                 wide, narrow = part.family.ports
-                found.append(min(-(-p // wide) * -(-q // narrow) for p, q in ((a, b), (b, a))))
-    return found
+                yield wire, "dsp", min(-(-p // wide) * -(-q // narrow) for p, q in ((a, b), (b, a)))
+
+
+def block_tables(stages: Stages) -> Iterator[tuple[int, int]]:
+    """(wire, block RAMs) of the lookups of a straight line that yosys puts there.
+
+    It does with a table whose address comes from a register or whose word goes to one, where a block RAM, of which it says that
+    it costs as much as 129 LUTs of ROM, is the cheaper one (``memory_libmap`` and the rules of ``synth_xilinx``).
+    """
+    net = stages.net
+    for wire in net.alive():
+        cell = net.cells[wire]
+        if cell.code is Code.LOOKUP and _lookup(cell, [], net)[1] > BLOCK_LUTS:
+            stage = stages.of[wire]
+            read_now = any(wire in net.cells[w].args and stages.of[w] == stage for w in stages.of)
+            sent_now = wire in net.outputs and stage == stages.latency
+            if stages.of[stages.source(cell.args[0])] < stage or not (read_now or sent_now):
+                yield wire, ram_blocks(len(net.tables[cell.k]), cell.width)
 
 
 def step_terms(layer: Layer) -> Counter[str]:
@@ -167,18 +204,19 @@ def products_and_words(layer: Layer) -> tuple[int, int]:
 
 
 def roms(layer: Layer) -> Iterator[tuple[int, bool]]:
-    """(bits, whether in block RAM) of the ROMs of packed words, and of the tables, which are LUTs."""
+    """(bits, whether in block RAM) of the ROMs of packed words, and of the tables."""
     if layer.turns is not None:
         for inner in layer.turns.step.layers:
             yield from roms(inner)
         return
     if layer.steps is not None:
         yield _rom_bits(layer.steps), layer.steps.block
-    for loop in layer.hardware.unrolled().loops:
-        net = loop.body
-        for cell in (net.cells[w] for w in net.alive()):
+    for loop, stages in zip(layer.straight, layer.stages, strict=True):
+        net, blocks = loop.body, dict(block_tables(stages))
+        for wire in net.alive():
+            cell = net.cells[wire]
             if cell.code is Code.LOOKUP:
-                yield len(net.tables[cell.k]) * cell.width * loop.lanes, False
+                yield len(net.tables[cell.k]) * cell.width * loop.lanes, wire in blocks
 
 
 def _rom_bits(steps: Steps | None) -> int:
