@@ -10,7 +10,6 @@ from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.qkeras import as_quantiser, quantised_weights_of, quantisers_of
 from nn2hls.converters.keras.quantised_cells import Apply, Parts, gru, lstm, simple
-from nn2hls.converters.keras.recurrent import STATES
 from nn2hls.converters.lower import recurrent
 from nn2hls.converters.lower.recurrent import Cell
 from nn2hls.converters.lower.value import Refusal, Tensor
@@ -49,7 +48,7 @@ def repeated(layer: Layer) -> Prepared:
         sequence, *initial = site.tensors
         run = recurrent.recurrence(site, sequence, _CELLS[layer.kind](parts, layer), initial, reverse=backwards)
         output = run.turned(site) if sequences else run.last(site)
-        after = [run.last(site.step(f"state{k}"), k) for k in range(STATES[layer.kind[1:]])] if states else []
+        after = [run.last(site.step(f"state{k}"), k) for k in range(len(run.cell.states))] if states else []
         return [output, *after] if states else output
 
     return lower
