@@ -17,6 +17,7 @@ from nn2hls.hardware.pipeline import Layer, Pipeline
 
 Copies = Mapping[int, int]  # of each wire of a loop's body
 ZERO = 0  # the number of a value that is always zero
+_GIVEN = frozenset({Code.INPUT, Code.CONST})
 _OF_ZERO = frozenset({Code.SHIFT, Code.WRAP, Code.MUL, Code.MULC})
 _EITHER_WAY = frozenset({Code.ADD, Code.MUL})
 
@@ -110,7 +111,8 @@ class _Numbers:
     def _loop(self, loop: Loop, space: np.ndarray, needed: np.ndarray) -> Copies:
         body, read = loop.body, space[loop.reads[0]]
         if len(read) == 1 and read.all() and needed.all():
-            values, left = {w: read[:, body.cells[w].k] for w in body.inputs()}, dict.fromkeys(body.alive(), 1)
+            values = {w: read[:, body.cells[w].k] for w in body.inputs()}
+            left: Copies = {w: 1 for w in body.alive() if body.cells[w].code not in _GIVEN}
         else:
             values, left = self._numbered(loop, read, _asked(loop, needed))
         for j, wire in enumerate(body.outputs):
