@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ from nn2hls.design.bench import mantissas_of
 from nn2hls.emit.harness import layout
 from nn2hls.errors import ConfigError, LimitError, ToolError
 from nn2hls.extras import install
+from nn2hls.hardware.reload import sizes
 from nn2hls.targets.board import SPI_CLOCKS
-from nn2hls.tools.boards.frames import ANSWER, Answer, Layout, packed, request
+from nn2hls.tools.boards.frames import ANSWER, LOAD, REQUEST, Answer, Layout, packed, request
 from nn2hls.tools.boards.run import PLACED
 from nn2hls.tools.report import BuildReport, Check
 
@@ -106,7 +108,24 @@ def layout_of(design: Design) -> Layout:
     if design.board is None:
         raise ConfigError("This design stands on no board.", fix="Use design.on_board(name).")
     latency = design.estimate().latency_cycles
-    return layout(design.graph.needed(), design.config.project_name, design.board, latency)
+    memories = sizes(design.sizer.placed().layers) if design.streams is None else None
+    return layout(design.graph.needed(), design.config.project_name, design.board, latency, memories)
+
+
+def _word(line: str, size: int) -> bytes:
+    """The payload of a line of an image.
+
+    Raises:
+        ToolError: The line is none, or the board has no such words.
+    """
+    if not size:
+        fix = "Build it with Weights: reloadable for its layers."
+        raise ToolError("This board's design has no weights that can be loaded.", where="weights", fix=fix)
+    found = re.fullmatch(r"@([0-9a-f]{1,8}) ([0-9a-f]{1,32})", line)
+    if found is None or int(found[2], 16) >> (8 * size):
+        fix = "Make the image with: nn2hls weights DIR MODEL -o FILE, for this design."
+        raise ToolError(f"This is no word of an image for this design: {line[:60]!r}.", where="weights", fix=fix)
+    return int(found[1], 16).to_bytes(4, "little") + int(found[2], 16).to_bytes(size, "little")
 
 
 @dataclass
@@ -125,8 +144,8 @@ class Link:
     seconds: float = SECONDS
     tries: int = TRIES
 
-    def ask(self, payload: bytes) -> Answer:
-        """One event.
+    def ask(self, payload: bytes, first: int = REQUEST) -> Answer:
+        """One event, or with LOAD one word of the memories.
 
         Raises:
             ToolError: No whole answer came.
@@ -134,12 +153,29 @@ class Link:
         last = ToolError("The board was not asked.")
         for _ in range(self.tries):
             self._drain()
-            self.port.write(request(payload))
+            self.port.write(request(payload, first))
             try:
                 return Answer.of(self._frame())
             except ToolError as error:
                 last = error
         raise ToolError(f"After {self.tries} tries: {last.what}", where="serial port", fix=last.fix)
+
+    def load(self, image: str) -> int:
+        """Write an image into the memories of a design with ``Weights: reloadable``, while no event is on its way.
+
+        Args:
+            image: The text of a file of ``nn2hls weights``.
+
+        Returns:
+            Words that were written.
+
+        Raises:
+            ToolError: The design has no such memories, the text is no image, or no whole answer came.
+        """
+        words = [_word(line, self.layout.words) for line in image.splitlines()]
+        for payload in words:
+            self.ask(payload, LOAD)
+        return len(words)
 
     def run(self, inputs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[int]]:
         """Events one after the other.

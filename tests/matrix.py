@@ -3,8 +3,8 @@
     python -m tests.matrix              # all versions
     python -m tests.matrix 3.10 3.13    # some
 
-Each gets an environment of its own with nn2hls, h5py and matplotlib, without frameworks, and runs ROOMS. An interpreter that is
-not here is named, and is no failure; to have none at all is one.
+Each gets an environment of its own with nn2hls, h5py, onnx, matplotlib and joblib, without frameworks, and runs ROOMS. An
+interpreter that is not here is named, and is no failure; to have none at all is one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.kit.paths import ROOT
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 FOLDERS = ("~/.pyenv/versions", "~/.local/share/uv/python")  # where managers of interpreters keep them
-NEEDS = ("--editable", ".[keras,plot]", "pytest>=8", "hypothesis>=6", "mpmath", "setuptools>=77")
+NEEDS = ("--editable", ".[keras,onnx,plot,scan]", "pytest>=8", "hypothesis>=6", "mpmath", "setuptools>=77")
 ROOMS = (
     *("arith/test_fixed.py", "compare/test_judge.py", "config/test_config.py", "data/test_data.py", "design/test_design.py"),
     *("design/test_notebook.py", "emulate/test_emulate.py", "hardware/test_net.py", "passes/test_shrink.py"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nn2hls.converters.keras import files as keras_files
-from nn2hls.converters.keras import hgq_layers
+from nn2hls.converters.keras import hgq1, hgq_layers
 from nn2hls.converters.keras import live as keras_live
 from nn2hls.converters.keras.calls import Call, Ref
 from nn2hls.converters.keras.emit import Entry, Names, Prepared, Site
@@ -101,6 +101,8 @@ def _table(layer: Layer) -> Mapping[str, Entry]:
         return {layer.kind: own.entry}
     if layer.of_hgq:
         return hgq_layers.LAYERS
+    if layer.of_hgq_1:
+        return hgq1.LAYERS
     return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}
 
 
@@ -119,6 +121,7 @@ class _Lowering:
         self.problems: dict[Layer, str] = {}
         self.called: set[Layer] = set()
         self.calls = 0
+        self.proxy = any(layer.of_hgq_1 for layer in model.leaves())  # all weights are quantised
 
     def graph(self, where: str) -> Graph | None:
         by_name = {layer.name: layer for layer in self.model.layers}
@@ -166,7 +169,8 @@ class _Lowering:
         if isinstance(layer.inner, Model):
             return self._at_each_step(layer, layer.inner, known)
         name, settings = self.names.take(layer), call.settings
-        site = Site(self.builder, self.names, layer, known, name, settings=settings, keywords=call.keywords)
+        exact = self.proxy and bool(layer.weights)
+        site = Site(self.builder, self.names, layer, known, name, settings=settings, keywords=call.keywords, exact=exact)
         try:
             found = self.prepared[layer](site)
             self.called.add(layer)

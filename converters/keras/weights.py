@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, graphs, hgq_weights, local, recurrent, windows
+from nn2hls.converters.keras import attention, graphs, hgq1, hgq_weights, local, recurrent, windows
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
 from nn2hls.converters.keras.windows import depthwise_name
@@ -91,6 +91,8 @@ WEIGHTS |= {
 
 def expected(layer: Layer) -> Names:
     """Names of the arrays the layer owns; a frozen layer has no trainable ones."""
+    if layer.of_hgq_1:
+        return [], hgq1.WEIGHTS.get(layer.kind, [])
     if layer.inner is not None and layer.kind not in WEIGHTS:
         first, others = expected(layer.inner)
         return first, [*others, VECTOR] if layer.kind == "SpectralNormalization" else others

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.ranges import holding_type
+from nn2hls.converters.lower.shape import move
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, trimmed
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Places
@@ -70,6 +72,24 @@ def levels(site: Site, x: Tensor, thresholds: Sequence[float], values: Sequence[
     kind = exact_type(np.asarray(values, np.float64))
     site.builder.give(result.node, {"result": kind, "level": kind})
     return result
+
+
+def levels_along(site: Site, x: Tensor, axis: int, thresholds: np.ndarray, values: Sequence[float]) -> Tensor:
+    """:func:`levels` with a row of thresholds for each entry of the node's ``axis``; entries with equal rows are one node."""
+    rows, which = np.unique(thresholds, axis=0, return_inverse=True)
+    if len(rows) == 1:
+        return levels(site, x, rows[0].tolist(), values)
+    places = [np.flatnonzero(which.reshape(-1) == k) for k in range(len(rows))]
+    parts = []
+    for k, (row, place) in enumerate(zip(rows, places, strict=True)):
+        taken = move(site.step(f"taken{k}"), functools.partial(_taken, place, axis), x)
+        parts.append(levels(site.step(f"levels{k}"), taken, row.tolist(), values))
+    back = np.argsort(np.concatenate(places))
+    return move(site, lambda *found: np.concatenate(found, axis).take(back, axis), *parts)
+
+
+def _taken(places: np.ndarray, axis: int, array: np.ndarray) -> np.ndarray:
+    return array.take(places, axis)
 
 
 def integer_type(

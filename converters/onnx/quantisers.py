@@ -104,13 +104,20 @@ def trunc(at: At) -> Value:
 
 
 def multi_threshold(at: At) -> Value:
-    """out_scale * (the number of thresholds that x reaches) + out_bias."""
+    """out_scale * (the number of thresholds that x reaches) + out_bias; a row of thresholds for all channels, or for each."""
     x, thresholds = at.tensor(), at.array(1, "thresholds")
-    if thresholds.ndim != 2 or not (thresholds == thresholds[:1]).all():
-        raise Refusal("thresholds for each channel are not offered; one row for all channels is")
     scale, bias = float(at.attr("out_scale", 1.0)), float(at.attr("out_bias", 0.0))
-    steps = np.sort(thresholds[0])
-    return quantised.levels(at, x, steps.tolist(), [scale * k + bias for k in range(len(steps) + 1)])
+    layout = str(at.attr("data_layout", "")) or "NC"
+    at.attr("out_dtype")  # says what type the levels fit in, which follows from them
+    if layout.find("C") not in (1, len(layout) - 1):
+        raise Refusal(f"data_layout '{layout[:20]}' is not understood; NCHW and NHWC are")
+    if thresholds.ndim != 2 or not thresholds.size:
+        raise Refusal(f"its thresholds of shape {thresholds.shape} must be a row of them for all channels, or for each")
+    axis = x.axis(1 if layout.find("C") == 1 else -1)
+    if len(thresholds) not in (1, x.shape[axis]):
+        raise Refusal(f"its {len(thresholds)} rows of thresholds do not fit {x.shape[axis]} channels")
+    values = [scale * k + bias for k in range(thresholds.shape[1] + 1)]
+    return quantised.levels_along(at, x, axis, np.sort(thresholds, axis=1), values)
 
 
 # ---- QuantizeLinear and what belongs to it -------------------------------------------------------------------------------

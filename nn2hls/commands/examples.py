@@ -19,6 +19,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "nn2hls build net.yml --tool vitis --board pynq-z2",
     ),
     "verify": ("nn2hls verify net.yml", "nn2hls verify net.yml --tool rtl --input x.npy"),
+    "weights": ("nn2hls weights my-hls-test retrained.keras -o image.hex",),
     "export": ("nn2hls export emulator net.yml -o library", "nn2hls export rtl net.yml -o core"),
     "report": (
         "nn2hls report my-hls-test",

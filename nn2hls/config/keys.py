@@ -273,6 +273,14 @@ LEVEL_KEYS = (
         values="Unroll, Off",
     ),
     Key(
+        "Weights",
+        Place.LEVEL,
+        "reloadable: in our Verilog, weights and biases of a Dense layer are memories with a port for others of their types.",
+        v.weights,
+        "weights",
+        values="fixed, reloadable",
+    ),
+    Key(
         "TableSize",
         Place.LEVEL,
         "Entries of each table; derived from the types when unset.",
@@ -293,7 +301,7 @@ LEVEL_KEYS = (
     Key("Calibration", Place.MODEL, "Data that may set types.", v.path, "calibration", values="file"),
     _obsolete("Trace", Place.LEVEL, "`trace` and `compare` give every layer without it."),
     _obsolete("Compression", Place.LEVEL, "Zero weights always cost nothing."),
-    _obsolete("BramFactor", Place.LEVEL, "Weights always lie inside the design; it has no ports for them."),
+    _obsolete("BramFactor", Place.LEVEL, "Weights lie inside the design; Weights: reloadable gives memories of them a port."),
     _obsolete("ConvImplementation", Place.LEVEL, "It chooses between hls4ml's streams."),
     _obsolete("PipelineStyle", Place.MODEL, "It follows from the schedule.", v.only("auto", "pipeline", "dataflow")),
     _obsolete("PipelineInterval", Place.MODEL, "It follows from ReuseFactor; `nn2hls estimate` shows it."),

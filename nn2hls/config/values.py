@@ -250,6 +250,9 @@ _AT_ONCE = Noted("Unroll", "The positions of a layer that repeats another one st
 _time_steps = choice({"Unroll": "Unroll", "Off": "Off", "Pipeline": _AT_ONCE}, {}, "Parallelism of steps", ("Unroll", "Off"))
 
 
+weights = choice({"fixed": "fixed", "reloadable": "reloadable"}, {}, "Weights", ("fixed", "reloadable"))
+
+
 def time_steps(value: Any) -> Any:
     """How the steps of a recurrent layer stand; YAML reads an ``Off`` without quotes as false."""
     return _time_steps("Off" if value is False else value)

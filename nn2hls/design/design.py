@@ -429,7 +429,7 @@ class Design(Shown):
         if backend == self.config.backend:
             return self
         design = self._for_backend(backend)
-        check_backend(design.config, design.graph)
+        check_backend(design.config, self.graph)
         return design
 
     def on_board(self, name: str, baud: int | None = None, port: str | None = None) -> Design:
@@ -451,7 +451,8 @@ class Design(Shown):
         return self if self.config.backend != "Verilog" else self._for_backend("Vitis")
 
     def _for_backend(self, backend: str) -> Design:
-        return replace(self, config=replace(self.config, backend=backend), _compiled=None)
+        graph = self.graph if backend == "Verilog" else self.graph.with_built_in()
+        return replace(self, graph=graph, config=replace(self.config, backend=backend), _compiled=None)
 
     def core_order(self, mantissas: Sequence[np.ndarray]) -> CoreOrder:
         """The core that Bambu is to build, with mantissas (events, *shape) of each input to try it on."""

@@ -15,13 +15,14 @@ from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.errors import ConfigError
 from nn2hls.estimate.result import Estimate
 from nn2hls.graph.graph import Graph
+from nn2hls.hardware.reload import sizes
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
 from nn2hls.targets import Part
 from nn2hls.targets.amd_board import AmdBoard, any_board
 from nn2hls.targets.board import UART, OnBoard, on_board
-from nn2hls.tools.boards.frames import packed, size, tensors_of
+from nn2hls.tools.boards.frames import Layout, packed, size, tensors_of
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import BoardOrder, KernelOrder, RtlOrder
 
@@ -100,22 +101,25 @@ def verilog(
     placed = sizer.placed()
     project = emit_rtl(sizer.graph, options, placed, sizer.part.bit_delay, sizer.period, vectors)
     order = RtlOrder(events, placed.latency, placed.interval, placed.registers)
-    return (project, order) if place is None else _on_board(graph, project, order, options, vectors, place)
+    if place is None:
+        return project, order
+    from nn2hls.emit.harness import harness, layout
+
+    memories = sizes(placed.layers)
+    around = harness(graph, options.name, place, order.latency, options.clock_period, memories)
+    found = layout(graph.needed(), options.name, place, order.latency, memories)
+    return _on_board(replace(project, files={**project.files, **around}), order, vectors, place, found)
 
 
 def _on_board(
-    graph: Graph, project: Project, order: RtlOrder, options: Options, vectors: Mapping[str, np.ndarray], place: OnBoard
+    project: Project, order: RtlOrder, vectors: Mapping[str, np.ndarray], place: OnBoard, found: Layout
 ) -> tuple[Project, RtlOrder]:
-    """The same with a harness around it."""
-    from nn2hls.emit.harness import harness, layout
-
-    around = harness(graph, options.name, place, order.latency, options.clock_period)
-    found = layout(graph.needed(), options.name, place, order.latency)
+    """The same with events for the harness around it."""
     requests, answers = (
         tuple(packed(tensors, [vectors[t.name][:BOARD_EVENTS] for t in tensors])) for tensors in (found.inputs, found.outputs)
     )
     board = BoardOrder(place.board, found, requests, answers)
-    return replace(project, files={**project.files, **around}), replace(order, board=board)
+    return project, replace(order, board=board)
 
 
 def standing(config: Config, name: str, baud: int | None, port: str | None) -> dict[str, Any]:

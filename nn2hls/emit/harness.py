@@ -16,7 +16,7 @@ from nn2hls.tools.folder import render
 PAUSE = 200  # bits without a byte after which a request is forgotten
 
 
-def layout(graph: Graph, name: str, place: OnBoard, latency: int) -> Layout:
+def layout(graph: Graph, name: str, place: OnBoard, latency: int, memories: tuple[int, int] | None = None) -> Layout:
     """What the board takes and gives.
 
     Args:
@@ -24,13 +24,23 @@ def layout(graph: Graph, name: str, place: OnBoard, latency: int) -> Layout:
         name: Of the core.
         place: Where it stands.
         latency: Of the core.
+        memories: Bits of an address and of a word of its memories; None where it has none that can be written.
     """
     outputs = {o: (graph[o].shape, graph[o].result_type) for o in graph.outputs}
     inputs = {n.name: (n.shape, n.result_type) for n in graph.inputs}
-    return Layout(name, place.board.name, place.baud, latency, tensors_of(inputs), tensors_of(outputs), place.port)
+    return Layout(
+        name, place.board.name, place.baud, latency, tensors_of(inputs), tensors_of(outputs), place.port, word_bytes(memories)
+    )
 
 
-def harness(graph: Graph, name: str, place: OnBoard, latency: int, clock_ns: float) -> Mapping[str, str]:
+def word_bytes(memories: tuple[int, int] | None) -> int:
+    """Of a word in a frame; 0 where there are none."""
+    return -(-memories[1] // 8) if memories else 0
+
+
+def harness(
+    graph: Graph, name: str, place: OnBoard, latency: int, clock_ns: float, memories: tuple[int, int] | None = None
+) -> Mapping[str, str]:
     """The files beside a core, by path in its project.
 
     Args:
@@ -38,6 +48,7 @@ def harness(graph: Graph, name: str, place: OnBoard, latency: int, clock_ns: flo
         name: Of the core.
         place: Where it stands.
         latency, clock_ns: What the core was built for.
+        memories: See :func:`layout`.
 
     Raises:
         ConfigError: The board is too fast for the core, or cannot make this rate.
@@ -46,7 +57,7 @@ def harness(graph: Graph, name: str, place: OnBoard, latency: int, clock_ns: flo
     board, kind = place.board, place.port
     board.check_clock(clock_ns)
     graph = graph.needed()
-    found = layout(graph, name, place, latency)
+    found = layout(graph, name, place, latency, memories)
     read, given = size(found.inputs), size(found.outputs)
     if max(read, given) > MOST - AROUND:
         raise LimitError(f"An event of {max(read, given):,} bytes does not fit a frame.", fix=f"At most {MOST - AROUND:,} do.")
@@ -74,6 +85,9 @@ def harness(graph: Graph, name: str, place: OnBoard, latency: int, clock_ns: flo
         pause=PAUSE,
         pause_width=(bit_clocks * PAUSE).bit_length(),
         latency=latency,
+        words=found.words,
+        address_bits=memories[0] if memories else 0,
+        word_bits=memories[1] if memories else 0,
     )
     answer = found.answer_bytes
     bit = LEAST_CLOCKS if kind == UART else SPI_CLOCKS

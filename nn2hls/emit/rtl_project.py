@@ -10,6 +10,8 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import width_of
 from nn2hls.emit.options import Options, output_ports
+from nn2hls.emit.reload import FILE as WEIGHTS
+from nn2hls.emit.reload import memories
 from nn2hls.emit.rtl import input_ports, layer_names, rtl
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
@@ -46,6 +48,7 @@ def emit_rtl(
     name = options.name
     inputs = ports_of(input_ports(graph, name), graph.inputs)
     outputs = ports_of(output_ports(graph), [graph[o] for o in graph.outputs])
+    held = memories(graph, name, placed)
     bench = render(
         "rtl/bench.v",
         name=name,
@@ -56,6 +59,7 @@ def emit_rtl(
         output_bits=sum(width for _, _, width in outputs),
         patience=PATIENCE,
         tail=SETTLE,
+        weights=(held.address_bits, held.word_bits) if held else None,
     )
     manifest = Manifest(name, options.backend, options.part, options.clock_period, layer_names(graph, name))
     stimulus, answers = vector_files(graph, vectors)
@@ -65,6 +69,8 @@ def emit_rtl(
         f"{FOLDER}/stimulus.hex": stimulus,
         f"{FOLDER}/answers.hex": answers,
     }
+    if held is not None:
+        files[f"{FOLDER}/{WEIGHTS}"] = held.text()
     return Project(name, files, {MANIFEST: manifest.text()})
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from nn2hls.arith.ranges import width_of
 from nn2hls.emit.verilog import Wire, module, span
+from nn2hls.hardware.reload import Bank
 from nn2hls.hardware.steps import Lane, Steps
 
 
-def steps_module(name: str, steps: Steps, operand: Wire) -> str:
+def steps_module(name: str, steps: Steps, operand: Wire, memories: Sequence[Bank] = (), sizes: tuple[int, int] = (0, 0)) -> str:
     """The module ``name``: ports ``clock``, ``reset``, ``start``, ``h0`` .. for what it holds and ``s0`` .. for its sums.
 
     ``start`` is high for the clock in which the operands are there; the sums are finished ``steps.latency`` clocks later and
@@ -20,8 +21,10 @@ def steps_module(name: str, steps: Steps, operand: Wire) -> str:
         name: Of the module.
         steps: What it does.
         operand: How an operand is declared outside.
+        memories: Of each multiplier, where its weights can be written: then it has the ports of :func:`write_ports`.
+        sizes: Bits of an address and of a word of these ports.
     """
-    text = "\n".join(_lines(name, steps, operand)) + "\n"
+    text = "\n".join(_lines(name, steps, operand, memories, sizes)) + "\n"
     return (_multiplier(name, steps) if steps.further else "") + text
 
 
@@ -32,9 +35,20 @@ def _multiplier(name: str, steps: Steps) -> str:
     return module(f"{name}_product", steps.multiply, [x, weight], [product]) + "\n"
 
 
-def _lines(name: str, steps: Steps, operand: Wire) -> Iterator[str]:
+def write_ports(sizes: tuple[int, int]) -> list[str]:
+    """The ports through which words are written: one in each clock in which weights_write is high."""
+    address, word = sizes
+    return [
+        "input wire weights_write",
+        f"input wire [{address - 1}:0] weights_address",
+        f"input wire [{word - 1}:0] weights_data",
+    ]
+
+
+def _lines(name: str, steps: Steps, operand: Wire, memories: Sequence[Bank], sizes: tuple[int, int]) -> Iterator[str]:
     numbers = {element: k for k, element in enumerate(steps.sums)}
     ports = ["input wire clock", "input wire reset", "input wire start"]
+    ports += write_ports(sizes) if memories else []
     ports += [f"input wire {operand.span}h{k}" for k in range(len(steps.held))]
     ports += [f"output reg {_span(bounds)}s{numbers[element]}" for element, bounds in steps.sums.items()]
     yield f"module {name} ("
@@ -50,6 +64,8 @@ def _lines(name: str, steps: Steps, operand: Wire) -> Iterator[str]:
     yield "    always @(posedge clock) if (start) begin"
     yield from (f"        held{k} <= h{k}{cut};" for k in range(len(steps.held)))
     yield "    end"
+    for bank in memories:
+        yield from _bank(bank, steps, sizes[0])
     places = {element: k for k, element in enumerate(steps.held)}
     at = 0
     for m, (lane, stored) in enumerate(zip(steps.lanes, steps.stored, strict=True)):
@@ -89,10 +105,14 @@ def _lane(m: int, lane: Lane, steps: Steps, places: dict[int, int], numbers: dic
 
 
 def _words(m: int, lane: Lane, steps: Steps) -> Iterator[str]:
-    """The words of a multiplier in LUTs."""
+    """The words of a multiplier in LUTs; weights that can be written are in a memory of their own."""
     fields = index, word, segment, first = lane.fields(steps.weight)
     yield f"    reg [{index.bits - 1}:0] index{m};"
-    yield f"    reg {span(word.bits, steps.weight.signed)}word{m};"
+    if steps.written:
+        fields = index, segment, first
+        yield f"    wire {span(word.bits, steps.weight.signed)}word{m} = weights{m}[step];"
+    else:
+        yield f"    reg {span(word.bits, steps.weight.signed)}word{m};"
     yield f"    reg [{segment.bits - 1}:0] segment{m};"
     yield f"    reg first{m};"
     names = f"{{{', '.join(f'{f.name}{m}' for f in fields)}}}"
@@ -132,6 +152,17 @@ def _fields(m: int, lane: Lane, steps: Steps, at: int) -> Iterator[str]:
             continue
         yield f"    wire {name} = words[{at + field.bits - 1}:{at}];"
         at += field.bits
+
+
+def _bank(bank: Bank, steps: Steps, address_bits: int) -> Iterator[str]:
+    """The weights of a multiplier."""
+    m, kind = bank.number, span(bank.width, steps.weight.signed)
+    yield f"    reg {kind}weights{m} [0:{(1 << bank.bits) - 1}];"
+    words = [*bank.words, *[0] * ((1 << bank.bits) - len(bank.words))]
+    yield from (f"    initial weights{m}[{k}] = {_bits(word, bank.width)};" for k, word in enumerate(words))
+    place = f"weights_address[{bank.bits - 1}:0]" if bank.bits else "0"
+    yield f"    always @(posedge clock) if ({bank.written(address_bits)})"
+    yield f"        weights{m}[{place}] <= weights_data[{bank.width - 1}:0];"
 
 
 def _bits(value: int, width: int) -> str:

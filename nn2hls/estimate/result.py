@@ -345,6 +345,7 @@ def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
+BLOCK_RAM = 18 * 1024  # bits of one
 MOST_OF_PART = 2.0  # times what the part has: beyond it no tool will make it fit
 MOST_LINES = 50_000  # of C++: beyond them HLS tools take days, if they end
 FIX = "`nn2hls plan CONFIG --fit` picks reuse factors that fit the part, if any do."
@@ -367,7 +368,19 @@ def does_not_fit(result: Estimate, plan: str = "") -> str:
     """
     short = shortages(result)
     fix = f"{plan} picks reuse factors that fit, if any do." if plan else FIX
-    return f"DOES NOT FIT {result.part.name}: {short}. {_stream(result)}{fix}" if short else ""
+    kept = _kept(result)
+    return f"DOES NOT FIT {result.part.name}: {short}. {_stream(result)}{kept or fix}" if short else ""
+
+
+def _kept(result: Estimate) -> str:
+    """The layers that keep more of their operands than all block RAM of the part, which no reuse factor changes."""
+    have = result.part.available["bram"] * BLOCK_RAM
+    found = {name: m.lines_lut + m.lines_bram for name, m in result.memories.items()}
+    lines = [f"{one_line(name)} keeps {bits:,} bits of what it reads" for name, bits in found.items() if bits > have]
+    if not lines:
+        return ""
+    words = "so that they read it in the order in which it comes, or make tensors smaller, or take a larger part."
+    return f"{', '.join(lines)}; all block RAM is {have:,} bits. Arrange these layers {words}"
 
 
 def _stream(result: Estimate) -> str:

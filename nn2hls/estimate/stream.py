@@ -108,14 +108,16 @@ def front_figures(process: Process, streams: Mapping[str, Stream]) -> Figures:
 def memories(
     process: Process, network: Network, depths: Mapping[tuple[str, str], int], most_digits: int | None = None
 ) -> Memories:
-    """Where its delays, the queues that it reads and its ROMs lie; ``most_digits``: see Net."""
+    """Where its delays, what it collects, the queues that it reads and its ROMs lie; ``most_digits``: see Net."""
     streams, lines = network.streams, []
     for k, ages in process.front.taps.items():
         bits = streams[process.front.sources[k].value].bits
         lines += [bits * int(b - a) for a, b in pairwise([0, *ages])]
+    kept = [] if process.front.address is None else [(streams[s.value].bits * s.tokens, False) for s in process.front.sources]
     edges = [(s.value, process.name) for s in process.front.sources]
     queues = [depths[e] * streams[e[0]].bits for e in edges if e in depths]
-    return Memories.of([(n, n > SMALL) for n in lines], [(n, n > SMALL) for n in queues], roms(process.schedule(most_digits)))
+    delays = [(n, n > SMALL) for n in lines]
+    return Memories.of([*delays, *kept], [(n, n > SMALL) for n in queues], roms(process.schedule(most_digits)))
 
 
 def _choices(process: Process) -> Figures:

@@ -14,6 +14,7 @@ import numpy as np
 
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.net import Net
+from nn2hls.hardware.reload import banks
 from nn2hls.hardware.split import paced
 from nn2hls.hardware.stages import Delay, Moment, Stages, place
 from nn2hls.hardware.steps import Steps, reused
@@ -139,6 +140,7 @@ class Layer:
         if self.turns is not None:
             return self.turns.registers
         own = sum(s.registers * loop.lanes for s, loop in zip(self.stages, self.straight, strict=True))
+        own += sum(bank.width for bank in banks([self]) if bank.single)
         return own if self.steps is None else own + self.steps.registers
 
 

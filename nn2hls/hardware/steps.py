@@ -94,6 +94,7 @@ class Steps:
         sums: Bounds of each sum, by its element.
         multiply: The placed product; None where nothing is placed in time.
         asked: Whether the words are to lie in block RAM even if they do not fill one.
+        written: The factors of the lanes are what memories hold at first; no ROM has them.
     """
 
     count: int
@@ -105,6 +106,7 @@ class Steps:
     sums: dict[int, tuple[int, int]]
     multiply: Stages | None = None
     asked: bool = False
+    written: bool = False
 
     @property
     def further(self) -> int:
@@ -114,7 +116,7 @@ class Steps:
     @property
     def block(self) -> bool:
         """Whether the words of all multipliers stand side by side in block RAM: more steps than a LUT has words, and full."""
-        return self.count > LUT_WORDS and (self.asked or self.count * self.stored_bits >= BLOCK_BITS)
+        return not self.written and self.count > LUT_WORDS and (self.asked or self.count * self.stored_bits >= BLOCK_BITS)
 
     @cached_property
     def stored(self) -> tuple[tuple[Field, ...], ...]:
@@ -156,7 +158,7 @@ def reused(loop: Loop, multiply: Stages | None = None) -> Steps:
         for m in range(loop.lanes)
     )
     held = sorted({element for lane in lanes for element in lane.choices})
-    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums), multiply, loop.block)
+    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums), multiply, loop.block, loop.written)
 
 
 def _lane(reads: Sequence[int], constants: Sequence[int], writes: Sequence[int]) -> Lane:

@@ -24,7 +24,7 @@ from nn2hls.guard import Guard
 
 IN_FOLDER, BESIDE = "nn2hls-history.json", ".history.json"
 PYTHON = "python"  # in place of the words of the command line: the call follows
-KINDS = ("recipe", "convert", "build", "export", "scan", "search")
+KINDS = ("recipe", "convert", "build", "export", "weights", "scan", "search")
 MOST_STATES, MOST_FILES, MOST_BYTES = 1000, 100_000, 64 << 20  # of one JSON
 _GUARD = Guard(DataError, "The history", "Remove it; it is written again by the next command.")
 

@@ -16,6 +16,7 @@ from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Hints
+from nn2hls.ops.reloadable import reloadable
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.model_types import (
     SOURCE,
@@ -168,6 +169,7 @@ def _resolve(
         why = known.why if known else moved(operands, context.types)
         model.exact |= {name} if kept else set()
         return dataclasses.replace(node, type=why.type), node.op.exact(xs).cast(why.type), (why,)
+    node = _with_memories(node, settings)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     bounds = known.ranges(xs) if known else xs
     op, faithful = resolved_exactly(node, bounds, hints) if kept else (node.op.resolve(bounds, hints), False)
@@ -191,6 +193,13 @@ def _resolve(
         model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))
+
+
+def _with_memories(node: Node, settings: LayerSettings) -> Node:
+    """The node with weights in memories, where the user wants them there."""
+    if settings.weights == "fixed" or node.op.linear is None:
+        return node
+    return dataclasses.replace(node, op=reloadable(node, settings.reuse, settings.strategy))
 
 
 def _given_or_derived(

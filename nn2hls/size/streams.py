@@ -39,7 +39,7 @@ class StreamEstimate(Estimate):
     """The same with the queues, and the pace of every layer."""
 
     fifos: Fifos
-    collected: tuple[str, ...] = ()  # recurrent layers that cannot begin before the last token is there
+    collected: tuple[str, ...] = ()  # recurrent layers that begin when the last token is there
     streams: ClassVar[bool] = True
 
     @property
@@ -55,7 +55,7 @@ class StreamEstimate(Estimate):
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints."""
-        waits = "".join(f"{name} reads its sequence from the end: all tokens are collected first.\n" for name in self.collected)
+        waits = "".join(f"{name} collects all tokens of its sequence before its first step.\n" for name in self.collected)
         return f"{super().text(plan)}\n\n{self.fifos}{waits}"
 
 

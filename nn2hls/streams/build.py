@@ -14,6 +14,7 @@ import numpy as np
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.pipeline import Pipeline, Turns, pipeline
 from nn2hls.hardware.stages import Delay
+from nn2hls.streams.addressed import Addressed
 from nn2hls.streams.control import Control, bits_for
 from nn2hls.streams.front import Front
 from nn2hls.streams.network import Network, Process, Stream
@@ -104,6 +105,13 @@ class Built:
         """The stream without whose first token an event does not begin, where none is taken in its first step."""
         starts = [s.start for s in self.front.sources]
         return starts.index(min(starts)) if min(starts, default=0) else None
+
+    @cached_property
+    def addressed(self) -> Addressed:
+        """What it reads by address, where it collects its operands; a constant that changes with the firing is not read."""
+        process = self.process
+        none = process.constants is None or process.is_constant is None
+        return Addressed(self.front, frozenset() if none else frozenset(np.flatnonzero(process.is_constant).tolist()))
 
     @property
     def reads(self) -> int:

@@ -47,6 +47,7 @@ SAMPLES = {
     "0, 1, ..": (2, 2),
     "Latency, Resource, DistributedArithmetic": ("resource", "Resource"),
     "Unroll, Off": ("off", "Off"),
+    "fixed, reloadable": ("Fixed", "fixed"),
     "power of two": (64, 64),
     "bits": (18, 18),
     "dB": (50, 50.0),

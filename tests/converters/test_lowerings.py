@@ -23,6 +23,7 @@ HELPERS = {
     "layout.meeting",
     "linear.along_axis",
     "quantised.levels",  # what only quantised files have: test_qkeras.py, test_onnx_quantisers.py, test_hgq.py
+    "quantised.levels_along",
     "quantised.quantize",
     "quantised.quantize_each",
     "quantised.table",

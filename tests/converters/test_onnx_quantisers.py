@@ -121,7 +121,22 @@ def test_normalisation_with_channels_last():
         (lambda: quant(rounding_mode="CEIL"), "rounding_mode 'CEIL' is not offered for values"),
         (lambda: quant(rounding_mode="STOCHASTIC"), "rounding_mode 'STOCHASTIC' is not offered"),
         (lambda: node("FloatQuant", [np.float32(1)] * 6), r"first \(qonnx.custom_op.general.FloatQuant\)"),
-        (lambda: node("MultiThreshold", [np.zeros((4, 3), np.float32) + np.arange(4)[:, None]]), "thresholds for each channel"),
+        (lambda: node("MultiThreshold", [np.zeros((3, 2), np.float32)]), "its 3 rows of thresholds do not fit 4 channels"),
+        (lambda: node("MultiThreshold", [np.zeros(3, np.float32)]), "must be a row of them for all channels, or for each"),
+        (lambda: node("MultiThreshold", [np.zeros((4, 2), np.float32)], data_layout="CHWN"), "data_layout 'CHWN' is not"),
+        (lambda: node("MultiThreshold", [np.full((4, 2), np.nan, np.float32)]), "holds NaN"),
+        (lambda: node("QuantizeLinear", [np.float32(np.nan), np.int8(0)], domain=""), "NaN"),
+        (lambda: node("QuantizeLinear", [np.float32(np.inf), np.int8(0)], domain=""), "Inf"),
+        (lambda: node("QuantizeLinear", [np.float32(-0.5), np.uint8(0)], domain=""), "its scale -0.5 must be"),
+        (lambda: node("QuantizeLinear", [np.float32(0.5), np.float32(0)], domain=""), "first"),
+        (lambda: node("QuantizeLinear", [np.ones(3, np.float32), np.zeros(3, np.int8)], domain=""), "3 scales do not fit"),
+        (lambda: node("QGemm", [np.float32(1)] * 5, domain="com.microsoft"), "first"),
+        (lambda: node("MatMulNBits", [np.float32(1)] * 2, domain="com.microsoft"), "operators of the domain 'com.microsoft'"),
+        (lambda: node("DynamicQuantizeMatMul", [np.float32(1)], domain="com.microsoft"), "quantize_static"),
+        (lambda: quant(scale=np.array([0.5, 0.0, 1, 1])), "its scale 0 must be a finite number above zero"),
+        (lambda: quant(bits=np.inf), "Inf|its bit width is inf"),
+        (lambda: node("Trunc", [np.float32(v) for v in (0.5, 0, 65, 4)]), "its bit width is 65"),
+        (lambda: node("BipolarQuant", [np.float32(-2)]), "its scale -2 must be"),
         (
             lambda: node("Quant", [np.float32(1), np.float32(0), np.float32(4)], domain="my.own"),
             "operators of the domain 'my.own'",
@@ -137,3 +152,39 @@ def test_bad_quantisers_are_refused_by_name(model, reason):
     with pytest.raises(UnsupportedError, match=reason) as caught:
         nn2hls.load(model())
     assert "\n  first (" in str(caught.value)
+
+
+@pytest.mark.parametrize(("layout", "shape"), [("NC", (6,)), ("NCHW", (6, 3, 2)), ("NHWC", (3, 2, 6))])
+def test_thresholds_for_each_channel(layout, shape):
+    """Written from the definition of qonnx: how many thresholds of its channel a value reaches."""
+    rng = np.random.default_rng(3)
+    thresholds = np.sort(rng.normal(size=(6, 5)), axis=1).astype(np.float32)
+    thresholds[4] = thresholds[1]  # two channels that are one node
+    made = node("MultiThreshold", [thresholds], out_scale=0.5, out_bias=-1.0, out_dtype="INT4", data_layout=layout)
+    for value in (*made.graph.input, *made.graph.output):
+        del value.type.tensor_type.shape.dim[1:]
+        for n in shape:
+            value.type.tensor_type.shape.dim.add().dim_value = n
+    x = np.round(rng.normal(size=(40, *shape)) * 1024) / 1024
+    last = x if layout == "NHWC" else np.moveaxis(x, 1, -1)
+    count = (last[..., None] >= thresholds).sum(axis=-1)
+    want = 0.5 * (count if layout == "NHWC" else np.moveaxis(count, -1, 1)) - 1.0
+    design = converted(made)
+    assert np.array_equal(design.predict(x), want)
+    assert np.array_equal(design.predict_float(x), want)
+    assert sum("levels" in n.name for n in design.graph) == 5
+
+
+def test_operators_of_several_domains_in_one_file():
+    """A file may name a domain for each of its quantisers; all of them are read, and none is taken for another."""
+    first, second = quant(), node("BipolarQuant", [np.float32(0.5)], domain="onnx.brevitas")
+    graph = first.graph
+    graph.node[0].output[0] = "between"
+    graph.node.add().CopyFrom(second.graph.node[0])
+    graph.node[1].name, graph.node[1].input[0], graph.node[1].input[1] = "second", "between", "s"
+    constant = graph.initializer.add()
+    constant.CopyFrom(second.graph.initializer[0])
+    constant.name = "s"
+    first.opset_import.add(domain="onnx.brevitas", version=1)
+    x = np.array([[-1.0, 0.0, 0.24, 9.0]])
+    assert np.array_equal(converted(first).predict(x), [[-0.5, 0.5, 0.5, 0.5]])

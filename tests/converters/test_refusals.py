@@ -127,9 +127,12 @@ def test_quantised_keras_models(tmp_path, mode):
     for source in (tmp_path / "m.keras", tmp_path / "m.h5", model):
         text = message(source)
         assert (
-            len(re.findall(rf"[ab] \(Dense\): its weights are quantised \('{mode}\S*'\); convert the model as it was", text))
+            len(
+                re.findall(rf"[ab] \(Dense\): its weights are quantised \('{mode}[^']*'\).*; convert the model as it was", text)
+            )
             == 2
         )
+        assert text.count("its activations by the largest value of each event") == (2 if mode == "int8" else 0)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])

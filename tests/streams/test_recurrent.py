@@ -109,7 +109,7 @@ def test_a_layer_that_runs_backwards_collects_and_is_named():
     assert collected == {"a_steps": False, "b_steps": True}
     estimate = design.estimate()
     assert (estimate.collected, estimate.to_dict()["streams"]["collected"]) == (("b",), ["b"])
-    assert "b reads its sequence from the end: all tokens are collected first." in str(estimate)
+    assert "b collects all tokens of its sequence before its first step." in str(estimate)
     assert [(p.layer, p.steps) for p in estimate.paces] == [("a", 4), ("b", 4)]
 
 

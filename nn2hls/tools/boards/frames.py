@@ -27,7 +27,7 @@ from nn2hls.tools.boards.packing import Field, bytes_of, pack, unpack
 from nn2hls.tools.record import read_json, record
 
 FILE = "board.json"  # beside the Verilog
-REQUEST, ANSWER = 0xA5, 0x5A
+REQUEST, LOAD, ANSWER = 0xA5, 0xA6, 0x5A
 STATUS = {0: "fine", 1: "a wrong checksum", 2: "a wrong length"}
 AROUND = 8  # bytes of an answer beside its outputs
 MOST = (1 << 16) - 1  # bytes of a payload
@@ -71,6 +71,7 @@ class Layout:
         latency: Clocks from inputs to outputs, as the core was built.
         inputs, outputs: In order.
         port: The kind of the serial port: ``uart`` or ``spi``.
+        words: Bytes of a word of its memories; 0 where it has none that can be written.
     """
 
     project: str
@@ -80,6 +81,7 @@ class Layout:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     port: str = "uart"
+    words: int = 0
 
     def text(self) -> str:
         """For FILE."""
@@ -151,10 +153,10 @@ def unpacked(tensors: Sequence[Tensor], payloads: Sequence[bytes]) -> list[np.nd
     return [array.reshape(len(payloads), *t.shape) for array, t in zip(found, tensors, strict=True)]
 
 
-def request(payload: bytes) -> bytes:
-    """The frame of a payload."""
+def request(payload: bytes, first: int = REQUEST) -> bytes:
+    """The frame of a payload: an event, or with LOAD a word of the memories behind its address of four bytes."""
     inside = struct.pack("<H", len(payload)) + payload
-    return bytes([REQUEST]) + inside + struct.pack("<H", checksum(inside))
+    return bytes([first]) + inside + struct.pack("<H", checksum(inside))
 
 
 def checksum(data: bytes) -> int:

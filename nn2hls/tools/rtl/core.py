@@ -17,7 +17,16 @@ _GUARD = Guard(ToolError, "The core's Verilog")
 WIDEST = 64  # bits of a port of a core: a C long long
 _IDENTIFIER = re.compile(r"(?!(?i:nn2hls))[A-Za-z][A-Za-z0-9_]*\Z")
 # What a port of the wrapper must not be called: words of Verilog and VHDL, and the wrapper's own ports.
-RESERVED = HARDWARE | {"clock", "reset", "valid_in", "ready_in", "valid_out"}
+RESERVED = HARDWARE | {
+    "clock",
+    "reset",
+    "valid_in",
+    "ready_in",
+    "valid_out",
+    "weights_write",
+    "weights_address",
+    "weights_data",
+}
 
 
 @dataclass(frozen=True)
