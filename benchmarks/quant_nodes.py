@@ -1,6 +1,6 @@
 """How long reading and converting a quantised network takes: a MobileNet-like one with 152 Quant nodes of QONNX.
 
-python -m benchmarks.quantised
+python -m benchmarks.quant_nodes
 """
 
 from __future__ import annotations
