@@ -7,21 +7,28 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 FUZZ_SECONDS ?= 3600
 FUZZ_SEED ?= $(shell date +%Y%m%d)
+BOARD ?= ulx3s-25
 CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.h' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help dist demo test fuzz lint types format bench networks docs site clean
+.PHONY: help dist demo board test matrix fuzz lint types format bench networks notebooks docs site clean
 
 help: ## this list
 	@echo "nn2hls: trained neural networks to verified, sized FPGA designs"; echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 	@echo; echo "PYTHON=python3.12 make ... uses that interpreter for .venv (3.10 or newer)."
 
 demo: $(STAMPS)/demo ## convert, emulate, compare, size, compile and verify a jet tagger (installs the core and h5py)
 	@PATH="$(abspath $(BIN)):$$PATH" examples/demo.sh
 
+board: $(STAMPS)/board ## a jet tagger from .keras to the bitstream of a board, with tools of PyPI (BOARD=ice40-hx8k: another one)
+	@PATH="$(abspath $(BIN)):$$PATH" examples/board.sh $(BOARD)
+
 test: $(STAMPS)/test ## all tests (installs PyTorch, TensorFlow, Keras, ONNX; ARGS="-k name" selects)
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+matrix: ## the core on every Python from 3.10 to 3.14 that is on this machine, each in an environment of its own
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m tests.matrix
 
 fuzz: $(STAMPS)/test ## random networks, damaged files and tests for hours, with new seeds (FUZZ_SECONDS=3600 FUZZ_SEED=1)
 	$(BIN)/python -m tests.fuzz numbers --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
@@ -50,6 +57,9 @@ bench: $(STAMPS)/demo ## measure speed and size against the limits the project p
 networks: $(STAMPS)/demo ## run every network of the field again and write docs/networks.md; needs g++, Verilator and Icarus
 	$(BIN)/python -m benchmarks.networks --page docs/networks.md
 
+notebooks: $(STAMPS)/test ## run the notebooks; `make site` then shows what they print and draw
+	$(BIN)/python -m benchmarks.notebooks --out build/notebooks
+
 docs: $(STAMPS)/demo ## write the generated pages of docs/ again
 	$(BIN)/python -m nn2hls.config.docs > docs/config.md
 	$(BIN)/python -m nn2hls.converters.catalogue > docs/layers.md
@@ -74,11 +84,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) -m venv failed. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
 $(STAMPS)/demo: EXTRA := keras
+$(STAMPS)/board: EXTRA := keras,open
 $(STAMPS)/test: EXTRA := test
 $(STAMPS)/dev: EXTRA := dev
 $(STAMPS)/site: EXTRA := docs
 $(STAMPS)/dist: EXTRA := dist
-$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/site $(STAMPS)/dist: pyproject.toml | $(BIN)/python
+$(STAMPS)/demo $(STAMPS)/board $(STAMPS)/test $(STAMPS)/dev $(STAMPS)/site $(STAMPS)/dist: pyproject.toml | $(BIN)/python
 	@echo "installing nn2hls[$(EXTRA)] into $(VENV)"
 	@$(PIP) --editable '.[$(EXTRA)]'
 	@mkdir -p $(STAMPS) && touch $@

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from benchmarks import exported, feed_forward, recurrent, seeds, tagger, verilog, wide
+from benchmarks import exported, feed_forward, quantised, recurrent, seeds, tagger, verilog, wide
 from benchmarks.measure import Row, table
 
 PARTS = {
@@ -19,6 +19,7 @@ PARTS = {
     "layers": feed_forward.speed_rows,
     "sizes": feed_forward.size_rows,
     "recurrent": recurrent.rows,
+    "quantised": quantised.rows,
     "verilog": verilog.rows,
     "seeds": seeds.rows,
 }

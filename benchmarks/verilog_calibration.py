@@ -165,7 +165,7 @@ def fitted(some: Sequence[Row]) -> dict[str, float]:
     Raises:
         ValueError: One of them would be below zero.
     """
-    used = sorted({t for row in some for t, amount in row.case.terms.items() if amount} - {"dsp", *ASSUMED})
+    used = sorted({t for row in some for t, amount in row.case.terms.items() if amount} - {"dsp", "bram", *ASSUMED})
     scale = np.array([1 / max(row.measured["lut"], LEAST) for row in some])
     goal = np.array([row.measured["lut"] - row.predicted("lut", ASSUMED) for row in some])
     matrix = np.array([[row.case.terms[t] for t in used] for row in some], dtype=float)

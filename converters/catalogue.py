@@ -156,7 +156,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "Recurrent layers, in both directions and of several layers",
         TABLE,
-        "SimpleRNN LSTM GRU Bidirectional",
+        "SimpleRNN LSTM GRU Bidirectional RNN ConvLSTM1D ConvLSTM2D ConvLSTM3D",
         "",
         "rnn_tanh rnn_relu lstm gru {rnn_tanh,rnn_relu,lstm,gru}_cell",
         "RNN LSTM GRU",
@@ -178,6 +178,7 @@ ROWS: tuple[Row, ...] = (
         "sum prod amax amin",
         "ReduceSum ReduceProd ReduceMax ReduceMin ReduceSumSquare",
     ),
+    Row("Sums up to each element", EXACT, "", "Cumsum", "cumsum", "CumSum"),
     Row("Mean over axes", ROUNDED, "", "Mean Average", "mean", "ReduceMean"),
     Row(
         "Variance, norms, logarithms of sums over axes",
@@ -317,14 +318,18 @@ softmax. Constants that add {hides:g} or less before a softmax hide as well.
 
 The steps of a recurrent layer stand side by side: one event every clock, and as much hardware as there are steps. With
 `TimeStepLoopParallelism: Off`, for all or under `LayerName`, one step is built, its states are registers, and an event takes
-the clocks of a step times the steps, with the same answers; for Verilog, Vitis and Vivado with io_parallel. `LayerName`
+the clocks of a step times the steps, with the same answers; for Verilog, Vitis and Vivado. With io_stream that is the usual
+way: a step takes a token, and sends one, or one after the last step; a layer that runs backwards collects the sequence first,
+and `estimate` names it. `LayerName`
 takes `NAME` for all of a layer and these for one part of it, in every step; a step has the name `NAME_cell_step3` in reports.
 LSTM: `input_gate`, `forget_gate`, `candidate`, `output_gate`, behind each `_sigmoid` or `_tanh` its function, `kept`,
 `written`, `cell`, `cell_tanh`, `hidden`, and `unprojected` before a projection. GRU: `update_gate`, `reset_gate`, `candidate`
-with `_element`, `_recurrent` and `_reset`, `difference`, `change`, `hidden`. SimpleRNN: `hidden`. Before them stands
-`forward_` or `backward_` in a layer of both directions, and `l0_`, `l1_` .. in a PyTorch module of several layers. Every step
-begins with the state that the one before it left, and every event with zeros or the states that it is given: `stateful`,
-masked and ragged sequences, `clip`, peepholes and `sequence_lens` are refused.
+with `_element`, `_recurrent` and `_reset`, `difference`, `change`, `hidden`. SimpleRNN: `hidden`. ConvLSTM: as LSTM, the
+gates with `_element` and `_recurrent`. An RNN has the words of its cell, behind `cell0_`, `cell1_` .. where they are several.
+Before them stands `forward_`
+or `backward_` in a layer of both directions, and `l0_`, `l1_` .. in a PyTorch module of several layers. Every step begins with
+the state that the one before it left, and every event with zeros or the states that it is given: `stateful`, masked and ragged
+sequences, `clip`, peepholes and `sequence_lens` are refused.
 
 """
 

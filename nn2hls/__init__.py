@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nn2hls.export.run import export
     from nn2hls.frontends import load
     from nn2hls.graph.graph import Graph
+    from nn2hls.report.written import open  # noqa: A004
     from nn2hls.scan.run import scan
     from nn2hls.search.run import search
 
@@ -36,6 +37,7 @@ _LAZY = {
     "convert": "design.design",
     "export": "export.run",
     "load": "frontends",
+    "open": "report.written",
     "scan": "scan.run",
     "search": "search.run",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "convert",
     "export",
     "load",
+    "open",
     "scan",
     "search",
 ]

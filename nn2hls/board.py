@@ -1,4 +1,4 @@
-"""A board at the other end of a serial port: events to it, answers from it, and what the emulator says of them.
+"""A board at the other end of a serial port or of SPI: events to it, answers from it, and what the emulator says of them.
 
 design = nn2hls.convert("tagger.keras", "config.yml").on_board("ulx3s-25")
 with open_port("/dev/ttyUSB0", 115_200) as port:
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,9 @@ from nn2hls.design.bench import mantissas_of
 from nn2hls.emit.harness import layout
 from nn2hls.errors import ConfigError, LimitError, ToolError
 from nn2hls.extras import install
-from nn2hls.tools.boards.frames import ANSWER, Answer, Layout, packed, request
+from nn2hls.hardware.reload import sizes
+from nn2hls.targets.board import SPI_CLOCKS
+from nn2hls.tools.boards.frames import ANSWER, LOAD, REQUEST, Answer, Layout, packed, request
 from nn2hls.tools.boards.run import PLACED
 from nn2hls.tools.report import BuildReport, Check
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from nn2hls.design.design import Design
 
 TRIES = 3  # for each event
+SPARE = 4  # bytes on SPI until the harness has found a request whole
 SECONDS = 2.0  # for an answer
 ROUNDS = 6  # of place and route for a clock
 STEP = 0.05  # of a period: less is not tried
@@ -42,6 +46,37 @@ class Port(Protocol):
 
     def write(self, data: bytes, /) -> Any:
         """Send them."""
+
+
+class Master(Protocol):
+    """A master of SPI, mode 0, high bits first, such as a ``spidev.SpiDev``."""
+
+    def xfer2(self, data: list[int], /) -> Sequence[int]:
+        """Send bytes while the board is selected, and give those that come meanwhile."""
+
+
+class Spi:
+    """A board on SPI, which behaves like one at a serial port.
+
+    Args:
+        master: At most ``layout.baud`` bits a second fast.
+        layout: What the board takes and gives.
+    """
+
+    def __init__(self, master: Master, layout: Layout) -> None:
+        self.master, self._come = master, b""
+        # Zeros go on until the answer is there: one byte takes the board 64 clocks or more.
+        self._after = layout.answer_bytes + -(-layout.latency // (8 * SPI_CLOCKS)) + SPARE
+
+    def write(self, data: bytes, /) -> int:
+        """Send a request, and hear its answer while the board is still selected."""
+        self._come = bytes(self.master.xfer2([*data, *bytes(self._after)]))
+        return len(data)
+
+    def read(self, size: int = 1, /) -> bytes:
+        """What has come so far, at most so many bytes."""
+        part, self._come = self._come[:size], self._come[size:]
+        return part
 
 
 @contextlib.contextmanager
@@ -73,7 +108,24 @@ def layout_of(design: Design) -> Layout:
     if design.board is None:
         raise ConfigError("This design stands on no board.", fix="Use design.on_board(name).")
     latency = design.estimate().latency_cycles
-    return layout(design.graph.needed(), design.config.project_name, design.board.board, design.board.baud, latency)
+    memories = sizes(design.sizer.placed().layers) if design.streams is None else None
+    return layout(design.graph.needed(), design.config.project_name, design.board, latency, memories)
+
+
+def _word(line: str, size: int) -> bytes:
+    """The payload of a line of an image.
+
+    Raises:
+        ToolError: The line is none, or the board has no such words.
+    """
+    if not size:
+        fix = "Build it with Weights: reloadable for its layers."
+        raise ToolError("This board's design has no weights that can be loaded.", where="weights", fix=fix)
+    found = re.fullmatch(r"@([0-9a-f]{1,8}) ([0-9a-f]{1,32})", line)
+    if found is None or int(found[2], 16) >> (8 * size):
+        fix = "Make the image with: nn2hls weights DIR MODEL -o FILE, for this design."
+        raise ToolError(f"This is no word of an image for this design: {line[:60]!r}.", where="weights", fix=fix)
+    return int(found[1], 16).to_bytes(4, "little") + int(found[2], 16).to_bytes(size, "little")
 
 
 @dataclass
@@ -81,7 +133,7 @@ class Link:
     """A conversation with a board.
 
     Args:
-        port: Its serial port.
+        port: Its serial port, or :class:`Spi`.
         layout: What it takes and gives: :func:`layout_of` a design, or ``Layout.read`` of a project's folder.
         seconds: For an answer.
         tries: For each event, when its answer is damaged or does not come.
@@ -92,8 +144,8 @@ class Link:
     seconds: float = SECONDS
     tries: int = TRIES
 
-    def ask(self, payload: bytes) -> Answer:
-        """One event.
+    def ask(self, payload: bytes, first: int = REQUEST) -> Answer:
+        """One event, or with LOAD one word of the memories.
 
         Raises:
             ToolError: No whole answer came.
@@ -101,12 +153,29 @@ class Link:
         last = ToolError("The board was not asked.")
         for _ in range(self.tries):
             self._drain()
-            self.port.write(request(payload))
+            self.port.write(request(payload, first))
             try:
                 return Answer.of(self._frame())
             except ToolError as error:
                 last = error
         raise ToolError(f"After {self.tries} tries: {last.what}", where="serial port", fix=last.fix)
+
+    def load(self, image: str) -> int:
+        """Write an image into the memories of a design with ``Weights: reloadable``, while no event is on its way.
+
+        Args:
+            image: The text of a file of ``nn2hls weights``.
+
+        Returns:
+            Words that were written.
+
+        Raises:
+            ToolError: The design has no such memories, the text is no image, or no whole answer came.
+        """
+        words = [_word(line, self.layout.words) for line in image.splitlines()]
+        for payload in words:
+            self.ask(payload, LOAD)
+        return len(words)
 
     def run(self, inputs: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[int]]:
         """Events one after the other.

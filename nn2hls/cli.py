@@ -143,12 +143,13 @@ def _complete(top: argparse.ArgumentParser) -> None:
 
 
 def _run(run: Any, args: argparse.Namespace, words: Sequence[str]) -> int:
+    from nn2hls.history.state import told
     from nn2hls.tools.waiting import be_quiet, waiting
 
     start = time.monotonic()
     be_quiet(args.quiet)
     try:
-        with waiting(args.command):
+        with waiting(args.command), told():
             result: Result = run(args)
         _keep(result, words)
         _write(result, args)

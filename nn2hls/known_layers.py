@@ -11,7 +11,8 @@ _KERAS_OFFERED = """
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
     AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention Average
     AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Bidirectional
-    Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D
+    Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D
+    Convolution1D
     Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D
     Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout EinsumDense ELU Embedding Flatten
     GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D
@@ -19,13 +20,13 @@ _KERAS_OFFERED = """
     GlobalMaxPooling2D GlobalMaxPooling3D GroupedQueryAttention GroupNormalization GroupQueryAttention GRU Identity
     InputLayer LayerNormalization LeakyReLU LocallyConnected1D LocallyConnected2D LSTM Maximum MaxPool1D MaxPool2D
     MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Minimum MultiHeadAttention Multiply Normalization Permute PReLU
-    ReLU RepeatVector Rescaling Reshape Resizing RMSNormalization SeparableConv1D SeparableConv2D SeparableConvolution1D
+    ReLU RepeatVector Rescaling Reshape Resizing RMSNormalization RNN SeparableConv1D SeparableConv2D SeparableConvolution1D
     SeparableConvolution2D SimpleRNN SlicingOpLambda Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D
     SpectralNormalization Subtract TFOpLambda ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D
     UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 """
 _KERAS_COMING = """
-    ConvLSTM1D ConvLSTM2D ConvLSTM3D GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells TensorFlowOpLayer
+    TensorFlowOpLayer
 """
 # Layers of the field that are no part of Keras: read by their name and config.
 FIELD = frozenset({"GarNet", "GarNetStack", "GlobalExchange", "GravNet", "KLLoss", "Sampling"})
@@ -40,7 +41,9 @@ _KERAS_PREPROCESSING = """
     RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth
     RandomZoom STFTSpectrogram Solarization StringLookup TextVectorization DenseFeatures SparseEmbedding
 """
+_CELL = "a cell stands in a layer that runs it over a sequence: put it into an RNN"
 _KERAS_NEVER = {
+    **dict.fromkeys(("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"), _CELL),
     **dict.fromkeys(("BinaryDense", "TernaryDense"), _BINARY),
     **dict.fromkeys(("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"), _FOREIGN),
     **dict.fromkeys(_KERAS_PREPROCESSING.split(), _BEFORE),
@@ -56,11 +59,14 @@ _KERAS_OPERATIONS_COMING = """
 _ACROSS = "it works over the batch axis, and each event must be computed for itself; name other axes"
 _KERAS_OPERATIONS_NEVER = dict.fromkeys(("Outer", "Ravel", "Vdot", "Vstack"), _ACROSS)
 _QUANTISED_LAYERS = """
-    FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd QAverage
-    QAveragePow2 QBatchNormDense QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QDense QDenseBatchnorm
-    QDepthwiseConv2D QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QGRU QLSTM QLinformerAttention QMaximum QMinimum
-    QMultiHeadAttention QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax QSubtract QUnaryFunctionLUT
-    Quantizer UnaryLUT
+    FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd
+    QAffinedUnaryFunctionLUT QAverage QAveragePooling1D QAveragePooling2D QAveragePooling3D QAveragePow2 QBatchNormDense
+    QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QConv3D QConvT1D QConvT2D QDense QDenseBatchnorm QDenseT
+    QDepthwiseConv2D QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QEinsumDenseT QGRU QGlobalAveragePooling1D
+    QGlobalAveragePooling2D QGlobalAveragePooling3D QGlobalMaxPooling1D QGlobalMaxPooling2D QGlobalMaxPooling3D QLSTM
+    QLinformerAttention QLinformerAttentionT QMaxPooling1D QMaxPooling2D QMaxPooling3D QMaximum QMeanPow2 QMinimum
+    QMultiHeadAttention QMultiHeadAttentionT QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax QSubtract QSum
+    QUnaryFunctionLUT Quantizer UnaryLUT
 """
 
 _TORCH_MODULES = """
@@ -78,14 +84,14 @@ _TORCH_MODULES = """
 """
 # Operators of aten, without overload, that come; every other one that is not offered today is not offered at all.
 _ATEN_COMING = """
-    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy cumsum eq floor ge gt le lt ne round
+    _native_batch_norm_legit _transformer_encoder_layer_fwd bilinear ceil copy eq floor ge gt le lt ne round
     scalar_tensor unfold
 """
 _ONNX_OFFERED = """
     Abs Add ArgMax ArgMin Attention AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv ConvInteger
-    ConvTranspose Cos DepthToSpace DequantizeLinear Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements GatherND
-    ScatterElements Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish Identity
-    InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool LSTM MatMul MatMulInteger
+    ConvTranspose Cos CumSum DepthToSpace DequantizeLinear Div Dropout Einsum Elu Erf Exp Expand Flatten Gather GatherElements
+    GatherND ScatterElements Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization GRU HardSigmoid HardSwish
+    Identity InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax LpNormalization LpPool LSTM MatMul MatMulInteger
     Max MaxPool Mean MeanVarianceNormalization Min Mish Mul Neg Pad Pow PRelu QLinearConv QLinearMatMul QuantizeLinear
     Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
     ReduceSumSquare Relu Reshape Resize RMSNormalization RNN Selu Shape Shrink Sigmoid Sign Sin Size Slice Softmax
@@ -113,7 +119,8 @@ _ONNX_NEVER = {
     "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
     **dict.fromkeys(
         ("If", "Loop"),
-        "export the model without control flow, for one shape of the input; Keras' own files are read",
+        "export the model without control flow, for one shape of the input, recurrent layers of Keras with unroll=True; "
+        "Keras' own files are read",
     ),
     **dict.fromkeys(("SVMClassifier", "SVMRegressor"), "nn2hls offers networks, no support vector machines"),
 }

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nn2hls.text import one_line, table
+from nn2hls.text import one_line, printable, table
 
 _STYLE = "text-align:left;white-space:nowrap"
 
@@ -45,9 +45,13 @@ class Table:
 
 
 def notebook(title: str, parts: Iterable[Table | str]) -> str:
-    """HTML of a result: its short form, its tables, and lines of text."""
-    shown = "".join(part._repr_html_() if isinstance(part, Table) else f"<p>{_cell(part)}</p>" for part in parts)
+    """HTML of a result: its short form, its tables, lines of text, and texts of several lines, which keep them."""
+    shown = "".join(part._repr_html_() if isinstance(part, Table) else _text(part) for part in parts)
     return f"<div><p><strong>{_cell(title)}</strong></p>{shown}</div>"
+
+
+def _text(part: str) -> str:
+    return f"<pre>{html.escape(printable(part))}</pre>" if "\n" in part else f"<p>{_cell(part)}</p>"
 
 
 def _cell(value: object) -> str:

@@ -100,7 +100,9 @@ def drawn(name: str) -> str:
 
 
 def csv_lines(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """CSV with a head; None is empty, and text that a spreadsheet would run as a formula begins with an apostrophe."""
+    """CSV with a head; None is empty, text that a spreadsheet would run as a formula begins with an apostrophe, and what would
+    move a terminal's cursor is an escape.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(map(_plain_cell, head))
@@ -109,8 +111,8 @@ def csv_lines(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _plain_cell(cell: object) -> object:
-    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{cell}"
+    if isinstance(cell, str):
+        return ("'" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else "") + printable(cell)
     return "" if cell is None else cell
 
 

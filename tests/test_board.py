@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nn2hls.board import Link, check, layout_of, open_port, until_timing
+from nn2hls.board import Link, Spi, check, layout_of, open_port, until_timing
 from nn2hls.design.design import convert
 from nn2hls.errors import ConfigError, LimitError, ToolError
 from nn2hls.tools.boards.frames import AROUND
@@ -14,10 +14,23 @@ from tests.kit.boards import answer, crc, frame, payload
 from tests.kit.networks import mlp
 
 
-def on_board(**more):
+def on_board(port="uart", **more):
     graph = mlp(np.random.default_rng(1), (3, 4, 2))
     config = {"ClockPeriod": 20, **more, "HLSConfig": {"Model": {"Precision": "ap_fixed<7,3,AP_RND,AP_SAT>"}}}
-    return convert(graph, config).on_board("ulx3s-25")
+    return convert(graph, config).on_board("ulx3s-25", port=port)
+
+
+class Master:
+    """A master of SPI with such a board on it: while a request goes, and until its answer is there, it hears zeros."""
+
+    def __init__(self, board, late=3):
+        self.board, self.late = board, late
+
+    def xfer2(self, data):
+        length = 5 + int.from_bytes(bytes(data[1:3]), "little")
+        self.board.write(bytes(data[:length]))
+        heard, self.board.out = bytes(length + self.late) + self.board.out, b""
+        return list(heard[: len(data)].ljust(len(data), b"\0"))
 
 
 class Board:
@@ -58,6 +71,19 @@ def test_a_board_that_answers():
         [design.predict_raw(X).mantissas[:0].reshape(0, 2)[:, :0].reshape(0, 3)]
     )
     assert (values[0].shape, clocks) == ((0, 2), [])
+
+
+def test_a_board_on_spi():
+    design = on_board(port="spi")
+    layout = layout_of(design)
+    assert (layout.port, layout.baud) == ("spi", 1_000_000)
+    for late, tries in ((0, 5), (3, 5)):
+        board = Board(design)
+        assert check(design, Link(Spi(Master(board, late), layout), layout), X).differ == 0
+        assert board.asked == tries
+    board = Board(design, [lambda sent: sent[:6] + bytes([sent[6] ^ 1]) + sent[7:], lambda sent: b""])
+    assert check(design, Link(Spi(Master(board), layout), layout, seconds=0.02), X).differ == 0
+    assert board.asked == 7
 
 
 @pytest.mark.parametrize(

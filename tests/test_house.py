@@ -27,7 +27,7 @@ ROWS = (
     ("graph",),
     ("targets",),
     ("tools",),
-    ("config", "data"),
+    ("config", "data", "history"),
     ("ops",),
     ("passes",),
     ("streams",),
@@ -37,13 +37,14 @@ ROWS = (
     ("frontends",),
     ("design",),
     ("trials", "board"),
-    ("scan", "search", "report", "export", "history"),
+    ("scan", "search", "report", "export"),
     ("commands",),
     ("cli",),
     ("__main__",),
     ("",),  # nn2hls/__init__.py
 )
-OPEN = {"Op", "Strategy", "Input", "Constant", "rolled"}  # what rooms other than converters may import from nn2hls.ops
+# What rooms other than converters may import from nn2hls.ops.
+OPEN = {"Op", "Strategy", "Input", "Constant", "rolled", "reloadable"}
 ROW = {room: k for k, row in enumerate(ROWS) for room in row}
 
 
@@ -161,9 +162,12 @@ ALLOWED = {
     "compare.lines": {"safe_load"},  # of a layer's name
     "search.run": {"safe_load"},  # of its own YAML
     "tools.writer": {"open", "fdopen"},  # a lock, which nobody reads
-    "tools.gxx": {"CDLL"},  # what was just compiled
-    **{f"targets.{name}": {"safe_load"} for name in ("part", "family", "board")},  # the package's own text, here and below
-    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu")},
+    "tools.gxx": {"CDLL"},  # what was just compiled, here and below
+    "tools.amd.kernel": {"CDLL"},
+    **{
+        f"targets.{name}": {"safe_load"} for name in ("part", "family", "board", "amd_board")
+    },  # the package's own text, here and below
+    **{f"estimate.{name}": {"safe_load"} for name in ("verilog", "result", "bambu", "placed")},
 }
 
 
@@ -302,7 +306,7 @@ def test_make_explains_itself():
     assert set(phony) == make_targets()
 
 
-@pytest.mark.parametrize("script", [".ci/run", "examples/demo.sh"])
+@pytest.mark.parametrize("script", [".ci/run", "examples/demo.sh", "examples/board.sh"])
 def test_scripts_stop_at_the_first_error(script):
     path = ROOT / script
     assert os.access(path, os.X_OK)
@@ -313,7 +317,7 @@ def test_scripts_stop_at_the_first_error(script):
 def test_the_readme_names_commands_that_exist():
     from nn2hls.commands import COMMANDS
 
-    text = "".join(f.read_text(encoding="utf-8") for f in git_files("README.md", "examples/demo.sh", "docs/*.md"))
+    text = "".join(f.read_text(encoding="utf-8") for f in git_files("README.md", "examples/*.sh", "docs/*.md"))
     named = set(re.findall(r"(?:^ {4}|\$ |`)nn2hls ([a-z]+)\b", text, re.M)) | set(re.findall(r"^step ([a-z]+)", text, re.M))
     assert len(named) >= 7
     assert named <= {command.name for command in COMMANDS} | {"help"}

@@ -139,8 +139,12 @@ def test_a_file_that_is_not_the_data_set_is_refused(example, tmp_path):
         public.load_public(tmp_path / "none.arff")
 
 
-# Designs that give answers away for size: the least agreement with float, and the most that is lost of the accuracy.
-SMALL = {"jet_tagger_board": (0.88, 0.03)}
+def test_the_tagger_of_the_boards_is_small_and_right(test_jets):
+    x, y = test_jets
+    design = nn2hls.convert(None, ROOT / "example-configs" / "jet_tagger_board.yml")
+    assert design.compare(x, y).outputs[0].accuracy_fixed >= 0.73
+    size = design.on_board("icebreaker").estimate()
+    assert (size.fits, size.ii) == (True, 1)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
@@ -148,9 +152,8 @@ def test_every_example_config_runs(path, test_jets):
     x, y = test_jets
     design = nn2hls.convert(None, path)
     found = design.compare(x, y).outputs[0]
-    agreement, lost = SMALL.get(path.stem, (0.99, 0.005))
-    assert found.agreement > agreement
-    assert found.accuracy_fixed > found.accuracy_float - lost
+    assert found.agreement > 0.99
+    assert found.accuracy_fixed > found.accuracy_float - 0.005
     reuse, bambu = design.config.model_level.settings["reuse"].value, design.config.backend == "Bambu"
     ii = design.estimate().ii
     assert (

@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nn2hls.converters.keras import files as keras_files
+from nn2hls.converters.keras import hgq1, hgq_layers
 from nn2hls.converters.keras import live as keras_live
 from nn2hls.converters.keras.calls import Call, Ref
 from nn2hls.converters.keras.emit import Entry, Names, Prepared, Site
 from nn2hls.converters.keras.h5 import Weights
-from nn2hls.converters.keras.hgq import LAYERS as HGQ
-from nn2hls.converters.keras.hgq_tables import LAYERS as HGQ_TABLES
 from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
 from nn2hls.converters.keras.options import not_understood
 from nn2hls.converters.keras.qkeras import LAYERS as QKERAS
+from nn2hls.converters.keras.qkeras_recurrent import LAYERS as QKERAS_RECURRENT
 from nn2hls.converters.keras.refusals import refusal
 from nn2hls.converters.keras.weights import attach
 from nn2hls.converters.lower.moves import unstack
@@ -33,6 +33,7 @@ from nn2hls.graph.graph import Graph, Origin
 from nn2hls.guard import MAX_LAYERS
 from nn2hls.ops import Input
 
+_TAKES = {**TAKES, **hgq_layers.TAKES}
 # The values of a call's results; None when a layer before it could not be lowered.
 Results = tuple[Tensor | None, ...]
 
@@ -83,7 +84,7 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
         table = _table(layer)
         problems[layer] = "" if brought("keras", layer.custom) else refusal(layer, [*table, "InputLayer"])
         extra = ", ".join(
-            sorted({name for call in layer.calls for name in call.settings if name not in TAKES.get(layer.kind, ())})
+            sorted({name for call in layer.calls for name in call.settings if name not in _TAKES.get(layer.kind, ())})
         )
         if extra and not problems[layer]:
             problems[layer] = f"called with {extra}, which is not supported"
@@ -100,8 +101,10 @@ def _table(layer: Layer) -> Mapping[str, Entry]:
     if own := brought("keras", layer.custom):
         return {layer.kind: own.entry}
     if layer.of_hgq:
-        return {**HGQ, **HGQ_TABLES}
-    return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}
+        return hgq_layers.LAYERS
+    if layer.of_hgq_1:
+        return hgq1.LAYERS
+    return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, **QKERAS_RECURRENT, "TFOpLambda": tf_function}
 
 
 def _refused(problems: Mapping[Layer, str], where: str) -> UnsupportedError:
@@ -119,6 +122,7 @@ class _Lowering:
         self.problems: dict[Layer, str] = {}
         self.called: set[Layer] = set()
         self.calls = 0
+        self.proxy = any(layer.of_hgq_1 for layer in model.leaves())  # all weights are quantised
 
     def graph(self, where: str) -> Graph | None:
         by_name = {layer.name: layer for layer in self.model.layers}
@@ -166,7 +170,8 @@ class _Lowering:
         if isinstance(layer.inner, Model):
             return self._at_each_step(layer, layer.inner, known)
         name, settings = self.names.take(layer), call.settings
-        site = Site(self.builder, self.names, layer, known, name, settings=settings, keywords=call.keywords)
+        exact = self.proxy and bool(layer.weights)
+        site = Site(self.builder, self.names, layer, known, name, settings=settings, keywords=call.keywords, exact=exact)
         try:
             found = self.prepared[layer](site)
             self.called.add(layer)
@@ -225,6 +230,8 @@ def _order(calls: Sequence[tuple[Layer, int, Call]], given: set[tuple[str, int]]
 
 def _value(values: Mapping[tuple[str, int], Results], ref: Ref, where: str) -> Tensor | None:
     results = values.get((ref.layer, ref.call))
+    if results == (None,):  # it could not be lowered
+        return None
     if results is not None and ref.output >= len(results):
         raise ModelError(
             f"It asks '{ref.layer}' for more than the {len(results)} it gives here, such as the scores of an attention.",

@@ -43,7 +43,7 @@ def _plain_only(layer: Layer, **defaults: Any) -> None:
             raise Refusal(f"'{key}' = {layer.value(key)!r:.80} is not supported")
 
 
-def _operands(site: Site) -> tuple[Tensor, Tensor, Tensor]:
+def operands(site: Site) -> tuple[Tensor, Tensor, Tensor]:
     """(query, key, value), by their names where the call has them; the key is the value where it is left out."""
     found = {name: x for name, x in site.arguments(*_NAMES).items() if isinstance(x, Tensor)}
     if len(found) != len(site.tensors) or not {"query", "value"} <= set(found):
@@ -66,7 +66,7 @@ def _one_event(mask: np.ndarray, rank: int, name: str) -> np.ndarray:
     return np.asarray(mask[0], dtype=bool)
 
 
-def _keep(site: Site) -> np.ndarray | None:
+def seen_keys(site: Site) -> np.ndarray | None:
     """Which keys (.., queries, keys) the masks of the call let each query see; None without masks."""
     keep = None
     for name, rank in zip(_MASKS, (2, 2, 2, 3), strict=True):
@@ -89,12 +89,12 @@ def multi_head(layer: Layer) -> Prepared:
     axes = None if layer.value("attention_axes") is None else layer.integers("attention_axes")
 
     def lower(site: Site) -> Sequence[Tensor]:
-        query, key, value = _operands(site)
+        query, key, value = operands(site)
         weights = layer.weights
         own = [p for p in PARTS.values() if f"{p}/kernel" in weights]
         parts = {p: Projection(weights[f"{p}/kernel"], weights.get(f"{p}/bias")) for p in own}
         places = None if axes is None else query.axes(axes)
-        keep = _keep(site)
+        keep = seen_keys(site)
         if places is not None and len(places) > 1 and keep is not None:
             raise Refusal(f"a mask with attention over the axes {list(axes or ())} is not offered; reshape them into one")
         of_query, of_key, of_value, back = (parts[p] for p in PARTS.values() if p != "gate")
@@ -123,7 +123,7 @@ def dot_product(layer: Layer) -> Prepared:
         raise Refusal(f"'score_mode' = {mode!r:.80} is not one of 'dot', 'concat'")
 
     def lower(site: Site) -> Sequence[Tensor]:
-        query, key, value = _operands(site)
+        query, key, value = operands(site)
         scale = float(layer.weights["scale"].item()) if "scale" in layer.weights else None
         causal, mask = bool(site.settings.get("use_causal_mask")), _value_mask(site)
         if mode == "concat":
@@ -140,7 +140,7 @@ def additive(layer: Layer) -> Prepared:
     """AdditiveAttention."""
 
     def lower(site: Site) -> Sequence[Tensor]:
-        query, key, value = _operands(site)
+        query, key, value = operands(site)
         causal, scale = bool(site.settings.get("use_causal_mask")), layer.weights.get("scale")
         found = attention.additive_attention(site, query, key, value, scale, mask=_value_mask(site), causal=causal)
         return _with_scores(site, found)

@@ -14,12 +14,12 @@ from nn2hls.converters.keras.emit import Activation, Entry, Prepared, Site
 from nn2hls.converters.keras.hgq_quantisers import Quantiser
 from nn2hls.converters.keras.hgq_weights import quantiser_arrays
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.lower import arith, quantised, reductions
-from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.lower import arith, einsum, quantised, reductions
+from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.ops import Merge, Reduction
 
 # What counts bits while a layer is trained, and how often it is used.
-_IDLE = ("enable_ebops", "ebops_factor", "beta0", "parallelization_factor", "normalize_axes", "activity_regularizer")
+IDLE = ("enable_ebops", "ebops_factor", "beta0", "parallelization_factor", "normalize_axes", "activity_regularizer")
 
 
 def quantiser(layer: Layer, part: str) -> Quantiser | None:
@@ -36,7 +36,7 @@ def cast_of(layer: Layer, part: str, found: Quantiser | None) -> Callable[..., T
 
 def between(layer: Layer, compute: Callable[[Site], Tensor]) -> Prepared:
     """What ``compute`` makes of the cast operand, cast."""
-    layer.read.update(_IDLE)
+    layer.read.update(IDLE)
     inside, outside = quantiser(layer, "iq"), quantiser(layer, "oq")
 
     def lower(site: Site) -> Tensor:
@@ -148,7 +148,7 @@ def _merge(compute: Callable[[Layer, Site, list[Tensor]], Tensor]) -> Entry:
     """A merge of operands each of which has a quantiser."""
 
     def entry(layer: Layer) -> Prepared:
-        layer.read.update((*_IDLE, "enable_iq"))
+        layer.read.update((*IDLE, "enable_iq"))
         configs, outside = layer.value("iq_confs") or [], quantiser(layer, "oq")
         inside = [hgq_quantisers.read(config) for config in configs]
 
@@ -174,6 +174,53 @@ def _average(layer: Layer, site: Site, xs: list[Tensor]) -> Tensor:
     """The sum times the power of two that is next to one over the number of operands."""
     total = arith.merge(site.step("sum"), Merge.ADD, xs, ranks=False)
     return arith.scale(quantised.Exact(site), total, 2.0 ** round(math.log2(1 / len(xs))))
+
+
+def _dot(layer: Layer) -> Prepared:
+    """Products summed over an axis of each of two operands."""
+    prepared = products.dot(_plain(layer, "Dot"))
+    layer.read.update(("axes", "normalize"))
+
+    def compute(_: Layer, site: Site, xs: list[Tensor]) -> Tensor:
+        found = prepared(replace(site, operands=tuple(xs), keywords=("",) * len(xs)))
+        assert isinstance(found, Tensor)
+        return found
+
+    return _merge(compute)(layer)
+
+
+def _einsum(layer: Layer) -> Prepared:
+    """Two operands by an equation."""
+    text = layer.value("equation")
+    if not isinstance(text, str):
+        raise Refusal(f"'equation' = {text!r:.80} is no equation")
+
+    def compute(_: Layer, site: Site, xs: list[Tensor]) -> Tensor:
+        if len(xs) != 2:
+            raise Refusal(f"an equation of {len(xs)} operands is not offered; give two at a time")
+        return einsum.einsum(site, einsum.Equation.read(text, [(1, *plain(x)) for x in xs]), *xs)
+
+    return _merge(compute)(layer)
+
+
+POOLS = tuple(f"{name}Pooling{n}D" for name in ("Max", "Average", "GlobalMax", "GlobalAverage") for n in (1, 2, 3))
+
+
+def _pool(kind: str) -> Entry:
+    """A pooling of what is cast."""
+
+    def entry(layer: Layer) -> Prepared:
+        prepared = windows.LAYERS[kind](_plain(layer, kind))
+        layer.read.update(("pool_size", "strides", "padding", "data_format", "keepdims"))
+
+        def compute(site: Site) -> Tensor:
+            found = prepared(site)
+            assert isinstance(found, Tensor)
+            return found
+
+        return between(layer, compute)
+
+    return entry
 
 
 def _sum(*, mean: bool) -> Entry:
@@ -214,11 +261,14 @@ LAYERS: dict[str, Entry] = {
     "QBatchNormDense": _product("Dense", layers.dense, _dense_norm),
     "QEinsumDense": _product("EinsumDense", products.einsum_dense),
     "QEinsumDenseBatchnorm": _product("EinsumDense", products.einsum_dense, _einsum_norm),
-    **{f"QConv{n}D": _product(f"Conv{n}D", windows.LAYERS[f"Conv{n}D"]) for n in (1, 2)},
+    **{f"QConv{n}D": _product(f"Conv{n}D", windows.LAYERS[f"Conv{n}D"]) for n in (1, 2, 3)},
+    **{f"Q{kind}": _pool(kind) for kind in POOLS},
     "QBatchNormalization": batch_norm,
     "QAdd": _merge(_merged(Merge.ADD)),
     "QSubtract": _merge(_merged(Merge.SUB)),
     "QMultiply": _merge(_merged(Merge.MUL)),
+    "QDot": _dot,
+    "QEinsum": _einsum,
     "QMaximum": _merge(_merged(Merge.MAX)),
     "QMinimum": _merge(_merged(Merge.MIN)),
     "QAveragePow2": _merge(_average),

@@ -15,11 +15,12 @@ from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.hgq_quantisers import Quantiser
 from nn2hls.converters.keras.hgq_weights import quantiser_arrays
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.lower import arith, quantised, reductions
+from nn2hls.converters.lower import arith, moves, quantised, reductions
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.lower.value import Site as LowerSite
+from nn2hls.graph.const import Places
 from nn2hls.guard import shortened
-from nn2hls.ops import Merge, Reduction
+from nn2hls.ops import Merge, Reduce, Reduction
 
 MAX_ADDRESS = 16  # bits of what a table may be asked
 EPSILON = np.float32(1e-7)  # keras.config.epsilon(), which the inverse adds
@@ -57,6 +58,19 @@ def function_of(value: Any) -> Function:
     return FUNCTIONS[value]
 
 
+def address_type(before: Quantiser, arrays: Mapping[str, np.ndarray]) -> FixedType:
+    """What every value that a quantiser gives is a number of.
+
+    Raises:
+        Refusal: It has more bits than a table is asked.
+    """
+    bits = before.bits(arrays)
+    hull = Grid(bits.width, bits.k + bits.i, bits.k, before.rounding, before.overflow).hull
+    if hull.width > MAX_ADDRESS:
+        raise Refusal(f"its table is asked {hull.width} bits; up to {MAX_ADDRESS} are offered, which its quantisers may have")
+    return hull
+
+
 def tabled(layer: Layer, part: str, function: Function, before: Quantiser, behind: Quantiser) -> Callable[..., Tensor]:
     """What a site makes of a value: the cast of it, then the quantised function of that by table.
 
@@ -67,13 +81,10 @@ def tabled(layer: Layer, part: str, function: Function, before: Quantiser, behin
         before, behind: The quantisers of what enters, and of what leaves.
     """
     entering, leaving = (quantiser_arrays(layer, f"{part}{word}") for word in ("iq", "oq"))
-    cast, bits = hgq_quantisers.cast(before, entering), before.bits(entering)
+    cast = hgq_quantisers.cast(before, entering)
     if cast is None or before.affine is not None or behind.affine is not None or behind.never_wraps:
         raise Refusal("the quantisers of its table have an 'affine' or are made for weights, which is not offered")
-    hull = Grid(bits.width, bits.k + bits.i, bits.k, before.rounding, before.overflow).hull
-    if hull.width > MAX_ADDRESS:
-        raise Refusal(f"its table is asked {hull.width} bits; up to {MAX_ADDRESS} are offered, which its quantisers may have")
-    kind = hull.with_modes(Rounding.TRN, Overflow.SAT)
+    kind = address_type(before, entering).with_modes(Rounding.TRN, Overflow.SAT)
     tables, which = _tables(function, kind, behind, leaving)
 
     def apply(site: LowerSite, x: Tensor) -> Tensor:
@@ -108,16 +119,28 @@ def _needed(layer: Layer, part: str) -> Quantiser:
 
 
 def unary(layer: Layer) -> Prepared:
-    """QUnaryFunctionLUT."""
+    """QUnaryFunctionLUT, and QAffinedUnaryFunctionLUT, which is one of x * scale + bias."""
     layer.read.update((*_IDLE, "allow_heterogeneous_input"))
     if not (layer.flag("enable_iq", True) and layer.flag("enable_oq", True)):
         raise Refusal("it has no quantiser of what enters or of what leaves, without which its function is no table")
     function, before, behind = function_of(layer.value("activation")), _needed(layer, "iq"), _needed(layer, "oq")
-    return lambda site: tabled(layer, "", function, before, behind)(site, site.tensor)
+
+    def at_line(x: np.ndarray) -> np.ndarray:
+        if "scale" not in layer.weights:
+            return function(x)
+        factor, offset = (layer.weights[name].astype(np.float32) for name in ("scale", "bias"))
+        return function(x * factor + offset)
+
+    return lambda site: tabled(layer, "", at_line, before, behind)(site, site.tensor)
 
 
-def softmax(layer: Layer) -> Prepared:
-    """e[i] / sum of e, e = exp(x[i] - max x) by table, or exp(x[i]); one over the sum by table, too."""
+def softmax(layer: Layer, keep: np.ndarray | None = None) -> Callable[[Site], Tensor]:
+    """e[i] / sum of e, e = exp(x[i] - max x) by table; one over the sum by table, too.
+
+    Args:
+        layer: A QSoftmax.
+        keep: Which elements of x count, constant; the others are zero in the result. None: all.
+    """
     layer.read.update(_IDLE)
     stable, scale = layer.flag("stable", True), np.float32(layer.number("input_scaler", default=1.0))
     entering = hgq_quantisers.read(layer.value("iq_conf")) if layer.flag("enable_iq", False) else None
@@ -133,10 +156,12 @@ def softmax(layer: Layer) -> Prepared:
         if entering is not None:
             cast = hgq_quantisers.cast(entering, quantiser_arrays(layer, "iq"))
             x = x if cast is None else cast(site.step("iq"), x)
-        highest = reductions.reduce(site.step("max"), x, Reduction.MAX, over, keepdims=True)
+        highest = _highest(site.step("max"), x, over, keep)
         below = arith.merge(site.step("below"), Merge.SUB, [highest, x], ranks=False)
         exponential = tabled(layer, "exp_table/", lambda v: np.exp(-v * scale), exp_in, exp_out)
         e = exponential(site.step("exp"), below)
+        if keep is not None:
+            e = moves.where(site.step("seen"), keep, e, np.zeros(()))
         total = reductions.reduce(site.step("sum"), e, Reduction.SUM, over, keepdims=True)
         one_over = tabled(layer, "inv_table/", lambda v: _ONE / (v + EPSILON), *inverse)
         divisor = one_over(site.step("inv"), total)
@@ -149,4 +174,14 @@ def softmax(layer: Layer) -> Prepared:
     return compute
 
 
-LAYERS: dict[str, Entry] = {"QUnaryFunctionLUT": unary, "QSoftmax": softmax}
+def _highest(site: LowerSite, x: Tensor, axes: tuple[int, ...], keep: np.ndarray | None) -> Tensor:
+    """The largest of the elements that count."""
+    if keep is None:
+        return reductions.reduce(site, x, Reduction.MAX, axes, keepdims=True)
+    return site.emit(Reduce(Reduction.MAX, axes, keepdims=True, present=Places(keep.astype(np.int64))), x)
+
+
+LAYERS: dict[str, Entry] = {
+    **dict.fromkeys(("QUnaryFunctionLUT", "QAffinedUnaryFunctionLUT"), unary),
+    "QSoftmax": softmax,
+}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.keras.h5 import Arrays, Weights
+from nn2hls.converters.keras.hgq_inner import inside
 from nn2hls.converters.keras.hgq_quantisers import read
 from nn2hls.converters.keras.model import Layer
 from nn2hls.errors import ModelError
@@ -27,13 +28,27 @@ def _normed(layer: Layer) -> list[str]:
     return [name for name, key in (("gamma", "scale"), ("beta", "center")) if layer.flag(key, True)]
 
 
+def _table_norm(layer: Layer) -> list[str]:
+    if not layer.flag("batch_norm", False):
+        return []
+    return [*(name for name, key in (("gamma", "bn_scale"), ("beta", "bn_center")) if layer.flag(key, True)), *_COUNTS]
+
+
+def _recurrent(layer: Layer) -> list[str]:
+    return ["kernel", "recurrent_kernel", *_biased(layer)[1:]]
+
+
+BY_CELL = ("QSimpleRNN", "QGRU")  # all of theirs is in what they do at a step
 _COUNTS = ["moving_mean", "moving_variance"]
 # By class the arrays that are trained, and the others behind what counts bits.
 _OWN: Mapping[str, Callable[[Layer], tuple[list[str], list[str]]]] = {
     "QDense": lambda layer: (_biased(layer), []),
     "QBatchNormDense": lambda layer: ([*_biased(layer), *_normed(layer)[:1]], _COUNTS),
-    **dict.fromkeys(("QConv1D", "QConv2D"), lambda layer: (_biased(layer), [])),
-    "QEinsumDense": lambda layer: (_by_equation(layer), []),
+    **dict.fromkeys(("QConv1D", "QConv2D", "QConv3D"), lambda layer: (_biased(layer), [])),
+    **dict.fromkeys(("QEinsumDense", "EinsumDense"), lambda layer: (_by_equation(layer), [])),
+    "QEinsumDenseT": lambda layer: (_table_norm(layer), []),
+    "BatchNormalization": lambda layer: ([*_normed(layer), *_COUNTS], []),
+    **dict.fromkeys(("QSimpleRNNCell", "QGRUCell"), lambda layer: (_recurrent(layer), [])),
     "QEinsumDenseBatchnorm": lambda layer: ([*_by_equation(layer), *(["gamma"] if layer.flag("scale", True) else [])], _COUNTS),
     "QAffinedUnaryFunctionLUT": lambda layer: (["scale", "bias"], []),
 }
@@ -51,7 +66,9 @@ def own(layer: Layer) -> list[str]:
 def parts(layer: Layer) -> Iterator[tuple[str, Any]]:
     """The folder of each quantiser, and its config."""
     config = layer.config
-    for word in ("iq", "kq", "bq", "oq"):
+    if layer.kind in BY_CELL:
+        return
+    for word in ("iq", "kq", "bq", "oq", "toq", "sq", "rkq", "paq", "praq", "rhq"):
         if config.get(f"{word}_conf") is not None:
             yield word, config[f"{word}_conf"]
     for k, conf in enumerate(config.get("iq_confs") or ()):
@@ -71,12 +88,26 @@ def of(layer: Layer, key: str, weights: Weights) -> dict[str, np.ndarray]:
         ModelError: Some are missing, or there are others.
     """
     found = _named(layer, own(layer), weights.groups.get(key, ()), weights)
+    places = _places(key, weights)
+    for folder, inner in inside(layer, places.__contains__).items():
+        found |= {f"{folder}/{name}": a for name, a in of(inner, places.get(folder, f"{key}/{folder}"), weights).items()}
     for part, config in parts(layer):
         quantiser = read(config)
         if quantiser is not None:
             folder = "/".join(filter(None, (key, part, "quantizer")))
             arrays = _named(layer, quantiser.order, weights.groups.get(folder, ()), weights, part)
             found |= {f"{part}/{name}": array for name, array in arrays.items() if name in quantiser.names}
+    return found
+
+
+def _places(key: str, weights: Weights) -> dict[str, str]:
+    """The folders in that of a layer and where a file has them: attributes may begin with an underscore."""
+    found = {}
+    for name in weights.groups:
+        if name.startswith(f"{key}/"):
+            parts = name.removeprefix(f"{key}/").split("/")
+            for depth in range(1, len(parts) + 1):
+                found["/".join(p.lstrip("_") for p in parts[:depth])] = "/".join((key, *parts[:depth]))
     return found
 
 

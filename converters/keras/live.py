@@ -85,10 +85,12 @@ def _mark(model: Any, specs: Any) -> None:
         elif not _is_own(type(layer)) and not foreign(spec):
             spec.update(module=None, registered_name=_place(type(layer)))
         _mark_functions(layer, spec["config"])
+        _mark_cells(layer, spec["config"])
         for side in ("layer", "backward_layer"):  # of a Bidirectional layer
             inner = spec["config"].get(side)
             if isinstance(inner, dict) and hasattr(layer, _SIDES[side]):
                 _mark_functions(getattr(layer, _SIDES[side]), inner["config"])
+                _mark_cells(getattr(layer, _SIDES[side]), inner["config"])
 
 
 _SIDES = {"layer": "forward_layer", "backward_layer": "backward_layer"}
@@ -101,6 +103,19 @@ def _mark_functions(layer: Any, config: dict[str, Any]) -> None:
             thing = function if isinstance(function, types.FunctionType) else type(function)
             if not _is_own(thing):
                 config[key] = {"class_name": "function", "config": _place(thing)}
+
+
+def _mark_cells(layer: Any, config: dict[str, Any]) -> None:
+    """The same of the cells of an RNN, one or several."""
+    cell, spec = getattr(layer, "cell", None), config.get("cell")
+    if cell is None or not isinstance(spec, dict):
+        return
+    inner = spec["config"].get("cells")
+    both = zip(cell.cells, inner, strict=True) if isinstance(inner, list) else [(cell, spec)]
+    for one, own in both:
+        if not _is_own(type(one)) and not foreign(own):
+            own.update(module=None, registered_name=_place(type(one)))
+        _mark_functions(one, own["config"])
 
 
 def _is_model(layer: Any) -> bool:

@@ -68,6 +68,11 @@ class Layer:
         return self.custom.startswith("hgq>") or self.module.partition(".")[0] == "hgq"
 
     @property
+    def of_hgq_1(self) -> bool:
+        """True for a layer of HGQ 1, which is a package of its own."""
+        return self.custom.startswith("HGQ>")
+
+    @property
     def is_operation(self) -> bool:
         """True for an operation of ``keras.ops``, which is not a layer; legacy files tell it only by its bare config."""
         if self.module:

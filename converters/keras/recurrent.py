@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from nn2hls.converters.keras import activations
+from nn2hls.converters.keras import activations, windows
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer, foreign
+from nn2hls.converters.keras.options import not_understood
 from nn2hls.converters.lower import recurrent as lower
 from nn2hls.converters.lower.recurrent import Activation, Cell, Gate, Recurrence
 from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.lower.window import Window
 from nn2hls.errors import ModelError
+from nn2hls.graph.const import Shape
 
 # The gates in the order of Keras' weights.
 GATES = {
@@ -22,18 +26,62 @@ GATES = {
     "LSTM": ("input", "forget", "candidate", "output"),
     "GRU": ("update", "reset", "candidate"),
 }
-STATES = {"SimpleRNN": 1, "LSTM": 2, "GRU": 1}
+CONVOLUTIONS = {"ConvLSTM1D": 1, "ConvLSTM2D": 2, "ConvLSTM3D": 3}  # axes of space
+KINDS = (*GATES, *CONVOLUTIONS, "RNN")
 SIDES = ("forward", "backward")
 
 
+def cells_of(layer: Layer) -> list[Layer]:
+    """The cells of an RNN, as the layers whose cells they are, with a config that tells no more than a cell's does.
+
+    Raises:
+        Refusal: One is none of Keras' own.
+    """
+    layer.read.add("cell")
+    spec = layer.config.get("cell")
+    inner = spec.get("config") if isinstance(spec, dict) else None
+    stack = isinstance(inner, dict) and spec["class_name"] == "StackedRNNCells" and not foreign(spec)
+    specs = inner.get("cells") if stack and isinstance(inner, dict) else [spec]
+    return [_cell_layer(layer, one) for one in (specs if isinstance(specs, list) and specs else [None])]
+
+
+def _cell_layer(layer: Layer, spec: Any) -> Layer:
+    word = str(spec.get("class_name")) if isinstance(spec, dict) else "none"
+    kind, config = word.removesuffix("Cell"), spec.get("config") if isinstance(spec, dict) else None
+    if word != f"{kind}Cell" or kind not in GATES or not isinstance(config, dict) or foreign(spec):
+        own = ", ".join(f"{k}Cell" for k in GATES)
+        raise Refusal(f"its cell is of the class {word[:40]}; {own} and StackedRNNCells of them are read")
+    return Layer(str(config.get("name", kind)), layer.path, kind, config, keras=layer.keras)
+
+
 def weight_names(layer: Layer) -> list[str]:
-    """Names of the weights, in Keras' order."""
+    """Names of the weights, in Keras' order; those of an RNN behind the number of their cell."""
+    if layer.kind == "RNN":
+        return [f"{k}/{name}" for k, cell in enumerate(cells_of(layer)) for name in weight_names(cell)]
     return ["kernel", "recurrent_kernel", *(["bias"] if layer.flag("use_bias", True) else [])]
+
+
+def weight_folders(layer: Layer, key: str) -> list[str]:
+    """Where a file of weights has those of each cell: numbered by class."""
+    names = [snake_case(f"{cell.kind}Cell") for cell in cells_of(layer)] if layer.kind == "RNN" and _is_stack(layer) else []
+    numbers = [names[:k].count(name) for k, name in enumerate(names)]
+    found = [f"{key}/cell/cells/{name}" + (f"_{n}" if n else "") for name, n in zip(names, numbers, strict=True)]
+    return found or [f"{key}/cell"]
+
+
+def _is_stack(layer: Layer) -> bool:
+    return bool(layer.config["cell"].get("class_name") == "StackedRNNCells")
+
+
+def snake_case(name: str) -> str:
+    """Keras' own spelling of class names in files: ``PReLU`` is ``p_re_lu``."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def side_names(layer: Layer) -> list[str]:
     """The same of a Bidirectional layer: those of both sides."""
-    if layer.inner is None or layer.inner.kind not in GATES:
+    if layer.inner is None or layer.inner.kind not in KINDS:
         return []
     return [f"{side}/{name}" for side in SIDES for name in weight_names(layer.inner)]
 
@@ -73,12 +121,77 @@ def _reset_after(layer: Layer) -> bool:
     return bool(layer.flag("reset_after", layer.keras > 2))
 
 
+def _cell(layer: Layer) -> Callable[[Mapping[str, np.ndarray], Shape], Cell]:
+    """What makes a layer's cell of its weights and the shape of an element.
+
+    Raises:
+        Refusal: It asks for what is not offered.
+    """
+    if layer.kind == "RNN":
+        cells = cells_of(layer)
+        makers = [_cell(one) for one in cells]
+        for one in cells:
+            one.read.update(("units", "use_bias", "reset_after"))
+            for what in not_understood(one):
+                raise Refusal(f"of its cell {one.name[:40]}: {what}")
+        return lambda w, shape: _of_cells(cells, makers, w, shape)
+    function, gate = _function(layer, "activation", "tanh"), _function(layer, "recurrent_activation", "sigmoid")
+    if layer.kind in CONVOLUTIONS:
+        return _convolved(layer, function, gate)
+    kinds: dict[str, Callable[[Mapping[str, np.ndarray], Shape], Cell]] = {
+        "SimpleRNN": lambda w, _: lower.rnn_cell(_gates(layer, w)["cell"], function),
+        "LSTM": lambda w, _: lower.lstm_cell(_gates(layer, w), gate, function, function),
+        "GRU": lambda w, _: lower.gru_cell(_gates(layer, w), gate, function, reset_after=_reset_after(layer)),
+    }
+    return kinds[layer.kind]
+
+
+def _of_cells(
+    cells: Sequence[Layer],
+    makers: Sequence[Callable[[Mapping[str, np.ndarray], Shape], Cell]],
+    weights: Mapping[str, np.ndarray],
+    shape: Shape,
+) -> Cell:
+    own = [{n: weights[f"{k}/{n}"] for n in weight_names(cell)} for k, cell in enumerate(cells)]
+    made = [make(w, shape) for make, w in zip(makers, own, strict=True)]
+    return made[0] if len(made) == 1 else lower.stacked(made)
+
+
+def _convolved(layer: Layer, function: Activation, gate: Activation) -> Callable[[Mapping[str, np.ndarray], Shape], Cell]:
+    """A ConvLSTM, channels last."""
+    rank = CONVOLUTIONS[layer.kind]
+    if windows.is_first(layer):
+        raise Refusal("'data_format' = channels_first is not offered for it; build it with channels last")
+    size = windows.sizes(layer, "kernel_size", rank)
+    strides, dilation = windows.sizes(layer, "strides", rank, 1), windows.sizes(layer, "dilation_rate", rank, 1)
+    word = windows.padding(layer, rank)
+
+    def made(weights: Mapping[str, np.ndarray], shape: Shape) -> Cell:
+        if len(shape) != rank + 1:
+            raise Refusal(f"it runs over sequences of {rank} axes of space and channels, and an element has the shape {shape}")
+        filters, space = layer.integer("filters"), shape[:rank]
+        arrays = {key: weights[key] for key in ("kernel", "recurrent_kernel")}
+        for key, inner in (("kernel", shape[-1]), ("recurrent_kernel", filters)):
+            wanted = (*size, inner, 4 * filters)
+            if arrays[key].shape != wanted:
+                raise ModelError(f"Its {key} has shape {arrays[key].shape} and must have {wanted}.", where=layer.where)
+        names = GATES["LSTM"]
+        split = {key: np.split(array, len(names), axis=-1) for key, array in arrays.items()}
+        biases = np.split(weights["bias"], len(names)) if "bias" in weights else [None] * len(names)
+        both = zip(names, split["kernel"], split["recurrent_kernel"], biases, strict=True)
+        gates = {name: Gate(kernel, recurrent, bias) for name, kernel, recurrent, bias in both}
+        window = Window(size, strides, dilation, windows.pads(word, space, size, strides, dilation))
+        return lower.conv_lstm_cell(gates, gate, function, space, window, (1,) * rank)
+
+    return made
+
+
 @dataclass(frozen=True)
 class _Reader:
     """A layer whose config was checked; ``cell`` makes its cell of weights."""
 
     layer: Layer
-    cell: Callable[[Mapping[str, np.ndarray]], Cell]
+    cell: Callable[[Mapping[str, np.ndarray], Shape], Cell]
     backwards: bool
     sequences: bool
     states: bool
@@ -94,28 +207,23 @@ class _Reader:
             raise Refusal("'stateful' keeps its state from event to event; every event starts anew here: give it the states")
         if layer.flag("time_major", False):
             raise Refusal("'time_major' has time before the batch; build it with the batch first")
-        function, gate = _function(layer, "activation", "tanh"), _function(layer, "recurrent_activation", "sigmoid")
-        makers: dict[str, Callable[[Mapping[str, np.ndarray]], Cell]] = {
-            "SimpleRNN": lambda w: lower.rnn_cell(_gates(layer, w)["cell"], function),
-            "LSTM": lambda w: lower.lstm_cell(_gates(layer, w), gate, function, function),
-            "GRU": lambda w: lower.gru_cell(_gates(layer, w), gate, function, reset_after=_reset_after(layer)),
-        }
         flags = (layer.flag(key, False) for key in ("go_backwards", "return_sequences", "return_state"))
-        return cls(layer, makers[layer.kind], *flags)
+        return cls(layer, _cell(layer), *flags)
 
     def run(self, site: Site, operands: Sequence[Tensor], weights: Mapping[str, np.ndarray], label: str = "") -> Recurrence:
         """The layer over a sequence, the first operand; the others are its states."""
-        return lower.recurrence(site, operands[0], self.cell(weights), operands[1:], reverse=self.backwards, label=label)
+        cell = self.cell(weights, operands[0].shape[1:])
+        return lower.recurrence(site, operands[0], cell, operands[1:], reverse=self.backwards, label=label)
 
     def states_of(self, site: Site, run: Recurrence) -> list[Tensor]:
         """The states after the last step, if the layer gives them."""
         if not self.states:
             return []
-        return [run.last(site.step(f"{run.label}state{k}"), k) for k in range(STATES[self.layer.kind])]
+        return [run.last(site.step(f"{run.label}state{k}"), k) for k in range(len(run.cell.states))]
 
 
 def recurrent(layer: Layer) -> Prepared:
-    """SimpleRNN, LSTM and GRU; ``unroll`` and ``implementation`` change no value."""
+    """SimpleRNN, LSTM, GRU, ConvLSTM, and an RNN of cells; ``unroll`` and ``implementation`` change no value."""
     reader = _Reader.of(layer)
 
     def lowered(site: Site) -> Tensor | Sequence[Tensor]:
@@ -129,7 +237,7 @@ def recurrent(layer: Layer) -> Prepared:
 def bidirectional(layer: Layer) -> Prepared:
     """A layer in both directions, the second one's output in the order of time."""
     forward = layer.inner
-    if forward is None or forward.kind not in GATES or forward.custom:
+    if forward is None or forward.kind not in KINDS or forward.custom:
         raise Refusal(f"it holds a layer of the class {forward.kind if forward else 'none'}, which is not offered inside of it")
     backward = _backward(layer, forward)
     readers = [_Reader.of(forward), _Reader.of(backward)]
@@ -167,4 +275,4 @@ def _backward(layer: Layer, forward: Layer) -> Layer:
     return Layer(**{**vars(forward), "config": config})
 
 
-LAYERS: dict[str, Entry] = {**dict.fromkeys(GATES, recurrent), "Bidirectional": bidirectional}
+LAYERS: dict[str, Entry] = {**dict.fromkeys(KINDS, recurrent), "Bidirectional": bidirectional}

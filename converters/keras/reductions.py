@@ -67,10 +67,18 @@ def _log_sum_exp(layer: Layer) -> Prepared:
     return lambda site: over_axes.log_sum_exp(site, site.tensor, site.tensor.axes(axes), keepdims=keepdims)
 
 
+def _running_sum(layer: Layer) -> Prepared:
+    if layer.value("axis") is None:
+        raise Refusal("it works along all axes, the batch among them; name the axis, such as axis=1")
+    axes = layer.integers("axis")
+    return lambda site: over_axes.running_sum(site, site.tensor, site.tensor.axes(axes)[0])
+
+
 OPERATIONS: dict[str, Entry] = {
     **dict.fromkeys(("Amax", "Max"), _over(Reduction.MAX)),
     **dict.fromkeys(("Amin", "Min"), _over(Reduction.MIN)),
     "Average": _over(Reduction.MEAN),
+    "Cumsum": _running_sum,
     "Logsumexp": _log_sum_exp,
     "Mean": _over(Reduction.MEAN),
     "Moments": _moments,

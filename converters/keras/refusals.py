@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nn2hls.converters.keras.hgq1 import REFUSED as OF_HGQ_1
+from nn2hls.converters.keras.hgq_layers import REFUSED as OF_HGQ
 from nn2hls.converters.keras.model import Layer
 from nn2hls.errors import suggest
 from nn2hls.known_layers import FIELD, KERAS, QUANTISED_LAYERS, not_offered
@@ -30,10 +32,10 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
         return "it holds Python code, which is never run from a file; write it with layers or keras.ops, or leave it out"
     if layer.kind in _WRAPPERS:
         return _WRAPPERS[layer.kind]
-    if layer.kind in known and (layer.of_hgq or _recognised(layer, root)):
+    if layer.kind in known and (layer.of_hgq or layer.of_hgq_1 or _recognised(layer, root)):
         return ""
-    if layer.of_hgq or root in QUANTISED or layer.kind in QUANTISED_LAYERS:
-        return _QUANTISED
+    if layer.of_hgq or layer.of_hgq_1 or root in QUANTISED or layer.kind in QUANTISED_LAYERS:
+        return OF_HGQ_1 if layer.of_hgq_1 else OF_HGQ.get(layer.kind, _QUANTISED)
     if layer.custom or root not in ("", "keras", "tf_keras", "tensorflow"):
         name = layer.custom or f"{layer.module}.{layer.kind}"
         return f"a class of your own ('{name}'), whose code is never run from a file; build it from Keras layers"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, graphs, hgq_weights, local, recurrent, windows
+from nn2hls.converters.keras import attention, graphs, hgq1, hgq_weights, local, recurrent, windows
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
 from nn2hls.converters.keras.windows import depthwise_name
@@ -60,7 +59,7 @@ WEIGHTS: dict[str, Callable[[Layer], Names]] = {
     "GroupNormalization": _own_norm,
     "LayerNormalization": _own_norm,
     "RMSNormalization": lambda layer: (["scale"], []),
-    **dict.fromkeys(recurrent.GATES, lambda layer: (recurrent.weight_names(layer), [])),
+    **dict.fromkeys(recurrent.KINDS, lambda layer: (recurrent.weight_names(layer), [])),
     "Bidirectional": lambda layer: (recurrent.side_names(layer), []),
     "PReLU": lambda layer: (["alpha"], []),
     **dict.fromkeys(graphs.WEIGHTED, lambda layer: (graphs.weight_names(layer), [])),
@@ -78,11 +77,13 @@ def _folded(kernel: str) -> Callable[[Layer], Names]:
     return names
 
 
+Q_RECURRENT = tuple(f"Q{kind}" for kind in recurrent.GATES)
 FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
 # Layers of QKeras keep the weights that are quantised as they were trained.
 WEIGHTS |= {
     "QBatchNormalization": _batch_norm,
     **dict.fromkeys(("QDense", "QConv1D", "QConv2D"), _dense),
+    **dict.fromkeys(Q_RECURRENT, lambda layer: (recurrent.weight_names(layer), [])),
     "QDepthwiseConv2D": lambda layer: (["depthwise_kernel", *_dense(layer)[0][1:]], []),
     **dict.fromkeys(("QSeparableConv1D", "QSeparableConv2D"), _separable),
     "QConv2DBatchnorm": _folded("kernel"),
@@ -92,6 +93,8 @@ WEIGHTS |= {
 
 def expected(layer: Layer) -> Names:
     """Names of the arrays the layer owns; a frozen layer has no trainable ones."""
+    if layer.of_hgq_1:
+        return [], hgq1.WEIGHTS.get(layer.kind, [])
     if layer.inner is not None and layer.kind not in WEIGHTS:
         first, others = expected(layer.inner)
         return first, [*others, VECTOR] if layer.kind == "SpectralNormalization" else others
@@ -138,7 +141,7 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
     for layer in model.layers:
         if layer.is_operation:
             continue
-        snake = snake_case(_CLASSES.get(layer.kind, layer.kind))
+        snake = recurrent.snake_case(_CLASSES.get(layer.kind, layer.kind))
         key = f"{place}/{snake}_{count[snake]}" if count[snake] else f"{place}/{snake}"
         count[snake] += 1
         if layer.shared is not None:
@@ -165,16 +168,20 @@ _CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
 def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
     """The arrays of a layer, those of its sub-layers in Keras' order."""
     if layer.kind == "Bidirectional":
-        return [array for side in recurrent.SIDES for array in weights.groups.get(f"{key}/{side}_layer/cell", ())]
+        inner = layer.inner or layer
+        folders = [f for side in recurrent.SIDES for f in recurrent.weight_folders(inner, f"{key}/{side}_layer")]
+        return [array for folder in folders for array in weights.groups.get(folder, ())]
+    if layer.kind in recurrent.KINDS:
+        return [array for folder in recurrent.weight_folders(layer, key) for array in weights.groups.get(folder, ())]
     if layer.inner is not None:
-        inner = _own(layer.inner, f"{key}/layer", weights)
-        return [*inner, *weights.groups.get(key, ())[:1]] if layer.kind == "SpectralNormalization" else inner
+        own = _own(layer.inner, f"{key}/layer", weights)
+        return [*own, *weights.groups.get(key, ())[:1]] if layer.kind == "SpectralNormalization" else own
     if layer.kind in graphs.WEIGHTED:
         return [array for name in graphs.own_groups(list(weights.groups), key) for array in weights.groups[name]]
     if layer.kind in FOLDED:
         return _with_norm(layer, weights.groups.get(key, ()), weights.groups.get(f"{key}/batchnorm", ()))
     if layer.kind not in attention.MULTI_HEAD:
-        return weights.groups.get(f"{key}/cell" if layer.kind in recurrent.GATES else key, ())
+        return weights.groups.get(f"{key}/cell" if layer.kind in Q_RECURRENT else key, ())
     folders = [(f"{key}/{part}", f"{key}/_{part}") for part in attention.PARTS]
     return [array for names in folders for name in names for array in weights.groups.get(name, ())]
 
@@ -183,12 +190,6 @@ def _with_norm(layer: Layer, own: Arrays, norm: Arrays) -> Arrays:
     """The arrays of a folded layer, that of its steps behind those that are trained."""
     trained = len(_batch_norm(layer)[0])
     return [*own[:-1], *norm[:trained], *own[-1:], *norm[trained:]]
-
-
-def snake_case(name: str) -> str:
-    """Keras' own spelling of class names in files: ``PReLU`` is ``p_re_lu``."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _attach_named(model: Model, weights: Weights) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 from nn2hls.converters.lower.activations import clip, function, softmax
 from nn2hls.converters.lower.arith import add
 from nn2hls.converters.lower.layout import squeeze
+from nn2hls.converters.lower.linear import along_axis
 from nn2hls.converters.lower.reductions import reduce
 from nn2hls.converters.lower.shape import reshape, transpose
-from nn2hls.converters.lower.value import Refusal, Site, Tensor, plain
+from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited_weights, plain
 from nn2hls.ops import Reduction
 
 
@@ -48,6 +49,17 @@ def log_sum_exp(site: Site, x: Tensor, axes: Sequence[int], *, keepdims: bool = 
     total = clip(site.step("total"), reduce(site.step("sum"), powers, Reduction.SUM, axes, keepdims=True), 1.0)
     found = add(site if keepdims else site.step("kept"), function(site.step("log"), total, "log"), largest)
     return found if keepdims else squeeze(site, found, axes)
+
+
+def running_sum(site: Site, x: Tensor, axis: int, *, exclusive: bool = False, reverse: bool = False) -> Tensor:
+    """Along the node's ``axis`` the sum of the elements up to each one, itself included unless ``exclusive``; exact.
+
+    ``reverse``: from each one to the end.
+    """
+    size = plain(x)[axis]
+    limited_weights([size, size])
+    before = np.triu(np.ones((size, size)), int(exclusive))  # element i is in sum j from j = i on
+    return along_axis(site, x, axis, before.T if reverse else before)
 
 
 def log_add_exp(site: Site, x: Tensor, y: Tensor) -> Tensor:

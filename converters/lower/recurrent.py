@@ -12,6 +12,7 @@ from nn2hls.converters.lower.linear import dense
 from nn2hls.converters.lower.moves import flip, slice_
 from nn2hls.converters.lower.shape import concatenate
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, plain
+from nn2hls.converters.lower.window import Window, conv, same_pads
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Shape
 from nn2hls.graph.graph import Graph, Origin
@@ -50,27 +51,36 @@ class Cell:
     """What happens in one step.
 
     Args:
-        body: Its inputs are an element and the states; its outputs the states after it, the first of which is the result.
+        body: Its inputs are an element and the states; its outputs the states after it.
         states: The shape of each state.
+        gives: Which state is the result.
     """
 
     body: Graph
     states: tuple[Shape, ...]
+    gives: int = 0
+
+    @property
+    def element(self) -> Shape:
+        """The shape of an element."""
+        return self.body.inputs[0].shape
 
 
-class _Body(Site):
+class Body(Site):
     """Where the nodes of a cell go; they are named by what they are, and the layer's name comes before that."""
 
     def __init__(self) -> None:
         self.builder = Builder()
 
-    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # as in Site
+    def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
         return self.builder.add(word, op, nodes, Origin("", "", is_result=False))
 
     def input(self, name: str, shape: Shape) -> Tensor:
+        """An element, or a state before the step."""
         return Tensor(self.add(Input(shape), (), name), shape)
 
     def cell(self, *outputs: Tensor) -> Cell:
+        """The cell whose states after the step these are."""
         return Cell(self.builder.build([x.node for x in outputs]), tuple(x.shape for x in outputs))
 
 
@@ -105,7 +115,7 @@ def _sizes(gates: Mapping[str, Gate], state: int) -> tuple[int, int]:
 def rnn_cell(gate: Gate, function: Activation) -> Cell:
     """h' = f(x @ W + h @ U + b)."""
     features, units = _sizes({"cell": gate}, gate.recurrent.shape[0])
-    site = _Body()
+    site = Body()
     x, h = site.input("element", (features,)), site.input("before", (units,))
     both = concatenate(site.step("operands"), [x, h], 0)
     return site.cell(_activated(site, "hidden", function, _summed(gate, both)))
@@ -130,20 +140,14 @@ def lstm_cell(
     units = gates["input"].kernel.shape[1]
     size = units if projection is None else projection.shape[1]
     features, _ = _sizes(gates, size)
-    site = _Body()
+    site = Body()
     x, h, c = site.input("element", (features,)), site.input("before", (size,)), site.input("cell_before", (units,))
     both = concatenate(site.step("operands"), [x, h], 0)
     names = {"input": "input_gate", "forget": "forget_gate", "candidate": "candidate", "output": "output_gate"}
     i, f, g, o = (
         _activated(site, names[key], candidate if key == "candidate" else recurrent, _summed(gates[key], both)) for key in names
     )
-    kept, written = arith.multiply(site.step("kept"), f, c), arith.multiply(site.step("written"), i, g)
-    cell = arith.add(site.step("cell"), kept, written)
-    seen = cell if output.apply is None else output.apply(site.step(f"cell_{output.word}"), cell)
-    if projection is None:
-        return site.cell(arith.multiply(site.step("hidden"), o, seen), cell)
-    whole = arith.multiply(site.step("unprojected"), o, seen)
-    return site.cell(dense(site.step("hidden"), whole, projection), cell)
+    return _lstm_states(site, (i, f, g, o), c, output, projection)
 
 
 def gru_cell(gates: Mapping[str, Gate], recurrent: Activation, candidate: Activation, *, reset_after: bool) -> Cell:
@@ -158,7 +162,7 @@ def gru_cell(gates: Mapping[str, Gate], recurrent: Activation, candidate: Activa
         reset_after: Where r works.
     """
     features, units = _sizes(gates, gates["update"].kernel.shape[1])
-    site = _Body()
+    site = Body()
     x, h = site.input("element", (features,)), site.input("before", (units,))
     both = concatenate(site.step("operands"), [x, h], 0)
     z = _activated(site, "update_gate", recurrent, _summed(gates["update"], both))
@@ -179,13 +183,88 @@ def gru_cell(gates: Mapping[str, Gate], recurrent: Activation, candidate: Activa
     return site.cell(arith.add(site.step("hidden"), n, change))
 
 
+def stacked(cells: Sequence[Cell]) -> Cell:
+    """Cells one behind the other in each step: the result of one is the element of the next. Names begin with ``cell0_`` .."""
+    site = Body()
+    x, states = site.input("element", cells[0].element), list[Tensor]()
+    for k, cell in enumerate(cells):
+        states += [site.input(f"cell{k}_{n.name}", n.shape) for n in cell.body.inputs[1:]]
+    after, first = list[Tensor](), 0
+    for k, cell in enumerate(cells):
+        if x.shape != cell.element:
+            raise Refusal(f"its cell {k} takes elements of the shape {cell.element} and gets {x.shape}")
+        own = states[first : first + len(cell.states)]
+        values = {n.name: v for n, v in zip(cell.body.inputs, [x, *own], strict=True)}
+        for node in cell.body:
+            if node.name not in values:
+                inputs = [values[i].node for i in node.inputs]
+                values[node.name] = Tensor(site.add(node.op, inputs, f"cell{k}_{node.name}"), node.shape)
+        found = [values[name] for name in cell.body.outputs]
+        x, first = found[cell.gives], first + len(cell.states)
+        after += found
+    return replace(site.cell(*after), gives=first - len(cells[-1].states) + cells[-1].gives)
+
+
+def conv_lstm_cell(
+    gates: Mapping[str, Gate], recurrent: Activation, function: Activation, space: Shape, window: Window, dilation: Shape
+) -> Cell:
+    """An LSTM whose products are convolutions: of the element with ``window``, of the state with what keeps its size.
+
+    Args:
+        gates: As of :func:`lstm_cell`; kernels (*k, channels, filters), recurrent ones (*k, filters, filters).
+        recurrent, function: The function of the gates, and that of candidate and cell state.
+        space: The axes of an element before its channels.
+        window: Of the product with the element.
+        dilation: Ones.
+    """
+    channels, filters = gates["input"].kernel.shape[-2:]
+    size, inside = gates["input"].recurrent.shape[:-2], window.positions(space)
+    same = Window(size, dilation, dilation, same_pads(inside, size, dilation, dilation))
+    site = Body()
+    x, h = site.input("element", (*space, channels)), site.input("before", (*inside, filters))
+    c = site.input("cell_before", (*inside, filters))
+
+    def gate(key: str) -> Callable[[Site], Tensor]:
+        own = gates[key]
+
+        def summed(at: Site) -> Tensor:
+            element = conv(at.step("element"), x, own.kernel, own.bias, window)
+            return arith.add(at, element, conv(at.step("recurrent"), h, own.recurrent, None, same))
+
+        return summed
+
+    names = {"input": "input_gate", "forget": "forget_gate", "candidate": "candidate", "output": "output_gate"}
+    i, f, g, o = (
+        _activated(site, name, function if key == "candidate" else recurrent, gate(key)) for key, name in names.items()
+    )
+    return _lstm_states(site, (i, f, g, o), c, function)
+
+
+def _lstm_states(
+    site: Body,
+    gates: tuple[Tensor, Tensor, Tensor, Tensor],
+    c: Tensor,
+    output: Activation,
+    projection: np.ndarray | None = None,
+) -> Cell:
+    """c' = f * c + i * g and h' = o * tanh(c'), times a projection where there is one."""
+    i, f, g, o = gates
+    kept, written = arith.multiply(site.step("kept"), f, c), arith.multiply(site.step("written"), i, g)
+    cell = arith.add(site.step("cell"), kept, written)
+    seen = cell if output.apply is None else output.apply(site.step(f"cell_{output.word}"), cell)
+    if projection is None:
+        return site.cell(arith.multiply(site.step("hidden"), o, seen), cell)
+    whole = arith.multiply(site.step("unprojected"), o, seen)
+    return site.cell(dense(site.step("hidden"), whole, projection), cell)
+
+
 @dataclass(frozen=True)
 class Recurrence:
     """A cell over a sequence.
 
     Args:
         cell: What happens in one step.
-        operands: The sequence (length, features), and the states before the first step.
+        operands: The sequence (length, *element), and the states before the first step.
         length: Steps.
         reverse: From the last element to the first.
         label: Stands before the names of the cell's nodes.
@@ -197,10 +276,10 @@ class Recurrence:
     reverse: bool = False
     label: str = ""
 
-    def sequence(self, site: Site, state: int = 0) -> Tensor:
-        """A state after every step, in the order of time; the first is the layer's output."""
-        states = len(self.cell.states)
-        return site.emit(Scan(self.cell.body, self.length, 1, states, self.reverse, state, self.label), *self.operands)
+    def sequence(self, site: Site, state: int | None = None) -> Tensor:
+        """A state after every step, in the order of time; without a number the layer's output."""
+        states, gives = len(self.cell.states), self.cell.gives if state is None else state
+        return site.emit(Scan(self.cell.body, self.length, 1, states, self.reverse, gives, self.label), *self.operands)
 
     def turned(self, site: Site) -> Tensor:
         """The output in the order of the steps."""
@@ -208,9 +287,9 @@ class Recurrence:
             return self.sequence(site)
         return flip(site, self.sequence(site.step(f"{self.label}sequence")), (0,))
 
-    def last(self, site: Site, state: int = 0) -> Tensor:
-        """A state after the last step."""
-        word = f"{self.label}sequence" + (f"_state{state}" if state else "")
+    def last(self, site: Site, state: int | None = None) -> Tensor:
+        """A state after the last step; without a number the layer's output."""
+        word = f"{self.label}sequence" + (f"_state{state}" if state not in (None, self.cell.gives) else "")
         return slice_(site, self.sequence(site.step(word), state), (0 if self.reverse else self.length - 1,))
 
 
@@ -227,13 +306,14 @@ def recurrence(
 
     Args:
         site: Where constant states go.
-        x: The sequence.
+        x: The sequence (length, *element).
         cell: The cell.
         initial: The states before the first step: tensors, or constants for every event; zeros where they are left out.
         reverse, label: See Recurrence.
     """
-    if len(plain(x)) != 2:
-        raise Refusal(f"it runs over sequences of vectors, (length, features), and its operand has the shape {x.shape}")
+    if len(plain(x)) != 1 + len(cell.element):
+        what = {1: "vectors, (length, features)"}.get(len(cell.element), f"images of the shape {cell.element}")
+        raise Refusal(f"it runs over sequences of {what}, and its operand has the shape {x.shape}")
     if initial and len(initial) != len(cell.states):
         raise Refusal(f"it is given {len(initial)} states and has {len(cell.states)}")
     states = []

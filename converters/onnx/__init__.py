@@ -26,7 +26,7 @@ from nn2hls.converters.onnx.quantised_values import QUANTISED
 from nn2hls.converters.onnx.quantisers import QUANTISERS
 from nn2hls.converters.onnx.recurrent import RECURRENT
 from nn2hls.converters.onnx.reductions import REDUCTIONS
-from nn2hls.converters.onnx.refusals import CONTROL, makes_labels, not_offered_node, way_out
+from nn2hls.converters.onnx.refusals import CONTROL, NO_OPERATORS, makes_labels, not_offered_node, way_out
 from nn2hls.converters.onnx.shapes import SHAPES
 from nn2hls.converters.onnx.unary import UNARY
 from nn2hls.converters.onnx.windows import WINDOWS
@@ -145,7 +145,7 @@ def _refusals(graph: FileGraph, context: Context, problems: dict[str, str]) -> I
     for node in graph.nodes:
         depends = node.op not in ("Shape", "Size") and not computed.isdisjoint(node.inputs)
         computed.update(node.outputs if depends else ())
-        reason = ("" if node.op in CONTROL else node.trouble) or problems.get(node.outputs[0], "")
+        reason = ("" if node.op in CONTROL | NO_OPERATORS else node.trouble) or problems.get(node.outputs[0], "")
         if not reason and _handler(node) is None and (depends or not foldable(node)):
             reason = not_offered_node(node, labels)
         ready = all(i in context.values for i in node.inputs if i)

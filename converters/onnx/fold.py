@@ -43,6 +43,7 @@ def _divide(a: Attrs, x: Any, y: Any) -> Any:
 ELEMENTWISE: dict[str, Evaluate] = {
     "Abs": lambda a, x: np.abs(x),
     "Add": lambda a, x, y: x + y,
+    "And": lambda a, x, y: np.logical_and(x, y),
     "Ceil": lambda a, x: np.ceil(x),
     "Clip": _clip,
     "Div": _divide,
@@ -65,6 +66,7 @@ ELEMENTWISE: dict[str, Evaluate] = {
     "Mul": lambda a, x, y: x * y,
     "Neg": lambda a, x: -x,
     "Not": lambda a, x: np.logical_not(x),
+    "Or": lambda a, x, y: np.logical_or(x, y),
     "Pow": lambda a, x, y: np.power(x, y),
     "Reciprocal": lambda a, x: 1 / x,
     "Relu": lambda a, x: np.maximum(x, 0),
@@ -77,6 +79,7 @@ ELEMENTWISE: dict[str, Evaluate] = {
     "Sum": lambda a, *xs: _reduce(np.add, xs),
     "Tanh": lambda a, x: np.tanh(x),
     "Where": lambda a, c, x, y: np.where(c, x, y),
+    "Xor": lambda a, x, y: np.logical_xor(x, y),
 }
 
 

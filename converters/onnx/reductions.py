@@ -55,7 +55,14 @@ def _log_sum_exp(at: At) -> Value:
     return over_axes.log_sum_exp(at, x, axes_of_node(at, x), keepdims=bool(at.attr("keepdims", 1)))
 
 
+def _running_sum(at: At) -> Value:
+    (axis,) = at.tensor().axes([int(at.scalar(1, "axis"))])
+    exclusive, reverse = bool(at.attr("exclusive", 0)), bool(at.attr("reverse", 0))
+    return over_axes.running_sum(at, at.tensor(), axis, exclusive=exclusive, reverse=reverse)
+
+
 REDUCTIONS: dict[str, Handler] = {
+    "CumSum": _running_sum,
     "ReduceL1": _norm(1),
     "ReduceL2": _norm(2),
     "ReduceLogSum": _of("", "log"),

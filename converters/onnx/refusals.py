@@ -11,6 +11,12 @@ from nn2hls.known_layers import LABELS, ONNX, ONNX_QUANTISERS, not_offered
 LABEL_MAKERS = frozenset(f"{ML}.{name}" for name in ("ZipMap", "ArrayFeatureExtractor", "LabelEncoder", "Binarizer"))
 _FIRST = ("ArgMax", f"{ML}.Binarizer")  # the first step from answers to labels, of one class and of several
 CONTROL = frozenset(("If", "Loop", "Scan"))  # refused as such, whatever their subgraphs hold
+NO_OPERATORS = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
+# What tf2onnx leaves as it was where it has no translation: calls of functions that TensorFlow compiles.
+_LEFT = (
+    "tf2onnx left this call of TensorFlow's, as it does Keras' grouped convolutions; Keras' own files are read, and so is "
+    "tf.nn.conv2d with a kernel of fewer channels"
+)
 # Operators of onnxruntime in which a DynamicQuantizeLinear is hidden.
 _AT_RUN_TIME = frozenset(("DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "MatMulIntegerToFloat"))
 _OTHERWISE = "write it with other operators, or cut the model before it"
@@ -40,6 +46,8 @@ def not_offered_node(node: FileNode, labels: bool) -> str:
     domain, _, name = node.op.rpartition(".")
     if name in ONNX_QUANTISERS and "onnx" in domain and domain != ML:
         return "this quantiser (QONNX) is not offered; Quant, IntQuant, BipolarQuant, Trunc and MultiThreshold are"
+    if node.op in NO_OPERATORS:
+        return _LEFT
     if domain == MICROSOFT and name in _AT_RUN_TIME:
         return not_offered("ONNX", "DynamicQuantizeLinear", _OTHERWISE)
     if domain not in ("", ML):

@@ -47,6 +47,11 @@ def _log_sum_exp(c: Lowering, a: Args) -> Value:
     return over_axes.log_sum_exp(c, x, axes, keepdims=keepdims)
 
 
+def _running_sum(c: Lowering, a: Args) -> Value:
+    (axis,) = a.tensor().axes([a.whole("dim")])
+    return over_axes.running_sum(c, a.tensor(), axis)
+
+
 _WHOLE = {
     "max": Reduction.MAX, "min": Reduction.MIN, "mean": Reduction.MEAN, "prod": Reduction.PROD, "sum": Reduction.SUM
 }  # fmt: skip
@@ -56,6 +61,7 @@ REDUCTIONS: Mapping[str, Callable[[Lowering, Args], Value]] = {
     "amin.default": _over(Reduction.MIN),
     "max.dim": _over(Reduction.MAX),
     "min.dim": _over(Reduction.MIN),
+    "cumsum.default": _running_sum,
     "logsumexp.default": _log_sum_exp,
     "mean.dim": _over(Reduction.MEAN),
     "prod.dim_int": _over(Reduction.PROD),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from particles import CLASSES, lists
 from torch import nn
-from training import SEED, TEST, TRAIN, arguments, class_loss, export_pt2, fit, keep_data, tell
+from training import class_loss, export_pt2, make
 
 PARTICLES, FEATURES, UNITS, KEEP, EPOCHS = 20, 6, 20, 0.4, 20
 
@@ -25,13 +27,8 @@ class Tagger(nn.Module):
 
 def main() -> None:
     """Train and write."""
-    given = arguments(__doc__, EPOCHS)
-    model = Tagger()
-    train, test = lists(TRAIN, SEED, PARTICLES), lists(TEST, SEED + 1, PARTICLES)
-    fit(model, *train, class_loss, given.epochs, KEEP)
-    tell(model, *test)
-    export_pt2(model, test[0], given.out / "gru_tagger.pt2")
-    keep_data(given.out, "gru_tagger", train, test)
+    data = partial(lists, count=PARTICLES)
+    make(__doc__, Tagger, data, class_loss, KEEP, export_pt2, "gru_tagger.pt2", EPOCHS)
 
 
 if __name__ == "__main__":

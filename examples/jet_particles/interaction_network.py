@@ -18,20 +18,20 @@ PARTICLES, EFFECTS, KEEP = 6, 4, 0.4
 class InteractionNetwork(nn.Module):
     """Every ordered pair of particles has an effect; each particle sums those upon it; the jet sums its particles."""
 
-    def __init__(self) -> None:
+    def __init__(self, particles: int = PARTICLES, effects: int = EFFECTS) -> None:
         super().__init__()
-        pairs = list(itertools.permutations(range(PARTICLES), 2))
-        receivers, senders = torch.zeros(2, len(pairs), PARTICLES)
+        pairs = list(itertools.permutations(range(particles), 2))
+        receivers, senders = torch.zeros(2, len(pairs), particles)
         for edge, (receiver, sender) in enumerate(pairs):
             receivers[edge, receiver] = senders[edge, sender] = 1
         self.register_buffer("receivers", receivers)  # (pairs, particles), one 1 in each row
         self.register_buffer("senders", senders)
-        self.effect1, self.effect2 = nn.Linear(6, 8), nn.Linear(8, EFFECTS)
-        self.object1, self.object2 = nn.Linear(3 + EFFECTS, 8), nn.Linear(8, 6)
+        self.effect1, self.effect2 = nn.Linear(6, 8), nn.Linear(8, effects)
+        self.object1, self.object2 = nn.Linear(3 + effects, 8), nn.Linear(8, 6)
         self.output = nn.Linear(6, len(CLASSES))
 
     def forward(self, particles: torch.Tensor) -> torch.Tensor:
-        """Class probabilities (events, 5) of particles (events, 6, 3)."""
+        """Class probabilities (events, 5) of particles (events, particles, 3)."""
         pairs = torch.cat([self.receivers @ particles, self.senders @ particles], dim=2)
         effects = torch.relu(self.effect2(torch.relu(self.effect1(pairs))))
         upon = self.receivers.T @ effects

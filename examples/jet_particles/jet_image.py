@@ -5,18 +5,18 @@ from __future__ import annotations
 from particles import CLASSES, images
 from training import SEED, class_loss, make, save_keras
 
-KEEP = 0.3
+PIXELS, FILTERS, KEEP = 16, (4, 8), 0.3
 
 
-def network():
-    """Two convolutions of 3 x 3 with 4 and 8 filters, each with ReLU and a maximum of 2 x 2, then the classes."""
+def network(pixels: int = PIXELS, filters: tuple[int, int] = FILTERS):
+    """Two convolutions of 3 x 3, each with ReLU and a maximum of 2 x 2, then the classes."""
     import keras
     from keras import layers
 
     keras.utils.set_random_seed(SEED)
-    stack = [keras.Input((16, 16, 1), name="image")]
-    for number, filters in enumerate((4, 8), start=1):
-        stack.append(layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}"))
+    stack = [keras.Input((pixels, pixels, 1), name="image")]
+    for number, count in enumerate(filters, start=1):
+        stack.append(layers.Conv2D(count, 3, padding="same", activation="relu", name=f"conv{number}"))
         stack.append(layers.MaxPooling2D(2, name=f"pool{number}"))
     stack += [layers.Flatten(name="flatten"), layers.Dense(len(CLASSES), activation="softmax", name="output")]
     return keras.Sequential(stack, name="jet_image")
@@ -24,7 +24,7 @@ def network():
 
 def main() -> None:
     """Train and write."""
-    make(__doc__, network, lambda events, seed: images(events, seed, 16), class_loss, KEEP, save_keras, "jet_image.keras")
+    make(__doc__, network, lambda events, seed: images(events, seed, PIXELS), class_loss, KEEP, save_keras, "jet_image.keras")
 
 
 if __name__ == "__main__":

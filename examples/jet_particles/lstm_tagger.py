@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from particles import CLASSES, lists
-from training import SEED, TEST, TRAIN, arguments, class_loss, fit, keep_data, tell
+from training import SEED, class_loss, make, save_keras
 
 PARTICLES, FEATURES, UNITS, KEEP, EPOCHS = 20, 6, 20, 0.4, 10
 
@@ -20,13 +22,8 @@ def network():
 
 def main() -> None:
     """Train and write."""
-    given = arguments(__doc__, EPOCHS)
-    model = network()
-    train, test = lists(TRAIN, SEED, PARTICLES), lists(TEST, SEED + 1, PARTICLES)
-    fit(model, *train, class_loss, given.epochs, KEEP)
-    tell(model, *test)
-    model.save(given.out / "lstm_tagger.keras")
-    keep_data(given.out, "lstm_tagger", train, test)
+    data = partial(lists, count=PARTICLES)
+    make(__doc__, network, data, class_loss, KEEP, save_keras, "lstm_tagger.keras", EPOCHS)
 
 
 if __name__ == "__main__":

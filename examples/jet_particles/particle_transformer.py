@@ -11,18 +11,18 @@ PARTICLES, WIDTH, HEADS, KEEP = 8, 8, 2, 0.4
 
 
 class ParticleTransformer(nn.Module):
-    """Eight particles, each of three features: embedding, attention, a dense block, the mean over particles, the classes."""
+    """Particles, each of three features: embedding, attention, a dense block, the mean over particles, the classes."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
-        self.embed = nn.Linear(3, WIDTH)
-        self.attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
-        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.fc1, self.fc2 = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
-        self.output = nn.Linear(WIDTH, len(CLASSES))
+        self.embed = nn.Linear(3, width)
+        self.attention = nn.MultiheadAttention(width, HEADS, batch_first=True)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.fc1, self.fc2 = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.output = nn.Linear(width, len(CLASSES))
 
     def forward(self, particles: torch.Tensor) -> torch.Tensor:
-        """Class probabilities (events, 5) of particles (events, 8, 3)."""
+        """Class probabilities (events, 5) of particles (events, particles, 3)."""
         x = torch.relu(self.embed(particles))
         x = self.norm1(x + self.attention(x, x, x, need_weights=False)[0])
         x = self.norm2(x + self.fc2(torch.relu(self.fc1(x))))

@@ -28,6 +28,7 @@ def make(
     keep: float,
     write: Callable[[nn.Module, np.ndarray, Path], object],
     name: str,
+    epochs: int = 8,
 ) -> None:
     """Train and prune a network, print how good it is, and write its file ``name`` and the data beside it.
 
@@ -39,8 +40,9 @@ def make(
         keep: The share of weights that pruning leaves.
         write: Writes the network, with inputs as an example, to a path.
         name: Of its file; data are named after it.
+        epochs: Before pruning, and again after it, where the command line names none.
     """
-    given = arguments(about)
+    given = arguments(about, epochs)
     model = network()
     train, test = data(TRAIN, SEED), data(TEST, SEED + 1)
     fit(model, *train, loss, given.epochs, keep)
@@ -49,7 +51,7 @@ def make(
     keep_data(given.out, Path(name).stem, train, test)
 
 
-def arguments(about: str, epochs: int = 8) -> argparse.Namespace:
+def arguments(about: str, epochs: int) -> argparse.Namespace:
     """Of the command line; seeds PyTorch."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder (default: this one)")

@@ -8,21 +8,21 @@ from training import SEED, make, pixel_loss, save_keras
 PIXELS, FILTERS, KEEP = 8, 2, 0.5
 
 
-def network():
+def network(pixels: int = PIXELS, filters: int = FILTERS):
     """Down by a maximum of 2 x 2, up by repeating, with the upper level beside it; a probability for each pixel."""
     import keras
     from keras import layers
 
     keras.utils.set_random_seed(SEED)
 
-    def convolution(name: str, filters: int):
-        return layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)
+    def convolution(name: str, count: int):
+        return layers.Conv2D(count, 3, padding="same", activation="relu", name=name)
 
-    image = keras.Input((PIXELS, PIXELS, 1), name="image")
-    above = convolution("down", FILTERS)(image)
-    below = convolution("bottom", 2 * FILTERS)(layers.MaxPooling2D(2, name="pool")(above))
+    image = keras.Input((pixels, pixels, 1), name="image")
+    above = convolution("down", filters)(image)
+    below = convolution("bottom", 2 * filters)(layers.MaxPooling2D(2, name="pool")(above))
     joined = layers.Concatenate(name="skip")([layers.UpSampling2D(2, name="up_sampling")(below), above])
-    answer = layers.Conv2D(1, 1, activation="sigmoid", name="mask")(convolution("up", FILTERS)(joined))
+    answer = layers.Conv2D(1, 1, activation="sigmoid", name="mask")(convolution("up", filters)(joined))
     return keras.Model(image, answer, name="unet")
 
 

@@ -19,6 +19,7 @@ from nn2hls.commands import (
     scan,
     search,
     verify,
+    weights,
 )
 from nn2hls.commands.base import Command
 
@@ -32,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
     build.COMMAND,
     verify.COMMAND,
     export.COMMAND,
+    weights.COMMAND,
     report.COMMAND,
     plot.COMMAND,
     scan.COMMAND,

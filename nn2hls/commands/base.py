@@ -43,15 +43,6 @@ class Made:
     seed: int | None = None
 
 
-def files_of(*configs: Config, more: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """The files that configs name, themselves included, and further ones; what is not there has no digest and is left out."""
-    named: list[Path | None] = list(more)
-    for c in configs:
-        scalings = [scaling.path for scaling in c.input_scaling.values()]
-        named += [c.path, c.model, c.weights, c.calibration, c.input_data, c.output_predictions, *scalings]
-    return tuple(dict.fromkeys(p for p in named if p is not None and p.is_file()))
-
-
 @dataclass(frozen=True)
 class Result:
     """What a command found.

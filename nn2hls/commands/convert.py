@@ -6,7 +6,8 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Made, Result, config_arguments, files_of, make_design, plan_command
+from nn2hls.commands.base import Command, Made, Result, config_arguments, make_design, plan_command
+from nn2hls.design.kept import files_of
 from nn2hls.errors import LimitError
 
 

@@ -117,8 +117,11 @@ def _run(args: Namespace) -> Result:
     python = sys.version.split()[0]
     ready = all(f.version for f in found if f.name in REQUIRED) and not any(f.problem for f in found)
     boards = _boards(found)
-    document = {"nn2hls": __version__, "python": python, "parts": [asdict(f) for f in found], "boards": boards}
-    return Result(document, f"nn2hls {__version__}, Python {python}\n\n{_text(found)}\n{_boards_text(boards)}", ok=ready)
+    amd = _amd_boards(found)
+    about = {"nn2hls": __version__, "python": python}
+    document = {**about, "parts": [asdict(f) for f in found], "boards": boards, "amd_boards": amd}
+    text = f"nn2hls {__version__}, Python {python}\n\n{_text(found)}\n{_boards_text(boards)}\n{_amd_boards_text(amd)}"
+    return Result(document, text, ok=ready)
 
 
 def _boards(found: list[Found]) -> list[dict[str, object]]:
@@ -128,6 +131,25 @@ def _boards(found: list[Found]) -> list[dict[str, object]]:
     here = {f.name for f in found if f.version}
     about = ((b, b.flow.program in here) for b in open_boards().values())
     return [{"name": b.name, "title": b.title, "part": b.part, "mhz": b.mhz, "ready": ready} for b, ready in about]
+
+
+def _amd_boards(found: list[Found]) -> list[dict[str, object]]:
+    """The boards whose bitstreams AMD's tools make, and whether all that it takes is here."""
+    from nn2hls.targets.amd_board import amd_boards
+
+    here = {f.name for f in found if f.version}
+    hls = bool(here & {"vitis_hls", "vitis-run"})
+    return [
+        {"name": b.name, "title": b.title, "part": b.part, "makes": list(b.shell.makes), "ready": hls and b.maker in here}
+        for b in amd_boards().values()
+    ]
+
+
+def _amd_boards_text(boards: list[dict[str, object]]) -> str:
+    from nn2hls.text import table
+
+    rows = [[b["name"], "yes" if b["ready"] else "no", b["part"], b["title"]] for b in boards]
+    return "Boards of build --tool vitis --board NAME:\n\n" + table(["", "its tools are here", "part", ""], rows)
 
 
 def _boards_text(boards: list[dict[str, object]]) -> str:

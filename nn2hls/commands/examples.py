@@ -13,8 +13,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "compare": ("nn2hls compare net.yml --input x.npy --labels y.npy", "nn2hls compare net.yml --input x.npy --plots figures"),
     "estimate": ("nn2hls estimate net.yml", "nn2hls estimate net.yml --reuse 4 --clock 3 --json"),
     "plan": ("nn2hls plan net.yml --fit -o fitted.yml", "nn2hls plan net.yml --max-latency 75ns --max-dsp 50%"),
-    "build": ("nn2hls build net.yml", "nn2hls build net.yml --tool rtl --board ulx3s-25"),
+    "build": (
+        "nn2hls build net.yml",
+        "nn2hls build net.yml --tool rtl --board ulx3s-25",
+        "nn2hls build net.yml --tool vitis --board pynq-z2",
+    ),
     "verify": ("nn2hls verify net.yml", "nn2hls verify net.yml --tool rtl --input x.npy"),
+    "weights": ("nn2hls weights my-hls-test retrained.keras -o image.hex",),
     "export": ("nn2hls export emulator net.yml -o library", "nn2hls export rtl net.yml -o core"),
     "report": (
         "nn2hls report my-hls-test",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from nn2hls.commands.base import Command, Made, Result, config_arguments, files_of, make_design
+from nn2hls.commands.base import Command, Made, Result, config_arguments, make_design
+from nn2hls.design.kept import files_of
 
 KINDS = ("emulator", "rtl")
 

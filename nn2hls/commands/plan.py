@@ -5,17 +5,32 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nn2hls.commands.base import Command, Result, UsageError, config_arguments, config_target, load_graph, read
+from nn2hls.commands.base import (
+    Command,
+    Result,
+    UsageError,
+    config_arguments,
+    config_target,
+    input_arguments,
+    input_data,
+    label_data,
+    load_graph,
+    metric_arguments,
+    read,
+)
 
 if TYPE_CHECKING:
+    from nn2hls.config.config import Config
     from nn2hls.design.design import Design
     from nn2hls.graph.graph import Graph
     from nn2hls.size.choices import Sizer
     from nn2hls.size.solver import Limits
     from nn2hls.size.streams import StreamSizer
+    from nn2hls.trials.widths import Narrowed
 
 _LIMITS = {
     "target_ii": ("ii", "CLOCKS", "clocks between two inputs, at most"),
@@ -34,6 +49,10 @@ def _arguments(parser: ArgumentParser) -> None:
     for name, (_, metavar, text) in _LIMITS.items():
         group.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
     group.add_argument("--fit", action="store_true", help="no limit but the part: the fastest design that fits")
+    words = "lower MaxWidth, too, as far as the design loses no more than that on --input against float, in per cent"
+    group.add_argument("--max-loss", metavar="POINTS", type=float, help=words)
+    input_arguments(parser)
+    metric_arguments(parser, "with --max-loss: class numbers, one-hot rows, or values of the first output")
     group.add_argument("-o", "--output", metavar="FILE", type=Path, help="write the config with the reuse factors picked")
     group.add_argument("--force", action="store_true", help="write over a file that is there")
 
@@ -51,7 +70,37 @@ def _run(args: Namespace) -> Result:
             "There is nothing to write: no reuse factors are picked without a limit.", fix="Add --fit, or a limit."
         )
     target = config_target(args)
-    design = convert(graph, config)
+    narrowed = _narrowed(args, graph, config, solving)
+    design = convert(graph, config if narrowed is None else narrowed.config)
+    return _with_loss(_planned(args, design, graph, named, solving, target), narrowed)
+
+
+def _narrowed(args: Namespace, graph: Graph, config: Config, solving: bool) -> Narrowed | None:
+    """The narrowest types that --max-loss allows; None without it."""
+    if args.max_loss is None:
+        given = next((name for name in ("input", "labels", "metric", "threshold") if getattr(args, name) is not None), None)
+        if given:
+            raise UsageError("Only types that give way are judged.", where=f"--{given}", fix="Add --max-loss POINTS.")
+        return None
+    if not solving or not 0 <= args.max_loss <= 100:
+        what = "Types give way to a limit." if not solving else "A loss is between 0 and 100 per cent."
+        raise UsageError(what, where="--max-loss", fix="Add --fit, or a limit." if not solving else "Write --max-loss 0.5.")
+    from nn2hls.trials.network import Network
+    from nn2hls.trials.widths import narrowest
+
+    data, labels = input_data(args, config, graph), label_data(args, graph.outputs[:1])
+    network = Network.prepare(graph, config, data, labels, args.metric, args.threshold)
+    return narrowest(network, args.max_loss / 100)
+
+
+def _with_loss(result: Result, narrowed: Narrowed | None) -> Result:
+    if narrowed is None:
+        return result
+    return replace(result, document={**result.document, "precision": narrowed.to_dict()}, text=f"{narrowed}\n{result.text}")
+
+
+def _planned(args: Namespace, design: Design, graph: Graph, named: list[int], solving: bool, target: Path | None) -> Result:
+    """The choices of a design, or what its limits lead to."""
     if design.streams is not None:
         if named:
             raise UsageError(

@@ -30,12 +30,16 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
+    from nn2hls.history.state import PYTHON
     from nn2hls.history.tree import gather
 
     entry = gather(args.place).find(args.state)
     state = entry.state
     if state.kind not in _BY_KIND:
         raise DataError(f"A {state.kind} is not replayed: {_WHY_NOT[state.kind]}.", where=state.name)
+    if state.command[:1] == (PYTHON,):
+        what, fix = "It was made in Python, and nothing of a file is run as Python.", "Run the program that made it again."
+        raise DataError(what, where=state.name, fix=fix)
     changed = [f"{f.path} is not what went in" for f in state.inputs if _digest(entry.path(f)) != f.sha256]
     near = entry.folder.absolute() if state.kind == "search" else None  # a config names its files from where it lies
     with tempfile.TemporaryDirectory(dir=near) as scratch, _inside(entry.folder / state.start):

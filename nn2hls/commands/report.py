@@ -10,6 +10,7 @@ from nn2hls.commands.base import Command, Result, UsageError, config_arguments, 
 
 if TYPE_CHECKING:
     from nn2hls.report.project import Today
+    from nn2hls.report.written import Written
 
 _OF_PAGES = ("input", "labels", "classes", "scan", "search")  # options that only a page shows
 
@@ -46,13 +47,18 @@ def _tools(args: Namespace) -> Result:
     from nn2hls.files import write_whole
     from nn2hls.report.project import project_report
     from nn2hls.report.text import report_markdown, report_text, summary
+    from nn2hls.report.written import open as open_project
 
     if args.output and args.output.suffix.lower() != ".md":
         raise UsageError("A report is written as .md.", where=str(args.output), fix="For JSON use --json and a redirection.")
+    project: Written | None = None
+    notes: tuple[str, ...] = ()
     if args.config.is_dir():
         refuse_options(args)
-        report = project_report(args.config)
-        notes: tuple[str, ...] = ()
+        project = open_project(args.config)
+        if not project.tools:
+            return Result({"project": project.to_dict()}, project.text(), ok=project.ok)
+        report = project_report(args.config, damage=[])
     else:
         folder, today, notes = _today(args)
         report = project_report(folder, today)
@@ -60,8 +66,11 @@ def _tools(args: Namespace) -> Result:
         write_whole(args.output, report_markdown(report))
         text = f"{summary(report)}\nwrote {args.output}\n"
     else:
-        text = report_markdown(report) if args.markdown else report_text(report)
-    return Result({**report.to_dict(), "written": str(args.output) if args.output else None}, text, notes, ok=report.ok)
+        about = project.text() + "\n" if project and not args.markdown else ""
+        text = report_markdown(report) if args.markdown else about + report_text(report)
+    document = {**report.to_dict(), "written": str(args.output) if args.output else None}
+    ok = report.ok and (project is None or project.ok)
+    return Result(document | ({"project": project.to_dict()} if project else {}), text, notes, ok=ok)
 
 
 def _today(args: Namespace) -> tuple[Path, Today, tuple[str, ...]]:

@@ -13,7 +13,6 @@ from nn2hls.commands.base import (
     Result,
     UsageError,
     config_arguments,
-    files_of,
     input_arguments,
     input_data,
     label_data,
@@ -23,6 +22,7 @@ from nn2hls.commands.base import (
     read,
     worker_arguments,
 )
+from nn2hls.design.kept import files_of
 
 
 def _arguments(parser: ArgumentParser) -> None:

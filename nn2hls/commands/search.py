@@ -12,7 +12,6 @@ from nn2hls.commands.base import (
     UsageError,
     config_arguments,
     config_target,
-    files_of,
     input_arguments,
     input_data,
     label_data,
@@ -22,6 +21,7 @@ from nn2hls.commands.base import (
     read,
     worker_arguments,
 )
+from nn2hls.design.kept import files_of
 
 
 def _arguments(parser: ArgumentParser) -> None:

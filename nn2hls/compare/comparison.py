@@ -44,7 +44,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         parts: list[Table | str] = [part for o in self.outputs for part in _output_parts(o)]
         if self.layers:
-            parts += [layer_table(self.layers), *_blame_text(self).splitlines()]
+            parts += [layer_table(self.layers), _blame_text(self)]
         return notebook(repr(self), parts)
 
     def layer(self, name: str) -> LayerComparison:

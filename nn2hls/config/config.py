@@ -109,8 +109,13 @@ class Config:
             own=MappingProxyType({k: s.where for k, s in named.items() if s.value is not None and not s.bare}),
             own_words=frozenset(w for level in own for w, s in level.precision.items() if s.value is not None),
             own_type=any(s.value is not None for level in own for s in level.precision.values()),
-            **{k: s.value for k, s in settings.items() if k in _FIELDS},
+            **self._usual | {k: s.value for k, s in settings.items() if k in _FIELDS},
         )
+
+    @property
+    def _usual(self) -> dict[str, Any]:
+        """Settings that follow from others of the whole design: in streams a recurrent layer takes a token in each step."""
+        return {"time_steps": "Off"} if self.io_type == "io_stream" else {}
 
     def settings_of(self, node: Node) -> LayerSettings:
         """What holds for a node of a graph."""

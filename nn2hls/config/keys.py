@@ -266,10 +266,19 @@ LEVEL_KEYS = (
     Key(
         "TimeStepLoopParallelism",
         Place.LEVEL,
-        "Unroll: the steps of a recurrent layer stand side by side. Off: one step is built, and runs for each in turn.",
+        "Unroll: the steps of a recurrent layer stand side by side. Off: one step is built, and runs for each in turn. "
+        "Unset: Off with io_stream, else Unroll.",
         v.time_steps,
         "time_steps",
         values="Unroll, Off",
+    ),
+    Key(
+        "Weights",
+        Place.LEVEL,
+        "reloadable: in our Verilog, weights and biases of a Dense layer are memories with a port for others of their types.",
+        v.weights,
+        "weights",
+        values="fixed, reloadable",
     ),
     Key(
         "TableSize",
@@ -292,7 +301,7 @@ LEVEL_KEYS = (
     Key("Calibration", Place.MODEL, "Data that may set types.", v.path, "calibration", values="file"),
     _obsolete("Trace", Place.LEVEL, "`trace` and `compare` give every layer without it."),
     _obsolete("Compression", Place.LEVEL, "Zero weights always cost nothing."),
-    _obsolete("BramFactor", Place.LEVEL, "Weights always lie inside the design; it has no ports for them."),
+    _obsolete("BramFactor", Place.LEVEL, "Weights lie inside the design; Weights: reloadable gives memories of them a port."),
     _obsolete("ConvImplementation", Place.LEVEL, "It chooses between hls4ml's streams."),
     _obsolete("PipelineStyle", Place.MODEL, "It follows from the schedule.", v.only("auto", "pipeline", "dataflow")),
     _obsolete("PipelineInterval", Place.MODEL, "It follows from ReuseFactor; `nn2hls estimate` shows it."),

@@ -18,7 +18,9 @@ class LayerSettings:
         strategy: ``Latency``, ``Resource`` or ``DistributedArithmetic``.
         adder_depth: Additions beyond the fewest on the longest way of a distributed sum.
         positions: Of a stream that are computed side by side; None: unset.
-        time_steps: ``Unroll``: the steps of a recurrent layer stand side by side; ``Off``: one runs for each in turn.
+        time_steps: ``Unroll``: the steps of a recurrent layer stand side by side; ``Off``: one runs for each in turn, which is
+            what streams do unless the user says ``Unroll``.
+        weights: ``fixed``: constants of the hardware; ``reloadable``: memories that can be written.
         table_size: Entries of each table; None: derived.
         max_width: No derived type is wider.
         target_sqnr: Signal to rounding noise that derived types keep, in dB.
@@ -34,6 +36,7 @@ class LayerSettings:
     adder_depth: int = 0
     positions: int | None = None
     time_steps: str = "Unroll"
+    weights: str = "fixed"
     table_size: int | None = None
     max_width: int = 24
     target_sqnr: float = 60.0

@@ -99,13 +99,13 @@ def bambu_device(value: Any) -> str:
 
 
 def identifier(value: Any) -> str:
-    """A C identifier: it names files, the top function and its C++ header guard."""
+    """A C identifier: it names files, the top function and its C++ header guard, and the top module."""
     name = text(value)
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is None or "__" in name or not names_top(name) or len(name) > 64:
         better = re.sub(r"[\W_]+", "_", name, flags=re.ASCII).lstrip("_0123456789").rstrip("_")[:60]
-        better = better if better and names_top(better) else "myproject"
+        better = next((b for b in (better, f"{better}_net") if better and names_top(b)), "myproject")
         fix = f"Use letters, digits and single underscores, such as '{better}'."
-        raise ConfigError(f"{name!r} cannot name a C++ function.", fix=fix)
+        raise ConfigError(f"{name!r} cannot name a C++ function and a hardware module.", fix=fix)
     return name
 
 
@@ -248,6 +248,9 @@ strategy = choice(
 
 _AT_ONCE = Noted("Unroll", "The positions of a layer that repeats another one stand side by side; Unroll is meant.")
 _time_steps = choice({"Unroll": "Unroll", "Off": "Off", "Pipeline": _AT_ONCE}, {}, "Parallelism of steps", ("Unroll", "Off"))
+
+
+weights = choice({"fixed": "fixed", "reloadable": "reloadable"}, {}, "Weights", ("fixed", "reloadable"))
 
 
 def time_steps(value: Any) -> Any:

@@ -22,13 +22,14 @@ from nn2hls.tools.gxx import native_flags
 
 if TYPE_CHECKING:
     from nn2hls.emit.options import Options
+    from nn2hls.estimate.result import Estimate
 
 CONFIG, STAND_INS = "config.yml", "csim/ap_types"
 _GUARD = Guard(ConfigError, "The file")
 _ORIGINS = ("model", "weights", "calibration", "input_data", "output_predictions")  # fields of Config that name files
 
 
-def with_about(project: Project, config: Config, options: Options, folder: Path) -> Project:
+def with_about(project: Project, config: Config, options: Options, folder: Path, estimate: Estimate) -> Project:
     """The project with its README, Makefile, config and stand-ins, and with the origins of all that in its manifest.
 
     Args:
@@ -36,10 +37,13 @@ def with_about(project: Project, config: Config, options: Options, folder: Path)
         config: What it was made with.
         options: The same.
         folder: Where it will stand, as the user names it.
+        estimate: Of the design.
     """
     real = Path(os.path.realpath(folder))  # `..` leads from there, also where the folder is a link
     origins = origins_of(config, real)
-    manifest = json.loads(project.about[MANIFEST]) | {"version": __version__, "digest": project.digest, "origins": origins}
+    expected = {**estimate.synthesised.to_dict(), "latency_cycles": estimate.latency_cycles, "ii": estimate.ii}
+    made = {"version": __version__, "digest": project.digest, "origins": origins, "estimate": expected}
+    manifest = json.loads(project.about[MANIFEST]) | made
     about = {
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
         CONFIG: _config_text(dataclasses.replace(config, output_dir=folder), real),

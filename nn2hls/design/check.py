@@ -47,6 +47,13 @@ def check_backend(config: Config, graph: Graph) -> None:
     if config.backend == "Verilog" and config.interface == "hls4ml":
         fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
         raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)
+    if config.backend != "Verilog" and (node := next((n for n in graph if n.op.written), None)):
+        what = f"Weights: reloadable is for our own Verilog, not for {config.backend}."
+        fix = "Use Backend: Verilog (--tool rtl), or leave Weights out."
+        raise ConfigError(what, where=node.origin.layer or node.name, fix=fix)
+    if config.io_type == "io_stream" and (node := next((n for n in graph if n.op.written), None)):
+        what = "Weights: reloadable is for io_parallel."
+        raise ConfigError(what, where=node.origin.layer or node.name, fix="Use IOType: io_parallel, or leave Weights out.")
     if config.backend == "Bambu" and (node := next((n for n in graph if n.turn is not None), None)):
         fix = "Leave it out, so that the steps stand side by side; or use Verilog, Vitis or Vivado."
         raise ConfigError("TimeStepLoopParallelism: Off is not offered for Bambu.", where=node.origin.layer, fix=fix)

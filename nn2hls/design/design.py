@@ -20,7 +20,8 @@ from nn2hls.data.arrays import Data, check_finite, check_inputs
 from nn2hls.design import projects, witnesses
 from nn2hls.design.bench import Events, events_of, integers, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
-from nn2hls.design.model import load_model
+from nn2hls.design.kept import keep_call
+from nn2hls.design.model import load_model, with_path
 from nn2hls.design.notes import config_notes, interface_of, model_notes
 from nn2hls.design.shown import Shown
 from nn2hls.design.trace import Trace
@@ -34,7 +35,8 @@ from nn2hls.graph.reference import run_float
 from nn2hls.passes import run_passes
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.signals import measure
-from nn2hls.targets.board import BAUD, OnBoard, find_board
+from nn2hls.targets.amd_board import AmdBoard
+from nn2hls.targets.board import OnBoard
 
 if TYPE_CHECKING:
     from nn2hls.compare.comparison import Comparison
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from nn2hls.size.streams import StreamSizer
     from nn2hls.tools.folder import Project
     from nn2hls.tools.gxx import CompiledDesign
-    from nn2hls.tools.order import CoreOrder, RtlOrder
+    from nn2hls.tools.order import CoreOrder, KernelOrder, RtlOrder
     from nn2hls.tools.report import BuildReport
 
 
@@ -85,7 +87,7 @@ def convert(
     Warns:
         ConversionWarning: Once, with all that answers lose and what mends it (:attr:`Design.warnings`).
     """
-    settings = read_config(config)
+    settings = with_path(read_config(config), model)
     model = load_model(model, settings, example)
     settings = bind(settings, model)
     if calibration is None and settings.calibration is not None:
@@ -123,6 +125,7 @@ class Design(Shown):
         warnings: Those of the notes that answers suffer from.
         interface: hls4ml's ports, where the config asks for them.
         board: Where it stands; see :meth:`on_board`.
+        card: The same, where AMD's tools make the bitstream.
     """
 
     graph: Graph
@@ -135,6 +138,7 @@ class Design(Shown):
     warnings: tuple[str, ...] = ()
     interface: Interface | None = field(default=None, repr=False)
     board: OnBoard | None = None
+    card: AmdBoard | None = None
     _compiled: CompiledDesign | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -255,12 +259,13 @@ class Design(Shown):
         return projects.stream_sizer(self.graph, self.emulator.ranges, self.config)
 
     def estimate(self) -> Estimate:
-        """Resources, latency and interval on the part and clock of the config; of a quantised model its bit operations, too."""
-        return with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
+        """Resources, latency, interval on part and clock of the config, on a board with its harness; for quantised EBOPs."""
+        found = with_bit_operations((self.streams or self.sizer).estimate(), self.graph)
+        return found if self.board is None else projects.estimate_on(found, self.graph, self.board)
 
     @cached_property
     def additions(self) -> Additions:
-        """Additions and adder bits of each layer by strategy, with Backend Verilog; prints as a table."""
+        """Additions, adder bits and products of each layer by strategy, before anything is built; prints as a table."""
         from nn2hls.size.additions import count_additions
 
         return count_additions(self.streams or self.sizer)
@@ -277,7 +282,7 @@ class Design(Shown):
         own = TOOLS[config.backend].uncertainty if config.backend in TOOLS else 0.0
         uncertainty = own if config.clock_uncertainty is None else 100 * config.clock_uncertainty
         about = config.project_name, config.part, config.clock_period, uncertainty, config.backend
-        options = Options(*about, interface=self.interface, axis=config.interface == "axis")
+        options = Options(*about, interface=self.interface, axis=config.interface == "axis", board=self.card)
         if config.backend == "Bambu":
             from nn2hls.targets.bambu import bambu_device
 
@@ -317,7 +322,7 @@ class Design(Shown):
     def write(self, folder: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
         """Write the project into ``folder`` or the config's OutputDir; the folder is returned.
 
-        What nn2hls did not write stays as it is, and an interrupted write is completed by the next.
+        What nn2hls did not write stays, an interrupted write is completed by the next, and a history tells of the call.
 
         Args:
             folder: Where; without, the config's OutputDir.
@@ -329,6 +334,11 @@ class Design(Shown):
         Warns:
             ConversionWarning: The part does not hold it.
         """
+        written = self._write(folder, force=force)
+        keep_call("convert", "design.write", (folder,), self.config, written, self.project.files)
+        return written
+
+    def _write(self, folder: str | os.PathLike[str] | None, *, force: bool) -> Path:
         if not force and (what := self.oversize()):
             raise LimitError(what, fix=f"{FIX} Or force it: write(force=True).")
         if not self.estimate().fits:
@@ -336,7 +346,7 @@ class Design(Shown):
         from nn2hls.design.about import with_about
 
         place = Path(os.path.expanduser(folder if folder is not None else self.config.output_dir))
-        return with_about(self.project, self.config, self.options, place).write(place)
+        return with_about(self.project, self.config, self.options, place, self.estimate()).write(place)
 
     def compile(self, compiler: str | None = None) -> Design:
         """Compile the generated C++ with g++ or clang++; returns the design."""
@@ -393,26 +403,21 @@ class Design(Shown):
         from nn2hls.tools.order import Order
         from nn2hls.tools.run import chosen_steps, chosen_synths, tool_named
 
-        design, runner, chosen = self.for_tool(tool), tool_named(tool), chosen_steps(tool, steps, board=self.board is not None)
+        chosen = chosen_steps(tool, steps, board="vitis" if self.card else "rtl" if self.board else "")
+        design, runner = self.for_tool(tool), tool_named(tool)
         config, project = design.config, design.project
         core = design.core_order(with_corners(config, self.graph, 1000)) if tool == "bambu" else None
         rtl = design._rtl[1] if tool == "rtl" else None
-        written = design.write(folder, force=True)
+        written = design._write(folder, force=True)
         about = (written, config.project_name, project.digest, config.part, config.clock_period, chosen, timeout, show)
-        order = Order(*about, core, rtl, chosen_synths(tool, config.part, synths))
+        order = Order(*about, core, rtl, chosen_synths(tool, config.part, synths), design.kernel_order())
         report = with_estimate(runner.run(order), design.estimate())
         if core or rtl:
-            report = replace(report, notes=(*report.notes, *design._distances(report)))
+            away = witnesses.notes_of_distances(config, design.graph, report, design.answers)
+            report = replace(report, notes=(*report.notes, *away))
         report.save(written)
+        keep_call("build", "design.build", (tool, folder), config, written, [f"reports/{tool}.json"])
         return report
-
-    def _distances(self, report: BuildReport) -> list[str]:
-        """How far the RTL's answers are from OutputPredictions, where it was found to answer as the emulator does."""
-        events = events_of(self.config, self.graph, 1)
-        if not events.predictions or not report.checks or any(c.differ for c in report.checks):
-            return []
-        away = witnesses.distances(self.graph, self.answers(events.inputs), events.predictions)
-        return [f"{name}: largest difference from OutputPredictions {d.text()}" for name, d in away.items()]
 
     def for_tool(self, tool: str) -> Design:
         """The design whose project ``tool`` reads: itself, or a copy with another Backend."""
@@ -424,27 +429,30 @@ class Design(Shown):
         if backend == self.config.backend:
             return self
         design = self._for_backend(backend)
-        check_backend(design.config, design.graph)
+        check_backend(design.config, self.graph)
         return design
 
-    def on_board(self, name: str, baud: int = BAUD) -> Design:
-        """The design on a board of ``open_boards.yml``, for its part, with a serial port of so many bits in a second.
+    def on_board(self, name: str, baud: int | None = None, port: str | None = None) -> Design:
+        """The design on a board, for its part; with open tools behind a ``uart`` (else ``spi``) port at a usual rate.
 
         Raises:
-            ConfigError: There is no such board, it is faster than the design, or its clock does not make this rate.
+            ConfigError: There is no such board or port, its clock is not the design's or does not make this rate, or it holds
+                no such design.
         """
-        board = find_board(name)
-        board.bit_clocks(baud)
-        board.check_clock(self.config.clock_period)
-        config = replace(self.config, backend="Verilog", part=board.part)
-        return replace(self, config=config, board=OnBoard(board, baud), _compiled=None)
+        return replace(self, **projects.standing(self.config, name, baud, port), _compiled=None)
+
+    def kernel_order(self) -> KernelOrder | None:
+        """What the kernel on a board of AMD's is to answer; None without such a board."""
+        events = with_corners(self.config, self.graph, projects.BOARD_EVENTS) if self.card else ()
+        return projects.kernel_order(self.graph, self.options, self._vectors(events)) if self.card else None
 
     def for_cpp(self) -> Design:
         """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""
         return self if self.config.backend != "Verilog" else self._for_backend("Vitis")
 
     def _for_backend(self, backend: str) -> Design:
-        return replace(self, config=replace(self.config, backend=backend), _compiled=None)
+        graph = self.graph if backend == "Verilog" else self.graph.with_built_in()
+        return replace(self, graph=graph, config=replace(self.config, backend=backend), _compiled=None)
 
     def core_order(self, mantissas: Sequence[np.ndarray]) -> CoreOrder:
         """The core that Bambu is to build, with mantissas (events, *shape) of each input to try it on."""

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from nn2hls.config.config import Config
 from nn2hls.errors import ConfigError
 from nn2hls.graph.graph import Graph
+
+
+def with_path(config: Config, model: Any) -> Config:
+    """The config that names the model's file, where the model is one, so that projects and histories tell of it."""
+    return replace(config, model=Path(model)) if isinstance(model, str | os.PathLike) else config
 
 
 def load_model(model: Any, config: Config, example: Any = None) -> Graph:

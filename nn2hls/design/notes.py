@@ -44,12 +44,10 @@ def _auto_notes(config: Config) -> list[str]:
 
 
 def _stream_notes(config: Config) -> list[str]:
-    """What is for streams alone, or has no effect in them."""
-    levels = (config.model_level, *config.layer_types.values(), *config.layer_names.values())
+    """What is for streams alone."""
     if config.io_type == "io_stream":
-        turns = [x.settings["time_steps"] for x in levels if "time_steps" in x.settings]
-        what = "TimeStepLoopParallelism: Off has no effect with io_stream, where the steps stand side by side."
-        return [f"{s.where}: {what}" for s in turns if s.value == "Off"]
+        return []
+    levels = (config.model_level, *config.layer_types.values(), *config.layer_names.values())
     asked = [x.settings["positions"] for x in levels if "positions" in x.settings]
     unused = [f"{s.where}: ParallelizationFactor" for s in asked if s.value != 1]
     unused += ["FifoDepths"] if config.fifo != "fast" else []

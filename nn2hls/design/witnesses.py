@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 import numpy as np
 
-from nn2hls.design.bench import Difference, differences
+from nn2hls.config.config import Config
+from nn2hls.design.bench import Difference, differences, events_of
 from nn2hls.design.verdict import Verdict
 from nn2hls.graph.graph import Graph
 from nn2hls.tools.folder import Project
 from nn2hls.tools.order import CoreOrder, RtlOrder
+from nn2hls.tools.report import BuildReport
+
+Answers: TypeAlias = Callable[[Sequence[np.ndarray]], Mapping[str, np.ndarray]]  # mantissas of inputs -> of outputs, by name
 
 
 def verify_csim(emulated: Mapping[str, np.ndarray], compiled: Mapping[str, np.ndarray]) -> Verdict:
@@ -25,6 +30,15 @@ def distances(graph: Graph, mantissas: Mapping[str, np.ndarray], predictions: Se
     """How far answers, mantissas (events, *shape) by output, are from what the model predicted; nothing without predictions."""
     floats = [mantissas[o].astype(np.float64) * graph[o].result_type.step for o in graph.outputs]
     return differences(graph.outputs, floats, predictions)
+
+
+def notes_of_distances(config: Config, graph: Graph, report: BuildReport, answers: Answers) -> list[str]:
+    """How far the RTL's answers are from OutputPredictions, where it was found to answer as the emulator does."""
+    events = events_of(config, graph, 1)
+    if not events.predictions or not report.checks or any(c.differ for c in report.checks):
+        return []
+    away = distances(graph, answers(events.inputs), events.predictions)
+    return [f"{name}: largest difference from OutputPredictions {d.text()}" for name, d in away.items()]
 
 
 def verify_rtl(graph: Graph, project: Project, order: RtlOrder) -> Verdict:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from nn2hls.emit.layer import Layer, Value
 from nn2hls.hardware.code import Code, Pragma
+from nn2hls.hardware.literals import constant
 from nn2hls.hardware.pipeline import Turns
+from nn2hls.streams.network import Process
 
 Lines = Iterator[str | Pragma]
 
@@ -25,6 +27,59 @@ def turns_code(
     """
     helpers = list(_step(inputs, outputs, step, pipelined=pipelined))
     return Code(list(_loop(turns, inputs, outputs)), helpers, ("common.h",))
+
+
+def one_by_one_code(
+    ident: str,
+    process: Process,
+    inputs: Sequence[Value],
+    outputs: Sequence[Value],
+    step: Sequence[Layer],
+    result: str,
+    *,
+    pipelined: bool,
+) -> Lines:
+    """The same for operands that come step by step: ``IDENT_core`` with the operands ``x0`` .., whether an event begins with
+    them, and the result ``y``; its states are static.
+
+    Args:
+        ident: An identifier.
+        process: The layer.
+        inputs, outputs, step, pipelined: See :func:`turns_code`.
+        result: The C++ type of an element of the result.
+    """
+    for part in _step(inputs, outputs, step, pipelined=pipelined):
+        yield part if isinstance(part, Pragma) else part.replace("@", ident)
+    op = process.op.repeats
+    first, second = op.sequences, op.sequences + op.states
+    initial = [process.initial[k - first] if first <= k < second else None for k in range(len(inputs))]
+    places = iter(range(len(inputs)))
+    operands = [next(places) if values is None else None for values in initial]
+    kinds = zip(process.types, process.sizes, strict=True)
+    parameters = [f"const {kind} x{k}[{size}]" for k, (kind, size) in enumerate(kinds)]
+    yield f"static void {ident}_core({', '.join([*parameters, 'const bool begins', f'{result} y[{process.results}]'])}) {{"
+    yield from () if op.states else ["(void)begins;"]
+    for k, value in enumerate(inputs):
+        is_state, name = first <= k < second, f"kept{k}"
+        yield from _array(f"{'static ' if is_state else ''}{value.type}", name, value.size)
+        yield from ["if (begins) {"] if is_state else []
+        values = initial[k]
+        if values is None:
+            yield from _copied({f"{name}[i]": f"x{operands[k]}[i]"}, value.size)
+        else:
+            yield from (f"nn2hls::set_raw({name}[{n}], {constant(int(m))});" for n, m in enumerate(values.reshape(-1).tolist()))
+        yield from ["}"] if is_state else []
+    for k, value in enumerate(outputs):
+        yield from _array(value.type, f"after{k}", value.size)
+    arrays = [*(f"kept{k}" for k in range(len(inputs))), *(f"after{k}" for k in range(len(outputs)))]
+    yield f"{ident}_step({', '.join(arrays)});"
+    for k in range(op.states):
+        yield from _copied({f"kept{first + k}[i]": f"after{k}[i]"}, inputs[first + k].size)
+    start = 0
+    for k, value in enumerate(outputs[op.states :], op.states):
+        yield from _copied({f"y[{start} + i]": f"after{k}[i]"}, value.size)
+        start += value.size
+    yield "}"
 
 
 def _step(inputs: Sequence[Value], outputs: Sequence[Value], step: Sequence[Layer], *, pipelined: bool) -> Lines:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nn2hls.emit.ports import Interface
 from nn2hls.graph.graph import Graph
+from nn2hls.targets.amd_board import AmdBoard
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Options:
         device: For Bambu, by its own name.
         interface: hls4ml's ports; None: ours.
         axis: Whether the ports of streams are AXI4-Stream.
+        board: Of AMD's, for which a kernel is written around the core; None: none.
     """
 
     name: str = "myproject"
@@ -29,6 +31,7 @@ class Options:
     device: str = "xc7vx690t-3ffg1930-VVD"
     interface: Interface | None = None
     axis: bool = False
+    board: AmdBoard | None = None
 
 
 def is_dataflow(graph: Graph) -> bool:

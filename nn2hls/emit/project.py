@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from nn2hls.emit.cpp import Style, straight_code
 from nn2hls.emit.cpp_steps import steps_code
 from nn2hls.emit.cpp_turns import turns_code
 from nn2hls.emit.data import bench_files, heads
+from nn2hls.emit.kernel import kernel_files
 from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
 from nn2hls.emit.names import RESULT, TYPE, identifiers
@@ -27,6 +28,7 @@ from nn2hls.files import own_text
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
+from nn2hls.graph.op import Op
 from nn2hls.hardware.code import MAX_ARRAY, STREAM, Pragma
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
@@ -51,6 +53,9 @@ _VENDOR_FILES = {
     "vivado_synth.tcl": "vivado_synth.tcl",
     "vivado_clock.xdc": "vivado_clock.xdc",
 }
+
+
+_VITIS_FILES = {"hls_config.cfg": "hls_config.cfg"}
 
 
 _BAMBU_FILES = {
@@ -89,6 +94,43 @@ def emit(
     return replace(project, files={**project.files, **bench_files(emitter.graph, vectors or {}, predictions)})
 
 
+@dataclass(frozen=True, eq=False)
+class StepCode:
+    """One step of a layer that repeats a graph.
+
+    Args:
+        layers: Its functions, in order.
+        values: All of its values.
+        inputs, outputs: Of the body, in order.
+        widest: Bits of its widest integer.
+        pipelined: Whether its loops are all side by side, so that it is one pipeline.
+    """
+
+    layers: tuple[Layer, ...]
+    values: tuple[Value, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    widest: int
+    pipelined: bool
+
+
+def step_code(op: Op, options: Options, ids: Mapping[str, str]) -> StepCode:
+    """What a step of an op that repeats a graph is in C++; ``ids``: the identifiers of all nodes, the body's among them."""
+    body = op.repeats.body
+    step = _Emitter(body, replace(options, interface=None), ids=ids, ranges=op.repeats.ranges)
+    values = tuple(v for name, v in step.values.items() if v.node.name == name)
+    inputs, outputs = (tuple(step.values[name] for name in names) for names in ([n.name for n in body.inputs], body.outputs))
+    return StepCode(tuple(step.layers), values, inputs, outputs, step.widest, not step.dataflow)
+
+
+def identified(graph: Graph, taken: Iterable[str]) -> Mapping[str, str]:
+    """Identifiers of all nodes, those of the steps of layers included."""
+    bodies = [node.op.repeats.body for node in graph if node.op.repeats]
+    nodes = (*graph.nodes, *(n for body in bodies for n in body))
+    names = [f"after{k}" for body in bodies for k in range(len(body.outputs))]
+    return identifiers(Graph(nodes, graph.outputs), [*taken, *names])
+
+
 class _Emitter:
     def __init__(
         self,
@@ -105,7 +147,7 @@ class _Emitter:
         self.interface = options.interface
         self.ids = ids or self._identifiers()
         self.ranges = ranges if ranges is not None else {}
-        self.steps: dict[str, _Emitter] = {}  # what one step is, of a layer that repeats a graph
+        self.steps: dict[str, StepCode] = {}  # of layers that repeat a graph
         self.build = hardware or self._build
         self.wires = wires(graph)
         self.dataflow = is_dataflow(graph)
@@ -123,12 +165,7 @@ class _Emitter:
             check_size(self.hardware.values(), sum(n.op.products() for n in graph))
 
     def _identifiers(self) -> Mapping[str, str]:
-        """Those of all nodes, steps of layers included."""
-        bodies = [node.op.repeats.body for node in self.graph if node.op.repeats]
-        nodes = (*self.graph.nodes, *(n for body in bodies for n in body))
-        taken = [self.options.name, *(self.interface.names if self.interface else ())]
-        taken += [f"after{k}" for body in bodies for k in range(len(body.outputs))]
-        return identifiers(Graph(nodes, self.graph.outputs), taken)
+        return identified(self.graph, [self.options.name, *(self.interface.names if self.interface else ())])
 
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -160,12 +197,9 @@ class _Emitter:
 
     def _in_turns(self, node: Node) -> Layer:
         """A layer that repeats a graph."""
-        op, options = node.op.repeats, replace(self.options, interface=None)
-        step = self.steps[node.name] = _Emitter(op.body, options, ids=self.ids, ranges=op.ranges)
+        step = self.steps[node.name] = step_code(node.op, self.options, self.ids)
         assert self.turns is not None
-        inputs = [step.values[n.name] for n in op.body.inputs]
-        outputs = [step.values[name] for name in op.body.outputs]
-        code = turns_code(self.turns(node.name), inputs, outputs, step.layers, pipelined=not step.dataflow)
+        code = turns_code(self.turns(node.name), step.inputs, step.outputs, step.layers, pipelined=step.pipelined)
         read = tuple(self.values[i] for i in node.inputs)
         return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=False)
 
@@ -185,7 +219,8 @@ class _Emitter:
         return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=self.dataflow)
 
     def project(self) -> Project:
-        values = [v for e in (self, *self.steps.values()) for n, v in e.values.items() if v.node.name == n]
+        values = [v for n, v in self.values.items() if v.node.name == n]
+        values += [v for step in self.steps.values() for v in step.values]
         layers = [*(x for step in self.steps.values() for x in step.layers), *self.layers]
         context: dict[str, Any] = {
             "name": self.options.name,
@@ -207,7 +242,10 @@ class _Emitter:
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
         }
-        return rendered(self.options, self.tool, layers, context)
+        project = rendered(self.options, self.tool, layers, context)
+        if self.options.board is None:
+            return project
+        return replace(project, files={**project.files, **kernel_files(self.options, context["inputs"], self.ports)})
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""
@@ -282,7 +320,8 @@ def rendered(
     context = {"beats": [], "widest_integer": 0, **context}
     name, bambu = options.name, options.backend == "Bambu"
     files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in layers}
-    for path, template in {**_FILES, **(_BAMBU_FILES if bambu else _VENDOR_FILES)}.items():
+    own = {"Bambu": _BAMBU_FILES, "Vitis": {**_VENDOR_FILES, **_VITIS_FILES}}.get(options.backend, _VENDOR_FILES)
+    for path, template in {**_FILES, **own}.items():
         files[path.format(name=name)] = render(template, **context)
     for header in _library([*headers, *(["adders.h"] if tool.own_adders else []), *(h for x in layers for h in x.headers)]):
         files[f"firmware/nn2hls/{header}"] = own_text(data_folder("firmware_lib") / "nn2hls" / header)

@@ -11,11 +11,12 @@ from nn2hls.arith.ranges import width_of
 from nn2hls.emit.names import identifiers
 from nn2hls.emit.options import output_ports
 from nn2hls.emit.verilog import Wire, module
-from nn2hls.emit.verilog_steps import steps_module
-from nn2hls.emit.verilog_turns import turns_module
+from nn2hls.emit.verilog_steps import steps_module, write_ports
+from nn2hls.emit.verilog_turns import one_by_one_module, turns_module
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.pipeline import Layer, Pipeline, Turns
+from nn2hls.hardware.reload import WRITE, banks, source, widths
 from nn2hls.tools.rtl.core import RESERVED
 
 FEW = 3  # lanes that are written out instead of generated
@@ -43,6 +44,12 @@ def modules(graph: Graph, name: str, placed: Pipeline) -> list[str]:
     return [*top.modules(), "\n".join(top.lines()) + "\n"]
 
 
+def layer_texts(graph: Graph, name: str, placed: Pipeline) -> dict[str, str]:
+    """The Verilog of each layer by the layer's name, and that of the top module under no name."""
+    top = _Top(graph, name, placed)
+    return {layer.name: "\n".join(top.layer_modules(layer)) for layer in placed.layers} | {"": "\n".join(top.lines())}
+
+
 def input_ports(graph: Graph, name: str) -> list[str]:
     """The top module's ports of the inputs, in order."""
     ids = _identifiers(graph, name)
@@ -62,6 +69,8 @@ class _Top:
     def __init__(self, graph: Graph, name: str, placed: Pipeline) -> None:
         self.graph, self.name, self.placed = graph, name, placed
         self.ids = _identifiers(graph, name)
+        self.banks = banks(placed.layers)
+        self.sizes = widths(self.banks) if self.banks else (0, 0)
         self.wires = {n.name: Wire(n.result_type.width, n.result_type.signed) for n in graph}
 
     def text(self) -> str:
@@ -75,9 +84,10 @@ class _Top:
 
     def modules(self) -> list[str]:
         """Those of the layers."""
-        return [text for layer in self.placed.layers for text in self._modules(layer)]
+        return [text for layer in self.placed.layers for text in self.layer_modules(layer)]
 
-    def _modules(self, layer: Layer) -> Iterator[str]:
+    def layer_modules(self, layer: Layer) -> Iterator[str]:
+        """Those of a layer."""
         if layer.turns is not None:
             yield from self._turns_modules(layer, layer.turns)
             return
@@ -85,11 +95,12 @@ class _Top:
         sums: dict[int, Wire] = {}
         if layer.steps is not None:
             operand = self.wires[layer.operands[0]]
-            yield steps_module(self._module_name(layer, "__steps"), layer.steps, operand)
+            own = [b for b in self.banks if b.layer == layer.name and not b.single]
+            yield steps_module(self._module_name(layer, "__steps"), layer.steps, operand, own, self.sizes)
             sums = {e: Wire(width_of(*b), b[0] < 0) for e, b in layer.steps.sums.items()}
         result = self.wires[layer.name]
         for k, (loop, stages) in enumerate(zip(layer.straight, layer.stages, strict=True)):
-            inputs = [self._wire(layer, int(loop.reads[0, :, i].max()), sums) for i in range(loop.reads.shape[2])]
+            inputs = [self._input(layer, loop, i, sums) for i in range(loop.reads.shape[2])]
             yield module(self._module_name(layer, f"__{k}"), stages, inputs, [result] * loop.writes.shape[2])
 
     def _turns_modules(self, layer: Layer, turns: Turns) -> Iterator[str]:
@@ -97,7 +108,15 @@ class _Top:
         body, step = self.graph[layer.name].op.repeats.body, self._module_name(layer, "__step")
         yield from modules(body, step, turns.step)
         name = self._module_name(layer, "__turns")
-        yield turns_module(name, step, turns, input_ports(body, step), output_ports(body))
+        write = turns_module if turns.initial is None else one_by_one_module
+        yield write(name, step, turns, input_ports(body, step), output_ports(body))
+
+    def _input(self, layer: Layer, loop: Loop, number: int, sums: dict[int, Wire]) -> Wire:
+        """How an input of a loop's body is declared."""
+        if number in loop.constants:
+            cell = source(loop, number)
+            return Wire(cell.width, cell.signed)
+        return self._wire(layer, int(loop.reads[0, :, number].max()), sums)
 
     def _wire(self, layer: Layer, element: int, sums: dict[int, Wire]) -> Wire:
         if element in sums:
@@ -110,6 +129,7 @@ class _Top:
         """The top module."""
         placed, interval = self.placed, self.placed.interval
         ports = ["input wire clock", "input wire reset", "input wire valid_in", "output wire ready_in"]
+        ports += write_ports(self.sizes) if self.banks else []
         ports += [f"input wire {self._vector(n)}{self.ids[n.name]}" for n in self.graph.inputs]
         outputs = list(zip(output_ports(self.graph), self.graph.outputs, strict=True))
         ports += [f"output wire {self._vector(self.graph[o])}{port}" for port, o in outputs]
@@ -182,6 +202,9 @@ class _Top:
         assert layer.steps is not None
         ident = self.ids[layer.name]
         connected = [".clock(clock)", ".reset(reset)", f".start(valid[{layer.start}])"]
+        if layer.steps.written:
+            connected += [f".{port}({port})" for port in WRITE]
+            yield from self._biases(layer)
         connected += [f".h{k}({self._element(layer, e)})" for k, e in enumerate(layer.steps.held)]
         for k, bounds in enumerate(layer.steps.sums.values()):
             signed = "signed " if bounds[0] < 0 else ""
@@ -190,6 +213,18 @@ class _Top:
         yield f"    {self._module_name(layer, '__steps')} {ident}__steps ("
         yield ",\n".join(f"        {c}" for c in connected)
         yield "    );"
+
+    def _biases(self, layer: Layer) -> Iterator[str]:
+        """A register for each bias that can be written."""
+        for bank in self.banks:
+            if bank.layer == layer.name and bank.single:
+                name, top = self._bias(layer, bank.number), bank.width - 1
+                yield f"    reg [{top}:0] {name};"
+                yield f"    initial {name} = {bank.width}'d{bank.words[0] & ((1 << bank.width) - 1)};"
+                yield f"    always @(posedge clock) if ({bank.written(self.sizes[0])}) {name} <= weights_data[{top}:0];"
+
+    def _bias(self, layer: Layer, number: int) -> str:
+        return f"{self.ids[layer.name]}__bias{number}"
 
     def _turns(self, layer: Layer) -> Iterator[str]:
         ident = self.ids[layer.name]
@@ -216,7 +251,10 @@ class _Top:
             yield "        end"
             yield "    endgenerate"
             return
-        zeros = [self._zero(layer, int(c.max())) for c in columns.T]
+        numbers = {k: j for j, k in enumerate(sorted(loop.constants))}
+        held = {port: self._bias(layer, numbers[k]) for port, k in zip(ports, used, strict=False) if k in numbers}
+        sources = zip(ports, columns.T, strict=True)
+        zeros = [held[p] if p in held else self._zero(layer, int(c.max())) for p, c in sources]
         for lane, row in enumerate(columns.tolist()):
             both = zip(ports, row, zeros, strict=True)
             connected = [f".{port}({self._element(layer, e) if e >= 0 else zero})" for port, e, zero in both]

@@ -8,13 +8,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import width_of
 from nn2hls.emit.options import Options, output_ports
+from nn2hls.emit.reload import FILE as WEIGHTS
+from nn2hls.emit.reload import memories
 from nn2hls.emit.rtl import input_ports, layer_names, rtl
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.pipeline import Pipeline
+from nn2hls.hardware.schedule import Kind, Operator
 from nn2hls.hardware.stages import Delay, slowest
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
 
@@ -40,10 +44,11 @@ def emit_rtl(
         LimitError: No pipeline reaches the clock; the slowest operator is named, and the period that works.
     """
     graph = graph.needed()
-    _check_clock(placed, delay, period, options.clock_period)
+    check_placed(placed, delay, period, options.clock_period)
     name = options.name
     inputs = ports_of(input_ports(graph, name), graph.inputs)
     outputs = ports_of(output_ports(graph), [graph[o] for o in graph.outputs])
+    held = memories(graph, name, placed)
     bench = render(
         "rtl/bench.v",
         name=name,
@@ -54,6 +59,7 @@ def emit_rtl(
         output_bits=sum(width for _, _, width in outputs),
         patience=PATIENCE,
         tail=SETTLE,
+        weights=(held.address_bits, held.word_bits) if held else None,
     )
     manifest = Manifest(name, options.backend, options.part, options.clock_period, layer_names(graph, name))
     stimulus, answers = vector_files(graph, vectors)
@@ -63,6 +69,8 @@ def emit_rtl(
         f"{FOLDER}/stimulus.hex": stimulus,
         f"{FOLDER}/answers.hex": answers,
     }
+    if held is not None:
+        files[f"{FOLDER}/{WEIGHTS}"] = held.text()
     return Project(name, files, {MANIFEST: manifest.text()})
 
 
@@ -96,10 +104,11 @@ def ports_of(names: Sequence[str], nodes: Sequence[Node]) -> list[tuple[str, int
     return found
 
 
-def _check_clock(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
+def check_placed(placed: Pipeline, delay: Delay, period: float, clock: float) -> None:
+    """:func:`check_clock` of every layer, and of every step of one that repeats a graph."""
     for layer in placed.layers:
         if layer.turns is not None:
-            _check_clock(layer.turns.step, delay, period, clock)
+            check_placed(layer.turns.step, delay, period, clock)
         check_clock(layer.name, layer.hardware, delay, period, clock)
 
 
@@ -111,12 +120,20 @@ def check_clock(name: str, hardware: Hardware, delay: Delay, period: float, cloc
     """
     for loop in hardware.loops:
         check_net(name, loop.body, delay, period, clock)
+        if loop.sums:  # a sum is written in the clock after it was read
+            added = Operator(Kind.ADD, (max(width_of(*ends) for ends in loop.sums.values()),))
+            _check(name, sum(delay(added)), added, period, clock)
 
 
 def check_net(name: str, net: Net, delay: Delay, period: float, clock: float) -> None:
     """The same of a straight line of the layer ``name``."""
     needed, operator = slowest(net, delay)
-    if operator is not None and needed > period:
+    if operator is not None:
+        _check(name, needed, operator, period, clock)
+
+
+def _check(name: str, needed: float, operator: Operator, period: float, clock: float) -> None:
+    if needed > period:
         what = f"{operator.kind.value.replace('_', ' ')} of {' x '.join(map(str, operator.widths))} bits"
         raise LimitError(
             f"A {what} takes {needed:.2f} ns, and the clock leaves {period:.2f} ns.",

@@ -80,29 +80,33 @@ class _Process:
         yield "}"
 
     def _body(self) -> Iterator[str | Pragma]:
-        front, core = self.front, self.process.core
+        front, core, process = self.front, self.process.core, self.process
         size = self.targets[0].size
-        parts = (front.size if core is None else core.results) // size
+        parts = process.results // size
         yield from self._storage()
         if front.firings > 1:
             yield "int firing = 0;"
         yield from self._counters()
         yield f"for (int step = 0; step < {front.steps}; step++) {{"
-        if not (core and any(loop.ii for loop in core.loops)):  # a core that takes turns pipelines its own loops
+        takes_turns = process.op.repeats is not None or (core and any(loop.ii for loop in core.loops))
+        if not takes_turns:  # a core that does pipelines its own loops, or its step
             yield Pragma("pipeline", str(parts))
         for k, source in enumerate(front.sources):
             yield from self._take(k, source)
         yield f"if ({self._fires()}) {{"
         yield from self._gather()
         gathered = ", ".join(f"x{k}" for k in range(len(self.operands)))
-        if core is not None:
-            yield f"{self.targets[0].type} y[{core.results}];"
+        if process.computes:
+            yield f"{self.targets[0].type} y[{process.results}];"
             yield Pragma("partition", "y")
-            yield f"{self.ident}_core({gathered}, y);"
-        if self.process.join is None:
-            yield from self._send(parts, size, "x0" if core is None else "y")
+            begins = ("firing == 0" if front.firings > 1 else "true",) if process.op.repeats is not None else ()
+            yield f"{self.ident}_core({', '.join([gathered, *begins, 'y'])});"
+        if process.join is not None:
+            yield from self._accumulate(process.join)
         else:
-            yield from self._accumulate(self.process.join)
+            yield from [f"if (firing == {front.firings - 1}) {{"] if process.once and front.firings > 1 else []
+            yield from self._send(parts, size, "y" if process.computes else "x0")
+            yield from ["}"] if process.once and front.firings > 1 else []
         if front.firings > 1:
             yield "firing++;"
         yield from self._count()

@@ -21,7 +21,7 @@ class Gather:
 
     def __init__(self, built: Built) -> None:
         self.built, self.front = built, built.front
-        self.control, self.widths = built.control, built.widths
+        self.control, self.widths, self.addressed = built.control, built.widths, built.addressed
 
     def lines(self) -> Iterator[str]:
         """Statements of the module."""
@@ -171,47 +171,39 @@ class Gather:
 
     def _addressed(self, column: int) -> str:
         """An element of one of all tokens, whose numbers are in a ROM."""
-        token, element = self._numbers(column)
-        width = self.widths[column]
+        token, element = self.addressed.numbers[column]
+        width, starts = self.widths[column], self.addressed.starts
         at = self._looked_up("token", column, token)
         text = f"{width}'d0"
-        used = np.unique(np.searchsorted(self.starts, token[token < self.starts[-1]], side="right") - 1).tolist()
+        used = self.addressed.streams(column)
         part = self._looked_up("element", column, element)
         for n, k in enumerate(used):
-            place = f"{at} - {int(self.starts[k])}" if self.starts[k] else at
-            value = f"all{k}[{place}][({part}) * {width} +: {width}]"
-            sure = not n and bool(np.all(token < self.starts[-1]))
-            test = f"{at} >= {int(self.starts[k])} && {at} < {int(self.starts[k + 1])}"
+            value = f"read{k}_{self.addressed.first['token', column]}[({part}) * {width} +: {width}]"
+            sure = not n and bool(np.all(token < starts[-1]))
+            test = f"{at} >= {int(starts[k])} && {at} < {int(starts[k + 1])}"
             text = value if sure else f"({test} ? {value} : {text})"
         return text
 
-    @property
-    def starts(self) -> np.ndarray:
-        """The number of each stream's first token, those of all streams counted through, and after them that of no token."""
-        return np.cumsum([0, *(s.tokens for s in self.front.sources)])
-
-    def _numbers(self, column: int) -> tuple[np.ndarray, np.ndarray]:
-        """For each firing (number of the token, element in it); the number of no token where it reads zero."""
-        assert self.front.address is not None
-        numbers, sizes = self.front.address[:, column], np.array([s.size for s in self.front.sources])
-        firsts = np.cumsum([0, *(s.tokens * s.size for s in self.front.sources)])
-        stream = np.maximum(np.searchsorted(firsts, numbers, side="right") - 1, 0)
-        token, element = np.divmod(numbers - firsts[stream], sizes[stream])
-        there = numbers != EMPTY
-        usual = element[there][0] if there.any() else 0
-        return np.where(there, token + self.starts[stream], self.starts[-1]), np.where(there, element, usual)
-
     def _looked_up(self, what: str, column: int, values: np.ndarray) -> str:
-        return str(int(values[0])) if np.all(values == values[0]) else f"{what}{column}(reading)"
+        first = self.addressed.first[what, column]
+        return str(int(values[0])) if np.all(values == values[0]) else f"{what}{first}"
 
     def _addresses(self) -> Iterator[str]:
-        """The ROMs of tokens and of elements that change with the firing."""
-        for column in range(self.front.size if self.front.address is not None else 0):
-            if column in self.constant_at:
-                continue
-            for what, values in zip(("token", "element"), self._numbers(column), strict=True):
-                if np.any(values != values[0]):
-                    yield from rom(f"{what}{column}", values.tolist(), bits_for(int(values.max())))
+        """The ROMs of tokens and of elements that change with the firing, each once, and the tokens that are read."""
+        if self.front.address is None:
+            return
+        for column, both in self.addressed.numbers.items():
+            for what, values in zip(("token", "element"), both, strict=True):
+                if np.any(values != values[0]) and self.addressed.first[what, column] == column:
+                    bits = bits_for(int(values.max()))
+                    yield from rom(f"{what}{column}_at", values.tolist(), bits)
+                    yield f"    wire [{bits - 1}:0] {what}{column} = {what}{column}_at(reading);"
+        for k, column in sorted(
+            {(k, self.addressed.first["token", c]) for c in self.addressed.columns for k in self.addressed.streams(c)}
+        ):
+            at, start = self._looked_up("token", column, self.addressed.numbers[column][0]), int(self.addressed.starts[k])
+            bits = self.built.sources[k].bits
+            yield f"    wire [{bits - 1}:0] read{k}_{column} = all{k}[{f'{at} - {start}' if start else at}];"
 
     def _registers(self) -> Iterator[str]:
         """What was gathered, at the clock after."""

@@ -11,12 +11,13 @@ import numpy as np
 from nn2hls.emit.axis import MOST_BITS, USUAL_BITS, AxisPort
 from nn2hls.emit.cpp import Style, straight_code
 from nn2hls.emit.cpp_steps import steps_code
+from nn2hls.emit.cpp_turns import one_by_one_code
 from nn2hls.emit.data import bench_files, heads
 from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, widest
-from nn2hls.emit.names import RESULT, TYPE, identifiers
+from nn2hls.emit.names import RESULT, TYPE
 from nn2hls.emit.options import Options, output_ports
-from nn2hls.emit.project import ROOM, check_port, rendered
+from nn2hls.emit.project import ROOM, check_port, identified, rendered, step_code
 from nn2hls.emit.stream import Port, process_code
 from nn2hls.emit.tool import TOOLS, lines
 from nn2hls.errors import LimitError
@@ -81,7 +82,8 @@ class _Emitter:
     def __init__(self, network: Network, graph: Graph, options: Options, depths: Depths) -> None:
         self.network, self.graph, self.options, self.depths = network, graph, options, depths
         self.tool = TOOLS[options.backend]
-        self.ids = dict(identifiers(graph, [options.name]))
+        self.ids = dict(identified(graph, [options.name]))
+        self.steps = {p.name: step_code(p.op, options, self.ids) for p in network.processes if p.op.repeats is not None}
         self.names = {**self.ids, **self._further_names()}
         self.ports = output_ports(graph)
         self.axis = self._axis_ports() if options.axis else {}
@@ -110,19 +112,20 @@ class _Emitter:
 
     def project(self) -> Project:
         """All files."""
-        layers = [self._process(p) for p in self.network.processes]
+        layers = [*(x for step in self.steps.values() for x in step.layers), *map(self._process, self.network.processes)]
         inputs = [Value(n, self.ids[n.name], self._type(n.name)) for n in self.graph.inputs]
         nodes = [self.graph[o] for o in self.graph.outputs]
         outputs = {p: Value(n, p, self._type(v)) for p, n, v in zip(self.ports, nodes, self.network.outputs, strict=True)}
         wide = [n.result_type.width + ROOM for n in self.graph]
         wide += [widest(p.core) for p in self.network.processes if p.core]
+        wide += [step.widest for step in self.steps.values()]
         wide += [port.bits + 1 for port in self.axis.values()]
         context: dict[str, Any] = {
             "name": self.options.name,
             "options": self.options,
             "tool": self.tool,
             "layers": layers,
-            "values": list(self._values()),
+            "values": [*(v for step in self.steps.values() for v in step.values), *self._values()],
             "tokens": [self._token(name) for name in self.network.streams],
             "inputs": inputs,
             "outputs": outputs,
@@ -191,6 +194,10 @@ class _Emitter:
         if process.core is not None:
             core = self._core(process, ident, operands, result)
             text, headers = core.text + "\n", core.headers
+        if process.op.repeats is not None:
+            step = self.steps[process.name]
+            ends = step.inputs, step.outputs, step.layers, result
+            text = lines(list(one_by_one_code(ident, process, *ends, pipelined=step.pipelined)), 0, self.tool) + "\n"
         sources = [self._port(s.value, f"from_{self.names[s.value]}") for s in process.front.sources]
         count = len(self.network.readers(process.name))
         targets = [self._port(process.name, f"to{k}") for k in range(count)]

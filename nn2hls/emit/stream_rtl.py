@@ -13,8 +13,7 @@ from nn2hls.emit.stream_axis import axis_module
 from nn2hls.emit.stream_verilog import ALWAYS, fifo, process_module
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
-from nn2hls.hardware.stages import Delay
-from nn2hls.streams.build import Built, build
+from nn2hls.streams.build import Built
 from nn2hls.streams.network import Network, Stream
 from nn2hls.tools.folder import render
 from nn2hls.tools.rtl.core import RESERVED
@@ -57,7 +56,13 @@ def _around(port: str) -> set[str]:
 
 
 def stream_rtl(
-    network: Network, graph: Graph, name: str, delay: Delay, period: float, depths: Depths, *, axis: bool = False
+    network: Network,
+    graph: Graph,
+    name: str,
+    built: Sequence[Built],
+    depths: Depths,
+    *,
+    axis: bool = False,
 ) -> str:
     """The Verilog of a design in streams.
 
@@ -65,12 +70,11 @@ def stream_rtl(
         network: Its processes.
         graph: The fixed graph that they are made of.
         name: Of the top module.
-        delay: Of an operator, in nanoseconds.
-        period: Nanoseconds that operators may fill between two registers.
+        built: Each of them in hardware.
         depths: Tokens of each FIFO by (value, reader), the reader of an output port is ""; DEPTH where it is left out.
         axis: Whether its ports are AXI4-Stream.
     """
-    return _Top(network, graph.needed(), name, build(network, delay, period), depths, axis).text()
+    return _Top(network, graph.needed(), name, built, depths, axis).text()
 
 
 class _Top:
@@ -95,10 +99,10 @@ class _Top:
 
     def _modules(self, built: Built) -> Iterator[str]:
         process, name = built.process, self._module(built)
-        if process.core is not None and built.placed is not None:
+        if built.placed is not None:
             operands = [f"x{k}" for k in range(len(process.types))]
             nodes = [Node(n, Input((s,)), (), (s,), t) for n, s, t in zip(operands, process.sizes, process.types, strict=True)]
-            nodes.append(Node("y", process.op, tuple(operands), (process.core.results,), process.type))
+            nodes.append(Node("y", process.op, tuple(operands), (process.results,), process.type))
             yield from modules(Graph(tuple(nodes), ("y",)), f"{name}__core", built.placed)
         yield process_module(name, built)
 

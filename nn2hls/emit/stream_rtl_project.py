@@ -9,12 +9,13 @@ import numpy as np
 
 from nn2hls.emit.axis import tdata_bits
 from nn2hls.emit.options import Options
-from nn2hls.emit.rtl_project import FOLDER, PATIENCE, SETTLE, check_clock, check_net
+from nn2hls.emit.rtl_project import FOLDER, PATIENCE, SETTLE, check_clock, check_net, check_placed
 from nn2hls.emit.stream_rtl import Depths, StreamPort, stream_ports, stream_rtl
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.join import joined
 from nn2hls.hardware.split import paced
 from nn2hls.hardware.stages import Delay
+from nn2hls.streams.build import Built
 from nn2hls.streams.clocked import EVENTS as MEASURED
 from nn2hls.streams.network import Network, Stream
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
@@ -27,6 +28,7 @@ def emit_stream_rtl(
     delay: Delay,
     period: float,
     depths: Depths,
+    built: Sequence[Built],
     vectors: Mapping[str, np.ndarray],
 ) -> Project:
     """The project of a design in streams.
@@ -37,14 +39,17 @@ def emit_stream_rtl(
         options: Names, part and clock.
         delay, period: See ``nn2hls.emit.rtl_project.emit_rtl``.
         depths: Tokens of each FIFO by (value, reader); see ``stream_rtl``.
+        built: Its processes in hardware, with this delay and period.
         vectors: Mantissas for the bench, one array (events, *shape) per input and output name.
 
     Raises:
         LimitError: No pipeline reaches the clock; the slowest operator is named, and the period that works.
     """
     graph, name = graph.needed(), options.name
-    for process in network.processes:
-        if process.core is not None:
+    for process, made in zip(network.processes, built, strict=True):
+        if process.op.repeats is not None and made.placed is not None:
+            check_placed(made.placed, delay, period, options.clock_period)
+        elif process.core is not None:
             if process.join is not None:
                 check_net(process.layer, joined(process.join, process.type), delay, period, options.clock_period)
             check_clock(process.layer, paced(process.core, delay, period), delay, period, options.clock_period)
@@ -65,7 +70,7 @@ def emit_stream_rtl(
     )
     orders = [network.inputs[p.value] for p in entering]
     files = {
-        f"{FOLDER}/{name}.v": stream_rtl(network, graph, name, delay, period, depths, axis=options.axis),
+        f"{FOLDER}/{name}.v": stream_rtl(network, graph, name, built, depths, axis=options.axis),
         f"{FOLDER}/{name}_bench.v": bench,
         **_tokens("stimulus", entering, [vectors[p.value] for p in entering], orders),
         **_tokens("answers", leaving, [vectors[o] for o in graph.outputs], network.leaving),

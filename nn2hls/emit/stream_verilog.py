@@ -137,8 +137,8 @@ class _Process:
         yield "    wire sent;"
         yield "    always @(posedge clock)"
         yield f"        if (reset) credit <= {c}'d{credit};"
-        joins = self.built.process.join is not None
-        spent, has = ("fire && ending", f"(!ending || credit != {c}'d0)") if joins else ("fire", f"credit != {c}'d0")
+        once = self.built.process.once
+        spent, has = ("fire && ending", f"(!ending || credit != {c}'d0)") if once else ("fire", f"credit != {c}'d0")
         yield f"        else if (({spent}) != sent) credit <= sent ? credit + {c}'d1 : credit - {c}'d1;"
         if spacing == 1:
             yield f"    assign may = {has};"
@@ -175,13 +175,21 @@ class _Process:
         bits = built.parts * built.stream.bits
         yield f"    wire [{bits - 1}:0] result;"
         yield "    wire done;"
-        if process.core is None:
+        if not process.computes:
             yield f"    assign result = {{{', '.join(f'x{k}' for k in reversed(range(len(process.sizes))))}}};"
             yield "    assign done = fired;"
             return
-        given, there = ("result", "done") if process.join is None else ("given", "given_there")
+        given, there = ("result" if process.join is None else "given"), ("given_there" if process.once else "done")
         if process.join is not None:
             yield from self._accumulators(process.join)
+        elif process.once:
+            n, count = bits_for(self.front.firings - 1), self.front.firings
+            yield "    wire given_there;"
+            yield f"    reg [{n - 1}:0] nth;  // step of the event"
+            yield "    always @(posedge clock)"
+            yield f"        if (reset) nth <= {n}'d0;"
+            yield f"        else if (given_there) nth <= nth == {n}'d{count - 1} ? {n}'d0 : nth + {n}'d1;"
+            yield f"    assign done = given_there && nth == {n}'d{count - 1};"
         operands = "".join(f", .x{k}(x{k})" for k in range(len(process.sizes)))
         yield f"    {self.name}__core core (.clock(clock), .reset(reset), .valid_in(fired), .ready_in(){operands},"
         yield f"        .out({given}), .valid_out({there}));"

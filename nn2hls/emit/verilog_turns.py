@@ -23,10 +23,18 @@ def turns_module(name: str, step: str, turns: Turns, inputs: Sequence[str], outp
     return "\n".join([*before, *_step(step, turns, inputs, outputs), *_result(turns)])
 
 
+def one_by_one_module(name: str, step: str, turns: Turns, inputs: Sequence[str], outputs: Sequence[str]) -> str:
+    """The same for operands that come step by step: ``start`` is high for each of them, no sooner than ``turns.clocks`` after
+    the one before; the result is there ``turns.latency`` clocks later, for that clock.
+    """
+    before = [*_head(name, turns), *_counted(turns), *_carried(turns)]
+    result = ", ".join(f"found{k}" for k in reversed(range(len(turns.found))))
+    return "\n".join([*before, *_step(step, turns, inputs, outputs), f"    assign y = {{{result}}};", "endmodule\n"])
+
+
 def _head(name: str, turns: Turns) -> Iterator[str]:
-    operands = [*(bits * turns.length for bits in turns.sequences), *turns.states, *turns.held]
     ports = ["input wire clock", "input wire reset", "input wire start"]
-    ports += [f"input wire [{bits - 1}:0] x{k}" for k, bits in enumerate(operands)]
+    ports += [f"input wire [{bits - 1}:0] x{k}" for k, bits in enumerate(turns.operands)]
     ports.append(f"output wire [{turns.result_bits - 1}:0] y")
     yield f"// {turns.equation}, each {turns.clocks} clocks."
     yield f"module {name} ("
@@ -49,14 +57,44 @@ def _control(turns: Turns) -> Iterator[str]:
 def _kept(turns: Turns) -> Iterator[str]:
     """What a step reads, in registers: sequences move on by an element, states are what the step before left."""
     first, second = len(turns.sequences), len(turns.sequences) + len(turns.states)
-    operands = [*(bits * turns.length for bits in turns.sequences), *turns.states, *turns.held]
-    yield from (f"    reg [{bits - 1}:0] kept{k};" for k, bits in enumerate(operands))
+    yield from (f"    reg [{bits - 1}:0] kept{k};" for k, bits in enumerate(turns.operands))
     yield from (f"    wire [{bits - 1}:0] after{k};" for k, bits in enumerate(turns.states))
     yield "    always @(posedge clock) begin"
-    for k in range(len(operands)):
+    for k in range(len(turns.operands)):
         after = f"kept{k} >> {turns.sequences[k]}" if k < first else f"after{k - first}"
         moved = f"done ? {after} : " if k < second else ""
         yield f"        kept{k} <= start ? x{k} : {moved}kept{k};"
+    yield "    end"
+
+
+def _counted(turns: Turns) -> Iterator[str]:
+    bits = turns.counter_bits
+    yield f"    reg [{bits - 1}:0] turn;  // the step that comes"
+    yield "    reg begins;"
+    yield "    wire done;"
+    yield f"    wire first = turn == {bits}'d0;"
+    yield "    always @(posedge clock) begin"
+    yield "        begins <= !reset && start;"
+    following = f"turn == {bits}'d{turns.length - 1} ? {bits}'d0 : turn + {bits}'d1"
+    yield f"        turn <= reset ? {bits}'d0 : !start ? turn : {following};"
+    yield "    end"
+
+
+def _carried(turns: Turns) -> Iterator[str]:
+    """What a step reads, in registers: operands as they come, states as an event begins or as the step before left them."""
+    assert turns.initial is not None
+    widths, first = (*turns.sequences, *turns.states, *turns.held), len(turns.sequences)
+    yield from (f"    reg [{bits - 1}:0] kept{k};" for k, bits in enumerate(widths))
+    yield from (f"    wire [{bits - 1}:0] after{k};" for k, bits in enumerate(turns.states))
+    yield "    always @(posedge clock) begin"
+    operand = 0
+    for k, bits in enumerate(widths):
+        is_state = first <= k < first + len(turns.states)
+        initial = turns.initial[k - first] if is_state else None
+        value = f"x{operand}" if initial is None else f"{bits}'h{initial:x}"
+        operand += initial is None
+        when, moved = ("start && first", f"done ? after{k - first} : ") if is_state else ("start", "")
+        yield f"        kept{k} <= {when} ? {value} : {moved}kept{k};"
     yield "    end"
 
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from nn2hls.errors import ConfigError, suggest
 from nn2hls.estimate.bambu import BambuLayer, bambu_design
+from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.registers import flip_flops
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate, bands
 from nn2hls.estimate.timing import UNCERTAINTY, Placed, budget, place
 from nn2hls.hardware.schedule import Kind, Schedule
-from nn2hls.targets import Cost, Part
+from nn2hls.targets import Cost, Part, in_bram
 
 TOOLS = (*UNCERTAINTY, "bambu")
 
@@ -57,7 +58,9 @@ def estimate(
     latency = max((p.end.cycle for p in placed.values()), default=0)
     report = sum((d.report for d in done), Figures())
     synthesised = sum((d.synthesised for d in done), Figures())
-    return Estimate(part, clock_ns, tool.lower(), done, report, synthesised, latency, max((d.ii for d in done), default=1))
+    interval = max((d.ii for d in done), default=1)
+    kept = {name: Memories.of(roms=roms(s)) for name, s in layers}
+    return Estimate(part, clock_ns, tool.lower(), done, report, synthesised, latency, interval, memories=kept)
 
 
 def _of_bambu(
@@ -70,7 +73,8 @@ def _of_bambu(
     found = bambu_design(layers, operands, inputs, part, clock_ns)
     done = tuple(_bambu_layer(name, s, found.layers[name]) for name, s in layers)
     total = sum((d.synthesised for d in done), Figures())
-    return Estimate(part, clock_ns, "bambu", done, total, total, found.latency, found.ii)
+    kept = {name: Memories.of(roms=roms(s)) for name, s in layers}
+    return Estimate(part, clock_ns, "bambu", done, total, total, found.latency, found.ii, memories=kept)
 
 
 def _bambu_layer(name: str, schedule: Schedule, found: BambuLayer) -> LayerEstimate:
@@ -85,6 +89,11 @@ def _check(tool: str, clock_ns: float) -> None:
         raise ConfigError(f"The tool {tool!r} is not known.", fix=fix)
     if not clock_ns > 0:
         raise ConfigError(f"ClockPeriod must be positive nanoseconds, not {clock_ns}.", fix="Write 5 for 200 MHz.")
+
+
+def roms(schedule: Schedule) -> list[tuple[int, bool]]:
+    """(bits, whether in block RAM) of a layer's ROMs of weights and tables."""
+    return [(m.words * m.width * m.copies, in_bram(m.words, m.width)) for m in schedule.memories]
 
 
 def _chain(names: Sequence[str], first: str) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from nn2hls.estimate.memories import Memories, memory_table
 from nn2hls.figures.sets import EstimatePlots
 from nn2hls.files import own_text
 from nn2hls.graph.analysis import bit_operations
@@ -103,6 +104,8 @@ class Estimate:
         ebops: Effective bit operations of each layer that has any, for a quantised model; empty for others.
         positions: At so many places one layer's products stand side by side, or take turns; 1 for dense networks.
         paces: Of the layers whose steps share their hardware.
+        memories: Where what each layer keeps lies, by its name.
+        placed_ns: The clock period that place and route is expected to reach; None where that was not calibrated.
     """
 
     part: Part
@@ -116,6 +119,8 @@ class Estimate:
     positions: int = 1
     paces: tuple[Pace, ...] = ()
     ebops: Mapping[str, int] = field(default_factory=dict)
+    memories: Mapping[str, Memories] = field(default_factory=dict)
+    placed_ns: float | None = None
     streams: ClassVar[bool] = False  # whether its layers are processes
 
     def __repr__(self) -> str:
@@ -141,6 +146,16 @@ class Estimate:
     def fits(self) -> bool:
         """Whether the part holds the design after logic synthesis."""
         return all(share <= 1 for share in self.utilisation.values())
+
+    @property
+    def tokens(self) -> Mapping[str, tuple[int, float]]:
+        """(clock in which the first token of an event leaves, tokens a clock) of each layer in streams; empty without."""
+        return {}
+
+    @property
+    def events_per_second(self) -> float:
+        """As many as the interval allows."""
+        return 1e9 / (self.ii * self.clock_ns)
 
     @property
     def dsp(self) -> int:
@@ -190,13 +205,16 @@ class Estimate:
             "latency_cycles": self.latency_cycles,
             "latency_ns": self.latency_ns,
             "ii": self.ii,
+            "events_per_second": self.events_per_second,
             "available": dict(self.part.available),
             "utilisation": self.utilisation,
             "fits": self.fits,
             "synthesised": self.synthesised.to_dict(),
             "accuracy": accuracy(self),
+            **({"placed_ns": round(self.placed_ns, 3)} if self.placed_ns else {}),
             **({"paces": [asdict(pace) for pace in self.paces]} if self.paces else {}),
             **({"ebops": sum(self.ebops.values())} if self.ebops else {}),
+            "memories": {name: asdict(m) for name, m in self.memories.items()},
             "layers": [{**layer.to_dict(), **self._ebops_of(layer)} for layer in self.layers],
         }
 
@@ -205,7 +223,9 @@ class Estimate:
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints; ``plan``: the command that picks reuse factors, for a design that does not fit."""
-        return estimate_table(self) + ("" if self.fits else f"\n\n{does_not_fit(self, plan)}")
+        kept = memory_table(self.memories)
+        short = "" if self.fits else f"\n\n{does_not_fit(self, plan)}"
+        return estimate_table(self) + (f"\n\n{kept.rstrip()}" if kept else "") + short
 
 
 def with_bit_operations(found: Estimate, graph: Graph) -> Estimate:
@@ -226,13 +246,15 @@ def accuracy(result: Estimate) -> dict[str, dict[str, str]]:
     if any(layer.ii > 1 for layer in result.layers):
         style = "reused"
     if result.streams:
-        style = "streams"
+        style = "open_streams" if result.tool in OPEN_TOOLS else "streams"
     elif result.tool in OPEN_TOOLS:
         style = f"{result.tool}_{'reused' if style == 'reused' else 'parallel'}"
     known = bands()["error"][style]
-    if result.part.family.vendor != AMD:  # clocks do not depend on the part; nothing else was measured on others
+    if (own := f"{style}_{result.part.family.name}") in bands()["error"]:
+        known = bands()["error"][own]
+    elif result.part.family.vendor != AMD:  # clocks do not depend on the part; nothing else was measured on others
         known = {column: {r: words for r, words in known[column].items() if r in ("latency", "uram")} for column in known}
-    rows = (*RESOURCES, "latency")
+    rows = (*RESOURCES, "latency", *(["clock"] if result.placed_ns else []))
     return {column: {r: known[column].get(r, "not validated") for r in rows} for column in ("report", "synthesised")}
 
 
@@ -249,10 +271,19 @@ def _head(result: Estimate) -> list[str]:
     latency = f"{result.latency_cycles} clocks = {result.latency_ns:g} ns"
     return [
         f"{part.name} (speed grade -{part.grade}, {part.family.title}), {result.clock_ns:g} ns, {result.tool}",
-        f"latency {latency} ({accuracy(result)['report']['latency']}), initiation interval {result.ii}",
+        f"latency {latency} ({accuracy(result)['report']['latency']})",
+        f"initiation interval {result.ii}, {result.events_per_second:,.0f} events/s",
+        *([_placed(result)] if result.placed_ns else []),
         *(pace.text() for pace in result.paces),
         *([f"effective bit operations (EBOPs): {sum(result.ebops.values()):,}"] if result.ebops else []),
     ]
+
+
+def _placed(result: Estimate) -> str:
+    """The clock after place and route."""
+    assert result.placed_ns is not None
+    known = accuracy(result)["synthesised"].get("clock", "not validated")
+    return f"expected after place and route: {result.placed_ns:.1f} ns, {1e3 / result.placed_ns:.0f} MHz ({known})"
 
 
 def _layers(result: Estimate) -> list[str]:
@@ -275,8 +306,13 @@ def layer_figures(result: Estimate) -> Table:
         for x in result.layers
         if x.latency_cycles or x.products or any(x.report.to_dict().values())
     ]
-    counted = "after yosys" if result.tool in OPEN_TOOLS else "as an HLS report counts"
+    counted = _after(result) if result.tool in OPEN_TOOLS else "as an HLS report counts"
     return Table(head, rows, f"per layer, {counted}")
+
+
+def _after(result: Estimate) -> str:
+    """Which open tool counts what is estimated."""
+    return "after nextpnr" if result.placed_ns else "after yosys"
 
 
 def _totals(result: Estimate) -> list[str]:
@@ -287,7 +323,7 @@ def _totals(result: Estimate) -> list[str]:
 def total_figures(result: Estimate) -> Table:
     """Totals with their error bands, and the shares of the part."""
     bands, used, have = accuracy(result), result.utilisation, result.part.available
-    columns = [("after yosys", result.synthesised, bands["synthesised"])]
+    columns = [(_after(result), result.synthesised, bands["synthesised"])]
     if result.tool not in OPEN_TOOLS:
         columns = [
             ("HLS report", result.report, bands["report"]),
@@ -309,6 +345,7 @@ def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
+BLOCK_RAM = 18 * 1024  # bits of one
 MOST_OF_PART = 2.0  # times what the part has: beyond it no tool will make it fit
 MOST_LINES = 50_000  # of C++: beyond them HLS tools take days, if they end
 FIX = "`nn2hls plan CONFIG --fit` picks reuse factors that fit the part, if any do."
@@ -331,7 +368,19 @@ def does_not_fit(result: Estimate, plan: str = "") -> str:
     """
     short = shortages(result)
     fix = f"{plan} picks reuse factors that fit, if any do." if plan else FIX
-    return f"DOES NOT FIT {result.part.name}: {short}. {_stream(result)}{fix}" if short else ""
+    kept = _kept(result)
+    return f"DOES NOT FIT {result.part.name}: {short}. {_stream(result)}{kept or fix}" if short else ""
+
+
+def _kept(result: Estimate) -> str:
+    """The layers that keep more of their operands than all block RAM of the part, which no reuse factor changes."""
+    have = result.part.available["bram"] * BLOCK_RAM
+    found = {name: m.lines_lut + m.lines_bram for name, m in result.memories.items()}
+    lines = [f"{one_line(name)} keeps {bits:,} bits of what it reads" for name, bits in found.items() if bits > have]
+    if not lines:
+        return ""
+    words = "so that they read it in the order in which it comes, or make tensors smaller, or take a larger part."
+    return f"{', '.join(lines)}; all block RAM is {have:,} bits. Arrange these layers {words}"
 
 
 def _stream(result: Estimate) -> str:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nn2hls.estimate.estimate import estimate
+from nn2hls.estimate.estimate import estimate, roms
 from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
 from nn2hls.streams.network import Network, Process, Stream
@@ -105,15 +105,19 @@ def front_figures(process: Process, streams: Mapping[str, Stream]) -> Figures:
     return total + _choices(process)
 
 
-def memories(process: Process, network: Network, depths: Mapping[tuple[str, str], int]) -> Memories:
-    """Where its delays and the queues that it reads lie."""
+def memories(
+    process: Process, network: Network, depths: Mapping[tuple[str, str], int], most_digits: int | None = None
+) -> Memories:
+    """Where its delays, what it collects, the queues that it reads and its ROMs lie; ``most_digits``: see Net."""
     streams, lines = network.streams, []
     for k, ages in process.front.taps.items():
         bits = streams[process.front.sources[k].value].bits
         lines += [bits * int(b - a) for a, b in pairwise([0, *ages])]
+    kept = [] if process.front.address is None else [(streams[s.value].bits * s.tokens, False) for s in process.front.sources]
     edges = [(s.value, process.name) for s in process.front.sources]
     queues = [depths[e] * streams[e[0]].bits for e in edges if e in depths]
-    return Memories.of([(n, n > SMALL) for n in lines], [(n, n > SMALL) for n in queues])
+    delays = [(n, n > SMALL) for n in lines]
+    return Memories.of([*delays, *kept], [(n, n > SMALL) for n in queues], roms(process.schedule(most_digits)))
 
 
 def _choices(process: Process) -> Figures:

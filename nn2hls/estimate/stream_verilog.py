@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from nn2hls.estimate.memories import Memories
 from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
-from nn2hls.estimate.verilog import coefficients, layer_terms, terms
+from nn2hls.estimate.verilog import coefficients, layer_terms, roms, terms
 from nn2hls.hardware.join import joined
 from nn2hls.streams.build import SHALLOW, Built, Queue
 from nn2hls.streams.control import bits_for
@@ -53,11 +53,14 @@ def estimate_stream_verilog(
 
 
 def memories(built: Built, depths: Mapping[tuple[str, str], int]) -> Memories:
-    """Where its delays and the FIFOs that it reads lie."""
+    """Where its delays, what it collects, the FIFOs that it reads and its ROMs lie."""
     read = zip(built.front.sources, built.sources, strict=True)
     queues = [Queue(stream.bits, depths[source.value, built.process.name]) for source, stream in read]
     lines = [(n.steps * n.bits, n.words > SHALLOW) for n in built.links]
-    return Memories.of(lines, [(q.depth * q.bits, q.block) for q in queues])
+    deep = bool(built.front.address is not None and built.addressed.is_memory)
+    lines += [(words * bits * copies, deep and words > SHALLOW) for words, bits, copies in collected(built)]
+    own = [rom for layer in built.placed.layers for rom in roms(layer)] if built.placed else []
+    return Memories.of(lines, [(q.depth * q.bits, q.block) for q in queues], own)
 
 
 def beat_figures(network: Network) -> Figures:
@@ -74,22 +77,41 @@ def own_interval(built: Built) -> int:
 
 def process_figures(built: Built, part: Part) -> Figures:
     """A module with its core and its buffer."""
-    by, front, found = coefficients(), built.front, Figures()
+    by, front, found = coefficients(part.family.name), built.front, Figures()
     if built.placed is not None:
         (layer,) = built.placed.layers
         counted = layer_terms(layer, part)
         lut = sum(amount * by.get(term, 0.0) for term, amount in counted.items())
-        found += Figures(counted["dsp"], round(lut), built.placed.registers)
+        found += Figures(counted["dsp"], round(lut), built.placed.registers, counted["bram"])
     if built.process.join is not None:
         kept = terms(joined(built.process.join, built.stream.type))
         own = sum(amount * by.get(term, 0.0) for term, amount in kept.items()) + built.stream.type.width / 2
         found += Figures(lut=round(own * built.stream.size))
     found += Figures(lut=_masks(built) + 2 * built.control.registers, ff=built.registers)
     found += sum((memory(n.words, n.bits) for n in built.links), Figures())
-    if front.address is not None:  # each element that is read has a port of its own, and so a copy of what it reads
-        tokens = sum(s.tokens for s in front.sources)
-        found += Figures(lut=sum(in_luts(tokens, width) for width in built.widths))
+    if front.address is not None:
+        found += collected_figures(built)
     return found + queue_figures(Queue(built.parts * built.stream.bits, built.credit))
+
+
+def collected(built: Built) -> list[tuple[int, int, int]]:
+    """(tokens, bits of each, copies) of every stream that is collected: a copy for each token that is read at a time."""
+    if built.front.address is None:
+        return []
+    reads = built.addressed
+    ports = reads.ports if reads.is_memory else (1,) * len(built.sources)
+    return [(s.tokens, s.bits, n) for s, n in zip(built.sources, ports, strict=True)]
+
+
+def collected_figures(built: Built) -> Figures:
+    """Small tensors in LUTs, a copy for each element that is read; larger ones in block RAM, or in registers that are wired."""
+    tokens = sum(s.tokens for s in built.front.sources)
+    if tokens <= SHALLOW:
+        return Figures(lut=sum(in_luts(tokens, width) for width in built.widths))
+    if not built.addressed.is_memory:
+        return Figures(ff=sum(words * bits for words, bits, _ in collected(built)))
+    copies = (memory(words, bits) for words, bits, n in collected(built) for _ in range(n))
+    return sum(copies, Figures())
 
 
 def queue_figures(queue: Queue) -> Figures:

@@ -38,7 +38,7 @@ def emulator_project(design: Design) -> Project:
         LimitError: A port has more than 64 bits, or a number inside more than 128.
     """
     config = design.config
-    files = library(design.graph.needed(), design.emulator.ranges, config.project_name) | _golden(design)
+    files = library(design.graph.with_built_in().needed(), design.emulator.ranges, config.project_name) | _golden(design)
     manifest = Manifest(config.project_name, config.backend, config.part, config.clock_period, {})
     return Project(config.project_name, files, {MANIFEST: manifest.text()})
 

@@ -148,12 +148,16 @@ def rtl_project(design: Design) -> Project:
     """The core and what belongs to it.
 
     Raises:
-        ConfigError: Its ports are AXI4-Stream, which the wrappers do not have.
+        ConfigError: Its ports are AXI4-Stream, or it has memories to write, which the wrappers do not have.
         LimitError: An operator does not fit the clock.
     """
     if design.config.interface == "axis":
         fix = "Leave it out for the export, whose streams have valid and ready, or write the project itself: nn2hls convert."
         raise ConfigError("An exported core has no AXI4-Stream ports.", where="Interface", fix=fix)
+    if (node := next((n for n in design.graph if n.op.written), None)) is not None:
+        what = "An exported core has no port for its weights."
+        fix = "Leave Weights out for the export, or write the project itself: nn2hls convert."
+        raise ConfigError(what, where=node.origin.layer or node.name, fix=fix)
     design = replace(design.for_tool("rtl"), board=None)
     config, made, size = design.config, design.project, design.estimate()
     name = config.project_name
@@ -193,7 +197,7 @@ def _side_by_side(design: Design) -> list[Tensor]:
 
 def _streams(design: Design) -> list[Tensor]:
     assert design.streams is not None
-    network, graph = design.streams.network, design.graph.needed()
+    network, graph = design.streams.network, design.streams.graph.needed()
     entering, leaving = stream_ports(network, graph, design.config.project_name)
     orders = [*(network.inputs[p.value] for p in entering), *network.leaving]
     nodes = [*(p.value for p in entering), *graph.outputs]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nn2hls.design.design import Design
+from nn2hls.design.kept import keep_call
 from nn2hls.errors import ConfigError, suggest
 from nn2hls.export.emulator import emulator_project
 from nn2hls.export.rtl import rtl_project
@@ -32,4 +33,7 @@ def export(design: Design, kind: str, folder: str | os.PathLike[str]) -> Path:
     if kind not in KINDS:
         fix = suggest(kind, list(KINDS)) or f"Known are {', '.join(KINDS)}."
         raise ConfigError(f"A design is not exported as {kind!r}.", fix=fix)
-    return KINDS[kind](design).write(os.path.expanduser(folder))
+    project = KINDS[kind](design)
+    written = project.write(os.path.expanduser(folder))
+    keep_call("export", "nn2hls.export", (kind, folder), design.config, written, project.files)
+    return written

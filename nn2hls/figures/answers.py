@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.figures.style import BLUE, ORANGE, colour, label, new_figure, quiet
+from nn2hls.figures.style import BLUE, COLOURS, ORANGE, colour, label, new_figure, quiet
 
 POINTS = 4096  # events of a scatter
 _FEW = 10  # values of an event, or classes, that have a colour each
@@ -99,12 +99,21 @@ def confusion(matrices: Mapping[str, np.ndarray], names: Sequence[str] = ()) -> 
 
 
 def classes(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> Any:
-    """The share of each class that float and fixed answer rightly: rows with ``label``, ``recall_float``, ``recall_fixed``."""
-    figure = new_figure(6, 1.2 + 0.42 * max(len(rows), 1))
+    """The share of each class that float and fixed answer rightly, and the network before it was pruned where that is known:
+    rows with ``label``, ``recall_float``, ``recall_fixed`` and ``recall_before``.
+    """
+    bars = [
+        ("recall_before", "before pruning", COLOURS[-1]),
+        ("recall_float", "float", ORANGE),
+        ("recall_fixed", "fixed", BLUE),
+    ]
+    bars = [bar for bar in bars if bar[0] != "recall_before" or any(row.get(bar[0]) is not None for row in rows)]
+    height = 0.8 / len(bars)
+    figure = new_figure(6, 1.2 + 0.21 * len(bars) * max(len(rows), 1))
     ax = figure.subplots()
-    for k, (key, word, ink) in enumerate((("recall_float", "float", ORANGE), ("recall_fixed", "fixed", BLUE))):
-        places = [n + 0.4 * k - 0.2 for n in range(len(rows))]
-        ax.barh(places, [100 * (row[key] or 0) for row in rows], height=0.38, color=ink, label=word)
+    for k, (key, word, ink) in enumerate(bars):
+        places = [n + height * (k + 0.5) - 0.4 for n in range(len(rows))]
+        ax.barh(places, [100 * (row[key] or 0) for row in rows], height=0.95 * height, color=ink, label=word)
     labels = [names[k] if len(names) == len(rows) else f"class {row['label']}" for k, row in enumerate(rows)]
     ax.set_yticks(range(len(rows)), [label(name) for name in labels])
     ax.set(xlabel="answered rightly [%]", xlim=(0, 100))

@@ -27,6 +27,7 @@ def network(layers: Sequence[Mapping[str, Any]]) -> Any:
     if found is None:
         raise DataError(f"A drawing shows 1 to {MOST} layers, and these are {len(layers)}.", where="network")
     figure = new_figure(found.width / PIXELS, found.height / PIXELS)
+    figure.set_layout_engine("none")  # every place is known
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, found.width), ylim=(found.height, 0))
     ax.set_axis_off()

@@ -62,7 +62,7 @@ def resources(estimate: Mapping[str, Any]) -> Any:
         ax.set_xlim(0, max(left, 1))
         if left > have:
             ax.axvline(have, color=RED, linewidth=2)
-        ax.xaxis.set_major_locator(_few())
+        ax.xaxis.set_major_locator(_few(integer=True))
         ax.xaxis.set_major_formatter(_thousands())
         quiet(ax, "x")
     if used:

@@ -36,7 +36,17 @@ def new_figure(width: float, height: float) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ToolError("matplotlib, which draws the plots, is not here.", fix=missing("plot")) from error
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure: Any = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure._repr_png_ = partial(_png, figure)  # for a notebook, which without pyplot knows no figures
+    return figure
+
+
+def _png(figure: Any) -> bytes:
+    from io import BytesIO
+
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=DPI, format="png")
+    return drawn.getvalue()
 
 
 def label(name: str) -> str:

@@ -209,6 +209,12 @@ class Graph:
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
+    def with_built_in(self) -> Graph:
+        """The same with weights that are constants of the hardware, where they were memories."""
+        if not any(n.op.written for n in self.nodes):
+            return self
+        return dataclasses.replace(self, nodes=tuple(dataclasses.replace(n, op=n.op.built_in()) for n in self.nodes))
+
     def operands(self, node: Node) -> list[Node]:
         """The nodes that ``node`` reads."""
         return [self.by_name[n] for n in node.inputs]

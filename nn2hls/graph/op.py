@@ -95,6 +95,7 @@ class Op:
     follows: ClassVar[bool] = False  # the result needs no other type than the operand
     fresh: ClassVar[bool] = False  # its kernel returns an array that nobody else holds
     reuse = 1  # products that share one multiplier; a field of ops that have any
+    written: ClassVar[bool] = False  # its weights are memories with a port, in our Verilog
     uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy ..
     called: ClassVar[tuple[str, ...]] = ()  # what LayerType may call it beside the class of its own and of the framework
     activation: ClassVar[bool] = False  # inside a layer it is a node with a name and types of its own
@@ -209,6 +210,18 @@ class Op:
         raise NotImplementedError
 
     # ---- types -----------------------------------------------------------------------------------------------------------
+
+    def memory(self) -> tuple[Shape, str, str] | None:
+        """(shape of the weights, type of a weight, type of a bias) where they are memories with a port; None where not."""
+        return None
+
+    def memory_types(self) -> tuple[FixedType, FixedType]:
+        """The types of a weight and of a bias of an op with such memories."""
+        raise TypeError(f"{type(self).__name__} has no memories")
+
+    def built_in(self) -> Op:
+        """The op with weights that are constants, where they were memories: what C++ has of it."""
+        return self
 
     def configured(self, *, reuse: int = 1, strategy: str = "Latency", adder_depth: int = 0) -> Op:
         """The op with settings of its hardware, all of which it ``uses``: reuse, strategy, adder_depth."""

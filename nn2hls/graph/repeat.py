@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+from nn2hls.arith.fixed import FixedType
 
 
 @dataclass(frozen=True)
@@ -15,12 +18,14 @@ class Copy:
         step: The step, from 0.
         op: The Op that computes it.
         inputs: For each operand the number of an earlier copy; -1 - k is operand k of the op that repeats.
+        given: Types that the model itself gives the node.
     """
 
     name: str
     step: int
     op: Any
     inputs: tuple[int, ...]
+    given: Mapping[str, FixedType] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ class Loop:
         constants: For an input a value for each step and lane, (steps, lanes): a ROM.
         block: The ROM is to be a block RAM.
         sums: Bounds of the elements to which outputs are added, from zero on, in place of being written; empty: none.
+        written: The constants are what a memory holds at first: it has a port through which others are written.
     """
 
     body: Net
@@ -36,6 +37,7 @@ class Loop:
     constants: Mapping[int, np.ndarray] = field(default_factory=dict)
     sums: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     block: bool = False
+    written: bool = False
 
     @property
     def steps(self) -> int:
@@ -124,7 +126,7 @@ def _all_turns(loop: Loop, turns: int, sizes: tuple[int, int, int], operand: int
     reads, writes = (np.concatenate([moved(a, t) for t in range(turns)], axis=axis) for a in (loop.reads, loop.writes))
     constants = {k: np.concatenate([v] * turns, axis=axis) for k, v in loop.constants.items()}
     sums = {int(moved(np.array(e), t)): ends for t in range(turns) for e, ends in loop.sums.items()}
-    return Loop(loop.body, reads, writes, loop.ii, constants, sums, loop.block)
+    return Loop(loop.body, reads, writes, loop.ii, constants, sums, loop.block, loop.written)
 
 
 def _run_body(loop: Loop, step: int, lane: int, space: np.ndarray) -> None:

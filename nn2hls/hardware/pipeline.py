@@ -14,6 +14,7 @@ import numpy as np
 
 from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.net import Net
+from nn2hls.hardware.reload import banks
 from nn2hls.hardware.split import paced
 from nn2hls.hardware.stages import Delay, Moment, Stages, place
 from nn2hls.hardware.steps import Steps, reused
@@ -34,6 +35,9 @@ class Turns:
         reads: (its number, step) of each of these values that is read, in the order of the result.
         results: Elements of the result.
         equation: What a person wants to read above it.
+        initial: None: the operands of all steps come at once. Else they come step by step, states stay from one to the next,
+            and the result is all that is found in a step; for each state the bits that the first step of an event begins
+            with, None where they are an operand of that step.
     """
 
     step: Pipeline
@@ -45,6 +49,15 @@ class Turns:
     reads: tuple[tuple[int, int], ...]
     results: int
     equation: str = ""
+    initial: tuple[int | None, ...] | None = None
+
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """Bits of each operand."""
+        if self.initial is None:
+            return (*(bits * self.length for bits in self.sequences), *self.states, *self.held)
+        given = (bits for bits, initial in zip(self.states, self.initial, strict=True) if initial is None)
+        return (*self.sequences, *given, *self.held)
 
     @property
     def clocks(self) -> int:
@@ -53,13 +66,13 @@ class Turns:
 
     @property
     def interval(self) -> int:
-        """Clocks between two events."""
-        return self.length * self.clocks
+        """Clocks between two times that operands come."""
+        return self.clocks * (self.length if self.initial is None else 1)
 
     @property
     def latency(self) -> int:
         """Clock edges from the operands, which are held while the steps run, to the result."""
-        return 1 + self.interval
+        return 1 + self.interval if self.initial is None else self.clocks
 
     @property
     def counter_bits(self) -> int:
@@ -69,13 +82,14 @@ class Turns:
     @property
     def result_bits(self) -> int:
         """Bits of the result."""
-        return sum(self.found[output] for output, _ in self.reads)
+        return sum(self.found[output] for output, _ in self.reads) if self.initial is None else sum(self.found)
 
     @property
     def registers(self) -> int:
         """Flip-flops: operands, states, results, those of a step, the counter, and the bit that begins a step."""
-        kept = self.length * sum(self.sequences) + sum(self.states) + sum(self.held) + self.result_bits
-        return kept + self.step.registers + self.counter_bits + 1
+        at_once = self.length * sum(self.sequences) + self.result_bits
+        kept = at_once if self.initial is None else sum(self.sequences)
+        return kept + sum(self.states) + sum(self.held) + self.step.registers + self.counter_bits + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +140,7 @@ class Layer:
         if self.turns is not None:
             return self.turns.registers
         own = sum(s.registers * loop.lanes for s, loop in zip(self.stages, self.straight, strict=True))
+        own += sum(bank.width for bank in banks([self]) if bank.single)
         return own if self.steps is None else own + self.steps.registers
 
 
@@ -235,7 +250,7 @@ def _place(
     steps = None
     for loop in hardware.loops:
         if loop.ii:
-            steps = reused(loop)
+            steps = reused(loop, _stages(loop.body, delay, period, {}, placed))
     straight = [loop for loop in hardware.loops if not loop.ii]
     stages = [_stages(loop.body, delay, period, _arrivals(loop, times), placed) for loop in straight]
     latency = max((s.latency for s in stages), default=0)

@@ -18,10 +18,10 @@ NARROWEST = 2  # bits of a factor that is not split any more
 
 
 def paced(hardware: Hardware, delay: Delay, period: float) -> Hardware:
-    """The same with every product of a straight line within a period, as far as splitting leads.
+    """The same with every product within a period, as far as splitting leads.
 
     Args:
-        hardware: Of a layer. The products of its steps, a multiplier each, stay as they are.
+        hardware: Of a layer, with or without steps.
         delay: Of an operator, in nanoseconds.
         period: Nanoseconds that an operator may take.
     """
@@ -31,7 +31,7 @@ def paced(hardware: Hardware, delay: Delay, period: float) -> Hardware:
 
 
 def _loop(loop: Loop, delay: Delay, period: float) -> Loop:
-    split = None if loop.ii else split_products(loop.body, delay, period)
+    split = split_products(loop.body, delay, period)
     return loop if split is None else replace(loop, body=split)
 
 

@@ -1,7 +1,7 @@
 """A layer that shares its multipliers among steps: operands held, a product in each step, sums that are kept.
 
 Each lane goes through three stages: it chooses its operand and its constant, multiplies them, and adds the product to one of
-its sums. The first product of a sum replaces what was there.
+its sums. The first product of a sum replaces what was there. A product that is too slow for a clock is a pipeline of its own.
 """
 
 from __future__ import annotations
@@ -9,14 +9,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from nn2hls.arith.ranges import width_of
 from nn2hls.hardware.loop import Loop
 from nn2hls.hardware.net import Cell, Code
+from nn2hls.hardware.stages import Stages
 
 STAGES = 3  # choose, multiply, add
+LUT_WORDS = 64  # of one bit in a LUT6
+BLOCK_BITS = 16_384  # words that fill a block RAM of 18 Kbit are one, whoever asks; fewer only where someone does
+
+
+class Field(NamedTuple):
+    """A part of the packed words of one multiplier.
+
+    Args:
+        name: ``index``, ``word``, ``segment`` or ``first``.
+        bits: Of it.
+        values: For each step.
+    """
+
+    name: str
+    bits: int
+    values: tuple[int, ...]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same in all steps."""
+        return len(set(self.values)) == 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +67,20 @@ class Lane:
         """Bits of a sum's number."""
         return max(1, (len(self.sums) - 1).bit_length())
 
+    @property
+    def index_bits(self) -> int:
+        """Bits of a choice's number."""
+        return max(1, (len(self.choices) - 1).bit_length())
+
+    def fields(self, weight: Cell) -> tuple[Field, ...]:
+        """What its words are made of, the highest bits first; ``weight``: the cell of its factors."""
+        return (
+            Field("index", self.index_bits, self.index),
+            Field("word", weight.width, self.constant),
+            Field("segment", self.segment_bits, self.segment),
+            Field("first", 1, tuple(map(int, self.first))),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Steps:
@@ -55,6 +92,9 @@ class Steps:
         x, weight, product: Cells with the ranges of both factors and of their product.
         held: Elements whose values are held while the steps run.
         sums: Bounds of each sum, by its element.
+        multiply: The placed product; None where nothing is placed in time.
+        asked: Whether the words are to lie in block RAM even if they do not fill one.
+        written: The factors of the lanes are what memories hold at first; no ROM has them.
     """
 
     count: int
@@ -64,11 +104,34 @@ class Steps:
     product: Cell
     held: tuple[int, ...]
     sums: dict[int, tuple[int, int]]
+    multiply: Stages | None = None
+    asked: bool = False
+    written: bool = False
+
+    @property
+    def further(self) -> int:
+        """Clocks that a product takes beyond one."""
+        return self.multiply.latency if self.multiply is not None else 0
+
+    @property
+    def block(self) -> bool:
+        """Whether the words of all multipliers stand side by side in block RAM: more steps than a LUT has words, and full."""
+        return not self.written and self.count > LUT_WORDS and (self.asked or self.count * self.stored_bits >= BLOCK_BITS)
+
+    @cached_property
+    def stored(self) -> tuple[tuple[Field, ...], ...]:
+        """What a memory keeps of each multiplier: the parts that change from step to step."""
+        return tuple(tuple(f for f in lane.fields(self.weight) if not f.is_constant) for lane in self.lanes)
+
+    @cached_property
+    def stored_bits(self) -> int:
+        """Bits of a word of that memory, of all multipliers."""
+        return sum(f.bits for fields in self.stored for f in fields)
 
     @property
     def latency(self) -> int:
         """Clock edges from the operands to the finished sums."""
-        return 1 + self.count + STAGES - 1
+        return 1 + self.count + STAGES - 1 + self.further
 
     @property
     def counter_bits(self) -> int:
@@ -78,13 +141,15 @@ class Steps:
     @cached_property
     def registers(self) -> int:
         """Flip-flops: what is held, the counter, a bit that says whether each stage is busy, those of the lanes, the sums."""
-        control = self.counter_bits + STAGES
-        lanes = sum(self.x.width + self.weight.width + self.product.width + 2 * (1 + lane.segment_bits) for lane in self.lanes)
+        control = self.counter_bits + STAGES + self.further
+        product = self.x.width + self.weight.width + self.product.width
+        product += self.multiply.registers if self.multiply is not None else 0
+        lanes = sum(product + (2 + self.further) * (1 + lane.segment_bits) for lane in self.lanes)
         return len(self.held) * self.x.width + control + lanes + sum(width_of(*b) for b in self.sums.values())
 
 
-def reused(loop: Loop) -> Steps:
-    """The steps of a loop whose body is the product of an operand with a constant."""
+def reused(loop: Loop, multiply: Stages | None = None) -> Steps:
+    """The steps of a loop whose body is the product of an operand with a constant; ``multiply``: the placed body."""
     body = loop.body
     x, weight = (next(c for c in body.cells if c.code is Code.INPUT and c.k == k) for k in (0, 1))
     product = body.cells[body.outputs[0]]
@@ -93,7 +158,7 @@ def reused(loop: Loop) -> Steps:
         for m in range(loop.lanes)
     )
     held = sorted({element for lane in lanes for element in lane.choices})
-    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums))
+    return Steps(loop.steps, lanes, x, weight, product, tuple(held), dict(loop.sums), multiply, loop.block, loop.written)
 
 
 def _lane(reads: Sequence[int], constants: Sequence[int], writes: Sequence[int]) -> Lane:

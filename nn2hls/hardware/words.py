@@ -1,4 +1,4 @@
-"""Names that mean something in C++ already, in its libraries or in the generated code."""
+"""Names that mean something already: in C++, its libraries or the generated code, in Verilog or VHDL."""
 
 from __future__ import annotations
 
@@ -20,6 +20,24 @@ ulong unix ushort va_arg va_copy va_end va_start
 # What the generated files themselves declare.
 _GENERATED = "defines read_port run_event write_port y"
 RESERVED = frozenset(f"{_KEYWORDS} {_LIBRARY} {_GENERATED}".split())
+# Words of Verilog, SystemVerilog and VHDL that C++ lacks.
+_HARDWARE = """
+abs access after alias all always architecture array assign assume attribute begin bind bit block body buf buffer bufif0
+bufif1 bus byte casex casez cell chandle checker clocking cmos component config configuration constant constraint context
+cover covergroup coverpoint cross deassign defparam design disable disconnect dist downto edge elsif end endcase
+endfunction endgenerate endmodule endprimitive endspecify endtable endtask entity event exit expect extends file final
+first_match force forever fork forkjoin function generate generic genvar group guarded highz0 highz1 iff ifnone impure in
+incdir include inertial initial inout input inside instance integer interface intersect is join label large liblist
+library linkage literal local localparam logic longint loop macromodule map matches medium mod modport module nand negedge
+new next nmos nor noshowcancelled not notif0 notif1 null of on open or others out output package packed parameter pmos
+port posedge postponed primitive priority procedure process program property pull0 pull1 pulldown pullup pure rand randc
+randcase randsequence range rcmos real realtime record ref reg register reject release rem repeat report return rnmos rol
+ror rpmos rtran rtranif0 rtranif1 scalared select sequence severity shared shortint shortreal signal sla sll small solve
+specify specparam sra srl string strong0 strong1 subtype super supply0 supply1 table tagged task then this throughout time
+timeprecision timeunit to tran tranif0 tranif1 transport tri tri0 tri1 triand trior trireg type unaffected units unique
+until use var variable vectored virtual wait wait_order wand weak0 weak1 when while wildcard wire with within wor xnor xor
+"""
+HARDWARE = frozenset(_HARDWARE.split())
 # Macros of the headers that generated sources include, by families, and single ones. test_cli_robust.py asks the compiler.
 _FAMILIES = r"""
 (?:ADJ|CLOCK|CLOCKS|CLONE|EXIT|FD|HUGE|LC|MATH|MOD|PTHREAD|RENAME|SCHED|SEEK|STA|TIMER)_[A-Z0-9_]+
@@ -59,7 +77,8 @@ _LAYER = re.compile(rf"({_OURS}|(ap|ac|sc|hls)_|out\d*\Z|u?int\d*\Z)")
 
 def names_top(name: str) -> bool:
     """False for an identifier that must not name the project and its top function."""
-    return name.lower() not in RESERVED and _TOP.match(name.lower()) is None and _MACROS.fullmatch(name) is None
+    known = name.lower() in RESERVED | HARDWARE or _TOP.match(name.lower()) is not None
+    return not known and _MACROS.fullmatch(name) is None
 
 
 def names_layer(name: str) -> bool:

@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ from nn2hls.files import write_whole
 from nn2hls.guard import Guard
 
 IN_FOLDER, BESIDE = "nn2hls-history.json", ".history.json"
-KINDS = ("recipe", "convert", "build", "export", "scan", "search")
+PYTHON = "python"  # in place of the words of the command line: the call follows
+KINDS = ("recipe", "convert", "build", "export", "weights", "scan", "search")
 MOST_STATES, MOST_FILES, MOST_BYTES = 1000, 100_000, 64 << 20  # of one JSON
 _GUARD = Guard(DataError, "The history", "Remove it; it is written again by the next command.")
 
@@ -40,7 +43,7 @@ class State:
 
     Args:
         kind: One of ``KINDS``; a recipe is what was done outside of nn2hls, in the words of who did it.
-        command: The words of the command line behind ``nn2hls``; of a recipe those of the user.
+        command: The words of the command line behind ``nn2hls``; of a recipe those of the user; or ``PYTHON`` and a call.
         inputs, outputs: Files.
         start: The folder it ran in, from the folder of the history.
         seed: Of what was drawn.
@@ -56,9 +59,33 @@ class State:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def edge(self) -> tuple[Any, ...]:
+        """What it is apart from the words: of two spellings it is one."""
+        words = self.command if self.kind == "recipe" or not self.outputs else ()
+        return self.kind, words, self.inputs, self.outputs, self.seed, tuple(sorted(self.versions.items()))
+
+    @property
     def name(self) -> str:
         """Twelve digits of the digest of all that it says: the same edge has the same name wherever it lies."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+
+_told: ContextVar[bool] = ContextVar("told", default=False)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Whoever runs inside keeps what is written there; a design keeps nothing by itself."""
+    token = _told.set(True)
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def is_told() -> bool:
+    """Whether somebody keeps what is written now."""
+    return _told.get()
 
 
 def versions() -> dict[str, str]:
@@ -82,7 +109,8 @@ def files(paths: Iterable[Path], folder: Path) -> tuple[File, ...]:
 def keep(
     place: Path, kind: str, command: Sequence[str], inputs: Iterable[Path], outputs: Iterable[Path], seed: int | None
 ) -> State:
-    """Write a state into the history of ``place``; one that is there already is not written twice.
+    """Write a state into the history of ``place``; one that is there already is not written twice, however its command spells
+    the files that went in and the folder that came out.
 
     Raises:
         DataError: A history is there and is none, or a file cannot be read.
@@ -92,7 +120,7 @@ def keep(
     start = Path(os.path.relpath(Path.cwd(), os.path.realpath(folder))).as_posix()
     state = State(kind, tuple(command), files(inputs, folder), files(outputs, folder), start, seed, versions())
     known = read(path) if _GUARD.status(path) is not None else []
-    if state.name not in {s.name for s in known}:
+    if state.edge not in {s.edge for s in known}:
         states = [asdict(s) for s in [*known, state]][-MOST_STATES:]
         write_whole(path, json.dumps({"states": states}, indent=1) + "\n")
     return state

@@ -10,7 +10,7 @@ from typing import Any
 
 from nn2hls.errors import DataError
 from nn2hls.guard import Guard
-from nn2hls.history.state import File, State, history_of, read
+from nn2hls.history.state import PYTHON, File, State, history_of, read
 from nn2hls.text import one_line, plural
 
 MOST_HISTORIES = 1000
@@ -74,9 +74,12 @@ class Tree:
 
 def said(state: State) -> str:
     """What was done, on one line that no terminal takes for more than text."""
-    words = one_line(" ".join(state.command)) if state.kind == "recipe" else one_line(shlex.join(["nn2hls", *state.command]))
     own = f" (nn2hls {one_line(state.versions.get('nn2hls', '?'))})"
-    return f"recipe: {words}" if state.kind == "recipe" else words + own
+    if state.kind == "recipe":
+        return f"recipe: {one_line(' '.join(state.command))}"
+    if state.command[:1] == (PYTHON,):
+        return f"Python: {one_line(' '.join(state.command[1:]))}{own}"
+    return one_line(shlex.join(["nn2hls", *state.command])) + own
 
 
 def _sources(entry: Entry) -> list[str]:

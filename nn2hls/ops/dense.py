@@ -87,7 +87,7 @@ class Dense(Op):
     # ---- rewrites --------------------------------------------------------------------------------------------------------
 
     @property
-    def linear(self) -> tuple[np.ndarray, np.ndarray]:
+    def linear(self) -> tuple[np.ndarray, np.ndarray] | None:
         return self.weight.array, self.bias.array
 
     def folded(self, scale: np.ndarray, shift: np.ndarray) -> Dense | None:

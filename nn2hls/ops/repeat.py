@@ -64,12 +64,22 @@ class Repeat(Op):
         """The nodes of the body that y is."""
         return self.body.outputs[self.states :]
 
+    @property
+    def only_last(self) -> bool:
+        """Whether nothing but what the last step gives is read."""
+        return all(read.step == self.length - 1 for read in self.reads)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Elements of each of y."""
+        return tuple(math.prod(self.body[name].shape) for name in self.results)
+
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         inputs = self.body.inputs
         wanted = [(self.length, *n.shape) if k < self.sequences else n.shape for k, n in enumerate(inputs)]
         if [tuple(s) for s in shapes] != wanted:
             raise ModelError(f"Its operands have the shapes {list(shapes)} and must have {wanted}.", where=where)
-        return (sum(math.prod(self.body[self.results[r.output]].shape) for r in self.reads),)
+        return (sum(self.sizes[r.output] for r in self.reads),)
 
     def exact(self, xs: Sequence[Range]) -> Range:
         flat = [self.ranges[self.results[r.output]] for r in self.reads]

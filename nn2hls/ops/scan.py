@@ -122,5 +122,5 @@ class Scan(Op):
             if node.name not in numbers:
                 numbers[node.name] = len(nodes)
                 inputs = tuple(numbers[name] for name in node.inputs)
-                nodes.append(Copy(self.label + node.name, step, node.op, inputs))
+                nodes.append(Copy(self.label + node.name, step, node.op, inputs, node.given))
         return [numbers[name] for name in self.body.outputs]

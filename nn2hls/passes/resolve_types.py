@@ -16,6 +16,7 @@ from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Hints
+from nn2hls.ops.reloadable import reloadable
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.model_types import (
     SOURCE,
@@ -54,7 +55,7 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
         quiet = dataclasses.replace(context, notes=[], types={}, warnings=[])
         draft = _Resolved(signals, quiet, {}, model())
         typed = draft.graph(graph)
-        limits = {n.name: context.settings(n).max_width for n in typed if n.tied}
+        limits = {n.name: draft.limit(n) for n in typed if n.tied}
         tied = common(typed, draft.context.types, limits, draft.told)
     resolved = _Resolved(signals, context, tied, model()).graph(graph)
     _tell_guesses(graph, context)
@@ -118,7 +119,16 @@ class _Resolved:
         first = self.firsts[node.tied]
         typed = dataclasses.replace(node, op=node.op if node.op.moves else first.op, type=known.why.type)
         self.context.types[node.name] = self.context.types[first.name]
-        return typed, node_range(typed, [self.ranges[i] for i in node.inputs])
+        xs = [self.ranges[i] for i in node.inputs]
+        alike = {first.name, *node.inputs} <= self.model.exact
+        if alike and (typed.op.moves or holds(known.why.type, typed.op.exact(xs))):
+            self.model.exact.add(node.name)
+        return typed, node_range(typed, xs)
+
+    def limit(self, node: Node) -> int:
+        """The most bits of a derived type of a node: more where the result is kept as a quantised model has it."""
+        settings = self.context.settings(node)
+        return exact_room(settings) if node.name in self.model.exact else settings.max_width
 
 
 @dataclass
@@ -168,6 +178,7 @@ def _resolve(
         why = known.why if known else moved(operands, context.types)
         model.exact |= {name} if kept else set()
         return dataclasses.replace(node, type=why.type), node.op.exact(xs).cast(why.type), (why,)
+    node = _with_memories(node, settings)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     bounds = known.ranges(xs) if known else xs
     op, faithful = resolved_exactly(node, bounds, hints) if kept else (node.op.resolve(bounds, hints), False)
@@ -191,6 +202,13 @@ def _resolve(
         model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))
+
+
+def _with_memories(node: Node, settings: LayerSettings) -> Node:
+    """The node with weights in memories, where the user wants them there."""
+    if settings.weights == "fixed" or node.op.linear is None:
+        return node
+    return dataclasses.replace(node, op=reloadable(node, settings.reuse, settings.strategy))
 
 
 def _given_or_derived(

@@ -54,7 +54,8 @@ class _Unrolled:
             shape = copy.op.infer([self.nodes[i].shape for i in inputs], where=node.origin.layer or node.name)
             origin = Origin(node.origin.layer, node.origin.kind, is_result=False, part=part)
             turn = Turn(node.name, copy.step) if in_turn else None
-            self._add(Node(name, copy.op, inputs, shape, None, origin, tied=f"{node.name}/{copy.name}", turn=turn))
+            tied = f"{node.name}/{copy.name}"
+            self._add(Node(name, copy.op, inputs, shape, None, origin, given=copy.given, tied=tied, turn=turn))
             names.append(name)
         return names
 

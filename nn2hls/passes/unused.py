@@ -14,11 +14,12 @@ _NAMES = {
     "reuse": "ReuseFactor",
     "strategy": "Strategy",
     "adder_depth": "AdderDepth",
+    "weights": "Weights",
     "table_size": "TableSize",
     "positions": "ParallelizationFactor",
     "time_steps": "TimeStepLoopParallelism",
 }
-_HARMLESS = {"reuse": 1, "strategy": "Latency", "adder_depth": 0}  # what hls4ml writes for every layer
+_HARMLESS = {"reuse": 1, "strategy": "Latency", "adder_depth": 0, "weights": "fixed"}  # what hls4ml writes for every layer
 _ALWAYS = {"result", "input"}
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nn2hls.errors import Nn2hlsError, ToolError
 from nn2hls.estimate.figures import ESTIMATE, SYNTHESIS
 from nn2hls.estimate.result import Estimate
-from nn2hls.report.rows import Row, side_by_side
+from nn2hls.report.rows import Row, courses_of, side_by_side
 from nn2hls.tools.amd.project import read_project
 from nn2hls.tools.folder import Manifest, is_interrupted, written_sources
-from nn2hls.tools.report import FOLDER, BuildReport, Figures, Step
+from nn2hls.tools.report import FOLDER, BuildReport, Course, Figures, Step
 
 T = TypeVar("T")
 Damage = list[Nn2hlsError]
@@ -44,7 +44,7 @@ class ToolReport:
     @property
     def clock_met(self) -> bool | None:
         """Whether the clock is met, by the sources that are nearest to the hardware."""
-        for source in ("synthesis", "hls"):
+        for source in ("placed", "synthesis", "hls"):
             found = [Row("", f, self.report.clock_ns, {}).met for f in self.report.total if f.source == source]
             known = [met for met in found if met is not None]
             if known:
@@ -81,6 +81,8 @@ class ProjectReport:
         total: The whole design.
         layers: Each layer that a source knows.
         notes: What else there is to say.
+        courses: Of layers with tokens or memories their pace, and where they keep what, by the estimate.
+        ebops: Effective bit operations of each layer that has any, where the config's model is a quantised one; else empty.
     """
 
     name: str
@@ -92,6 +94,8 @@ class ProjectReport:
     total: tuple[Row, ...]
     layers: Mapping[str, tuple[Row, ...]]
     notes: tuple[str, ...]
+    courses: Mapping[str, Course]
+    ebops: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -103,7 +107,10 @@ class ProjectReport:
         own = {k: getattr(self, k) for k in ("name", "folder", "digest", "part", "clock_ns")}
         layers = [{"name": name, "rows": [r.to_dict() for r in rows]} for name, rows in self.layers.items()]
         total = [r.to_dict() for r in self.total]
-        return {**own, "tools": [t.to_dict() for t in self.tools], "total": total, "layers": layers, "notes": list(self.notes)}
+        own |= {"ebops": {"total": sum(self.ebops.values()), "layers": dict(self.ebops)}} if self.ebops else {}
+        own |= {"tools": [t.to_dict() for t in self.tools], "notes": list(self.notes)}
+        paces = {name: asdict(course) for name, course in self.courses.items()}
+        return {**own, "total": total, "layers": layers, "courses": paces}
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,10 @@ def project_report(folder: Path, today: Today | None = None, damage: Damage | No
     manifest, first = _read(lambda: Manifest.read(folder), None, damage), reports[0]
     name, part, clock = (manifest.name, manifest.part, manifest.clock_ns) if manifest else ("", first.part, first.clock_ns)
     total, layers = side_by_side(reports, today.estimate if today else None, clock)
-    return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes))
+    courses = courses_of(reports, today.estimate if today else None)
+    ebops = today.estimate.ebops if today else {}
+    found = courses, ebops
+    return ProjectReport(name, str(folder), digest, part, clock, tools, total, layers, tuple(notes), *found)
 
 
 def _sources(folder: Path, today: Today | None) -> tuple[str, bool]:
@@ -231,8 +241,8 @@ def _judge(report: BuildReport, digest: str, folder: Path, today: Today | None) 
 def _contradictions(report: BuildReport) -> Iterator[str]:
     for check in report.checks:
         for said in (f for f in report.total if f.source == "hls"):
-            for word, field in (("latency", "latency"), ("II", "interval")):
-                measured, stated = getattr(check, field), getattr(said, field)
+            for word, measure in (("latency", "latency"), ("II", "interval")):
+                measured, stated = getattr(check, measure), getattr(said, measure)
                 if measured is not None and stated is not None and measured != stated:
                     yield f"{check.witness} measured {word} {measured}, {said.tool} says {stated}"
 

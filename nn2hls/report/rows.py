@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nn2hls.estimate.figures import ESTIMATE, SYNTHESIS, estimate_figures
+from nn2hls.estimate.figures import ESTIMATE, SYNTHESIS, courses, estimate_figures
 from nn2hls.estimate.result import Estimate
-from nn2hls.tools.report import RESOURCES, BuildReport, Check, Figures
+from nn2hls.tools.report import RESOURCES, BuildReport, Check, Course, Figures
 
 MEASURES = (*RESOURCES, "interval", "latency")
 MEASURED = "measured"  # source of a row: a verification's clocks
-_EXPECTED = {"hls": (ESTIMATE,), "synthesis": (SYNTHESIS, ESTIMATE), MEASURED: (ESTIMATE,)}
+_EXPECTED = {"hls": (ESTIMATE,), "synthesis": (SYNTHESIS, ESTIMATE), "placed": (SYNTHESIS, ESTIMATE), MEASURED: (ESTIMATE,)}
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Row:
         return self.figures.latency * self.clock_ns if self.figures.latency is not None and self.clock_ns else None
 
     @property
+    def events_per_second(self) -> float | None:
+        """As many as its interval allows at the clock that was asked for."""
+        return 1e9 / (self.figures.interval * self.clock_ns) if self.figures.interval and self.clock_ns else None
+
+    @property
     def met(self) -> bool | None:
         """Whether the clock that was asked for is reached."""
         reached = self.figures.clock_ns
@@ -45,6 +50,7 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         own = {"tool": self.tool, "latency_ns": self.latency_ns, "clock_asked_ns": self.clock_ns or None, "clock_met": self.met}
+        own["events_per_second"] = self.events_per_second
         return {**own, "figures": asdict(self.figures), "deviations": dict(self.deviations)}
 
 
@@ -63,6 +69,13 @@ def side_by_side(
     names = dict.fromkeys([*own[1], *(name for r in reports for name in r.layers)])
     layers = {n: tuple(_table([(r, r.layers.get(n, ())) for r in reports], own[1].get(n, ()), clock)) for n in names}
     return total, layers
+
+
+def courses_of(reports: Sequence[BuildReport], estimate: Estimate | None) -> Mapping[str, Course]:
+    """By layer its pace and its memories: of the estimate, else of the first report that holds them."""
+    if estimate is not None:
+        return courses(estimate)
+    return next((r.courses for r in reports if r.courses), {})
 
 
 def _clocked(report: BuildReport) -> list[Check]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nn2hls.estimate.figures import ESTIMATE, SYNTHESIS
+from nn2hls.estimate.memories import Memories, memory_cells
 from nn2hls.report.project import ProjectReport, ToolReport
 from nn2hls.report.rows import MEASURED, MEASURES, Row
 from nn2hls.text import number, one_line, plural, table
-from nn2hls.tools.report import Check, Step
+from nn2hls.tools.report import Check, Course, Step
 
 _HEADS = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram": "BRAM18", "uram": "URAM", "interval": "II", "latency": "latency"}
 _SOURCES = {ESTIMATE: "estimate", SYNTHESIS: "estimate, after synthesis", MEASURED: "measured"}
@@ -59,10 +61,40 @@ def _sections(report: ProjectReport) -> Iterator[Section]:
         said = tuple(f"CONTRADICTION: {line}" for line in lines)
         yield Section("Verification: against the emulator, every bit", said, head, tuple(_check(t, c) for t, c in checks))
     figures = ("", *_HEADS.values(), "ns", "clock ns", "met")
-    yield Section("The whole design", (), figures, tuple(cells for row in report.total for cells in _cells(row)))
+    total = tuple(
+        (*cells, rate) for row in report.total for cells, rate in zip(_cells(row), (_events(row), None), strict=False)
+    )
+    yield Section("The whole design", (), (*figures, "events/s"), total)
+    if report.ebops:
+        rows = [(name, f"{n:,}") for name, n in report.ebops.items()]
+        whole = ("the whole design", f"{sum(report.ebops.values()):,}")
+        yield Section("Effective bit operations", (), ("layer", "EBOPs"), (*rows, whole))
     layers = [(name, *cells) for name, rows in report.layers.items() for row in rows for cells in _cells(row)]
     if layers:
         yield Section("Layers", (), ("layer", *figures), tuple(_once(layers)))
+    if report.courses:
+        yield _courses(report.courses)
+
+
+def _courses(found: Mapping[str, Course]) -> Section:
+    """Pace and memories, layer by layer, without columns that would be empty."""
+    fields = [f.name for f in dataclasses.fields(Memories)]
+    memories = {name: Memories(*(getattr(course, f) for f in fields)) for name, course in found.items()}
+    head, kept = memory_cells(memories)
+    bits = {name: cells for name, *cells in kept}
+    paced = any(course.first is not None for course in found.values())
+    rows = []
+    for name, course in found.items():
+        rate = None if course.rate is None else f"{course.rate:.3g}"
+        pace = (None if course.first is None else f"{course.first:,}", rate) if paced else ()
+        rows.append((name, *pace, *bits.get(name, [None] * (len(head) - 1))))
+    columns = ("layer", *(("first token", "tokens a clock") if paced else ()), *head[1:])
+    said = ("Clocks from the first token that enters; memories in bits.",) if paced else ("In bits.",)
+    return Section(f"{'Pace and memories' if paced else 'Memories'}, by the estimate", said, columns, tuple(rows))
+
+
+def _events(row: Row) -> str | None:
+    return None if row.events_per_second is None else f"{row.events_per_second:,.0f}"
 
 
 def _tool(tool: ToolReport) -> Section:

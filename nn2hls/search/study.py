@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,9 @@ class Study:
         storage: str | None,
         name: str,
     ) -> None:
-        optuna = self._optuna = require("optuna", "runs the search", "search")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="IProgress not found")  # in a notebook: its bars, which nobody asks for
+            optuna = self._optuna = require("optuna", "runs the search", "search")
         storage_error = require("sqlalchemy.exc", "keeps the trials", "search").SQLAlchemyError
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         if storage is not None and storage.startswith("sqlite:///"):

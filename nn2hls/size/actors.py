@@ -36,9 +36,10 @@ class Actor:
         fires: The steps that give something, rising.
         turn: The step of an event in which the next one may begin; ``steps`` where they follow each other.
         gives: Tokens of each firing, which leave one a clock.
-        spacing: Clocks between two firings, at least.
+        spacing: Clocks between two steps in which it is busy, at least.
         latency: Clocks from a firing to its first token.
         bits: Of a token that it gives.
+        works: The steps in which it is busy, rising, where they are others than those that give something.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Actor:
     spacing: int = 1
     latency: int = 0
     bits: int = 1
+    works: np.ndarray | None = None
+
+    @property
+    def busy(self) -> np.ndarray:
+        """The steps in which it is busy."""
+        return self.fires if self.works is None else self.works
 
     @property
     def tokens(self) -> int:
@@ -59,14 +66,14 @@ class Actor:
 
     @cached_property
     def gaps(self) -> np.ndarray:
-        """Clocks from each firing to the next one, the first of the next event after the last."""
-        steps = np.diff(np.append(self.fires, self.fires[:1] + self.turn))
+        """Clocks from each step in which it is busy to the next one, the first of the next event after the last."""
+        steps = np.diff(np.append(self.busy, self.busy[:1] + self.turn))
         return np.maximum(steps, self.spacing)
 
     @cached_property
     def interval(self) -> int:
         """Clocks between two events, if nobody makes it wait."""
-        return int(self.gaps.sum()) if len(self.fires) else self.steps
+        return int(self.gaps.sum()) if len(self.busy) else self.steps
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ class Timing:
         latency: Of a process, by its name: clocks from a firing to its first token; 1 for others.
         write: Clocks from writing into a FIFO until the token can be read.
         free: Clocks from reading until its place can be written again.
+        interval: Clocks between two firings of a process, where it is not what its core says.
         overlap: Whether the first tokens of an event may enter while the last firings of the one before go on.
     """
 
@@ -84,6 +92,7 @@ class Timing:
     write: int = 1
     free: int = 1
     overlap: bool = False
+    interval: Mapping[str, int] = field(default_factory=dict)
 
 
 def actors(network: Network, timing: Timing) -> tuple[Actor, ...]:
@@ -111,9 +120,10 @@ def _actor(process: Process, stream: Stream, timing: Timing) -> Actor:
         process.sends,
         turn(front) if timing.overlap else front.steps,
         gives,
-        max(process.interval, gives),
+        max(timing.interval.get(process.name, process.interval), gives),
         timing.latency.get(process.name, 1),
         stream.bits,
+        front.fires if process.once else None,
     )
 
 

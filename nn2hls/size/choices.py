@@ -31,6 +31,7 @@ from nn2hls.hardware.pipeline import Pipeline, Placed, Turns, pipeline
 from nn2hls.hardware.schedule import Kind, Schedule
 from nn2hls.ops.roll import rolled
 from nn2hls.size.layouts import DISTRIBUTED, LATENCY, Layout, by_strategy, layout_of
+from nn2hls.size.turns import bits_of, turns
 from nn2hls.targets import Part
 from nn2hls.text import table
 
@@ -197,25 +198,19 @@ class Sizer:
         """The schedule of a layer that repeats a graph: the operators of one step, as long as all steps take."""
         node, step = self.nodes[name], self.steps_of(name)
         op, found, inside = node.op.repeats, step.estimate(), [step.schedule(inner) for inner in step.nodes]
-        states = sum(self._bits(n) for n in op.body.inputs[op.sequences :])
+        states = sum(bits_of(n) for n in op.body.inputs[op.sequences :])
         return Schedule(
             ii=op.length * (found.latency_cycles + 1),
             operators=tuple(o for s in inside for o in s.operators),
             memories=tuple(m for s in inside for m in s.memories),
-            results=self._bits(node),
+            results=bits_of(node),
             products=sum(s.products for s in inside),
             state=found.ff + states,
         )
 
     def turns(self, name: str) -> Turns:
         """What a layer that repeats a graph is made of in our own Verilog."""
-        node, placed = self.nodes[name], self.steps_of(name).placed()
-        op, inputs = node.op.repeats, [self._bits(n) for n in node.op.repeats.body.inputs]
-        first = op.sequences + op.states
-        kept = tuple(inputs[: op.sequences]), tuple(inputs[op.sequences : first]), tuple(inputs[first:])
-        found = tuple(self._bits(op.body[name]) for name in op.results)
-        reads = tuple((r.output, r.step) for r in op.reads)
-        return Turns(placed, op.length, *kept, found, reads, math.prod(node.shape), op.equation())
+        return turns(self.nodes[name].op, self.steps_of(name).placed())
 
     def estimate(self, layouts: Mapping[str, Layout | int] | None = None) -> Estimate:
         """The whole design; layers that ``layouts`` does not name stay as the config says.
@@ -293,8 +288,8 @@ class Sizer:
             for n in graph
             if n.name not in known | through.keys() and (not names or any(u.name in known for u in graph.users[n.name]))
         ]
-        inputs = {n.name: (math.prod(n.shape), self._bits(n)) for n in read}
-        bits = {n.name: self._bits(n) for n in made}
+        inputs = {n.name: (math.prod(n.shape), bits_of(n)) for n in read}
+        bits = {n.name: bits_of(n) for n in made}
         return pipeline(layers, inputs, bits, graph.outputs, self.part.bit_delay, self.period, self._stages)
 
     def hardware(self, name: str, wanted: Layout | int | None = None) -> Hardware:
@@ -325,7 +320,7 @@ class Sizer:
         schedule = self.schedule(name, wanted)
         node = self.nodes[name]
         alone, reads = [(name, schedule)], {name: node.inputs}
-        bits = {i: self._bits(self.graph[i]) for i in node.inputs}
+        bits = {i: bits_of(self.graph[i]) for i in node.inputs}
         found = estimate(alone, self.part, self.clock_ns, self.tool, reads, bits, self.uncertainty)
         latency = found.latency_cycles
         if self.tool in UNCERTAINTY:  # a vendor's tool starts the next layer in the same clock; alone, a register ends it
@@ -343,19 +338,25 @@ class Sizer:
         found = self._verilog(placed)
         return Choice(layout, found.layers[0], found.latency_cycles, *products_and_words(placed.layers[-1]))
 
-    def _bits(self, node: Node) -> int:
-        return node.result_type.width * int(np.prod(node.shape))
-
-    def choices(self, name: str, named: Iterable[int] = (), per_octave: int = PER_OCTAVE) -> LayerChoices:
+    def choices(
+        self, name: str, named: Iterable[int] = (), per_octave: int = PER_OCTAVE, room: int | None = None
+    ) -> LayerChoices:
         """What a layer can be: the reuse factors ``named``, each strategy without reuse that our own Verilog has, and of the
-        others those that no other one beats."""
+        others those that no other one beats.
+
+        Args:
+            name: The layer.
+            named: Reuse factors that are listed whatever they cost.
+            per_octave: So many reuse factors are tried between one and its double.
+            room: LUTs that it can have; shared additions that surely need more are not searched for. None: the part's.
+        """
         products, asked, now = self.reusable[name], {*named}, self.now(name)
         factors = sorted({*reuse_factors(products, per_octave), now.reuse, *asked})
         side_by_side = list(by_strategy(self.nodes[name].op)) if self.tool == "verilog" else [now._replace(reuse=1)]
         found: list[Choice] = []
         refused = {}
         for layout in [x for r in factors for x in (side_by_side if r == 1 else [now._replace(reuse=r)])]:
-            if layout in side_by_side[1:] and layout.strategy == DISTRIBUTED and self._hopeless(found):
+            if layout in side_by_side[1:] and layout.strategy == DISTRIBUTED and self._hopeless(found, room):
                 continue
             try:
                 found.append(self.choice(name, layout))
@@ -368,10 +369,11 @@ class Sizer:
         weights = self.nodes[name].op.products(zeros=True)
         return LayerChoices(name, now, products, weights, kept, refused)
 
-    def _hopeless(self, found: Sequence[Choice]) -> bool:
-        """Whether additions side by side are so many that the part does not hold them however much they share."""
+    def _hopeless(self, found: Sequence[Choice], room: int | None) -> bool:
+        """Whether additions side by side are so many that there is no room for them however much they share."""
         straight = [c for c in found if c.reuse == 1 and c.layout.strategy == LATENCY]
-        return any(c.measures()["lut"] > MOST_SHARED * self.part.lut for c in straight)
+        most = MOST_SHARED * (self.part.lut if room is None else room)
+        return any(c.measures()["lut"] > most for c in straight)
 
 
 def multipliers_and_roms(schedule: Schedule) -> tuple[int, int]:

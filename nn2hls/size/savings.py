@@ -64,9 +64,11 @@ def stream_savings(sizer: StreamSizer, network: Graph) -> tuple[Saving, ...]:
     Raises:
         LimitError: As :func:`savings`.
     """
-    found = []
+    found = list[Saving]()
     for process in sizer.network.processes:
         name = process.name
+        if process.op.repeats is not None:
+            found += savings(sizer.steps_of(process), network)
         if name in network.by_name and name in sizer.graph.by_name and network[name].op.products(zeros=True):
             done = process.op.products() * math.prod(process.lead)
             sized = sizer.multipliers(process)

@@ -88,11 +88,11 @@ class _Pipeline:
         if self.step == self.total:
             return None
         number = self.step % self.actor.steps
-        reads, fires = self.steps[number]
+        reads, works, _ = self.steps[number]
         when = (self.last if number else self.turned) + 1
         if number < len(self.tail) and self.tail[number] > when:
             when = self.tail[number]
-        if fires and self.again > when:
+        if works and self.again > when:
             when = self.again
         for k in reads:
             written, taken = self.sources[k]
@@ -108,7 +108,7 @@ class _Pipeline:
 
     def _take(self, when: int) -> None:
         number, turn = self.step % self.actor.steps, self.actor.turn
-        reads, fires = self.steps[number]
+        reads, works, gives = self.steps[number]
         for k in reads:
             self.sources[k][1].append(when)
         if number >= turn:
@@ -117,8 +117,9 @@ class _Pipeline:
             self.turned = when
         if self.frozen and len(self.tail) <= number < turn:
             self.frozen = [f for f in self.frozen if f[1] > when]
-        if fires:
+        if works:
             self.again = self._thawed(when + self.actor.spacing)
+        if gives:
             self.inside.extend(self._thawed(when + self.actor.latency + token) for token in range(self.actor.gives))
         self.last = when
         self.step += 1
@@ -149,10 +150,11 @@ class _Pipeline:
         return True
 
 
-def _steps(actor: Actor) -> list[tuple[tuple[int, ...], bool]]:
-    """For each step which sources give a token, and whether it fires."""
-    fires = {*actor.fires.tolist()}
+def _steps(actor: Actor) -> list[tuple[tuple[int, ...], bool, bool]]:
+    """For each step which sources give a token, whether it is busy, and whether it gives something."""
+    works, gives = {*actor.busy.tolist()}, {*actor.fires.tolist()}
     turns = [(t.start, t.start + t.tokens) for t in actor.takes]
     return [
-        (tuple(k for k, (start, end) in enumerate(turns) if start <= step < end), step in fires) for step in range(actor.steps)
+        (tuple(k for k, (start, end) in enumerate(turns) if start <= step < end), step in works, step in gives)
+        for step in range(actor.steps)
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,15 +48,25 @@ class Solver:
 
     def __init__(self, sizer: Sizer, named: Sequence[int] = ()) -> None:
         self.sizer = sizer
-        found = {name: sizer.choices(name, named, SEARCH_PER_OCTAVE) for name in sizer.reusable}
+        self.part = part_limits(sizer.part, sizer.tool)
+        fixed = [sizer.choice(n) for n in sizer.nodes if n not in sizer.reusable]
+        self.base = {m: sum(c.measures()[m] for c in fixed) for m in MEASURES[1:]}
+        self.least_ii = max((c.ii for c in fixed), default=1)
+        room = self._room()
+        found = {name: sizer.choices(name, named, SEARCH_PER_OCTAVE, room[name]) for name in sizer.reusable}
         for layer in found.values():
             if not layer.choices:
                 raise LimitError("No reuse factor makes this layer fit the HLS tools.", where=layer.name)
         self.lists = {name: layer.choices for name, layer in found.items()}
-        fixed = [sizer.choice(n) for n in sizer.nodes if n not in self.lists]
-        self.base = {m: sum(c.measures()[m] for c in fixed) for m in MEASURES[1:]}
-        self.least_ii = max((c.ii for c in fixed), default=1)
-        self.part = part_limits(sizer.part, sizer.tool)
+
+    def _room(self) -> dict[str, int]:
+        """For each layer the LUTs of the part that the others leave it when they share all that they can."""
+        least = dict.fromkeys(self.sizer.reusable, 0)
+        for name, products in self.sizer.reusable.items():
+            with suppress(LimitError):  # how little it needs is not known then
+                least[name] = self.sizer.choice(name, products).measures()["lut"]
+        left = self.part["lut"] - self.base["lut"] - sum(least.values())
+        return {name: max(0, left + own) for name, own in least.items()}
 
     def cost(self, amounts: Mapping[str, int]) -> float:
         """Size: the sum of the shares of the part's DSP, LUT, FF and BRAM."""

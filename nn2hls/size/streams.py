@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 from nn2hls.arith.ranges import Range
 from nn2hls.estimate import stream, stream_verilog
-from nn2hls.estimate.memories import Memories, memory_table
-from nn2hls.estimate.result import Estimate, LayerEstimate
+from nn2hls.estimate.memories import Memories
+from nn2hls.estimate.result import Estimate, Figures, LayerEstimate
+from nn2hls.estimate.result import Pace as StepPace
 from nn2hls.estimate.stream import core_estimates, estimate_stream
 from nn2hls.estimate.stream_verilog import estimate_stream_verilog, process_figures
 from nn2hls.estimate.verilog import products_and_words
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
+from nn2hls.hardware.pipeline import Turns
+from nn2hls.ops.roll import rolled
 from nn2hls.size.actors import Timing
-from nn2hls.size.choices import multipliers_and_roms
+from nn2hls.size.choices import Sizer, multipliers_and_roms
 from nn2hls.size.fifos import Fifos, fifos
 from nn2hls.size.layouts import Layout, layout_of
+from nn2hls.size.turns import bits_of, turns
 from nn2hls.streams.build import Built, build
 from nn2hls.streams.clocked import EVENTS, Pace, clocked
 from nn2hls.streams.network import Network, Process
@@ -35,25 +39,31 @@ class StreamEstimate(Estimate):
     """The same with the queues, and the pace of every layer."""
 
     fifos: Fifos
-    memories: Mapping[str, Memories]
+    collected: tuple[str, ...] = ()  # recurrent layers that begin when the last token is there
     streams: ClassVar[bool] = True
+
+    @property
+    def tokens(self) -> Mapping[str, tuple[int, float]]:
+        """See Estimate."""
+        return {p.name: (p.first, p.rate) for p in self.fifos.pace}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        kept = {name: asdict(m) for name, m in self.memories.items()}
-        return {**super().to_dict(), "streams": {**self.fifos.to_dict(), "memories": kept}}
+        own = super().to_dict()
+        streams = {**self.fifos.to_dict(), "memories": own.pop("memories"), "collected": list(self.collected)}
+        return {**own, "streams": streams}
 
     def text(self, plan: str = "") -> str:
         """What ``nn2hls estimate`` prints."""
-        kept = memory_table(self.memories)
-        return f"{super().text(plan)}\n\n{self.fifos}" + (f"\n{kept}" if kept else "")
+        waits = "".join(f"{name} collects all tokens of its sequence before its first step.\n" for name in self.collected)
+        return f"{super().text(plan)}\n\n{self.fifos}{waits}"
 
 
 class StreamSizer:
     """Sizes one design in streams.
 
     Args:
-        graph: With types.
+        graph: With types; steps that share their hardware are one node here.
         ranges: Of every node.
         part, clock_ns, tool, uncertainty: What it is for.
         positions: For nodes that the user names how many positions they compute at each firing.
@@ -73,10 +83,12 @@ class StreamSizer:
         tight: bool = False,
         axis: bool = False,
     ) -> None:
-        self.graph, self.ranges, self.part, self.clock_ns = graph.needed(), ranges, part, clock_ns
+        self.graph, self.ranges = rolled(graph.needed(), ranges)
+        self.part, self.clock_ns = part, clock_ns
         self.tool, self.uncertainty, self.positions, self.tight = tool, uncertainty, positions, tight
         self.axis = axis
         self._paces: dict[int, Pace] = {}  # by number of events
+        self._steps: dict[str, Sizer] = {}
 
     def varied(self, reuse: Mapping[str, int], positions: Mapping[str, int]) -> StreamSizer:
         """The design with other reuse factors of some nodes, and with these positions alone."""
@@ -104,7 +116,26 @@ class StreamSizer:
     @cached_property
     def built(self) -> tuple[Built, ...]:
         """The processes in our own Verilog."""
-        return build(self.network, self.part.bit_delay, self.period)
+        return build(self.network, self.part.bit_delay, self.period, self.turns)
+
+    def steps_of(self, process: Process) -> Sizer:
+        """What sizes one step of a recurrent layer."""
+        if process.name not in self._steps:
+            op = process.op.repeats
+            self._steps[process.name] = Sizer(op.body, op.ranges, self.part, self.clock_ns, self.tool, self.uncertainty)
+        return self._steps[process.name]
+
+    def turns(self, process: Process) -> Turns:
+        """What a recurrent layer is made of in our own Verilog."""
+        return turns(process.op, self.steps_of(process).placed(), process.initial)
+
+    def _step_estimate(self, process: Process) -> LayerEstimate:
+        """A recurrent layer for an HLS tool: one step, behind the registers of its states."""
+        step, op = self.steps_of(process).estimate(), process.op.repeats
+        states = Figures(ff=sum(bits_of(n) for n in op.body.inputs[op.sequences : op.sequences + op.states]))
+        clocks = step.latency_cycles + 1
+        own = step.report + states, step.synthesised + states, clocks, clocks
+        return LayerEstimate(process.name, *own, process.schedule().products)
 
     def clocked(self, events: int = EVENTS) -> Pace:
         """What our own Verilog measures of so many events."""
@@ -126,11 +157,13 @@ class StreamSizer:
         digits = most_digits(self.tool)
         op = process.op if layout is None else layout.of(process.op)
         if self.tool != VERILOG:
+            if process.op.repeats is not None:
+                return self._step_estimate(process)
             one = replace(self.network, processes=(replace(process, op=op),))
             return core_estimates(one, self.part, self.clock_ns, self.tool, self.uncertainty, digits)[process.name]
         core = process.core if layout is None else op.hardware(process.xs, process.type, digits)
         process = replace(process, op=op, core=core)
-        (built,) = build(replace(self.network, processes=(process,)), self.part.bit_delay, self.period)
+        (built,) = build(replace(self.network, processes=(process,)), self.part.bit_delay, self.period, self.turns)
         figures = process_figures(built, self.part)
         return LayerEstimate(process.name, figures, figures, built.latency, process.interval, process.schedule().products)
 
@@ -165,9 +198,11 @@ class StreamSizer:
     def fifos(self) -> Fifos:
         """The depths of all queues, and the pace that they allow."""
         if self.tool == VERILOG:
-            timing = Timing({b.process.name: b.latency for b in self.built}, overlap=True)
+            paces = {b.process.name: b.spacing for b in self.built}
+            timing = Timing({b.process.name: b.latency for b in self.built}, overlap=True, interval=paces)
         else:
-            timing = Timing({name: max(1, core.latency_cycles) for name, core in self.cores.items()})
+            paces = {p.name: self.cores[p.name].ii for p in self._recurrent()}
+            timing = Timing({name: max(1, core.latency_cycles) for name, core in self.cores.items()}, interval=paces)
         return fifos(self.network, timing, tight=self.tight)
 
     def estimate(self) -> StreamEstimate:
@@ -189,9 +224,25 @@ class StreamSizer:
             tool, pace = self.tool, (found.latency, found.interval, paces)
             own = estimate_stream(self.network, self.cores, found.depths, self.part, self.clock_ns, tool, *pace)
         kept = self._memories(found.depths)
-        return StreamEstimate(**{f.name: getattr(own, f.name) for f in fields(own)}, fifos=found, memories=kept)
+        own = replace(own, memories=kept, paces=tuple(self._step_paces()))
+        waits = tuple(self._called(p) for p in self._recurrent() if p.front.address is not None)
+        said = {f.name: getattr(own, f.name) for f in fields(own)}
+        return StreamEstimate(**said, fifos=found, collected=waits)
+
+    def _recurrent(self) -> Iterator[Process]:
+        return (p for p in self.network.processes if p.op.repeats is not None)
+
+    def _called(self, process: Process) -> str:
+        """The user's layer, or the direction of it."""
+        return self.graph[process.name].origin.part
+
+    def _step_paces(self) -> Iterator[StepPace]:
+        clocks = {b.process.name: b.spacing for b in self.built} if self.tool == VERILOG else {}
+        for process in self._recurrent():
+            own = clocks.get(process.name) or self.cores[process.name].ii
+            yield StepPace(self._called(process), process.op.repeats.length, own)
 
     def _memories(self, depths: Mapping[tuple[str, str], int]) -> dict[str, Memories]:
         if self.tool == VERILOG:
             return {b.process.name: stream_verilog.memories(b, depths) for b in self.built}
-        return {p.name: stream.memories(p, self.network, depths) for p in self.network.processes}
+        return {p.name: stream.memories(p, self.network, depths, most_digits(self.tool)) for p in self.network.processes}

@@ -121,15 +121,15 @@ def _paced(actor: Actor, ready: np.ndarray) -> np.ndarray:
             tail = before[turn:]
             own[0] = max(own[0], before[turn - 1] + 1)
             own[: len(tail)] = np.maximum(own[: len(tail)], tail)
-            if len(actor.fires):
-                first = actor.fires[0]
-                own[first] = max(own[first], before[actor.fires[-1]] + gaps[-1])
-        times[event] = before = _in_order(own, actor.fires, gaps)
+            if len(actor.busy):
+                first = actor.busy[0]
+                own[first] = max(own[first], before[actor.busy[-1]] + gaps[-1])
+        times[event] = before = _in_order(own, actor.busy, gaps)
     return times
 
 
 def _in_order(ready: np.ndarray, fires: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """Of one event: at least a clock between steps, and between firings their gaps."""
+    """Of one event: at least a clock between steps, and between those in which it is busy their gaps."""
     steps = np.arange(len(ready))
     alone = np.maximum.accumulate(ready - steps) + steps  # without gaps; exact for what comes before the first firing
     if not len(fires) or gaps[:-1].sum() == fires[-1] - fires[0]:
@@ -167,4 +167,5 @@ def _late(actors: Sequence[Actor], early: Sequence[np.ndarray], timing: Timing) 
 def _mirrored(actor: Actor) -> Actor:
     """The actor with time running backward."""
     last = actor.steps - 1
-    return replace(actor, takes=(), fires=last - actor.fires[::-1])
+    works = None if actor.works is None else last - actor.works[::-1]
+    return replace(actor, takes=(), fires=last - actor.fires[::-1], works=works)

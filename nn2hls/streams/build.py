@@ -5,14 +5,16 @@ The Verilog and its estimate read the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from nn2hls.hardware.pipeline import Pipeline, pipeline
+from nn2hls.hardware.loop import Hardware
+from nn2hls.hardware.pipeline import Pipeline, Turns, pipeline
 from nn2hls.hardware.stages import Delay
+from nn2hls.streams.addressed import Addressed
 from nn2hls.streams.control import Control, bits_for
 from nn2hls.streams.front import Front
 from nn2hls.streams.network import Network, Process, Stream
@@ -104,6 +106,13 @@ class Built:
         starts = [s.start for s in self.front.sources]
         return starts.index(min(starts)) if min(starts, default=0) else None
 
+    @cached_property
+    def addressed(self) -> Addressed:
+        """What it reads by address, where it collects its operands; a constant that changes with the firing is not read."""
+        process, constant = self.process, self.process.is_constant
+        skipped = [] if process.constants is None or constant is None else np.flatnonzero(constant).tolist()
+        return Addressed(self.front, frozenset(skipped))
+
     @property
     def reads(self) -> int:
         """Clocks in which what is gathered is read after a step: by address it is one more."""
@@ -147,9 +156,11 @@ class Built:
 
     @property
     def accumulators(self) -> int:
-        """Flip-flops of accumulators: what the core gives, what is kept, and a counter with four flags."""
+        """Flip-flops of accumulators: what the core gives, what is kept, and a counter with four flags; the counter alone of
+        a recurrent layer that sends its last state.
+        """
         if self.process.join is None:
-            return 0
+            return bits_for(self.front.firings - 1) if self.process.once else 0
         return 2 * self.stream.bits + bits_for(self.front.firings - 1) + 4
 
     @cached_property
@@ -220,23 +231,27 @@ def turn(front: Front) -> int:
     return last if apart else front.steps
 
 
-def build(network: Network, delay: Delay, period: float) -> tuple[Built, ...]:
+def build(network: Network, delay: Delay, period: float, turns: Callable[[Process], Turns] | None = None) -> tuple[Built, ...]:
     """Every process of a network.
 
     Args:
         network: See there.
         delay: Of an operator, in nanoseconds.
         period: Nanoseconds that operators may fill between two registers.
+        turns: What a recurrent layer is made of; a network without any needs none.
     """
-    return tuple(_built(p, network, delay, period) for p in network.processes)
+    return tuple(_built(p, network, delay, period, turns) for p in network.processes)
 
 
-def _built(process: Process, network: Network, delay: Delay, period: float) -> Built:
+def _built(process: Process, network: Network, delay: Delay, period: float, turns: Callable[[Process], Turns] | None) -> Built:
     sources = tuple(network.streams[s.value] for s in process.front.sources)
     placed = None
-    if process.core is not None:
+    core: Hardware | Turns | None = process.core
+    if process.op.repeats is not None and turns is not None:
+        core = turns(process)
+    if core is not None:
         names = [f"x{k}" for k in range(len(process.types))]
         inputs = {n: (size, size * t.width) for n, size, t in zip(names, process.sizes, process.types, strict=True)}
-        bits = {"y": process.core.results * process.type.width}
-        placed = pipeline([("y", process.core, names)], inputs, bits, ["y"], delay, period)
+        bits = {"y": process.results * process.type.width}
+        placed = pipeline([("y", core, names)], inputs, bits, ["y"], delay, period)
     return Built(process, sources, network.streams[process.name], placed)

@@ -54,6 +54,8 @@ class Process:
         types, type: Of each operand of the core, and of its result.
         lead: The shape of the positions that all firings compute.
         join: How what the firings give goes together; it is sent once, after the last. None: each firing sends what it gives.
+        initial: Of a recurrent layer, whose firings are its steps, for each state the flat mantissas that every event begins
+            with; None for a state that comes with the operands of the first step.
     """
 
     name: str
@@ -68,11 +70,29 @@ class Process:
     is_constant: np.ndarray | None = None
     lead: Shape = ()
     join: Join | None = None
+    initial: tuple[np.ndarray | None, ...] = ()
+
+    @property
+    def computes(self) -> bool:
+        """Whether it gives anything but the elements that it gathers."""
+        return self.core is not None or self.op.repeats is not None
+
+    @property
+    def once(self) -> bool:
+        """Whether it sends after its last firing alone."""
+        return self.join is not None or (self.op.repeats is not None and self.op.repeats.only_last)
+
+    @property
+    def results(self) -> int:
+        """Elements that a firing gives."""
+        if self.op.repeats is not None:
+            return sum(self.op.repeats.sizes)
+        return self.front.size if self.core is None else self.core.results
 
     @property
     def sends(self) -> np.ndarray:
         """The steps in which it fires and sends what it has."""
-        return self.front.fires if self.join is None else self.front.fires[-1:]
+        return self.front.fires[-1:] if self.once else self.front.fires
 
     @property
     def positions(self) -> int:
@@ -85,12 +105,14 @@ class Process:
         return tuple(x.size for x in self.xs)
 
     def schedule(self, most_digits: int | None = None) -> Schedule:
-        """What the core costs before any device; wires, where it has none."""
+        """What the core costs before any device; wires, where it has none. Of a recurrent layer its products alone."""
+        if self.op.repeats is not None:
+            return Schedule(products=self.op.work(()))
         return Schedule() if self.core is None else self.op.schedule(self.xs, self.type, most_digits)
 
     @property
     def interval(self) -> int:
-        """Clocks between two firings."""
+        """Clocks between two firings; those of a recurrent layer its pipeline decides."""
         if self.core is None:
             return 1
         return max([1, *(loop.ii * loop.steps for loop in self.core.unrolled().loops if loop.ii)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from nn2hls.hardware.loop import Hardware
 from nn2hls.streams.chunks import allowed, at_least, broadcasts, chunk, follows, position_axes
 from nn2hls.streams.front import EMPTY, front, is_chained
 from nn2hls.streams.network import Network, Process, Stream
+from nn2hls.streams.recurrent import steps_of
 from nn2hls.streams.views import View, alike, apart, bounds_of_firings, in_order, join, of_firings, ordered
 
 MOST_PLACES = 1 << 26  # elements of all firings of a layer, counted with those read several times
@@ -64,6 +66,7 @@ class _Draft:
         lead: See Process.
         join: See Process.
         computes: Whether it has a core.
+        initial: See Process.
     """
 
     name: str
@@ -81,6 +84,7 @@ class _Draft:
     lead: Shape
     computes: bool = True
     join: Join | None = None
+    initial: tuple[np.ndarray | None, ...] = ()
 
 
 class _Planner:
@@ -124,7 +128,32 @@ class _Planner:
             if self._repeats(view):
                 self._passed_on(node, view)
             return
+        if node.op.repeats is not None:
+            self._recurrent(node, node.op.repeats)
+            return
         self._layer(node.name, node, node.op, [self.views[i] for i in node.inputs], [self.ranges[i] for i in node.inputs])
+
+    def _recurrent(self, node: Node, op: Any) -> None:
+        """A process that takes an element of each sequence at each firing; states stay in it from firing to firing."""
+        found = steps_of([self.views[i] for i in node.inputs], op, self.elements)
+        self.drafts[node.name] = _Draft(
+            node.name,
+            node.origin.layer or node.name,
+            op,
+            found.bases,
+            found.index,
+            (sum(op.sizes),),
+            found.xs,
+            found.types,
+            node.result_type,
+            found.constants,
+            found.is_constant,
+            1,
+            (op.length,),
+            initial=found.initial,
+        )
+        self._base(node.name, found.sent)
+        self.views[node.name] = View((node.name,), found.read)
 
     def _layer(self, name: str, node: Node, op: Op, views: Sequence[View], xs: Sequence[Range]) -> None:
         """A process for a layer, in the order of axes in which its operands come."""
@@ -449,7 +478,7 @@ class _Planner:
     def _process(self, draft: _Draft, streams: Mapping[str, Stream]) -> Process:
         tokens = [(b, streams[b].tokens, streams[b].size) for b in draft.bases]
         core: Hardware | None = None
-        if draft.computes:
+        if draft.computes and draft.op.repeats is None:
             core = draft.op.hardware(draft.xs, draft.type, self.most_digits)
-        own = draft.xs, draft.types, draft.type, draft.constants, draft.is_constant, draft.lead
-        return Process(draft.name, draft.layer, draft.op, front(draft.index, tokens), core, *own, draft.join)
+        own = draft.xs, draft.types, draft.type, draft.constants, draft.is_constant, draft.lead, draft.join, draft.initial
+        return Process(draft.name, draft.layer, draft.op, front(draft.index, tokens), core, *own)

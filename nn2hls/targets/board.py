@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import yaml
 
@@ -14,9 +14,12 @@ from nn2hls.files import own_text
 from nn2hls.targets.part import DATA, Part, find_part
 
 BAUD = 115_200  # when nobody says
+SPI_RATE = 1_000_000  # likewise, or the fastest that the board's clock allows
+SPI_CLOCKS = 8  # of a bit: its edges are found by the board's clock, and what follows from them must be there in half a bit
 MOST_OFF = 0.025  # of the rate of a serial port, beyond which its bits are misread
 LEAST_CLOCKS = 4  # of a bit, so that it can be read in its middle
-PORTS = ("clk", "rx", "tx", "button")  # of the module that stands on the pins
+UART, SPI = "uart", "spi"
+LINES = {UART: ("rx", "tx"), SPI: ("sck", "mosi", "miso", "cs")}  # of the module that stands on the pins, beside clk and button
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Board:
         part: With package and speed grade.
         flow: How its bitstream is made.
         clock, mhz: The oscillator's pin and frequency.
-        rx, tx: The serial port, as the FPGA sees it.
+        lines: By the kind of a serial port, of LINES, its pins, as the FPGA sees them.
         reset: A button; None where there is none.
         place, pack: Arguments for this device.
         load: Its name for openFPGALoader.
@@ -70,8 +73,7 @@ class Board:
     flow: Flow
     clock: Pin
     mhz: float
-    rx: Pin
-    tx: Pin
+    lines: Mapping[str, Mapping[str, Pin]]
     reset: Pin | None
     place: tuple[str, ...]
     pack: tuple[str, ...]
@@ -82,11 +84,40 @@ class Board:
         """What stands on it."""
         return find_part(self.part)
 
+    def pins(self, port: str = UART) -> dict[str, Pin]:
+        """Port of the module -> pin, with a serial port of this kind.
+
+        Raises:
+            ConfigError: The board has none of this kind, or there is no such kind.
+        """
+        if port not in LINES:
+            raise ConfigError(f"There is no port '{port}'.", where="--port", fix=f"Use {' or '.join(LINES)}.")
+        if port not in self.lines:
+            fix = f"Use --port {' or '.join(self.lines)}, or write its pins into open_boards.yml."
+            raise ConfigError(f"No pins of {self.title} are known for {port.upper()}.", where="--port", fix=fix)
+        return {"clk": self.clock, **self.lines[port], **({"button": self.reset} if self.reset else {})}
+
+    def usual_rate(self, port: str) -> int:
+        """Bits in a second when nobody says."""
+        return BAUD if port == UART else min(SPI_RATE, self.most_spi)
+
     @property
-    def pins(self) -> dict[str, Pin]:
-        """Port of the module -> pin."""
-        found = dict(zip(PORTS, (self.clock, self.rx, self.tx, self.reset), strict=True))
-        return {port: pin for port, pin in found.items() if pin is not None}
+    def most_spi(self) -> int:
+        """The fastest SPI, in bits a second."""
+        return int(self.mhz * 1e6 / SPI_CLOCKS)
+
+    def check_port(self, port: str, rate: int) -> None:
+        """Refuse a serial port that the board does not have, or a rate that its clock does not make.
+
+        Raises:
+            ConfigError: With a port or rate that works.
+        """
+        self.pins(port)
+        if port == UART:
+            self.bit_clocks(rate)
+        elif not 0 < rate <= self.most_spi:
+            what = f"From {self.mhz:g} MHz, {self.title} hears {rate:,} bits a second on SPI no more."
+            raise ConfigError(what, where="--baud", fix=f"Use 1 to {self.most_spi:,}.")
 
     def check_clock(self, ns: float) -> None:
         """Refuse a design that is cut for a slower clock than the board's.
@@ -124,28 +155,50 @@ class OnBoard:
 
     Args:
         board: The board.
-        baud: Of its serial port.
+        baud: Of its serial port, in bits a second; of SPI the fastest that is meant.
+        port: Its kind, of LINES.
     """
 
     board: Board
     baud: int = BAUD
+    port: str = UART
 
 
-def constraints(board: Board, mhz: float) -> str:
+def on_board(name: str, baud: int | None, port: str, clock_ns: float) -> OnBoard:
+    """Where a design for this clock stands.
+
+    Args:
+        name: Of the board.
+        baud: Of its serial port; None: as usual.
+        port: Its kind, of LINES.
+        clock_ns: The period that the design is cut for.
+
+    Raises:
+        ConfigError: There is no such board or port, the board is faster than the design, or its clock does not make this rate.
+    """
+    board = find_board(name)
+    board.pins(port)
+    rate = board.usual_rate(port) if baud is None else baud
+    board.check_port(port, rate)
+    board.check_clock(clock_ns)
+    return OnBoard(board, rate, port)
+
+
+def constraints(board: Board, mhz: float, port: str = UART) -> str:
     """The text of the file that gives the ports their pins, and the clock the frequency to reach.
 
     Raises:
         ConfigError: Two ports are to stand on one pin.
     """
     lines, taken, form = [], dict[str, str](), board.flow.constraints
-    for port, pin in board.pins.items():
+    for line, pin in board.pins(port).items():
         if pin.name in taken:
-            what = f"The ports {taken[pin.name]} and {port} are both on pin {pin.name}."
+            what = f"The ports {taken[pin.name]} and {line} are both on pin {pin.name}."
             raise ConfigError(what, where=board.name, fix="Give each a pin of its own in open_boards.yml.")
-        taken[pin.name] = port
-        lines.append(form["pin"].format(port=port, pin=pin.name, io=pin.io or form["io"]))
+        taken[pin.name] = line
+        lines.append(form["pin"].format(port=line, pin=pin.name, io=pin.io or form["io"]))
     if form["clock"]:
-        lines.append(form["clock"].format(port=PORTS[0], mhz=f"{mhz:.6g}"))
+        lines.append(form["clock"].format(port="clk", mhz=f"{mhz:.6g}"))
     return "\n".join(lines) + "\n"
 
 
@@ -174,8 +227,7 @@ def _board(name: str, data: Mapping[str, Any]) -> Board:
         _flows()[data["flow"]],
         Pin(data["clock"]["pin"]),
         float(data["clock"]["mhz"]),
-        Pin(data["rx"]),
-        Pin(data["tx"]),
+        {port: {line: Pin(str(data[port][line])) for line in lines} for port, lines in LINES.items() if port in data},
         Pin(reset["pin"], reset.get("io", ""), reset["active"]) if reset else None,
         tuple(data.get("place", ())),
         tuple(data.get("pack", ())),
@@ -183,14 +235,25 @@ def _board(name: str, data: Mapping[str, Any]) -> Board:
     )
 
 
-def find_board(text: str) -> Board:
+Kind = TypeVar("Kind")
+
+
+@overload
+def find_board(text: str) -> Board: ...
+@overload
+def find_board(text: str, known: Mapping[str, Kind]) -> Kind: ...
+def find_board(text: str, known: Mapping[str, Any] | None = None) -> Any:
     """The board of this name; case, spaces and underscores do not count.
 
+    Args:
+        text: The name.
+        known: Boards by name; without, those of open tools.
+
     Raises:
-        ConfigError: No open tools build for a board of this name.
+        ConfigError: There is no board of this name among them.
     """
     asked = text.strip().lower().replace("_", "-").replace(" ", "-")
-    known = open_boards()
+    known = open_boards() if known is None else known
     if asked in known:
         return known[asked]
     several = [name for name in known if asked and name.startswith(f"{asked}-")]

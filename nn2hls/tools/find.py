@@ -61,7 +61,8 @@ _LIST = (
     Program("g++", "build --tool csim, verify: the generated C++, compiled here", _debian("g++")),
     Program("clang++", "build --tool csim, verify: in place of g++", _debian("clang")),
     Program("vitis_hls", "build --tool vitis, versions 2020.1 to 2024.1", _AMD, "-version"),
-    Program("vitis-run", "build --tool vitis, from version 2024.2 on", _AMD),
+    Program("v++", "build --tool vitis, from version 2024.2 on: synthesis by the project's config file", _AMD),
+    Program("vitis-run", "build --tool vitis, from version 2024.2 on: the other steps", _AMD),
     Program(
         "vivado_hls", "build --tool vivado", "install Vivado HLS, 2020.1 or older, and source its settings64.sh", "-version"
     ),

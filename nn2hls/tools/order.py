@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from nn2hls.targets.amd_board import AmdBoard
     from nn2hls.targets.bambu import BambuDevice
     from nn2hls.targets.board import Board
     from nn2hls.tools.boards.frames import Layout
@@ -71,6 +72,22 @@ class BoardOrder:
     answers: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class KernelOrder:
+    """A kernel to be built for a board of AMD's.
+
+    Args:
+        board: The board.
+        kernel: The name of its function.
+        requests, answers: Bytes (events, bytes) that its simulation sends, and of the emulator's answers.
+    """
+
+    board: AmdBoard
+    kernel: str
+    requests: np.ndarray
+    answers: np.ndarray
+
+
 @dataclass(frozen=True)
 class Order:
     """What to run.
@@ -86,6 +103,7 @@ class Order:
         core: For Bambu.
         rtl: For Verilog of our own.
         synths: What yosys counts for, in its words; empty: for the part.
+        kernel: For a board of AMD's.
     """
 
     folder: Path
@@ -99,3 +117,4 @@ class Order:
     core: CoreOrder | None = None
     rtl: RtlOrder | None = None
     synths: tuple[str, ...] = ()
+    kernel: KernelOrder | None = None

@@ -10,7 +10,8 @@ from typing import Any
 
 from nn2hls.errors import ToolError
 from nn2hls.files import write_whole
-from nn2hls.text import number, plural, table
+from nn2hls.markup import Table, notebook
+from nn2hls.text import number, one_line, plural
 from nn2hls.tools.record import read_json, record
 
 FOLDER = "reports"  # of the project: one <tool>.json per tool
@@ -90,6 +91,26 @@ class Check:
     interval: int | None = None
 
 
+@dataclass(frozen=True)
+class Course:
+    """How the estimate says that a layer goes, and where what it keeps lies.
+
+    Args:
+        first: The clock in which its first token of an event leaves; None where tensors do not travel as tokens.
+        rate: Tokens a clock; None likewise.
+        lines_lut, lines_bram, queues_lut, queues_bram, roms_lut, roms_bram: Bits; see nn2hls.estimate.memories.Memories.
+    """
+
+    first: int | None = None
+    rate: float | None = None
+    lines_lut: int = 0
+    lines_bram: int = 0
+    queues_lut: int = 0
+    queues_bram: int = 0
+    roms_lut: int = 0
+    roms_bram: int = 0
+
+
 @dataclass(frozen=True, repr=False)
 class BuildReport:
     """What a tool made of a project.
@@ -105,6 +126,7 @@ class BuildReport:
         layers: The same for each layer that a source knows.
         checks: Verifications.
         notes: What else there is to say about the project.
+        courses: Of the layers that have tokens or memories.
     """
 
     tool: str
@@ -118,14 +140,23 @@ class BuildReport:
     layers: Mapping[str, tuple[Figures, ...]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
+    courses: Mapping[str, Course] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         verdicts = {True: "ok", False: "FAILED", None: "not run"}
         steps = ", ".join(f"{s.name} {verdicts[s.ok]}" for s in self.steps)
-        return f"<BuildReport {self.tool}: {steps or 'nothing run'}; {self.folder}>"
+        return one_line(f"<BuildReport {self.tool}: {steps or 'nothing run'}; {self.folder}>")
 
     def __str__(self) -> str:
-        return build_text(self).rstrip()
+        return self.text().rstrip()
+
+    def _repr_html_(self) -> str:
+        return notebook(repr(self), [_whole(self), *_parts(self), *self.notes])
+
+    def text(self) -> str:
+        """Steps, verifications and figures of the whole design."""
+        shown = ["\n" + part.text() if isinstance(part, Table) else one_line(part) for part in _parts(self)]
+        return "\n".join([one_line(_whole(self)), *shown, one_line(f"wrote {self.folder}/")]) + "\n"
 
     @property
     def ok(self) -> bool:
@@ -171,21 +202,19 @@ class BuildReport:
 _VERDICTS = {True: "ok", False: "FAILED", None: "-"}
 
 
-def build_text(report: BuildReport) -> str:
-    """Steps, verifications and figures of the whole design."""
-    return "\n".join([*_parts(report), f"wrote {report.folder}/"]) + "\n"
+def _whole(report: BuildReport) -> str:
+    return f"{report.tool} {report.version}".rstrip() + f", {report.part}, {report.clock_ns:g} ns"
 
 
-def _parts(report: BuildReport) -> Iterator[str]:
-    yield f"{report.tool} {report.version}".rstrip() + f", {report.part}, {report.clock_ns:g} ns\n"
-    yield table(["step", "", "seconds", "note"], map(_step, report.steps))
+def _parts(report: BuildReport) -> Iterator[Table | str]:
+    yield Table(["step", "", "seconds", "note"], [_step(step) for step in report.steps])
     yield from (f"{c.witness}: {_verdict(c)}" for c in report.checks)
     if report.total:
         head = ["", "by", *(r.upper() for r in RESOURCES), "latency", "II", "clock ns"]
         rows = [_figures(figures) for figures in report.total]
         if any(figures.gates is not None for figures in report.total):
             head, rows = [*head, "gates"], [[*row, f.gates] for row, f in zip(rows, report.total, strict=True)]
-        yield "\n" + table(head, rows)
+        yield Table(head, rows)
 
 
 def _step(step: Step) -> list[str]:

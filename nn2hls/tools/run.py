@@ -22,12 +22,14 @@ class Tool:
         backend: The Backend whose project it reads; None: every one.
         steps: What it can do, in order.
         usual: What it does when nobody says.
+        on_board: What it does for a board, all of it when nobody says; empty: it builds for none.
     """
 
     run: Callable[[Order], BuildReport]
     backend: str | None
     steps: tuple[str, ...]
     usual: tuple[str, ...]
+    on_board: tuple[str, ...] = ()
 
 
 def _csim(order: Order) -> BuildReport:
@@ -37,6 +39,10 @@ def _csim(order: Order) -> BuildReport:
 
 
 def _vitis(order: Order) -> BuildReport:
+    if order.kernel is not None:
+        from nn2hls.tools.amd.board import run_kernel
+
+        return run_kernel(order, order.kernel)
     from nn2hls.tools.amd.run import run_vendor
 
     return run_vendor(order, "vitis")
@@ -65,7 +71,6 @@ def _rtl(order: Order) -> BuildReport:
 
 
 _RTL = ("verilog", "simulate", "yosys")
-_BOARD = ("nextpnr", "pack")  # these need one
 _BAMBU = ("hls", "simulate", "yosys")
 
 
@@ -74,9 +79,9 @@ _AMD = ("csim", "synth", "cosim", "export", "vsynth")
 
 TOOLS: Mapping[str, Tool] = {
     "csim": Tool(_csim, None, ("csim",), ("csim",)),
-    "vitis": Tool(_vitis, "Vitis", _AMD, _AMD[:2]),
+    "vitis": Tool(_vitis, "Vitis", _AMD, _AMD[:2], ("simulate", "kernel", "bitstream")),
     "bambu": Tool(_bambu, "Bambu", _BAMBU, _BAMBU),
-    "rtl": Tool(_rtl, "Verilog", (*_RTL, *_BOARD), _RTL),
+    "rtl": Tool(_rtl, "Verilog", _RTL, _RTL, (*_RTL, "nextpnr", "pack")),
     "vivado": Tool(_vivado, "Vivado", _AMD, _AMD[:2]),
 }
 
@@ -107,22 +112,27 @@ def chosen_synths(name: str, part: str, words: Sequence[str]) -> tuple[str, ...]
     return tuple(dict.fromkeys(words))
 
 
-def chosen_steps(name: str, words: Sequence[str], *, board: bool = False) -> tuple[str, ...]:
+def chosen_steps(name: str, words: Sequence[str], *, board: str = "") -> tuple[str, ...]:
     """The steps that these words name, in the tool's order; its usual ones without a word, for a board all of them.
 
+    Args:
+        name: Of the tool.
+        words: The steps.
+        board: The tool that builds for the board; empty: there is none.
+
     Raises:
-        ToolError: A word is none of its steps, or is one for a board alone.
+        ToolError: A word is none of its steps, or is one for a board alone; the tool does not build for the board.
     """
-    known = tool_named(name).steps
-    if board and name != "rtl":
-        raise ToolError(f"{name} builds for no board.", where="--board", fix="Use it with --tool rtl.")
-    if not board and (alone := [w for w in words if w in _BOARD]):
-        raise ToolError(
-            f"The step {alone[0]} is for a board.", where="--steps", fix="Name one with --board; doctor lists them."
-        )
+    tool = tool_named(name)
+    if board and name != board:
+        what = f"{name} does not build for this board." if tool.on_board else f"{name} builds for no board."
+        raise ToolError(what, where="--board", fix=f"Use it with --tool {board}.")
+    known = tool.on_board if board else tool.steps
     wrong = next((w for w in words if w not in known), None)
+    if wrong is not None and wrong in tool.on_board:
+        raise ToolError(f"The step {wrong} is for a board.", where="--steps", fix="Name one with --board; doctor lists them.")
     if wrong is not None:
         fix = suggest(wrong, known) or f"Its steps are {', '.join(known)}."
         raise ToolError(f"'{wrong}' is no step of {name}.", where="--steps", fix=fix)
-    usual = known if board else tool_named(name).usual
+    usual = known if board else tool.usual
     return tuple(step for step in known if step in words) or usual

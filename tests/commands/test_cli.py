@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,6 @@ from nn2hls.design.design import Verdict
 from nn2hls.history.tree import gather
 from nn2hls.ops import Dense
 from nn2hls.tools.order import Order
-from nn2hls.tools.report import build_text
 from nn2hls.tools.testbench import run_test_bench
 
 N_IN, HIDDEN, N_OUT = 4, 6, 3
@@ -70,6 +70,7 @@ COMPLETE = {
     "build": ["net.yml", "--tool", "csim"],
     "verify": ["net.yml"],
     "export": ["emulator", "net.yml", "-o", "exported"],
+    "weights": ["built", "net.onnx", "-o", "image.hex"],
     "report": ["net.yml"],
     "plot": ["net.yml", "-o", "figures", "--only", "timeline"],
     "scan": ["net.yml", "--precision", "ap_fixed<{8,16},6>", "--reuse", "1,2"],
@@ -88,6 +89,12 @@ def test_every_command_speaks_text_and_json(capsys, folder, command):
         pytest.importorskip("optuna")
     if command == "report":  # it is about a project that is there
         assert run(capsys, "build", "net.yml")[0] == 0
+    if command == "weights":  # likewise, with weights in memories
+        types = dict.fromkeys(("weight", "bias", "result"), "ap_fixed<12,4>")
+        layer = {"Weights": "reloadable", "Strategy": "Resource", "ReuseFactor": 2, "Precision": types}
+        config = {"OnnxModel": "net.onnx", "OutputDir": "built", "HLSConfig": {"LayerName": {"fc1": layer}}}
+        Path("reload.yml").write_text(json.dumps(config))
+        assert run(capsys, "convert", "reload.yml", "--backend", "Verilog")[0] == 0
     words = list(COMPLETE[command])
     if command in ("history", "replay"):
         assert run(capsys, "convert", "net.yml")[0] == 0
@@ -95,7 +102,7 @@ def test_every_command_speaks_text_and_json(capsys, folder, command):
     code, out, err = run(capsys, command, *words)
     assert code == 0
     assert out.strip()
-    if command not in ("config", "history", "replay", "layers", "passes", "doctor"):
+    if command not in ("config", "weights", "history", "replay", "layers", "passes", "doctor"):
         assert "net.yml:9: Compression has no effect." in err
     code, out, _ = run(capsys, command, *words, "--json")
     assert code == 0
@@ -211,7 +218,7 @@ def test_a_test_bench_that_differs_is_a_failure(capsys, folder):
     answers.write_text("\n".join(lines) + "\n")
     report = run_test_bench(Order(written, "net", "", "", 5.0))
     assert (report.ok, report.checks[0].events, report.checks[0].differ) == (False, 20, 1)  # the events of InputData
-    assert "1 DIFFERENT" in build_text(report)
+    assert "1 DIFFERENT" in report.text()
 
 
 def test_what_does_not_hold_ends_with_one(capsys, folder, monkeypatch):

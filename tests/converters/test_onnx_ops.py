@@ -425,3 +425,16 @@ def test_control_flow_is_refused_as_such():
     made = model([N("Loop", ["n", "", "x"], ["y"], name="steps", body=inner)], {"x": ["N", 3]}, {"n": np.array(3)})
     with pytest.raises(UnsupportedError, match=r"steps \(Loop\): Loop is not offered: export the model without control flow"):
         frontend.load_live(made)
+
+
+def test_what_an_exporter_left_of_another_framework_is_refused_with_the_way_out():
+    made = model([N("StatefulPartitionedCall", ["x"], ["y"], name="convolution")], {"x": ["N", 3]}, {})
+    with pytest.raises(UnsupportedError, match=r"convolution \(StatefulPartitionedCall\): tf2onnx left this call"):
+        frontend.load_live(made)
+
+
+@pytest.mark.parametrize("op", ["And", "Or", "Xor"])
+def test_constants_of_yes_and_no(op):
+    """As exporters write masks and conditions of constants."""
+    constants = {"a": np.array([True, True, False]), "b": np.array([False, True, False]), "n": np.array(9.0, np.float32)}
+    check(model([N(op, ["a", "b"], ["c"]), N("Where", ["c", "x", "n"], ["y"])], {"x": ["N", 3]}, constants), {"x": (3,)})

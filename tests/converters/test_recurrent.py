@@ -57,6 +57,24 @@ KERAS = {
     "given state of both": lambda i: L.Bidirectional(L.GRU(3))(i, initial_state=[L.Dense(3)(i[:, 0]), L.Dense(3)(i[:, 1])]),
     "states of both": lambda i: L.Bidirectional(L.LSTM(3, return_state=True))(i),
     "own backward": lambda i: L.Bidirectional(L.GRU(3), backward_layer=L.GRU(3, go_backwards=True, reset_after=False))(i),
+    "cell": lambda i: L.RNN(L.LSTMCell(2))(i),
+    "cell, backwards": lambda i: L.RNN(
+        L.GRUCell(2, reset_after=False, activation="relu"), go_backwards=True, return_sequences=True
+    )(i),
+    "cells": lambda i: L.RNN(L.StackedRNNCells([L.SimpleRNNCell(2), L.GRUCell(3)]), return_sequences=True)(i),
+    "cells of a class": lambda i: L.RNN([L.LSTMCell(2), L.LSTMCell(3, use_bias=False), L.GRUCell(2)])(i),
+    "states of cells": lambda i: L.RNN([L.SimpleRNNCell(2), L.SimpleRNNCell(3)], return_state=True)(i),
+    "cells of both": lambda i: L.Bidirectional(L.RNN([L.GRUCell(2), L.LSTMCell(2)], return_sequences=True))(i),
+    "convolution": lambda i: L.ConvLSTM1D(2, 2)(L.Reshape((2, 3, 2))(i)),
+    "convolution, strides": lambda i: L.ConvLSTM1D(2, 3, padding="same", strides=2, go_backwards=True, return_sequences=True)(
+        L.Reshape((2, 3, 2))(i)
+    ),
+    "convolution of images": lambda i: L.ConvLSTM2D(
+        2, (2, 1), padding="same", return_sequences=True, return_state=True, use_bias=False
+    )(L.Reshape((2, 2, 3, 1))(i)),
+    "convolution of both": lambda i: L.Bidirectional(L.ConvLSTM2D(1, 2, recurrent_activation="hard_sigmoid"))(
+        L.Reshape((2, 2, 3, 1))(i)
+    ),
     "time": lambda i: L.TimeDistributed(L.LSTM(2))(L.Reshape((2, 2, 3))(i)),
     **{
         f"{mode} {whole}": lambda i, mode=mode, whole=whole: L.Bidirectional(
@@ -200,8 +218,23 @@ def test_activations_of_onnx_by_hand():
     np.testing.assert_allclose(got[:, -1, 0], h, rtol=1e-5, atol=1e-5)
 
 
+def own_tanh(values):
+    return values
+
+
+class Own(L.SimpleRNNCell):
+    """A cell of the user's."""
+
+
 REFUSED_KERAS = {
     "stateful": (lambda i: L.LSTM(2, stateful=True)(i), "'stateful' keeps its state from event to event"),
+    "stateful cell": (lambda i: L.RNN(L.GRUCell(2), stateful=True)(i), "'stateful' keeps its state from event to event"),
+    "cell of another class": (lambda i: L.RNN(Own(2))(i), "its cell is of the class Own; SimpleRNNCell, LSTMCell, GRUCell"),
+    "function of a cell": (lambda i: L.RNN([L.GRUCell(2, activation=own_tanh)])(i), "functions of your own are not run"),
+    "channels first": (
+        lambda i: L.ConvLSTM1D(1, 2, data_format="channels_first")(L.Reshape((2, 2, 3))(i)),
+        "'data_format' = channels_first is not offered for it; build it with channels last",
+    ),
     "activation": (lambda i: L.LSTM(2, recurrent_activation="sparsemax")(i), "sparsemax"),
     "mask": (lambda i: L.LSTM(2)(L.Masking()(i)), "Masking is not offered: masks that depend on the data"),
 }

@@ -1,7 +1,6 @@
 """Designs in streams in our own Verilog: equal to the emulator, whoever pauses, and at the pace that was said."""
 
 import dataclasses
-import re
 import shutil
 
 import numpy as np
@@ -17,6 +16,7 @@ from nn2hls.ops import Dense, Elementwise, Input, Merge, Move, Relu
 from nn2hls.streams.build import build
 from nn2hls.streams.clocked import clocked
 from tests.kit.cnn import cnn, convolution
+from tests.kit.rtl import declared
 from tests.kit.streams import PART, PERIOD, random_design, simulated, streamed
 from tests.kit.tools import require_tool
 
@@ -140,16 +140,6 @@ def test_the_bench_sees_a_defect(old, new, tmp_path):
     assert found.check.differ > 0
 
 
-DECLARED = re.compile(r"^    reg (?:\[(\d+):0\] )?([\w, ]+);", re.M)
-DELAY = re.compile(r"stream_delay #\(.WIDTH\((\d+)\), .WORDS\(\d+\), .BITS\((\d+)\)\)")
-
-
-def declared(text):
-    """Bits of the registers of a module, those of its delays among them."""
-    own = sum((int(top or 0) + 1) * len(names.split(",")) for top, names in DECLARED.findall(text))
-    return own + sum(int(width) + int(bits) for width, bits in DELAY.findall(text))
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_the_registers_of_every_process_are_those_of_the_estimate(seed):
     made = random_design(seed)
@@ -171,7 +161,10 @@ def test_a_design_says_what_its_verilog_measures():
 
 def test_the_same_design_has_the_same_text():
     made = streamed(residual(np.random.default_rng(1)))
-    texts = {stream_rtl(made.network, made.design.graph, "n", PART.bit_delay, PERIOD, made.fifos.depths) for _ in range(2)}
+    texts = {
+        stream_rtl(made.network, made.design.graph, "n", build(made.network, PART.bit_delay, PERIOD), made.fifos.depths)
+        for _ in range(2)
+    }
     assert len(texts) == 1
 
 

@@ -145,10 +145,12 @@ def test_the_pace_is_said():
 
 
 def test_what_pruning_saved_is_said_of_one_step():
-    from nn2hls.size.savings import savings
+    from nn2hls.size.savings import savings, stream_savings
 
     design = in_turns(network("rnn", 1, (4, 3), 3, density=0.5))
     (found,) = savings(design.sizer, design.float_graph)
+    streamed = nn2hls.convert(network("rnn", 1, (4, 3), 3, density=0.5), {"IOType": "io_stream", "Backend": "Verilog"})
+    assert [s.nonzero for s in stream_savings(streamed.streams, streamed.float_graph)] == [found.nonzero]
     assert (found.layer, found.products) == ("r_hidden", (3 + 3) * 3)
     assert 0 < found.nonzero < found.products
 
@@ -162,5 +164,3 @@ def test_where_it_has_no_effect_it_is_told():
     layer = next(n.name for n in graph if n.inputs)
     notes = nn2hls.convert(graph, {"Model": {}, "LayerName": {layer: {"TimeStepLoopParallelism": "Off"}}}).notes
     assert any("has no use for TimeStepLoopParallelism" in note for note in notes)
-    streams = {"IOType": "io_stream", "HLSConfig": {"Model": TURNS}}
-    assert any("Off has no effect with io_stream" in note for note in nn2hls.convert(network("rnn"), streams).notes)

@@ -34,6 +34,12 @@ def data():
     return rng.normal(size=(200, 6)), rng.integers(0, 3, 200)
 
 
+@pytest.mark.filterwarnings("error")
+def test_figures_show_themselves_without_a_complaint(design):
+    for figure in (design.plot.network(), design.plot.timeline()):
+        assert figure._repr_png_().startswith(b"\x89PNG")
+
+
 def cut_off(figure):
     """By how many inches what is drawn stands out of the figure."""
     canvas = FigureCanvasAgg(figure)
@@ -104,6 +110,10 @@ def test_bars_are_the_numbers(design, data):
     (ax,) = answers.classes(comparison["outputs"][0]["classes"]).axes
     rows = comparison["outputs"][0]["classes"]
     assert bars(ax) == pytest.approx([100 * r[k] for k in ("recall_float", "recall_fixed") for r in rows])
+    pruned = [{**r, "recall_before": 0.25 + 0.125 * k} for k, r in enumerate(rows)]
+    (ax,) = answers.classes(pruned).axes
+    assert bars(ax)[: len(rows)] == pytest.approx([25 + 12.5 * k for k in range(len(rows))])
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["before pruning", "float", "fixed"]
     estimate = design.estimate().to_dict()
     figure = layers.resources(estimate)
     used = [r for r in layers.RESOURCES if estimate["synthesised"][r]]
@@ -113,6 +123,15 @@ def test_bars_are_the_numbers(design, data):
     assert [(p.get_x(), p.get_width()) for p in ax.patches] == [
         (x["start_cycle"], x["latency_cycles"]) for x in estimate["layers"] if x["latency_cycles"]
     ]
+
+
+def test_ticks_of_counts_are_whole_numbers(design):
+    estimate = design.estimate().to_dict()
+    few = {**estimate, "synthesised": dict.fromkeys(layers.RESOURCES, 0) | {"dsp": 2}}
+    few["layers"] = [{**x, "synthesised": {**x["synthesised"], "dsp": int(k < 2)}} for k, x in enumerate(estimate["layers"])]
+    (ax,) = layers.resources(few).axes
+    assert [round(t) for t in ax.get_xticks()] == list(ax.get_xticks())
+    assert len({text.get_text() for text in ax.get_xticklabels()}) == len(ax.get_xticks())
 
 
 def test_values_beyond_a_type_are_red():

@@ -2,6 +2,8 @@
 
 import math
 import shutil
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn2hls
+from nn2hls.arith.ranges import width_of
+from nn2hls.emit.rtl_project import check_clock
+from nn2hls.errors import LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.hardware.net import Code, Net
 from nn2hls.hardware.schedule import Kind, Operator
@@ -17,6 +22,8 @@ from nn2hls.hardware.stages import slowest
 from nn2hls.hardware.witness import run
 from nn2hls.ops import Elementwise, Input, Merge
 from nn2hls.tools.rtl.run import simulate_rtl
+from tests.kit.networks import mlp
+from tests.kit.rtl import registers_in
 from tests.kit.streams import PART, simulated, streamed
 from tests.kit.tools import require_tool
 
@@ -88,3 +95,63 @@ def test_a_design_side_by_side_with_a_wide_product_in_verilog(tmp_path):
     found = simulate_rtl(tmp_path / "p", project.name, order.events, 600, "iverilog")
     assert found.check.differ == 0
     assert found.check.latency == order.latency
+
+
+# ---- multipliers that are shared -------------------------------------------------------------------------------------------
+
+
+def shared(period, precision="ap_fixed<28,10>", reuse=4):
+    graph = mlp(np.random.default_rng(3), (6, 5, 4), density=0.8)
+    model = {"Precision": precision, "ReuseFactor": reuse, "Strategy": "Resource"}
+    config = {"Backend": "Verilog", "ClockPeriod": period, "Part": "xc7vx690tffg1930-3", "HLSConfig": {"Model": model}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn2hls.convert(graph, config)
+
+
+def further(design):
+    return [layer.steps.further for layer in design.sizer.placed().layers if layer.steps]
+
+
+@pytest.mark.parametrize("reuse", [2, 7])
+def test_shared_multipliers_take_more_clocks_and_the_interval_stays(reuse, tmp_path):
+    fast, slow = shared(3.2, reuse=reuse), shared(12.0, reuse=reuse)
+    assert further(slow) == [0, 0]
+    assert min(further(fast)) > 0
+    found, before = fast.estimate(), slow.estimate()
+    assert found.ii == before.ii
+    assert found.latency_cycles > before.latency_cycles
+    require_tool("iverilog", shutil.which("iverilog"))
+    project, order = fast._rtl
+    assert registers_in(project.files["rtl/myproject.v"]) == order.registers == found.ff
+    project.write(tmp_path / "p")
+    check = simulate_rtl(tmp_path / "p", project.name, order.events, 600, "iverilog").check
+    assert (check.differ, check.latency, check.interval) == (0, found.latency_cycles, found.ii)
+
+
+def test_every_lane_has_a_multiplier_of_its_own():
+    design = shared(3.2)
+    text = design._rtl[0].files["rtl/myproject.v"]
+    lanes = [len(layer.steps.lanes) for layer in design.sizer.placed().layers if layer.steps]
+    assert text.count("_product multiply") == sum(lanes)
+    assert "_product multiply" not in shared(12.0)._rtl[0].files["rtl/myproject.v"]
+
+
+def test_a_stream_with_shared_multipliers_that_are_split(tmp_path):
+    graph = mlp(np.random.default_rng(5), (4, 3))
+    made = streamed(graph, precision="ap_fixed<30,12>", period=3.2, layers={"fc0": {"ReuseFactor": 3}})
+    assert simulated(made.project, tmp_path).check.differ == 0
+    assert "_product multiply" in "".join(made.project.files.values())
+
+
+def test_a_sum_that_no_clock_holds_is_named_with_the_period_that_works():
+    (layer, *_) = shared(12.0).sizer.placed().layers
+    widest = max(width_of(*ends) for ends in layer.steps.sums.values())
+
+    def slow_sums(op: Operator) -> tuple[float, float]:
+        return (0.5, 0.1 * op.widths[0]) if op.kind is Kind.ADD and op.widths[0] >= widest else (0.1, 0.0)
+
+    steps = replace(layer.hardware, loops=tuple(loop for loop in layer.hardware.loops if loop.sums))
+    check_clock("fc0", steps, slow_sums, 0.5 + 0.1 * widest + 1e-9, 10.0)
+    with pytest.raises(LimitError, match=rf"fc0: A add of {widest} bits takes .* Set ClockPeriod"):
+        check_clock("fc0", steps, slow_sums, 0.4 + 0.1 * widest, 10.0)

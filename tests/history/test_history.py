@@ -6,6 +6,7 @@ import xml.dom.minidom
 import numpy as np
 import pytest
 
+import nn2hls
 from nn2hls.cli import main
 from nn2hls.errors import DataError
 from nn2hls.history.picture import svg
@@ -156,3 +157,48 @@ def test_without_a_history_it_is_said(work, capsys):
     assert main(["replay", "x.npy", gather(work / "x.npy").entries[0].state.name]) == 1
     assert "made outside" in capsys.readouterr().err
     assert main(["replay", "x.npy", "zz"]) == 1
+
+
+def test_python_keeps_what_the_command_line_keeps(work, capsys):
+    design = nn2hls.convert(None, "tagger.yml")
+    design.write("project")
+    (entry,) = gather(work / "project").entries
+    assert main(["convert", "tagger.yml", "-o", "other"]) == 0
+    (other,) = gather(work / "other").entries
+    assert (entry.state.kind, entry.state.inputs, entry.state.outputs) == ("convert", other.state.inputs, other.state.outputs)
+    capsys.readouterr()
+    assert main(["history", "project"]) == 0
+    assert "Python: design.write('project')" in capsys.readouterr().out
+    assert main(["replay", "project", entry.state.name]) == 1
+    assert "nothing of a file is run as Python" in capsys.readouterr().err
+    assert {f.path for f in entry.state.inputs} == {"../tagger.yml", "../tagger.h5"}
+    nn2hls.convert("tagger.h5").write("alone")
+    assert [f.path for f in gather(work / "alone").entries[0].state.inputs] == ["../tagger.h5"]
+    nn2hls.export(design, "emulator", "exported")
+    (exported,) = gather(work / "exported").entries
+    assert exported.state.command == ("python", "nn2hls.export('emulator', 'exported')")
+    assert all((work / "exported" / f.path).is_file() for f in exported.state.outputs)
+
+
+def test_a_build_from_python_is_kept_once(work):
+    design = nn2hls.convert(None, "tagger.yml")
+    design.build("csim", "project", show=None)
+    (entry,) = gather(work / "project").entries
+    assert (entry.state.kind, entry.state.command) == ("build", ("python", "design.build('csim', 'project')"))
+    assert [f.path for f in entry.state.outputs] == ["reports/csim.json"]
+
+
+def test_two_spellings_of_a_folder_are_one_step(work):
+    for words in (
+        ["tagger.yml"],
+        ["./tagger.yml", "-o", "./project/"],
+        [str(work / "tagger.yml"), "-o", str(work / "project")],
+    ):
+        assert main(["convert", *words]) == 0
+    (work / "link").symlink_to(work / "project")
+    assert main(["convert", "tagger.yml", "-o", "link"]) == 0
+    nn2hls.convert(None, "tagger.yml").write("project")
+    assert len(read(history_of(work / "project"))) == 1
+    (work / "tagger.yml").write_text("KerasModel: tagger.h5\nOutputDir: project\nBackend: Vitis\nClockPeriod: 4\n")
+    assert main(["convert", "tagger.yml"]) == 0
+    assert len(read(history_of(work / "project"))) == 2

@@ -15,7 +15,12 @@ from tests.kit.paths import ROOT
 from tests.kit.tools import require_tool
 
 FIXTURES = ROOT / "tests" / "fixtures" / "amd"
-REPORTS = {"vitis_hls": "vitis_hls_2023.1", "vitis-run": "vitis_hls_2024.2", "vivado_hls": "vivado_hls_2019.2"}
+REPORTS = {
+    "vitis_hls": "vitis_hls_2023.1",
+    "vitis-run": "vitis_hls_2024.2",
+    "v++": "vitis_hls_2024.2",
+    "vivado_hls": "vivado_hls_2019.2",
+}
 ALL = "csim,synth,cosim,export,vsynth"
 
 

@@ -78,6 +78,13 @@ CASES: dict[str, Case] = {
         "over_axes.log_sum_exp", (3, 4), lambda x: _keras().ops.logsumexp(x, axis=-1, keepdims=True),
         lambda x: x.logsumexp(-1, keepdim=True), (node("ReduceLogSumExp", "x a"),), {"a": np.array([2])},
     ),
+    "running_sum": Case(
+        "over_axes.running_sum", (3, 4), lambda x: _keras().ops.cumsum(x, axis=1), lambda x: x.cumsum(1),
+        (node("CumSum", "x a"),), {"a": np.array(1)},
+    ),
+    "running_sum, from the end": Case(
+        "over_axes.running_sum", (3, 4), None, None, (node("CumSum", "x a", exclusive=1, reverse=1),), {"a": np.array(-1)}
+    ),
     "log_add_exp": Case(
         "over_axes.log_add_exp", (4,), lambda x: _keras().ops.logaddexp(x, x * x), lambda x: x.logaddexp(x * x)
     ),

@@ -3,7 +3,7 @@
 import json
 from html.parser import HTMLParser
 
-VOID = {"meta", "input", "br", "link", "img"}
+VOID = {"meta", "input", "br", "wbr", "link", "img"}
 
 
 class Page(HTMLParser):

@@ -5,6 +5,7 @@ import numpy as np
 from nn2hls.converters.lower import activations, recurrent
 from nn2hls.converters.lower.recurrent import Activation, Gate
 from nn2hls.converters.lower.value import Site, Tensor
+from nn2hls.converters.lower.window import Window
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.graph import Origin
 from nn2hls.ops import Input
@@ -42,6 +43,24 @@ def cell(kind, rng, features, units, density=1.0):
     after = kind == "gru"
     gates = {"update": gate(), "reset": gate(), "candidate": gate(after)}
     return recurrent.gru_cell(gates, sigmoid, tanh, reset_after=after)
+
+
+def images(seed=0, shape=(3, 3, 4, 1), filters=2, whole=True):
+    """A graph of a convolutional LSTM 'r' over images 'x' of (length, rows, columns, channels)."""
+    builder, rng = Builder(), np.random.default_rng(seed)
+
+    def gate():
+        kernels = [rng.normal(0, 0.5, (2, 2, n, filters)) for n in (shape[-1], filters)]
+        return Gate(*kernels, rng.normal(0, 0.3, filters))
+
+    gates = {k: gate() for k in ("input", "forget", "candidate", "output")}
+    window = Window((2, 2), (1, 1), (1, 1), ((0, 0), (0, 0)))
+    made = recurrent.conv_lstm_cell(gates, function("sigmoid"), function("tanh"), shape[1:3], window, (1, 1))
+    x = Tensor(builder.add("x", Input(shape), (), Origin("x", "Input")), shape)
+    site = Place(builder, "r")
+    run = recurrent.recurrence(site, x, made)
+    y = run.sequence(site) if whole else run.last(site)
+    return builder.build([y.node])
 
 
 def network(kind, seed=0, shape=(3, 2), units=2, reverse=False, whole=True, density=1.0, initial=()):

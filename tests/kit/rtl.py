@@ -16,6 +16,8 @@ from nn2hls.tools.rtl.run import simulate_rtl
 from tests.kit.tools import require_tool
 
 PART = find_part("xc7vx690tffg1930-3")
+_DECLARED = re.compile(r"^    reg (?:\[(\d+):0\] )?([\w, ]+);", re.M)
+_DELAY = re.compile(r"stream_delay #\(.WIDTH\((\d+)\), .WORDS\(\d+\), .BITS\((\d+)\)\)")
 
 
 def rtl_project(cases, rng, events, period):
@@ -61,6 +63,12 @@ def registers_in(text):
     return inside(list(bodies)[-1])
 
 
+def declared(text):
+    """Bits of the registers of a module, those of its delays among them."""
+    own = sum((int(top or 0) + 1) * len(names.split(",")) for top, names in _DECLARED.findall(text))
+    return own + sum(int(width) + int(bits) for width, bits in _DELAY.findall(text))
+
+
 def _own_registers(body):
     declared = {}
     for span, names in re.findall(r"\breg (?:signed )?(?:\[(\d+:\d+)\] )?([\w, ]+?)(?=;|,\n|\n)", body):
@@ -70,6 +78,8 @@ def _own_registers(body):
     blocks = re.findall(r"always @\(posedge clock\)[^;]*?\bbegin\b(.*?)^    end\b", body, re.M | re.S)
     blocks += re.findall(r"always @\(posedge clock\) (?!begin|if)(.*?;)", body, re.S)
     for block in blocks:
+        if "<= rom[" in block:  # a block RAM has its own
+            continue
         clocked |= {n.strip() for group in re.findall(r"\{([\w, ]+)\} <=", block) for n in group.split(",")}
         clocked |= set(re.findall(r"(\w+) <=", block))
     return sum(declared[n] for n in clocked)

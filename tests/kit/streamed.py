@@ -15,11 +15,35 @@ def firing(process, gathered):
     if process.constants is not None:
         gathered = np.where(process.is_constant, process.constants, gathered)
     events, firings, size = gathered.shape
+    if process.op.repeats is not None:
+        return stepped(process, gathered)
     if process.core is None:
         return gathered.reshape(events, -1)
     operands = np.split(gathered.reshape(events * firings, size), np.cumsum(process.sizes)[:-1], axis=1)
     found = process.core.run(operands).reshape(events, firings, -1)
     return found.reshape(events, -1) if process.join is None else JOINS[process.join](found, axis=1)
+
+
+def stepped(process, gathered):
+    """The same of a recurrent layer: its body run firing by firing, with the states that the firing before left."""
+    op, events = process.op.repeats, len(gathered)
+    fraction = {n.name: n.result_type.fraction for n in op.body}
+    given, states = [None] * op.sequences + list(process.initial), {}
+    given += [None] * (len(op.body.inputs) - len(given))
+    found = []
+    for step in range(op.length):
+        operands = iter(np.split(gathered[:, step], np.cumsum(process.sizes)[:-1], axis=1))
+        xs = [next(operands) if v is None else np.broadcast_to(v.reshape(1, -1), (events, v.size)) for v in given]
+        xs = [
+            states.get(k, x).reshape(events, *n.shape).astype(np.int64)
+            for k, (n, x) in enumerate(zip(op.body.inputs, xs, strict=True))
+        ]
+        values = emulated(op.body, xs, op.body.outputs)
+        states = {op.sequences + k: values[name] for k, name in enumerate(op.body.outputs[: op.states])}
+        ends = zip(list(op.body.outputs)[: op.states], list(op.body.inputs)[op.sequences :][: op.states], strict=True)
+        assert all(fraction[name] == fraction[n.name] for name, n in ends)
+        found.append(np.concatenate([values[name] for name in op.results], axis=1))
+    return found[-1] if op.only_last else np.concatenate(found, axis=1)
 
 
 def streamed(network, inputs):

@@ -51,7 +51,7 @@ def streamed(
     found = fifos(network, Timing({b.process.name: b.latency for b in built}, overlap=True), tight=tight)
     options = replace(design.options, name="streamed")
     own = found.depths if depths is None else depths
-    project = emit_stream_rtl(network, fixed, options, PART.bit_delay, period, own, vectors)
+    project = emit_stream_rtl(network, fixed, options, PART.bit_delay, period, own, built, vectors)
     return Streamed(design, network, found, clocked(network, built, own, min(events, EVENTS)), project)
 
 

@@ -20,6 +20,9 @@ CLIPPED = """() => [...document.querySelectorAll("body *")].filter((e) => {
   const outside = (box.right > innerWidth + 1 || box.left < -1) && !e.parentElement.closest(".scroll, .canvas, .designs");
   return outside || (hides && e.scrollWidth > e.clientWidth + 1);
 }).map((e) => e.tagName + " " + e.className + " " + e.textContent.trim().slice(0, 40))"""
+# Tables that a wide screen does not show whole.
+WIDE = """() => [...document.querySelectorAll(".scroll:not(.designs)")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.getAttribute("aria-label") + " " + e.scrollWidth + " of " + e.clientWidth)"""
 # Lines in the boxes of the drawing that are longer than their box.
 LONG = """() => [...document.querySelectorAll(".canvas g text")].filter((e) =>
   e.getBoundingClientRect().right >
@@ -47,8 +50,9 @@ def made(tmp_path_factory):
     from nn2hls.report.page import page
 
     folder, rng = tmp_path_factory.mktemp("page"), np.random.default_rng(2)
-    design = nn2hls.convert(cnn(rng, classes=3), {"IOType": "io_stream", "ClockPeriod": 4, "HLSConfig": {"Model": {}}})
-    comparison = design.compare(rng.normal(size=(60, 6, 6, 2)), rng.integers(0, 3, 60))
+    config, x = {"IOType": "io_stream", "ClockPeriod": 4, "HLSConfig": {"Model": {}}}, rng.normal(size=(60, 6, 6, 2))
+    design = nn2hls.convert(cnn(rng, classes=3), config, x)  # types from data saturate, which is a long name
+    comparison = design.compare(x, rng.integers(0, 3, 60))
     points = [
         {"precision": f"ap_fixed<{8 + k},4>", "accuracy": 0.5 + k / 70, "lut": 900 + 31 * k, "ff": 7 * k, "dsp": 3, "error": ""}
         for k in range(6)
@@ -72,6 +76,9 @@ def test_the_page_as_it_is_seen(browser, made, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CLIPPED) == []
     assert page.evaluate(LONG) == []
+    if width == 1280:
+        page.set_viewport_size({"width": 1160, "height": 900})  # less, since names of layers are short here
+        assert page.evaluate(WIDE) == []
     document = json.loads(page.text_content("#document"))
     numbers = page.evaluate(NUMBERS)
     assert len(numbers) > 200

@@ -121,6 +121,19 @@ def test_every_number_is_one_of_the_document(whole):
         assert expected <= shown
 
 
+def test_bit_operations_of_a_quantised_model_stand_in_the_page(whole, monkeypatch):
+    design = design_of(PLAIN)
+    found = dataclasses.replace(design.estimate(), ebops={"second": 1234, "fc": 56})
+    monkeypatch.setattr(type(design), "estimate", lambda *_: found)
+    made = document(Gathered(design))
+    shown = {pointer: text for pointer, _, _, text in Page(page(made)).data if pointer.endswith("/ebops")}
+    layers = [layer["name"] for layer in made["estimate"]["layers"]]
+    assert made["estimate"]["ebops"] == 1290
+    assert shown["/estimate/ebops"] == "1,290"
+    assert shown[f"/estimate/layers/{layers.index('second')}/ebops"] == "1,234"
+    assert not [pointer for pointer, *_ in Page(whole[1]).data if pointer.endswith("/ebops")]
+
+
 def test_every_layer_and_type_is_there(whole):
     made, text = whole
     seen = Page(text)

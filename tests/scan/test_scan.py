@@ -286,9 +286,9 @@ def test_a_threshold_of_ones_own_decides(tmp_path):
 
 
 def test_a_table_is_safe_in_a_spreadsheet():
-    points = [Point(name, "ap_fixed<8,4>", 1, sqnr=-3.5) for name in ("=1+1", "+a", "-b", "@c", "d", "\t=e")]
+    points = [Point(name, "ap_fixed<8,4>", 1, sqnr=-3.5) for name in ("=1+1", "+a", "-b", "@c", "d", "\t=e", "\x1b[2J\u202ef")]
     rows = list(csv.DictReader(Scan(tuple(points), 1, 0.0).csv().splitlines()))
-    assert [r["network"] for r in rows] == ["'=1+1", "'+a", "'-b", "'@c", "d", "'\t=e"]
+    assert [r["network"] for r in rows] == ["'=1+1", "'+a", "'-b", "'@c", "d", "'    =e", "\\x1b[2J\\u202ef"]
     assert {r["sqnr"] for r in rows} == {"-3.5"}  # a number is no formula
 
 

@@ -18,6 +18,7 @@ from nn2hls.search.space import Space
 from nn2hls.search.start import Goal
 from nn2hls.trials.network import Network, config_digest
 from tests.kit.networks import mlp
+from tests.kit.pages import Page
 
 pytest.importorskip("optuna")
 EVENTS = 600
@@ -227,6 +228,11 @@ def test_a_study_of_another_metric_is_refused(data, tmp_path):
 
 def test_a_search_prints_as_the_command_line_does_and_is_short_in_a_list(found):
     assert str(found) == found.text()
+    shown = Page(found._repr_html_().replace("</t", " </t").replace("</p>", " </p>"))
+    assert {"table", "caption"} <= {tag for tag, _ in shown.tags}
+    words = [word for word in shown.text.split() if any(c.isdigit() for c in word)]
+    assert len(words) > 50
+    assert [word for word in words if word not in found.text() + repr(found)] == []
     assert len(repr(found)) < 100
     assert "\n" not in repr(found)
 

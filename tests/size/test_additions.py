@@ -1,4 +1,4 @@
-"""Additions and adder bits by strategy: what convert prints is what the Verilog has."""
+"""Additions, adder bits and products by strategy: what convert prints is what the Verilog and the C++ have."""
 
 import json
 import re
@@ -12,6 +12,7 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.ops import Dense, Input, Relu
 from nn2hls.size import additions as module
+from tests.kit.cnn import cnn
 from tests.kit.networks import mlp
 from tests.kit.paths import ROOT
 
@@ -53,12 +54,52 @@ def test_lanes_are_counted():
     assert found.additions.layers[0].by["Latency"].additions == 6 * 3
 
 
-def test_reused_layers_and_other_back_ends_have_none():
+def body(found, layer):
+    """The C++ function of a layer."""
+    name = layer.layer
+    sources = [text for path, text in found.project.files.items() if path.startswith("firmware/")]
+    return next(m[0] for text in sources if (m := re.search(rf"^[a-z ]*void {name}\w*\(.*?^}}", text, re.M | re.S)))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("backend", ["Vivado", "Vitis"])
+def test_those_of_hls_tools_are_in_the_text(backend, strategy):
+    found = design(strategy, backend=backend)
+    for layer in found.additions.layers:
+        lines = [x for x in body(found, layer).splitlines() if "=" in x and "//" not in x]
+        by = layer.by[strategy]
+        assert by.multipliers == sum(" * " in x for x in lines)
+        assert by.additions == sum(bool(re.search(r" [+-] ", x)) for x in lines)
+
+
+def test_an_hls_tool_keeps_products_and_shared_additions_need_none():
+    found = design(backend="Vitis").additions
+    assert found.total("Latency").multipliers > 0
+    assert found.total("DistributedArithmetic").multipliers == 0
+    assert "products" in str(found)
+    assert "products" not in str(design().additions)
+    assert found.total("DistributedArithmetic") == design().additions.total("DistributedArithmetic")
+
+
+def test_streams_of_hls_tools_have_them_too():
+    graph = cnn(np.random.default_rng(4))
+    hls = {"Model": {"Precision": "ap_fixed<10,4>"}}
+    found = nn2hls.convert(graph, {"Backend": "Vitis", "IOType": "io_stream", "HLSConfig": hls}).additions
+    assert [x.layer for x in found.layers] == ["conv0", "conv1", "fc"]
+    assert all(x.by["Latency"].multipliers for x in found.layers)
+
+
+def test_an_accumulator_that_casts_keeps_its_order_whatever_the_strategy():
+    first, second = design(layers={"fc0": {"Precision": {"accum": "ap_fixed<8,4,AP_RND>"}}}, backend="Vitis").additions.layers
+    assert first.by["Latency"] == first.by["DistributedArithmetic"]
+    assert second.by["Latency"] != second.by["DistributedArithmetic"]
+
+
+def test_reused_layers_have_none():
     names = [x.layer for x in design(layers={"fc0": {"ReuseFactor": 3}}).additions.layers]
     assert names
     assert "fc0" not in names
-    assert design(backend="Vitis").additions.layers == ()
-    assert str(design(backend="Vitis").additions) == ""
+    assert str(design(backend="Vitis", ReuseFactor=2).additions) == ""
 
 
 def test_a_search_that_nobody_asked_for_is_short(monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 
 from nn2hls.errors import ConfigError
 from nn2hls.targets import boards, find_part
-from nn2hls.targets.board import Pin, constraints, find_board, open_boards
+from nn2hls.targets.board import LINES, Pin, constraints, find_board, open_boards
 from nn2hls.tools.find import PROGRAMS
 
 
@@ -17,11 +17,14 @@ def test_each_board_is_sane(name):
     assert board.device.family.vendor != "AMD"
     assert board.flow.program in PROGRAMS
     assert abs(board.mhz * 1e6 / board.bit_clocks(115_200) / 115_200 - 1) < 0.01
-    text = constraints(board, 50.0)
-    for port, pin in board.pins.items():
-        (line,) = [x for x in text.splitlines() if f'"{port}"' in x or f" {port} " in x if pin.name in x]
-        assert pin.io in line
-    assert len({p.name for p in board.pins.values()}) == len(board.pins) == 3 + (board.reset is not None)
+    assert "uart" in board.lines
+    for kind, lines in board.lines.items():
+        text, pins = constraints(board, 50.0, kind), board.pins(kind)
+        for port, pin in pins.items():
+            (line,) = [x for x in text.splitlines() if f'"{port}"' in x or f" {port} " in x if pin.name in x]
+            assert pin.io in line
+        assert len({p.name for p in pins.values()}) == len(pins) == 1 + len(lines) + (board.reset is not None)
+        assert set(lines) == set(LINES[kind])
 
 
 @pytest.mark.parametrize("text", ["ULX3S-25", " ulx3s_25 ", "ulx3s 25"])
@@ -45,7 +48,7 @@ def test_a_board_that_is_not_known(text, says):
 
 
 def test_pins_that_clash():
-    board = replace(find_board("ulx3s-25"), tx=Pin("M1"))
+    board = replace(find_board("ulx3s-25"), lines={"uart": {"rx": Pin("M1"), "tx": Pin("M1")}})
     with pytest.raises(ConfigError, match="The ports rx and tx are both on pin M1"):
         constraints(board, 25)
 
@@ -58,3 +61,20 @@ def test_a_rate_that_the_clock_does_not_make(baud, says):
     assert board.bit_clocks(3_000_000) == 4
     with pytest.raises(ConfigError, match=says):
         board.bit_clocks(baud)
+
+
+def test_spi():
+    board = find_board("icebreaker")
+    assert (board.usual_rate("spi"), find_board("ecpix5-45").usual_rate("spi")) == (1_000_000, 1_000_000)
+    assert find_board("gatemate-evb").usual_rate("uart") == 115_200
+    board.check_port("spi", 1_500_000)
+    for port, rate, says in (
+        ("spi", 1_500_001, "Use 1 to 1,500,000"),
+        ("spi", 0, "Use 1 to 1,500,000"),
+        ("uart", 4_000_000, "Use 1 to 3,000,000"),
+        ("i2c", 100, "There is no port 'i2c'. Use uart or spi"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            board.check_port(port, rate)
+    with pytest.raises(ConfigError, match=r"No pins of Cologne .* are known for SPI\. Use --port uart"):
+        find_board("gatemate-evb").check_port("spi", 100)

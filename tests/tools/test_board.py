@@ -14,7 +14,7 @@ from nn2hls.emit import harness as emitted
 from nn2hls.errors import ConfigError, LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.ops import Input, Relu
-from nn2hls.targets.board import find_board
+from nn2hls.targets.board import OnBoard, find_board
 from nn2hls.tools import find as finding
 from nn2hls.tools.boards.bench import RESET, WAIT, damaged, pause, play, send, simulate_board
 from nn2hls.tools.boards.frames import request
@@ -27,10 +27,10 @@ from tests.kit.paths import ROOT
 from tests.kit.tools import require_tool
 
 
-def on_board(board="ulx3s-25", reuse=1, sizes=(3, 4, 2), precision="ap_fixed<7,3>", **more):
+def on_board(board="ulx3s-25", reuse=1, sizes=(3, 4, 2), precision="ap_fixed<7,3>", port="uart", **more):
     levels = {"Model": {"Precision": precision, "ReuseFactor": reuse}}
     design = convert(mlp(np.random.default_rng(1), sizes), {"ClockPeriod": 20, **more, "HLSConfig": levels})
-    return design.on_board(board)
+    return design.on_board(board, port=port)
 
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["pipelined", "reused"])
@@ -91,6 +91,34 @@ def test_bits_in_and_bits_out(written):
     assert layout.latency == order.latency
 
 
+def test_bits_in_and_bits_out_over_spi(tmp_path):
+    """The same of a master: it may let go of the board at any bit."""
+    require_tool("iverilog", shutil.which("iverilog"))
+    project, order = on_board(port="spi")._rtl
+    folder, board = project.write(tmp_path / "p"), order.board
+    x, y, sent = board.requests, board.answers, [send(request(p)) for p in board.requests]
+    good = [answer(payload, clocks=order.latency) for payload in y]
+    refused = {status: answer(bytes(len(y[0])), status=status) for status in (1, 2)}
+    flipped = bytearray(frame(x[3]))
+    flipped[4] ^= 0x01
+    script = [
+        *(*sent[0], WAIT, *sent[1], WAIT),
+        *(*send(bytes([0x00, 0xFF, 0x5A, 0x13])), *sent[2], WAIT),  # garbage before a request
+        *(*send(bytes(flipped)), WAIT, *sent[3], WAIT),  # a bit that is wrong
+        *(*send(frame(x[4][:-1])), *pause(3), *sent[4], WAIT),  # a request that is too short
+        *(*sent[5][:4], damaged(sent[5][4]), *sent[5], WAIT),  # half a byte
+        *(*sent[6][:5], *pause(9), *sent[6], WAIT),  # a request that breaks off
+        *(*sent[7][:5], RESET, *pause(1), *sent[7], WAIT),
+        *(*sent[8], *send(bytes(4)), *pause(1), *sent[9], WAIT),  # an answer that nobody hears to its end
+        *(*sent[10], *pause(40), *send(bytes(3)), *pause(1), *sent[11], WAIT),  # one that nobody hears at all
+        *(*send(b"\xa5\x00\x00"), WAIT),  # a wrong length
+    ]
+    expected = [good[0], good[1], good[2], refused[1], *good[3:8], good[9], good[11], refused[2]]
+    assert hear(folder, order, script) == (expected, False)
+    check, first, _ = simulate_board(folder, board.layout, x[:40], y[:40], 100, "iverilog")
+    assert (check.events, check.differ, first, check.latency) == (40, 0, "", order.latency)
+
+
 def test_events_over_the_serial_port(written):
     folder, order = written
     board = order.board
@@ -149,6 +177,10 @@ def programs(tmp_path, monkeypatch):
     return write
 
 
+USED = "printf 'Info: Device utilisation:\\nInfo: \\t  MULT18X18D:  26/   28  93%%\\nInfo: \\t TRELLIS_COMB: 17/ 24288  0%%\\n'"
+OVER = "printf 'Info: \\t TRELLIS_COMB:  48576/ 24288   200%%\\n'"
+
+
 def build(tmp_path, **more):
     return on_board().build("rtl", tmp_path / "p", steps=["nextpnr", "pack"], **more)
 
@@ -188,7 +220,12 @@ def test_a_clock_that_is_missed(programs, tmp_path):
     ("text", "note"),
     [
         ("sleep 600", "took longer than 1 s and was ended"),
+        (f"{USED}; sleep 600", "build a smaller design. The fullest of the device are its MULT18X18D, 93% taken."),
         ("echo 'ERROR: Unable to place cell x, no BELs remaining'; exit 1", "does not hold it"),
+        (
+            f"{OVER}; echo 'ERROR: Unable to place cell x'; exit 1",
+            "takes 48,576 TRELLIS_COMB of 24,288. Lower it by 50% or more",
+        ),
         ("echo 'ERROR: cell type FOO is unsupported'; exit 1", "gives up: ERROR: cell type FOO"),
         ("true", "nextpnr.json"),
         ("echo '{}' > nextpnr.json", "no report of nextpnr"),
@@ -251,7 +288,7 @@ def test_an_event_beyond_a_frame(monkeypatch):
     b = Builder()
     design = convert(b.build([b.add("y", Relu(), [b.add("x", Input((93,)))])]), {"HLSConfig": {"Model": {"Precision": "int8"}}})
     with pytest.raises(LimitError, match=r"An event of 93 bytes does not fit a frame\. At most 92 do"):
-        emitted.harness(design.graph, "net", find_board("ulx3s-25"), 115_200, 1, 20)
+        emitted.harness(design.graph, "net", OnBoard(find_board("ulx3s-25")), 1, 20)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +299,9 @@ def test_an_event_beyond_a_frame(monkeypatch):
         (["--tool", "rtl", "--steps", "pack"], "The step pack is for a board"),
         (["--tool", "rtl", "--baud", "9600"], "--baud: This is for a board"),
         (["--tool", "rtl", "--until-timing"], "--until-timing: This is for a board"),
+        (["--tool", "rtl", "--port", "spi"], "--port: This is for a board"),
+        (["--tool", "rtl", "--board", "gatemate-evb", "--port", "spi"], "are known for SPI. Use --port uart"),
+        (["--tool", "rtl", "--board", "ulx3s-25", "--port", "spi", "--baud", "4000000"], "Use 1 to 3,125,000"),
         (["--tool", "rtl", "--board", "ulx3s-25", "--baud", "9000000"], "cannot make 9,000,000 baud"),
         (["--tool", "rtl", "--board", "ecpix5-45", "--clock", "20"], "Set ClockPeriod: 10 or less"),
     ],

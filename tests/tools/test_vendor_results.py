@@ -66,7 +66,7 @@ def test_what_it_says_works_by_hand_on_another_machine(capsys, install, folder):
         nn2hls.convert("net.onnx", "net.yml").build("vitis", steps=ALL.split(","))
     install("vitis-run", "vivado")
     shutil.copytree("out", "elsewhere/out")  # which keeps no date
-    lines = [line.split("vitis_hls: ")[-1].strip() for line in error.value.fix.splitlines()]
+    lines = [line.split("with vitis-run: ")[-1].strip() for line in error.value.fix.splitlines()]
     commands = [line for line in lines if line.startswith(("NN2HLS_STEPS", "vivado "))]
     assert len(commands) == 2
     for command in commands:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,10 +68,20 @@ class ReusedPlan:
         """Places that take turns."""
         return self.op.positions
 
+    @property
+    def counts(self) -> np.ndarray:
+        """Products of each output: those with weights that are not zero."""
+        return np.asarray(column_counts(self.op.weight))
+
+    @property
+    def taken(self) -> np.ndarray:
+        """Of each weight (n_in, n_out) whether its product is one of them."""
+        return np.asarray(self.op.weight.array != 0)
+
     @cached_property
     def products(self) -> int:
-        """Non-zero products."""
-        return int(column_counts(self.op.weight).sum())
+        """All of them."""
+        return int(self.counts.sum())
 
     @cached_property
     def multipliers(self) -> int:
@@ -90,7 +101,7 @@ class ReusedPlan:
     @cached_property
     def _runs(self) -> tuple[np.ndarray, np.ndarray]:
         """First multiplier of each output, and how many of them it has: its segments."""
-        counts = column_counts(self.op.weight)
+        counts = self.counts
         ends = np.cumsum(counts)
         first = (ends - counts) // self.steps
         return first, np.where(counts > 0, (ends - 1) // self.steps - first + 1, 0)
@@ -107,7 +118,7 @@ class ReusedPlan:
     @cached_property
     def inputs(self) -> int:
         """Inputs that some product reads."""
-        return int(np.count_nonzero(np.any(self.op.weight.array != 0, axis=1)))
+        return int(np.count_nonzero(np.any(self.taken, axis=1)))
 
     @cached_property
     def choices(self) -> int:
@@ -124,7 +135,7 @@ class ReusedPlan:
     def slots(self) -> Slots:
         """What each multiplier does in each step."""
         by_output = np.ascontiguousarray(self.op.weight.array.T)
-        flat = np.flatnonzero(by_output)
+        flat = np.flatnonzero(np.ascontiguousarray(self.taken.T))
         outputs, inputs = np.divmod(flat, by_output.shape[1])
         shape = (self.multipliers, self.steps)
         weight = np.zeros(shape, dtype=by_output.dtype)
@@ -225,12 +236,29 @@ class ReusedPlan:
         reads = np.stack([self.slots.input.T, np.full_like(self.slots.input.T, -1)], axis=-1)
         sums = {first + k: ends for k, ends in enumerate(bounds)}
         step = Loop(product, reads, segment.T[..., None] + first, 1, {1: weights}, sums, self.block_rom)
+        join = self.join(bounds, segment, (np.arange(len(bounds)) + first, np.arange(n_out) + operands), result)
+        equation, turns = self.op.equation, self.positions
+        return Hardware((step, join), (operands,), n_out * turns, len(bounds), equation, turns)
+
+    def join(
+        self, bounds: Sequence[tuple[int, int]], segment: np.ndarray, places: tuple[np.ndarray, np.ndarray], result: FixedType
+    ) -> Loop:
+        """The results from the segments.
+
+        Args:
+            bounds: Of each segment's sum.
+            segment: (multipliers, steps): the segment that is added to.
+            places: The elements of the segments and of the results.
+            result: Type of the results.
+        """
         joined = Net()
         words = [joined.input(k, lo, hi) for k, (lo, hi) in enumerate(bounds)]
         joined.outputs = list(self._joined(joined, words, segment, result))
-        join = Loop(joined, (np.arange(len(bounds)) + first)[None, None], (np.arange(n_out) + operands)[None, None])
-        equation, turns = self.op.equation, self.positions
-        return Hardware((step, join), (operands,), n_out * turns, len(bounds), equation, turns)
+        return Loop(joined, places[0][None, None], places[1][None, None])
+
+    def factors(self) -> tuple[np.ndarray, ...]:
+        """(multipliers, steps) each: the weights, or their ends where they are not known."""
+        return (ints(self.slots.weight),)
 
     @cached_property
     def _segments(self) -> tuple[np.ndarray, list[tuple[int, int]]]:
@@ -240,9 +268,8 @@ class ReusedPlan:
         segment = slots.segment + (np.cumsum(per_multiplier) - per_multiplier)[:, None]
         n_in = self.op.weight.shape[0]
         ends = [np.array([e.bounds(i)[k] for i in range(n_in)], dtype=object) for e in (self.x,) for k in (0, 1)]
-        weight = ints(slots.weight)
-        products = [weight * end[slots.input] for end in ends]
-        low, high = np.minimum(*products), np.maximum(*products)
+        products = [weight * end[slots.input] for weight in self.factors() for end in ends]
+        low, high = functools.reduce(np.minimum, products), functools.reduce(np.maximum, products)
         # A running sum stays between the sum of the products that can be negative and that of those that can be positive.
         bounds = np.zeros((2, int(per_multiplier.sum())), dtype=object)
         np.add.at(bounds[0], segment, np.minimum(low, 0))

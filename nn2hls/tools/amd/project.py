@@ -17,6 +17,7 @@ from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
 
 TOOLS = {"Vitis": "vitis", "Vivado": "vivado"}  # Backend of the project -> the tool that reads it
 STEPS = ("csim", "synth", "cosim", "export", "vsynth")
+SOLUTIONS = ("solution1", "hls")  # in the vendor's folder: of the Tcl, and of the config file
 LOGS = {"vsynth": "reports/vivado_synth.log"}  # the other steps: reports/<tool>.log
 _BY_HAND = "The sources were changed by hand after nn2hls wrote them."
 _EXPORTS = (("export_impl.xml", "implementation"), ("export_syn.xml", "synthesis"), ("{top}_export.xml", "synthesis"))
@@ -43,7 +44,7 @@ def vendor_folder(folder: Path, name: str) -> Path:
 
 
 def mark_of(folder: Path, name: str, step: str) -> Path:
-    """The file in which build_prj.tcl and vivado_synth.tcl say what a step was run on."""
+    """The file in which the project's Tcl, or nn2hls itself, says what a step was run on."""
     return vendor_folder(folder, name) / f"nn2hls_{step}.txt"
 
 
@@ -79,15 +80,25 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.top, self.tool = self.manifest.name, TOOLS[self.manifest.backend]
-        self.solution = vendor_folder(self.folder, self.top) / "solution1"
         self.digest, self.untouched = written_sources(self.folder) or ("", True)
         self.evidence = {
-            "csim": self.solution / "csim" / "report" / f"{self.top}_csim.log",
-            "synth": self.solution / "syn" / "report" / "csynth.xml",
-            "cosim": self.solution / "sim" / "report" / f"{self.top}_cosim.rpt",
-            "export": self.solution / "impl" / "ip" / "component.xml",
+            "csim": self._newest(f"csim/report/{self.top}_csim.log"),
+            "synth": self._newest("syn/report/csynth.xml"),
+            "cosim": self._newest(f"sim/report/{self.top}_cosim.rpt"),
+            "export": self._newest("impl/ip/component.xml"),
             "vsynth": self.folder / "vivado_synth.rpt",
         }
+
+    def _newest(self, path: str) -> Path:
+        """A file of the newest solution that has it."""
+        places = [vendor_folder(self.folder, self.top) / solution / path for solution in SOLUTIONS]
+        return max((p for p in places if p.is_file()), key=lambda p: p.stat().st_mtime, default=places[0])
+
+    def _log(self, name: str) -> str:
+        """What a step has printed, in the newest of the files in which it may stand; empty: there is none."""
+        names = [LOGS.get(name, f"reports/{self.tool}.log"), f"reports/{self.tool}_{name}.log"]
+        there = [log for log in names if (self.folder / log).is_file()]
+        return max(there, key=lambda log: (self.folder / log).stat().st_mtime, default="")
 
     def report(self) -> BuildReport | None:
         readers: Mapping[str, Callable[[], str]] = {
@@ -121,8 +132,7 @@ class _Reader:
         mark, evidence = _read_mark(mark_of(self.folder, self.top, name)), self.evidence[name]
         if mark is None and not evidence.exists():
             return None
-        log = LOGS.get(name, f"reports/{self.tool}.log")
-        step = Step(name, True, mark.seconds if mark else 0.0, log=log if (self.folder / log).is_file() else "")
+        step = Step(name, True, mark.seconds if mark else 0.0, log=self._log(name))
         stale = self._stale(mark, evidence)
         if stale:
             return replace(step, ok=None, note=f"stale: {stale}; run it again")
@@ -134,7 +144,7 @@ class _Reader:
             problem = str(error)
         if mark and mark.state == "failed":
             return replace(step, ok=False, note=problem or "the tool says that it failed")
-        note = problem or ("" if mark else "run without the project's Tcl; taken as run on these sources, by its date")
+        note = problem or ("" if mark else "run by hand without the project's Tcl; taken as run on these sources, by its date")
         return replace(step, ok=not problem, note=note)
 
     def _stale(self, mark: _Mark | None, evidence: Path) -> str:
@@ -181,7 +191,7 @@ class _Reader:
 
     def _export(self) -> str:
         """Figures only where somebody has asked the tool to synthesise what it exports, after the synthesis they belong to."""
-        folder, synthesis = self.solution / "impl" / "report" / "verilog", self.evidence["synth"]
+        folder, synthesis = self.evidence["synth"].parents[2] / "impl" / "report" / "verilog", self.evidence["synth"]
         for file, what in _EXPORTS:
             path = folder / file.format(top=self.top)
             if path.is_file() and synthesis.is_file() and path.stat().st_mtime >= synthesis.stat().st_mtime:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nn2hls.errors import ToolError
-from nn2hls.tools.amd.project import LOGS, is_done, mark_of, read_project
+from nn2hls.files import write_whole
+from nn2hls.tools.amd.launch import HLS_STEPS, LAUNCHERS, TITLES, Job, Launcher, by_hand, chosen
+from nn2hls.tools.amd.project import LOGS, SOLUTIONS, is_done, mark_of, read_project, vendor_folder
 from nn2hls.tools.find import find, version
 from nn2hls.tools.order import Order
 from nn2hls.tools.process import PRINTED, Ended, run_logged
@@ -18,45 +20,10 @@ from nn2hls.tools.report import BuildReport, Step
 
 __all__ = ["read_project", "run_vendor"]
 
-HLS_STEPS = ("csim", "synth", "cosim", "export")  # of build_prj.tcl; vsynth is Vivado's
 NEEDS = {"cosim": "synth", "export": "synth", "vsynth": "synth"}
 _ERRORS, _LONGEST = 3, 300  # lines of a tool's own errors in a report, and characters of each
 
 
-@dataclass(frozen=True)
-class Launcher:
-    """How a program is started on a Tcl script.
-
-    Args:
-        program: Its name on the PATH.
-        words: What stands before the steps.
-        passes: Whether it passes further words to the script; else the script reads NN2HLS_STEPS.
-    """
-
-    program: str
-    words: tuple[str, ...]
-    passes: bool = True
-
-    def command(self, steps: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-        """The words after the program for these steps, and the environment."""
-        switches = " ".join(f"{s}={int(s in steps)}" for s in HLS_STEPS)
-        return ([*self.words, switches], {}) if self.passes else (list(self.words), {"NN2HLS_STEPS": switches})
-
-    def shown(self, steps: Sequence[str]) -> str:
-        """The same as a user types it in the project's folder."""
-        words, environment = self.command(steps)
-        return " ".join([*(f"{k}={shlex.quote(v)}" for k, v in environment.items()), shlex.join([self.program, *words])])
-
-
-_TCL = "build_prj.tcl"
-LAUNCHERS: Mapping[str, tuple[Launcher, ...]] = {
-    "vitis": (
-        Launcher("vitis_hls", ("-f", _TCL)),  # up to 2024.1
-        Launcher("vitis-run", ("--mode", "hls", "--tcl", _TCL), passes=False),
-    ),
-    "vivado": (Launcher("vivado_hls", ("-f", _TCL)),),
-}
-TITLES = {"vitis": "Vitis HLS", "vivado": "Vivado HLS"}
 _VIVADO = ("-mode", "batch", "-source", "vivado_synth.tcl", "-nojournal", "-nolog")
 
 
@@ -98,7 +65,7 @@ class _Run:
     tool: str
     launcher: Launcher | None = None
     ended: dict[str, Ended] = field(default_factory=dict)  # step -> how the program that should do it ended
-    commands: dict[str, str] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
 
     @property
     def well(self) -> bool:
@@ -113,9 +80,9 @@ class _Run:
         """
         missing = []
         if any(s in HLS_STEPS for s in self.order.steps):
-            self.launcher = next((x for x in LAUNCHERS[self.tool] if shutil.which(x.program)), None)
+            self.launcher = chosen(self.tool)
             if self.launcher is None:
-                missing.append(f"{TITLES[self.tool]} ({' or '.join(x.program for x in LAUNCHERS[self.tool])})")
+                missing.append(f"{TITLES[self.tool]} ({' or '.join(x.text for x in LAUNCHERS[self.tool])})")
         if "vsynth" in self.order.steps and not shutil.which("vivado"):
             missing.append("Vivado (vivado)")
         if missing:
@@ -124,9 +91,8 @@ class _Run:
     def _by_hand(self) -> str:
         """What to run on a machine that has the tool."""
         steps, folder, lines = self.order.steps, str(self.order.folder), []
-        if any(s in HLS_STEPS for s in steps):
-            first, *others = LAUNCHERS[self.tool]
-            lines = [first.shown(steps), *(f"or, where there is no {first.program}: {x.shown(steps)}" for x in others)]
+        if hls := [s for s in HLS_STEPS if s in steps]:
+            lines = by_hand(self.tool, hls, self.order.name)
         if "vsynth" in steps:
             lines.append(shlex.join(["vivado", *_VIVADO]))
         listed = "".join(f"\n  {line}" for line in lines)
@@ -136,31 +102,48 @@ class _Run:
         )
 
     def hls(self, steps: Sequence[str]) -> None:
-        """Run build_prj.tcl."""
+        """Run the steps of the HLS tool, up to the first that fails."""
         assert self.launcher is not None
-        words, environment = self.launcher.command(steps)
-        self._run(steps, self.launcher.program, words, self.launcher.shown(steps), environment)
+        order, jobs = self.order, self.launcher.jobs(steps, self.order.name)
+        if "synth" in steps and not jobs[0].notes:  # the Tcl begins anew by itself
+            for solution in SOLUTIONS:
+                shutil.rmtree(vendor_folder(order.folder, order.name) / solution, ignore_errors=True)
+            for step in (*HLS_STEPS, "vsynth"):
+                mark_of(order.folder, order.name, step).unlink(missing_ok=True)
+        for job in jobs:
+            if self.well:
+                self._run(job)
 
     def vivado(self) -> None:
         """Run vivado_synth.tcl."""
-        self._run(["vsynth"], "vivado", list(_VIVADO), shlex.join(["vivado", *_VIVADO]), {})
+        self._run(Job(("vsynth",), "vivado", _VIVADO))
 
-    def _run(self, steps: Sequence[str], program: str, words: list[str], shown: str, environment: Mapping[str, str]) -> None:
-        order, path = self.order, find(program)
-        for step in steps:  # a mark of an earlier run must not speak for this one
+    def _run(self, job: Job) -> None:
+        order, path = self.order, find(job.program)
+        for step in job.steps:  # a mark of an earlier run must not speak for this one
             mark_of(order.folder, order.name, step).unlink(missing_ok=True)
-        log = order.folder / self._log(steps[0])
+        self.jobs |= dict.fromkeys(job.steps, job)
+        self._note_for(job, "started", 0.0)
+        words, log, extra = [str(path), *job.words], order.folder / self._log(job.steps[0]), job.environment
         try:
-            ended = run_logged(
-                [str(path), *words], order.folder, log, timeout=order.timeout, show=order.show, environment=environment
-            )
+            ended = run_logged(words, order.folder, log, timeout=order.timeout, show=order.show, environment=extra)
         except OSError as error:
             raise ToolError(f"{path} does not start: {error.strerror}.", where=str(order.folder)) from error
-        self.ended |= dict.fromkeys(steps, ended)
-        self.commands |= dict.fromkeys(steps, shown)
+        self.ended |= dict.fromkeys(job.steps, ended)
+        if ended.status is not None:
+            self._note_for(job, "failed" if ended.status else "ok", ended.seconds)
+
+    def _note_for(self, job: Job, state: str, seconds: float) -> None:
+        """The mark that a program does not make by itself."""
+        if not job.notes:
+            for step in job.steps:
+                place = mark_of(self.order.folder, self.order.name, step)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(place, f"{self.order.digest} {state} {seconds:.0f}\n")
 
     def _log(self, step: str) -> str:
-        return LOGS.get(step, f"reports/{self.tool}.log")
+        job = self.jobs.get(step)
+        return (job.log if job else "") or LOGS.get(step, f"reports/{self.tool}.log")
 
     def report(self) -> BuildReport:
         """What the project holds now, and how the programs ended."""
@@ -174,7 +157,7 @@ class _Run:
             if name not in self.ended or (failed and not done):
                 steps[name] = Step(name, None, note="not reached")
                 continue
-            step = replace(steps.get(name, Step(name, False)), command=self.commands[name], log=self._log(name))
+            step = replace(steps.get(name, Step(name, False)), command=self.jobs[name].shown, log=self._log(name))
             failed = not done or not step.ok
             steps[name] = replace(step, ok=not failed, note=self._note(step) if failed else step.note)
         return replace(found, version=found.version or self._version(), steps=self._checked(steps.values()))
@@ -192,7 +175,7 @@ class _Run:
     def _note(self, step: Step) -> str:
         """Why a step failed: how the program ended, its own errors, where its log is."""
         ended, log = self.ended[step.name], self._log(step.name)
-        program = "vivado" if step.name == "vsynth" else self.launcher.program if self.launcher else ""
+        program = self.jobs[step.name].program
         how = [f"{program} {ended.text()}" if ended.status != 0 else f"{program} ended without an error"]
         how += [step.note] if step.note else []
         return "; ".join([*how, *_errors(self.order.folder / log), f"its log is {log}"])
@@ -201,7 +184,7 @@ class _Run:
         if self.launcher is None:
             return ""
         try:
-            return version(find(self.launcher.program))
+            return version(find(self.launcher.programs[0]))
         except ToolError:  # it has built something: what it calls itself is not worth a failure
             return ""
 

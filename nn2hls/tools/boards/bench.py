@@ -14,6 +14,7 @@ from nn2hls.tools.boards.frames import Answer, Layout, request
 from nn2hls.tools.find import find
 from nn2hls.tools.process import PRINTED
 from nn2hls.tools.report import Check
+from nn2hls.tools.rtl.verilator import SHARED
 from nn2hls.tools.step import run_step
 
 FOLDER = "rtl"  # of the project
@@ -77,7 +78,7 @@ def play(folder: Path, name: str, script: Iterable[int], seconds: float, simulat
     build.mkdir()
     files = [f"{name}.v", f"{name}_board.v", f"{top}.v"]
     if simulator == "verilator":
-        flags = ["--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--x-assign", "unique", f"-GWORDS={len(words)}"]
+        flags = ["--binary", "--timing", "-Wno-fatal", "-Wno-lint", SHARED, "--x-assign", "unique", f"-GWORDS={len(words)}"]
         flags += ["--top-module", top, "--Mdir", build.name, "-o", "bench", "-MAKEFLAGS", _OPTIMISE]
         program: list[str | Path] = [f"./{build.name}/bench"]
     else:

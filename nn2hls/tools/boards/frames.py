@@ -23,10 +23,11 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.errors import DataError, ToolError
 from nn2hls.guard import Guard
+from nn2hls.tools.boards.packing import Field, bytes_of, pack, unpack
 from nn2hls.tools.record import read_json, record
 
 FILE = "board.json"  # beside the Verilog
-REQUEST, ANSWER = 0xA5, 0x5A
+REQUEST, LOAD, ANSWER = 0xA5, 0xA6, 0x5A
 STATUS = {0: "fine", 1: "a wrong checksum", 2: "a wrong length"}
 AROUND = 8  # bytes of an answer beside its outputs
 MOST = (1 << 16) - 1  # bytes of a payload
@@ -53,9 +54,10 @@ class Tensor:
         return FixedType.parse(self.type)
 
     @property
-    def bits(self) -> int:
-        """Of an event."""
-        return math.prod(self.shape) * self.kind.width
+    def field(self) -> Field:
+        """As it stands in a payload."""
+        kind = self.kind
+        return Field(math.prod(self.shape), kind.width, kind.signed)
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,11 @@ class Layout:
     Args:
         project: The name of the core.
         board: The board's name.
-        baud: Of the serial port.
+        baud: Of the serial port; of SPI the fastest that is meant.
         latency: Clocks from inputs to outputs, as the core was built.
         inputs, outputs: In order.
+        port: The kind of the serial port: ``uart`` or ``spi``.
+        words: Bytes of a word of its memories; 0 where it has none that can be written.
     """
 
     project: str
@@ -76,6 +80,8 @@ class Layout:
     latency: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    port: str = "uart"
+    words: int = 0
 
     def text(self) -> str:
         """For FILE."""
@@ -117,7 +123,7 @@ class Layout:
 
 def size(tensors: Sequence[Tensor]) -> int:
     """Bytes of a payload."""
-    return -(-sum(t.bits for t in tensors) // 8)
+    return bytes_of([t.field for t in tensors])
 
 
 def packed(tensors: Sequence[Tensor], arrays: Sequence[np.ndarray]) -> list[bytes]:
@@ -137,37 +143,20 @@ def packed(tensors: Sequence[Tensor], arrays: Sequence[np.ndarray]) -> list[byte
             )
         if array.size and not kind.min_mantissa <= int(array.min()) <= int(array.max()) <= kind.max_mantissa:
             raise DataError(f"A mantissa does not fit {kind}.", where=tensor.name)
-    return [_event(tensors, [a[k] for a in arrays]) for k in range(events.pop() if events else 0)]
-
-
-def _event(tensors: Sequence[Tensor], arrays: Sequence[np.ndarray]) -> bytes:
-    word = low = 0
-    for tensor, array in zip(tensors, arrays, strict=True):
-        width = tensor.kind.width
-        for mantissa in array.reshape(-1).tolist():
-            word |= (int(mantissa) & ((1 << width) - 1)) << low
-            low += width
-    return word.to_bytes(size(tensors), "little")
+    return [row.tobytes() for row in pack(arrays, [t.field for t in tensors])] if tensors else []
 
 
 def unpacked(tensors: Sequence[Tensor], payloads: Sequence[bytes]) -> list[np.ndarray]:
     """Mantissas (events, *shape) of each tensor: int64, Python integers beyond 63 bits."""
-    words, low, found = [int.from_bytes(p, "little") for p in payloads], 0, []
-    for tensor in tensors:
-        kind, count = tensor.kind, math.prod(tensor.shape)
-        width, half = kind.width, 1 << (kind.width - 1) if kind.signed else 0
-        places = [low + k * width for k in range(count)]
-        values = [[(((w >> p) & ((1 << width) - 1)) ^ half) - half for p in places] for w in words]
-        array = np.array(values, dtype=np.int64 if width < 63 else object)
-        found.append(array.reshape(len(words), *tensor.shape))
-        low += count * width
-    return found
+    data = np.frombuffer(b"".join(payloads), dtype=np.uint8).reshape(len(payloads), size(tensors))
+    found = unpack(data, [t.field for t in tensors])
+    return [array.reshape(len(payloads), *t.shape) for array, t in zip(found, tensors, strict=True)]
 
 
-def request(payload: bytes) -> bytes:
-    """The frame of a payload."""
+def request(payload: bytes, first: int = REQUEST) -> bytes:
+    """The frame of a payload: an event, or with LOAD a word of the memories behind its address of four bytes."""
     inside = struct.pack("<H", len(payload)) + payload
-    return bytes([REQUEST]) + inside + struct.pack("<H", checksum(inside))
+    return bytes([first]) + inside + struct.pack("<H", checksum(inside))
 
 
 def checksum(data: bytes) -> int:

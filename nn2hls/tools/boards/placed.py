@@ -86,6 +86,14 @@ def read_placed(path: Path, flow: Flow, project: str, layers: Mapping[str, str])
     return Routed(mhz, Resources(**amounts), use, slowest)
 
 
+_USED = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)\s+\d+%$", re.M)
+
+
+def packed_use(log: str) -> dict[str, tuple[int, int]]:
+    """What a design takes of each kind of cell before it is placed, by nextpnr's names, from its log: (taken, there are)."""
+    return {cell: (int(used), int(most)) for cell, used, most in _USED.findall(log)}
+
+
 def _is_clocked(path: Mapping[str, Any]) -> bool:
     return all("edge" in str(path[end]) for end in ("from", "to"))
 

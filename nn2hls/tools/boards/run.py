@@ -9,10 +9,11 @@ from pathlib import Path
 
 from nn2hls.errors import ToolError
 from nn2hls.tools.boards.bench import simulate_board
-from nn2hls.tools.boards.placed import Routed, read_placed
+from nn2hls.tools.boards.placed import Routed, packed_use, read_placed
 from nn2hls.tools.find import find, find_packer, version
 from nn2hls.tools.folder import Manifest
 from nn2hls.tools.order import BoardOrder, Order, RtlOrder
+from nn2hls.tools.process import PRINTED
 from nn2hls.tools.report import BuildReport, Figures, Resources, Step
 from nn2hls.tools.rtl.run import FOLDER, RtlRun
 from nn2hls.tools.rtl.yosys import synthesise
@@ -20,6 +21,7 @@ from nn2hls.tools.step import run_step
 
 PLACED = "placed"  # the source of figures after place and route
 REPORT = "nextpnr.json"
+ROOM = 1.25  # times what a device has that a design is taken for which finds no place, when nobody says how much it takes
 _NO_ROOM = re.compile(
     r"(no bels? remaining|unable to (find|place)|failed to (place|expand region)|overuse|out of resources)", re.I
 )
@@ -126,7 +128,7 @@ class BoardRun(RtlRun):
                 raise ToolError(self._why(done.tail), where=str(done.log))
             routed = read_placed(self.folder / REPORT, self.flow, self.order.name, self._layers())
         except ToolError as error:
-            self.failed("nextpnr", error)
+            self.failed("nextpnr", ToolError(error.what, where=error.where, fix=f"{error.fix} {self._fullest()}".strip()))
             return
         tool = f"{self.flow.program} {version(program)}"
         self.versions.append(tool)
@@ -164,9 +166,29 @@ class BoardRun(RtlRun):
     def _why(self, tail: str) -> str:
         errors = [line for line in tail.splitlines() if line.startswith("ERROR")] or tail.splitlines()[-1:]
         said = " ".join(errors[:2])
+        over = {cell: (n, most) for cell, (n, most) in self._packed().items() if n > most}
+        if over:
+            lines = [f"{n:,} {cell} of {most:,}" for cell, (n, most) in over.items()]
+            factor = max(n / max(most, 0.5) for n, most in over.values())
+            return f"{self.board.title} does not hold it: it takes {', '.join(lines)}. {_smaller(factor)}"
         if _NO_ROOM.search(said):
-            return f"{self.board.title} does not hold it: {said} {_smaller(1.25)}"
+            return f"{self.board.title} does not hold it: {said} {_smaller(ROOM)}"
         return f"{self.flow.program} gives up: {said}"
+
+    def _packed(self) -> dict[str, tuple[int, int]]:
+        """What the design takes before it is placed."""
+        log = self.folder / "nextpnr.log"
+        return packed_use(PRINTED.log(log)) if log.is_file() else {}
+
+    def _fullest(self) -> str:
+        """How full the device is, of a place and route that has not ended well."""
+        shares = {cell: n / most for cell, (n, most) in self._packed().items() if n <= most and cell in self._counted}
+        cell = max(shares, key=lambda c: shares[c], default="")
+        return f"The fullest of the device are its {cell}, {shares[cell]:.0%} taken." if cell else ""
+
+    @property
+    def _counted(self) -> set[str]:
+        return {cell for cells in self.flow.use.values() for cell in cells}
 
     def _pack(self) -> None:
         words = self.flow.pack

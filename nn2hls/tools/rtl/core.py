@@ -10,30 +10,23 @@ from pathlib import Path
 
 from nn2hls.errors import ToolError
 from nn2hls.guard import Guard
+from nn2hls.hardware.words import HARDWARE
 from nn2hls.tools.folder import render
 
 _GUARD = Guard(ToolError, "The core's Verilog")
 WIDEST = 64  # bits of a port of a core: a C long long
 _IDENTIFIER = re.compile(r"(?!(?i:nn2hls))[A-Za-z][A-Za-z0-9_]*\Z")
-# What a port of the wrapper must not be called: words of Verilog and VHDL that C++ lacks, and the wrapper's own ports.
-_WORDS = """
-abs access after alias all always architecture array assign assume attribute begin bind bit block body buf buffer bufif0
-bufif1 bus byte casex casez cell chandle checker clocking cmos component config configuration constant constraint context
-cover covergroup coverpoint cross deassign defparam design disable disconnect dist downto edge elsif end endcase
-endfunction endgenerate endmodule endprimitive endspecify endtable endtask entity event exit expect extends file final
-first_match force forever fork forkjoin function generate generic genvar group guarded highz0 highz1 iff ifnone impure in
-incdir include inertial initial inout input inside instance integer interface intersect is join label large liblist
-library linkage literal local localparam logic longint loop macromodule map matches medium mod modport module nand negedge
-new next nmos nor noshowcancelled not notif0 notif1 null of on open or others out output package packed parameter pmos
-port posedge postponed primitive priority procedure process program property pull0 pull1 pulldown pullup pure rand randc
-randcase randsequence range rcmos real realtime record ref reg register reject release rem repeat report return rnmos rol
-ror rpmos rtran rtranif0 rtranif1 scalared select sequence severity shared shortint shortreal signal sla sll small solve
-specify specparam sra srl string strong0 strong1 subtype super supply0 supply1 table tagged task then this throughout time
-timeprecision timeunit to tran tranif0 tranif1 transport tri tri0 tri1 triand trior trireg type unaffected units unique
-until use var variable vectored virtual wait wait_order wand weak0 weak1 when while wildcard wire with within wor xnor xor
-clock reset valid_in ready_in valid_out
-"""
-RESERVED = frozenset(_WORDS.split())
+# What a port of the wrapper must not be called: words of Verilog and VHDL, and the wrapper's own ports.
+RESERVED = HARDWARE | {
+    "clock",
+    "reset",
+    "valid_in",
+    "ready_in",
+    "valid_out",
+    "weights_write",
+    "weights_address",
+    "weights_data",
+}
 
 
 @dataclass(frozen=True)

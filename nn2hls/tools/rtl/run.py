@@ -13,6 +13,7 @@ from nn2hls.tools.find import find, version
 from nn2hls.tools.order import Order, RtlOrder
 from nn2hls.tools.process import PRINTED
 from nn2hls.tools.report import BuildReport, Check, Figures, Resources, Step
+from nn2hls.tools.rtl.verilator import SHARED
 from nn2hls.tools.step import run_step
 from nn2hls.tools.steps import Steps
 
@@ -88,7 +89,7 @@ def simulate_rtl(folder: Path, name: str, events: int, seconds: float, simulator
 
 
 def _verilator(name: str, build: str, events: int) -> tuple[list[str], list[str | Path]]:
-    flags = ["--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--x-assign", "unique", "--x-initial", "unique"]
+    flags = ["--binary", "--timing", "-Wno-fatal", "-Wno-lint", SHARED, "--x-assign", "unique", "--x-initial", "unique"]
     flags += [f"-GEVENTS={events}", "--top-module", f"{name}_bench", "--Mdir", build, "-o", "bench", "-MAKEFLAGS", _OPTIMISE]
     return [*flags, f"{name}.v", f"{name}_bench.v"], [f"./{build}/bench"]
 
