@@ -20,6 +20,7 @@ from nn2hls.converters.keras.model import Layer, Model, parse
 from nn2hls.converters.keras.operations import OPERATIONS, tf_function
 from nn2hls.converters.keras.options import not_understood
 from nn2hls.converters.keras.qkeras import LAYERS as QKERAS
+from nn2hls.converters.keras.qkeras_recurrent import LAYERS as QKERAS_RECURRENT
 from nn2hls.converters.keras.refusals import refusal
 from nn2hls.converters.keras.weights import attach
 from nn2hls.converters.lower.moves import unstack
@@ -103,7 +104,7 @@ def _table(layer: Layer) -> Mapping[str, Entry]:
         return hgq_layers.LAYERS
     if layer.of_hgq_1:
         return hgq1.LAYERS
-    return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, "TFOpLambda": tf_function}
+    return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, **QKERAS_RECURRENT, "TFOpLambda": tf_function}
 
 
 def _refused(problems: Mapping[Layer, str], where: str) -> UnsupportedError:

@@ -56,7 +56,7 @@ def _spread(array: np.ndarray, x: Tensor) -> np.ndarray:
         fits = False
     if not fits:
         raise Refusal(f"its quantiser has bits of shape {array.shape} for values of shape {x.shape}")
-    return np.rint(array[0] if array.ndim == len(full) else array).astype(np.int64)
+    return np.asarray(np.rint(array[0] if array.ndim == len(full) else array), np.int64)
 
 
 def table(layer: Layer) -> Prepared:

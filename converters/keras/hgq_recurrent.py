@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from nn2hls.converters.keras import hgq, hgq_quantisers
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
@@ -12,104 +10,36 @@ from nn2hls.converters.keras.hgq_inner import inner
 from nn2hls.converters.keras.hgq_quantisers import Quantiser
 from nn2hls.converters.keras.hgq_weights import quantiser_arrays
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.lower import activations, arith, quantised, recurrent
-from nn2hls.converters.lower.linear import dense
-from nn2hls.converters.lower.moves import slice_
-from nn2hls.converters.lower.recurrent import Body, Cell
-from nn2hls.converters.lower.shape import concatenate
+from nn2hls.converters.keras.quantised_cells import Apply, Parts, gru, simple
+from nn2hls.converters.lower import activations, recurrent
 from nn2hls.converters.lower.value import Refusal, Tensor
-from nn2hls.converters.lower.value import Site as LowerSite
-from nn2hls.ops import Merge
 
-Cast = Callable[[LowerSite, Tensor], Tensor]
 PARTS: Mapping[str, tuple[str, ...]] = {
     "QSimpleRNN": ("iq", "kq", "rkq", "bq", "sq", "paq"),
     "QGRU": ("iq", "kq", "rkq", "bq", "sq", "paq", "praq", "rhq"),
 }
 _FUNCTIONS = ("linear", "relu")  # which are exact
 _READ = ("use_bias", "reset_after", "enable_iq", "seed", "parallelization_factor")
-
-
-class _Step:
-    """The parts of a cell, once its arrays are there."""
-
-    def __init__(self, layer: Layer, found: Mapping[str, Quantiser | None]) -> None:
-        self.cell = inner(layer, "cell")
-        own = {part: quantiser_arrays(self.cell, part) for part in found}
-        self.casts = {part: hgq_quantisers.cast(q, own[part]) for part, q in found.items() if q and part not in _WEIGHTS}
-        self.weights = {
-            name: hgq_quantisers.constants(found[part], own[part], self.cell.weights[name])
-            for part, name in _WEIGHTS.items()
-            if name in self.cell.weights
-        }
-        self.activation = str(layer.value("activation", default="linear"))
-        self.gates = str(layer.value("recurrent_activation", default="linear"))
-        self.units = self.weights["recurrent_kernel"].shape[0]
-        self.features = self.weights["kernel"].shape[0]
-
-    def cast(self, part: str, site: LowerSite, x: Tensor) -> Tensor:
-        """x as a quantiser has it."""
-        found = self.casts.get(part)
-        return x if found is None else found(site, x)
-
-    def sum(self, site: LowerSite, parts: Sequence[tuple[Tensor, np.ndarray]], bias: np.ndarray | None) -> Tensor:
-        """Products of several tensors in one exact sum."""
-        tensors, matrices = zip(*parts, strict=True)
-        both = tensors[0] if len(tensors) == 1 else concatenate(site.step("operands"), list(tensors), 0)
-        return dense(quantised.Exact(site), both, np.concatenate(matrices), bias)
-
-    def bias(self, row: int, cut: slice, *, both: bool = False) -> np.ndarray | None:
-        """A part of the biases; those of a GRU that resets after its product are two rows, of which one or the sum is meant."""
-        bias = self.weights.get("bias")
-        if bias is None or bias.ndim == 1:
-            return None if bias is None else np.asarray(bias[cut])
-        return np.asarray(bias[:, cut].sum(axis=0) if both else bias[row, cut])
-
-
 _WEIGHTS = {"kq": "kernel", "rkq": "recurrent_kernel", "bq": "bias"}
+_CASTS = {"sq": "state", "praq": "gates", "paq": "candidate", "rhq": "memory"}
 
 
-def _function(site: LowerSite, x: Tensor, name: str) -> Tensor:
-    return x if name == "linear" else activations.function(site, x, name)
+def _parts(layer: Layer, cell: Layer, found: Mapping[str, Quantiser | None]) -> Parts:
+    """What the cell is made of, once its arrays are there."""
+    own = {part: quantiser_arrays(cell, part) for part in found}
+    casts = {word: hgq_quantisers.cast(found[part], own[part]) for part, word in _CASTS.items() if found.get(part)}
+    weights = {
+        name: hgq_quantisers.constants(found[part], own[part], cell.weights[name])
+        for part, name in _WEIGHTS.items()
+        if name in cell.weights
+    }
+    function, gates = (_function(str(layer.value(key, default="linear"))) for key in ("activation", "recurrent_activation"))
+    known = {word: cast for word, cast in casts.items() if cast is not None}
+    return Parts(weights, known, function, gates, casts_first=layer.kind == "QSimpleRNN")
 
 
-def _simple(step: _Step, layer: Layer) -> Cell:
-    """h' = f(cast(x @ W + cast(h) @ U + b))."""
-    body = Body()
-    x, h = body.input("element", (step.features,)), body.input("before", (step.units,))
-    state = step.cast("sq", body.step("state"), h)
-    total = step.sum(
-        body.step("sum"), [(x, step.weights["kernel"]), (state, step.weights["recurrent_kernel"])], step.bias(0, slice(None))
-    )
-    return body.cell(_function(body.step("hidden"), step.cast("paq", body.step("paq"), total), step.activation))
-
-
-def _gru(step: _Step, layer: Layer) -> Cell:
-    """h' = z * s + (1 - z) * n with s = cast(h), gates z and r cast, and n as :func:`recurrent.gru_cell` has it, cast."""
-    body, units, after = Body(), step.units, layer.flag("reset_after", True)
-    x, h = body.input("element", (step.features,)), body.input("before", (units,))
-    kernel, own = step.weights["kernel"], step.weights["recurrent_kernel"]
-    first, last = slice(0, 2 * units), slice(2 * units, None)
-    s = step.cast("sq", body.step("state"), h)
-    total = step.sum(body.step("gate_sum"), [(x, kernel[:, first]), (s, own[:, first])], step.bias(0, first, both=after))
-    gates = _function(body.step("gates"), total, step.gates)
-    both = step.cast("praq", body.step("praq"), gates)
-    z, r = (slice_(body.step(word), both, (cut,)) for word, cut in (("update", slice(0, units)), ("reset", slice(units, None))))
-    if after:
-        memory = step.sum(body.step("recurrent"), [(s, own[:, last])], step.bias(1, last))
-        back = arith.multiply(body.step("remembered"), r, step.cast("rhq", body.step("rhq"), memory))
-        new = step.sum(body.step("element_sum"), [(x, kernel[:, last])], step.bias(0, last))
-        candidate = arith.add(body.step("candidate_sum"), new, back)
-    else:
-        kept = step.cast("rhq", body.step("rhq"), arith.multiply(body.step("kept"), r, s))
-        candidate = step.sum(body.step("candidate_sum"), [(x, kernel[:, last]), (kept, own[:, last])], step.bias(0, last))
-    n = step.cast("paq", body.step("paq"), _function(body.step("candidate"), candidate, step.activation))
-    rest = arith.scale(quantised.Exact(body.step("rest")), z, -1.0, 1.0)
-    old, fresh = arith.multiply(body.step("old"), z, s), arith.multiply(body.step("fresh"), rest, n)
-    return body.cell(arith.merge(body.step("hidden"), Merge.ADD, [old, fresh]))
-
-
-_CELLS: Mapping[str, Callable[[_Step, Layer], Cell]] = {"QSimpleRNN": _simple, "QGRU": _gru}
+def _function(name: str) -> Apply | None:
+    return None if name == "linear" else lambda site, x: activations.function(site, x, name)
 
 
 def _checked(layer: Layer) -> dict[str, Quantiser | None]:
@@ -136,12 +66,14 @@ def repeated(layer: Layer) -> Prepared:
     backwards, sequences, states = (layer.flag(key, False) for key in ("go_backwards", "return_sequences", "return_state"))
 
     def lower(site: Site) -> Tensor | Sequence[Tensor]:
-        step = _Step(layer, found)
+        inside = inner(layer, "cell")
+        parts = _parts(layer, inside, found)
+        cell = simple(parts) if layer.kind == "QSimpleRNN" else gru(parts, after=layer.flag("reset_after", True))
         sequence, *initial = site.tensors
-        entering = {name: a[:, None] for name, a in quantiser_arrays(step.cell, "iq").items()}
+        entering = {name: a[:, None] for name, a in quantiser_arrays(inside, "iq").items()}
         cast = hgq_quantisers.cast(found["iq"], entering)
         entered = sequence if cast is None else cast(site.step("iq"), sequence)
-        run = recurrent.recurrence(site, entered, _CELLS[layer.kind](step, layer), initial, reverse=backwards)
+        run = recurrent.recurrence(site, entered, cell, initial, reverse=backwards)
         output = run.turned(site) if sequences else run.last(site)
         return [output, run.last(site.step("state0"), 0)] if states else output
 

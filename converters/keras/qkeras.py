@@ -19,7 +19,7 @@ from nn2hls.converters.lower.value import Refusal, Tensor
 _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
-def _quantisers(layer: Layer, names: Mapping[str, str]) -> dict[str, Quantiser]:
+def quantisers_of(layer: Layer, names: Mapping[str, str]) -> dict[str, Quantiser]:
     """The quantisers of weights, by the weight."""
     found = {weight: read(layer.value(key)) for weight, key in names.items()}
     return {weight: quantiser for weight, quantiser in found.items() if quantiser is not None}
@@ -31,7 +31,7 @@ def _plain(layer: Layer, kind: str, **config: object) -> Layer:
     return replace(layer, kind=kind, keras=2, config={**layer.config, "activation": "linear", **config})
 
 
-def _function(layer: Layer) -> Layer:
+def as_quantiser(layer: Layer) -> Layer:
     """The layer, names that QKeras has for other functions than Keras written as quantisers."""
     value = layer.value("activation")
     if isinstance(value, str) and value in FUNCTIONS:
@@ -43,8 +43,8 @@ def _product(kind: str, keras: Entry, kernels: Mapping[str, str]) -> Entry:
     """A layer of products: weights by name -> the key of their quantiser."""
 
     def entry(layer: Layer) -> Prepared:
-        function = activation(_function(layer))
-        quantisers = _quantisers(layer, {**kernels, "bias": "bias_quantizer"})
+        function = activation(as_quantiser(layer))
+        quantisers = quantisers_of(layer, {**kernels, "bias": "bias_quantizer"})
         inner = _plain(layer, kind)
         prepared = keras(inner)
 
@@ -84,6 +84,11 @@ def _quantised(
     return found, apart
 
 
+def quantised_weights_of(layer: Layer, quantisers: Mapping[str, Quantiser]) -> dict[str, np.ndarray]:
+    """All weights as QKeras computes with them."""
+    return _quantised(layer, layer.weights, quantisers, {})[0]
+
+
 def _of_channels(name: str, scale: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """One scale for each channel of the result."""
     if scale.size == 1:
@@ -96,7 +101,7 @@ def _of_channels(name: str, scale: np.ndarray, shape: tuple[int, ...]) -> np.nda
 
 def q_activation(layer: Layer) -> Prepared:
     """QActivation, whose only content is the quantiser."""
-    function = activation(_function(layer)).apply
+    function = activation(as_quantiser(layer)).apply
     return (lambda site: site.tensor) if function is None else lambda site: function(site, site.tensor)
 
 
@@ -105,7 +110,7 @@ def batch_norm(layer: Layer) -> Prepared:
     if read(layer.value("inverse_quantizer")) is not None:
         raise Refusal("'inverse_quantizer' of QBatchNormalization is not offered; leave it out")
     keys = {name: f"{name.removeprefix('moving_')}_quantizer" for name in _BATCH_NORM}
-    quantisers, inner = _quantisers(layer, keys), _plain(layer, "BatchNormalization")
+    quantisers, inner = quantisers_of(layer, keys), _plain(layer, "BatchNormalization")
     prepared = norms.batch_norm(inner)
 
     def lower(site: Site) -> Tensor:

@@ -77,11 +77,13 @@ def _folded(kernel: str) -> Callable[[Layer], Names]:
     return names
 
 
+Q_RECURRENT = tuple(f"Q{kind}" for kind in recurrent.GATES)
 FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
 # Layers of QKeras keep the weights that are quantised as they were trained.
 WEIGHTS |= {
     "QBatchNormalization": _batch_norm,
     **dict.fromkeys(("QDense", "QConv1D", "QConv2D"), _dense),
+    **dict.fromkeys(Q_RECURRENT, lambda layer: (recurrent.weight_names(layer), [])),
     "QDepthwiseConv2D": lambda layer: (["depthwise_kernel", *_dense(layer)[0][1:]], []),
     **dict.fromkeys(("QSeparableConv1D", "QSeparableConv2D"), _separable),
     "QConv2DBatchnorm": _folded("kernel"),
@@ -179,7 +181,7 @@ def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
     if layer.kind in FOLDED:
         return _with_norm(layer, weights.groups.get(key, ()), weights.groups.get(f"{key}/batchnorm", ()))
     if layer.kind not in attention.MULTI_HEAD:
-        return weights.groups.get(key, ())
+        return weights.groups.get(f"{key}/cell" if layer.kind in Q_RECURRENT else key, ())
     folders = [(f"{key}/{part}", f"{key}/_{part}") for part in attention.PARTS]
     return [array for names in folders for name in names for array in weights.groups.get(name, ())]
 

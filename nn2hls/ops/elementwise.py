@@ -87,7 +87,7 @@ class Elementwise(Op):
         return resolved
 
     def numbers(self, word: str, xs: Sequence[Range]) -> np.ndarray:
-        return np.array(1 / len(xs) if self.merge is Merge.AVERAGE else 1.0)
+        return np.array(1 / len(xs) if self.merge is Merge.AVERAGE else 0.0)  # no other merge reads its factor
 
     def _factor(self, n: int) -> tuple[int, int]:
         """(mantissa, fraction bits) of what the sum is multiplied with."""

@@ -55,7 +55,7 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
         quiet = dataclasses.replace(context, notes=[], types={}, warnings=[])
         draft = _Resolved(signals, quiet, {}, model())
         typed = draft.graph(graph)
-        limits = {n.name: context.settings(n).max_width for n in typed if n.tied}
+        limits = {n.name: draft.limit(n) for n in typed if n.tied}
         tied = common(typed, draft.context.types, limits, draft.told)
     resolved = _Resolved(signals, context, tied, model()).graph(graph)
     _tell_guesses(graph, context)
@@ -119,7 +119,16 @@ class _Resolved:
         first = self.firsts[node.tied]
         typed = dataclasses.replace(node, op=node.op if node.op.moves else first.op, type=known.why.type)
         self.context.types[node.name] = self.context.types[first.name]
-        return typed, node_range(typed, [self.ranges[i] for i in node.inputs])
+        xs = [self.ranges[i] for i in node.inputs]
+        alike = {first.name, *node.inputs} <= self.model.exact
+        if alike and (typed.op.moves or holds(known.why.type, typed.op.exact(xs))):
+            self.model.exact.add(node.name)
+        return typed, node_range(typed, xs)
+
+    def limit(self, node: Node) -> int:
+        """The most bits of a derived type of a node: more where the result is kept as a quantised model has it."""
+        settings = self.context.settings(node)
+        return exact_room(settings) if node.name in self.model.exact else settings.max_width
 
 
 @dataclass

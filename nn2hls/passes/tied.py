@@ -85,7 +85,7 @@ def common(
         own = [types[name][0] for name in names]
         first = graph[names[0]]
         widest = max(range(len(own)), key=lambda k: own[k].type.integer)
-        limit = None if first.op.moves or any(p.level == "given" for p in own) else limits[first.name]
+        limit = None if first.op.moves or any(p.level == "given" for p in own) else min(limits[name] for name in names)
         found[word] = dataclasses.replace(
             own[widest],
             type=_hull([p.type for p in own], limit),

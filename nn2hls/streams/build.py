@@ -109,9 +109,9 @@ class Built:
     @cached_property
     def addressed(self) -> Addressed:
         """What it reads by address, where it collects its operands; a constant that changes with the firing is not read."""
-        process = self.process
-        none = process.constants is None or process.is_constant is None
-        return Addressed(self.front, frozenset() if none else frozenset(np.flatnonzero(process.is_constant).tolist()))
+        process, constant = self.process, self.process.is_constant
+        skipped = [] if process.constants is None or constant is None else np.flatnonzero(constant).tolist()
+        return Addressed(self.front, frozenset(skipped))
 
     @property
     def reads(self) -> int:

@@ -156,9 +156,9 @@ def test_a_bad_option_is_refused_by_the_name_of_the_layer(name, layer, key, valu
 def test_layers_that_are_not_offered_are_refused(tmp_path):
     def change(config):
         for spec in config["config"]["layers"]:
-            spec["class_name"] = "QLSTM" if spec["class_name"] == "QDense" else spec["class_name"]
+            spec["class_name"] = "QAdaptiveActivation" if spec["class_name"] == "QDense" else spec["class_name"]
         return config
 
     model, weights = saved("dense_bits", tmp_path, change)
-    with pytest.raises(Nn2hlsError, match=r"fc \(QLSTM\): this quantised layer \(QKeras, HGQ\) is not offered yet"):
+    with pytest.raises(Nn2hlsError, match=r"fc \(QAdaptiveActivation\): this quantised layer \(QKeras, HGQ\) is not"):
         nn2hls.load(model, weights=weights)

@@ -9,6 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from nn2hls.arith.fixed import FixedType, cast_to
+from nn2hls.arith.ranges import Range
 from nn2hls.board import Link, layout_of
 from nn2hls.cli import main
 from nn2hls.design.design import convert
@@ -48,14 +50,14 @@ def settings(reuse=(7, 3), only=("fc0", "fc1"), **changed):
     }
 
 
-def network(seed, zeros=0.0, sizes=SIZES):
-    """fc1's weights are positive, as its type wants them."""
+def network(seed, zeros=0.0, scale=1.0, sizes=SIZES):
+    """fc1's weights are positive, as its type wants them; a scale makes all weights smaller than their types hold."""
     rng = np.random.default_rng(seed)
     b = Builder()
     x = b.add("x", Input((sizes[0],)))
-    w = rng.uniform(-1.9, 1.9, size=sizes[:2]) * (rng.random(sizes[:2]) >= zeros)
+    w = scale * rng.uniform(-1.9, 1.9, size=sizes[:2]) * (rng.random(sizes[:2]) >= zeros)
     x = b.add("fc0", Dense(Const(w), Const(rng.uniform(-3, 3, sizes[1]))), [x])
-    w = rng.uniform(0, 1.9, size=sizes[1:]) * (rng.random(sizes[1:]) >= zeros)
+    w = scale * rng.uniform(0, 1.9, size=sizes[1:]) * (rng.random(sizes[1:]) >= zeros)
     x = b.add("fc1", Dense(Const(w), Const(rng.uniform(-3, 3, sizes[2]))), [b.add("relu", Relu(), [x])])
     return b.build([x])
 
@@ -84,7 +86,7 @@ def simulate(folder, built, design, image, simulator="iverilog"):
 def written(request, tmp_path_factory):
     """(design, folder, its project and order), compiled for Icarus."""
     require_tool("iverilog", shutil.which("iverilog"))
-    design = convert(network(1), settings(request.param))
+    design = convert(network(1, scale=0.1), settings(request.param))
     built = design._rtl
     folder = design.write(tmp_path_factory.mktemp("reload") / "p", force=True)
     command = ["iverilog", "-g2001", f"-Pnet_bench.EVENTS={EVENTS}", "-o", "iverilog_bench", "net.v", "net_bench.v"]
@@ -154,9 +156,12 @@ def test_bounds_hold_for_every_weight_of_the_type():
     )
     values = np.array([[x.high] * 6, [x.low] * 6])
     hardware = extreme.hardware([x], node.result_type)
+    positive = Range.of_type(FixedType.parse("ap_ufixed<4,2>"))  # then no product is negative, and the sum begins at the bias
+    kind, bias = extreme.exact_accumulator(positive), int(extreme.aligned_bias(positive).min())
+    assert bias < 0
+    assert kind.min_mantissa <= bias
+    assert kind.max_mantissa >= -bias - 1 + (6 * 15 * 63 << extreme._up(positive))
     exact = (values @ extreme.weight.array << extreme._up(x)) + extreme.aligned_bias(x)
-    from nn2hls.arith.fixed import cast_to
-
     assert (hardware.run([values]) == cast_to(exact, extreme.fraction(x), node.result_type)).all()
 
 
