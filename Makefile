@@ -24,8 +24,8 @@ demo: $(STAMPS)/demo ## convert, emulate, compare, size, compile and verify a je
 board: $(STAMPS)/board ## a jet tagger from .keras to the bitstream of a board, with tools of PyPI (BOARD=ice40-hx8k: another one)
 	@PATH="$(abspath $(BIN)):$$PATH" examples/board.sh $(BOARD)
 
-test: $(STAMPS)/test ## all tests (installs PyTorch, TensorFlow, Keras, ONNX; ARGS="-k name" selects)
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+test: $(STAMPS)/test ## all tests (installs PyTorch, TensorFlow, Keras, ONNX; ARGS="-m 'not long'" leaves the long ones out)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 matrix: ## the core on every Python from 3.10 to 3.14 that is on this machine, each in an environment of its own
 	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m tests.matrix

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if cache is not None and "OBJCACHE" not in os.environ:
         script = Path(__file__).with_name("kit") / "object_cache.py"
         os.environ["OBJCACHE"] = shlex.join([sys.executable, "-ES", str(script), str(cache.mkdir("verilated"))])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with most long tests first, so that no process has one left to begin when the others are through."""
+    long = Counter(item.path for item in items if item.get_closest_marker("long"))
+    items.sort(key=lambda item: -long[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -292,6 +292,7 @@ def test_bytes_are_an_onnx_model():
     assert "no ONNX model" in message(b"PK nothing")
 
 
+@pytest.mark.long
 def test_keras_models_on_the_torch_back_end(tmp_path):
     """There a Keras model is a PyTorch module too."""
     pytest.importorskip("keras"), pytest.importorskip("torch")

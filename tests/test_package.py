@@ -4,6 +4,7 @@ And it works from wherever Python starts, however it was installed.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import yaml
 
 import nn2hls
 from tests.kit.paths import ROOT
+from tests.matrix import VERSIONS
 
 MAPPED = {
     "nn2hls": "nn2hls",
@@ -115,3 +117,12 @@ def test_who_cites_it_names_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == nn2hls.__version__
     assert citation["license"] == "Apache-2.0"
+
+
+def test_versions_of_python_that_are_named_are_those_of_the_matrix():
+    """A classifier is a promise: `make matrix` tests it, from the oldest that pip takes on."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    named = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
+    (oldest,) = re.findall(r'^requires-python = ">=(3\.\d+)"', text, re.M)
+    assert named == list(VERSIONS[: len(named)])
+    assert named[0] == oldest

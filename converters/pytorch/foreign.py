@@ -9,8 +9,13 @@ from nn2hls.errors import UnsupportedError
 _QONNX = (
     "Export it: brevitas.export.export_qonnx(model, args=example, export_path='model.onnx'); nn2hls reads that file as it is."
 )
+_PQUANT = (
+    "After apply_final_compression export it, and read that file: "
+    "pquant.core.torch.convert_to_onnx.convert_to_onnx(model, shape, 'model.onnx', use_qonnx=True). "
+    "It rounds half to even, whatever the module does."
+)
 # The first word of a module's class, as Python or a program names it -> (the package, the way out).
-PACKAGES = {"brevitas": ("Brevitas", _QONNX)}
+PACKAGES = {"brevitas": ("Brevitas", _QONNX), "pquant": ("PQuantML", _PQUANT)}
 _LISTED = 5
 
 

@@ -16,12 +16,14 @@ from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
 from nn2hls.graph.reference import CHUNK_BYTES, run_float
 from nn2hls.passes.base import Context
+from nn2hls.passes.model_types import is_quantised
 from nn2hls.text import plural
 
 SAMPLES = 512  # seeded events that measure the signal of each layer
 MOST_NUMBERS = 1 << 24  # that all of them have together: inputs that are larger are measured on fewer events
 MOST_PRODUCTS = 1 << 32  # of all layers and events, about two seconds; larger networks are measured on fewer events
 FEWEST = 16
+QUANTISED = 1 << 26  # products where the model itself says how large values are: then statistics only say how fine factors are
 NARROW = 8  # bits: a type that the user made so narrow is used whole
 STEPS = 16  # of a wider type, the least that values spread over
 
@@ -88,7 +90,8 @@ def seeded(graph: Graph, context: Context) -> list[np.ndarray]:
     """
     rng = np.random.default_rng(0)
     numbers = sum(math.prod(n.shape) for n in graph.inputs)
-    affordable = min(MOST_NUMBERS // max(1, numbers), MOST_PRODUCTS // max(1, _products(graph)))
+    products = QUANTISED if is_quantised(graph) else MOST_PRODUCTS
+    affordable = min(MOST_NUMBERS // max(1, numbers), products // max(1, _products(graph)))
     events = min(SAMPLES, max(FEWEST, affordable))
     normal = [rng.standard_normal((events, *n.shape)) for n in graph.inputs]
     kinds = [context.settings(n).precision.get("result") for n in graph.inputs]

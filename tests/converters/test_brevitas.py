@@ -53,3 +53,17 @@ def test_modules_are_refused_by_name_with_the_way_out(exported):
     text = str(caught.value)
     assert "\n  1.0 (QuantLinear)\n  2 (QuantLinear)\n" in text
     assert "brevitas.export.export_qonnx" in text
+
+
+class PQDense(nn.Linear):
+    """What a layer of PQuantML is to one who does not import it."""
+
+
+PQDense.__module__ = "pquant.core.torch.layers"
+
+
+def test_modules_of_pquantml_are_refused_with_their_own_export():
+    with pytest.raises(UnsupportedError, match="modules of PQuantML") as caught:
+        nn2hls.load(nn.Sequential(PQDense(3, 2)).eval(), example=torch.zeros(2, 3))
+    assert "\n  0 (PQDense)\n" in str(caught.value)
+    assert "use_qonnx=True" in str(caught.value)

@@ -121,6 +121,7 @@ def test_floats_are_the_modules_own(name):
         assert np.abs(design.predict(x) - wanted).max() < 0.02 * np.abs(wanted).max()
 
 
+@pytest.mark.long
 def test_the_witnesses_agree_on_computed_neighbours(tmp_path):
     torch.manual_seed(0)
     x = np.random.default_rng(1).normal(size=(12, 5, 3))

@@ -91,6 +91,7 @@ def run(folder, **environment):
     return json.loads((folder / "said.json").read_text())
 
 
+@pytest.mark.long
 def test_three_frameworks_read_the_layer_of_a_plug_in(tmp_path):
     source = shutil.copytree(ROOT / "examples" / "plugin", tmp_path / "source")
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target"]
@@ -106,6 +107,7 @@ def test_three_frameworks_read_the_layer_of_a_plug_in(tmp_path):
         assert (found["lut"] > 0) == (name == "keras")  # an addition; a phase is wires
 
 
+@pytest.mark.long
 def test_without_it_the_layer_is_refused(tmp_path):
     said = run(tmp_path)
     assert all("angle" in said[name] or "phases" in said[name] for name in ("keras", "torch", "onnx"))

@@ -10,6 +10,9 @@ import pytest
 import nn2hls
 from nn2hls.arith.fixed import Rounding
 from nn2hls.errors import UnsupportedError
+from nn2hls.graph.const import Const
+from nn2hls.graph.graph import Graph, Node, Origin
+from nn2hls.ops import Scale
 from tests.kit.paths import ROOT
 
 FOLDER = ROOT / "tests" / "fixtures" / "qkeras_recurrent"
@@ -47,3 +50,13 @@ def test_what_is_not_understood_is_refused_by_name(name, key, value, message, tm
         file.attrs["model_config"] = json.dumps(config)
     with pytest.raises(UnsupportedError, match=message):
         nn2hls.load(path)
+
+
+def test_what_follows_the_steps_is_kept_exactly():
+    graph = nn2hls.load(FOLDER / "gru.h5")
+    (out,) = graph.outputs
+    line = Scale(Const(np.array(0.6875)), Const(np.zeros(())))
+    last = Node("line", line, (out,), graph[out].shape, None, Origin("line"))
+    design = nn2hls.convert(Graph((*graph, last), ("line",)))
+    with np.load(FOLDER / "answers.npz") as file:
+        assert np.array_equal(design.predict(file["gru|x"]), file["gru|y"].astype(np.float64) * 0.6875)

@@ -126,12 +126,8 @@ def test_quantised_keras_models(tmp_path, mode):
         model.save(tmp_path / name)
     for source in (tmp_path / "m.keras", tmp_path / "m.h5", model):
         text = message(source)
-        assert (
-            len(
-                re.findall(rf"[ab] \(Dense\): its weights are quantised \('{mode}[^']*'\).*; convert the model as it was", text)
-            )
-            == 2
-        )
+        line = rf"[ab] \(Dense\): its weights are quantised \('{mode}[^']*'\).*; convert the model as it was"
+        assert len(re.findall(line, text)) == 2
         assert text.count("its activations by the largest value of each event") == (2 if mode == "int8" else 0)
 
 

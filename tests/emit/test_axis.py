@@ -52,6 +52,7 @@ def test_the_c_simulation_answers_as_the_emulator_does(backend):
         assert np.array_equal(one.mantissas, other.mantissas)
 
 
+@pytest.mark.long
 def test_beats_of_more_than_1024_bits():
     design = converted(two_ports(np.random.default_rng(1), channels=80), "ap_fixed<16,4>")
     assert "#define AP_INT_MAX_W 4096" in design.project.files["firmware/defines.h"]

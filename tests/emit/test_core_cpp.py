@@ -153,6 +153,7 @@ def wide(width, up):
     yield Case(Concatenate(0), [narrow, narrow], [(1,), (1,)], FixedType(59, 59 - 8 - up))
 
 
+@pytest.mark.long
 def test_the_limit_is_where_the_compiler_stops(monkeypatch):
     fit, over = list(wide(32, 52)), list(wide(33, 53))
     assert [accepted(case) for case in fit] == [True] * 2

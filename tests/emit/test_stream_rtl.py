@@ -30,6 +30,7 @@ def agrees(made, folder, events=3, simulator="iverilog"):
 
 
 @pytest.mark.parametrize("simulator", ["iverilog", "verilator"])
+@pytest.mark.long
 def test_a_cnn_at_one_pixel_a_clock(simulator, tmp_path):
     made = streamed(cnn(np.random.default_rng(0), (6, 6, 2)))
     assert agrees(made, tmp_path, simulator=simulator).interval == 36  # although the windows reach beyond the image

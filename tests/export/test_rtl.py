@@ -198,6 +198,7 @@ def test_the_vhdl_wrapper_places_every_bit(core, tmp_path):
     check(run.stdout + run.stderr, p["m"] + 1)
 
 
+@pytest.mark.long
 def test_the_systemverilog_wrapper_places_every_bit(core, tmp_path):
     require_tool("verilator", shutil.which("verilator"))
     design, folder = core

@@ -58,6 +58,7 @@ def size(path):
     return struct.unpack(">II", data[16:24])
 
 
+@pytest.mark.long
 def test_plots_are_drawn(tmp_path):
     design, x = case()
     labels = design.predict_float(x).argmax(axis=1)

@@ -21,6 +21,7 @@ def mutants(tmp_path_factory):
     return Mutants(0, tmp_path_factory.mktemp("fuzz"), [".onnx"])
 
 
+@pytest.mark.long
 def test_mutants_are_answered_or_refused(mutants):
     counts, found = search(mutants, range(MUTANTS), float("inf"))
     assert not found

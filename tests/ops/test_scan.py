@@ -83,6 +83,7 @@ def resolved(graph, design):
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.long
 def test_the_cpp_is_the_emulator(tmp_path):
     for k, (_, design, x) in enumerate(designs(7)):
         design.write(tmp_path / str(k))

@@ -229,6 +229,7 @@ def test_settings_are_obeyed_or_refused():
         Softmax(1).infer([(5,)], where="layer")
 
 
+@pytest.mark.long
 def test_compiled_equals_emulated():
     rng = np.random.default_rng(7)
     cases = [case_of(K16, 5), case_of(K16, 5, log=True), case_of(FixedType(40, 9), 6, FixedType(26, 2))]

@@ -35,6 +35,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("name", STEPS)
+@pytest.mark.long
 def test_a_long_network_converts_and_answers(name):
     graph = chain(STEPS[name])
     design = convert(graph)

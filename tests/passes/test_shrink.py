@@ -158,6 +158,7 @@ def inputs_of(graph, rng, events=200):
 
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=60)
+@pytest.mark.long
 def test_no_bit_changes(seed):
     rng = np.random.default_rng(seed)
     graph, layers = random_case(rng)

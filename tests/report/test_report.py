@@ -219,6 +219,7 @@ def config(tmp_path, monkeypatch):
     return Path("my net.yml")
 
 
+@pytest.mark.long
 def test_from_a_config(capsys, config):
     code, out, err = command(capsys, config)
     assert (code, out) == (1, "")

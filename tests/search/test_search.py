@@ -294,6 +294,7 @@ def test_wrong_arguments_are_refused(data, wrong):
         find(data, **wrong)
 
 
+@pytest.mark.long
 def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
     from tests.test_jet_tagging import ROOT
 

@@ -188,6 +188,7 @@ def test_events_that_overlap():
     assert not less.complete or less.taken[output, ""][-1] > more.taken[output, ""][-1]
 
 
+@pytest.mark.long
 def test_thirty_layers_on_a_picture():
     """The skips of all blocks are alike; one place less in any of them loses."""
     torch.manual_seed(3)

@@ -57,6 +57,7 @@ def test_the_smallest_design_shares_its_sums(design):
     assert found.estimate.to_dict() == design.sizer.estimate(found.layouts).to_dict()
 
 
+@pytest.mark.long
 def test_the_written_config_is_the_design_that_was_picked(tmp_path, capsys):
     target = tmp_path / "picked.yml"
     assert main(["plan", EXAMPLE, "--strategy", "Latency", "--fit", "-o", str(target), "--json"]) == 0
@@ -67,6 +68,7 @@ def test_the_written_config_is_the_design_that_was_picked(tmp_path, capsys):
     assert {k: again[k] for k in found["estimate"]} == found["estimate"]
 
 
+@pytest.mark.long
 def test_the_list_says_strategy_and_depth(capsys):
     assert main(["plan", EXAMPLE]) == 0
     text = capsys.readouterr().out

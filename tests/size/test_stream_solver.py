@@ -61,6 +61,7 @@ def test_a_target_is_met_and_its_config_gives_the_same(model, solver, target):
     assert f"{found.bottleneck} is the slowest" in str(found)
 
 
+@pytest.mark.long
 def test_our_own_verilog_is_sized_by_its_own_figures(model):
     found = StreamSolver(designed(model, (2, 8, 8), backend="Verilog").streams).solve(Limits(ii=40))
     again = designed(model, (2, 8, 8), layers=as_config(found), backend="Verilog")

@@ -69,6 +69,7 @@ def steps(report):
     return {s["name"]: s["ok"] for s in report["steps"]}
 
 
+@pytest.mark.long
 def test_a_core_is_built_simulated_and_verified(net, capsys):
     require_tool("verilator", shutil.which("verilator"))
     require_tool("yosys", shutil.which("yosys"))
@@ -99,6 +100,7 @@ def test_the_users_events_are_run_and_their_predictions_compared(net, capsys):
     assert [n for n in report["notes"] if "largest difference from OutputPredictions 1 in event 1" in n]
 
 
+@pytest.mark.long
 def test_one_wrong_value_of_one_output_is_reported(net, capsys, monkeypatch):
     require_tool("verilator", shutil.which("verilator"))
     monkeypatch.setenv("FAKE_BAMBU", "wrong")

@@ -71,6 +71,7 @@ def every_width():
     return Pipeline(inputs, outputs, done=5)
 
 
+@pytest.mark.long
 def test_every_width_sign_and_skew(verilator, tmp_path):
     pipe = every_width()
     core, x = pipe.core(tmp_path), pipe.events(1000)
@@ -157,6 +158,7 @@ def test_a_simulation_that_takes_too_long(verilator, tmp_path):
         measure(pipe.core(tmp_path), [x], [pipe.answers(x)], seconds=0.01)
 
 
+@pytest.mark.long
 def test_one_event_at_a_time(verilator, tmp_path):
     core, x, y = one_at_a_time(tmp_path)
     alignment, found = check(core, x, y, keep=True)
@@ -170,6 +172,7 @@ def test_one_event_at_a_time(verilator, tmp_path):
     assert simulate(core, early, x, y).mismatches == {"y": 300, "z": 0}
 
 
+@pytest.mark.long
 def test_one_register_less_is_found(verilator, tmp_path):
     pipe = Pipeline([(16, True)], [Output(16, True, 1, (3,)), Output(16, True, 2, (5,))], 2)
     core, x = pipe.core(tmp_path), pipe.events(100)
