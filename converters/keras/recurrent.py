@@ -39,8 +39,9 @@ def cells_of(layer: Layer) -> list[Layer]:
     """
     layer.read.add("cell")
     spec = layer.config.get("cell")
-    inner = spec.get("config") if isinstance(spec, dict) else None
-    stack = isinstance(inner, dict) and spec["class_name"] == "StackedRNNCells" and not foreign(spec)
+    said = spec if isinstance(spec, dict) else {}
+    stack = said.get("class_name") == "StackedRNNCells" and not foreign(said)
+    inner = said.get("config")
     specs = inner.get("cells") if stack and isinstance(inner, dict) else [spec]
     return [_cell_layer(layer, one) for one in (specs if isinstance(specs, list) and specs else [None])]
 

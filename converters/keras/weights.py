@@ -182,8 +182,8 @@ def _own(layer: Layer, key: str, weights: Weights) -> Arrays:
         return _with_norm(layer, weights.groups.get(key, ()), weights.groups.get(f"{key}/batchnorm", ()))
     if layer.kind not in attention.MULTI_HEAD:
         return weights.groups.get(f"{key}/cell" if layer.kind in Q_RECURRENT else key, ())
-    folders = [(f"{key}/{part}", f"{key}/_{part}") for part in attention.PARTS]
-    return [array for names in folders for name in names for array in weights.groups.get(name, ())]
+    folders = [f"{key}/{prefix}{part}" for part in attention.PARTS for prefix in ("", "_")]
+    return [array for folder in folders for array in weights.groups.get(folder, ())]
 
 
 def _with_norm(layer: Layer, own: Arrays, norm: Arrays) -> Arrays:
