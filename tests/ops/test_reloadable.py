@@ -220,6 +220,9 @@ def test_what_is_no_image_is_refused(line):
     layout = layout_of(convert(network(1), settings()).on_board("ulx3s-25"))
     with pytest.raises(ToolError, match="no word of an image"):
         Link(Played(layout), layout).load(line)
+    for line in (f"@{1 << layout.address_bits:x} 1", f"@0 {1 << layout.word_bits:x}"):  # of another design, by one bit
+        with pytest.raises(ToolError, match="no word of an image"):
+            Link(Played(layout), layout).load(line)
     with pytest.raises(ToolError, match="no weights that can be loaded"):
         Link(Played(layout), replace(layout, words=0)).load("@0 1")
 
