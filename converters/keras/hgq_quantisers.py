@@ -90,7 +90,7 @@ def read(value: Any) -> Quantiser | None:
     """
     if value is None:
         return None
-    kind = str(value.get("class_name")) if isinstance(value, dict) else None
+    kind = str(value.get("class_name")) if isinstance(value, dict) else ""
     given = value.get("config") if isinstance(value, dict) else None
     if kind not in _FIXED or not isinstance(given, dict):
         raise Refusal(f"its quantiser {shortened(value)} is not understood; {', '.join(_FIXED)} are")
