@@ -14,8 +14,8 @@ QUANTISED = ("qkeras", "hgq", "hgq2")
 _FLOAT_MODEL = "convert the float model and give precisions in the config"
 _QUANTISED = f"this quantised layer (QKeras, HGQ) is not offered yet; {_FLOAT_MODEL}"
 _OF_QKERAS = {
-    "QAdaptiveActivation": "its integer bits follow what training sees; once it is trained put QKeras' QActivation in its place, with "
-    "quantized_bits or quantized_relu of its total_bits and of the integer bits that its quantizer has come to",
+    "QAdaptiveActivation": "its integer bits follow what training sees; once it is trained put QKeras' QActivation in its "
+    "place, with quantized_bits or quantized_relu of its total_bits and of the integer bits that its quantizer has come to",
 }
 # Wrappers of TensorFlow Model Optimization.
 _WRAPPERS = {
