@@ -32,7 +32,15 @@ _KERAS_COMING = """
 FIELD = frozenset({"GarNet", "GarNetStack", "GlobalExchange", "GravNet", "KLLoss", "Sampling"})
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
-_BINARY = "use Dense with the binary or ternary weights as floats, and `weight: ap_int<2>` in the config"
+_BINARY = (
+    "its file does not say what its code makes of a weight; use {} with the binary or ternary weights that it computes with, "
+    "as floats, and `weight: ap_int<2>` in the config"
+)
+# Classes of many people's own, under one name: what to do instead.
+OWN_CLASSES = {
+    **dict.fromkeys(("BinaryDense", "TernaryDense"), _BINARY.format("Dense")),
+    **dict.fromkeys(("BinaryConv2D", "TernaryConv2D"), _BINARY.format("Conv2D")),
+}
 _KERAS_PREPROCESSING = """
     AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Discretization
     Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline RandAugment
@@ -44,7 +52,7 @@ _KERAS_PREPROCESSING = """
 _CELL = "a cell stands in a layer that runs it over a sequence: put it into an RNN"
 _KERAS_NEVER = {
     **dict.fromkeys(("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"), _CELL),
-    **dict.fromkeys(("BinaryDense", "TernaryDense"), _BINARY),
+    **OWN_CLASSES,
     **dict.fromkeys(("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"), _FOREIGN),
     **dict.fromkeys(_KERAS_PREPROCESSING.split(), _BEFORE),
     "Layer": "a layer without a class of its own",

@@ -14,6 +14,7 @@ from nn2hls.converters.keras import hgq1, hgq_layers
 from nn2hls.converters.keras import live as keras_live
 from nn2hls.converters.keras.calls import Call, Ref
 from nn2hls.converters.keras.emit import Entry, Names, Prepared, Site
+from nn2hls.converters.keras.fitting import fitting
 from nn2hls.converters.keras.h5 import Weights
 from nn2hls.converters.keras.layers import LAYERS, TAKES
 from nn2hls.converters.keras.model import Layer, Model, parse
@@ -90,7 +91,8 @@ def _prepare(model: Model) -> tuple[dict[Layer, Prepared], dict[Layer, str]]:
             problems[layer] = f"called with {extra}, which is not supported"
         if not problems[layer] and layer.kind != "InputLayer" and not isinstance(layer.inner, Model):
             try:
-                prepared[layer] = table[layer.kind](layer)
+                with fitting(layer):
+                    prepared[layer] = table[layer.kind](layer)
             except Refusal as reason:
                 problems[layer] = str(reason)
     return prepared, {layer: reason for layer, reason in problems.items() if reason}
@@ -173,7 +175,8 @@ class _Lowering:
         exact = self.proxy and bool(layer.weights)
         site = Site(self.builder, self.names, layer, known, name, settings=settings, keywords=call.keywords, exact=exact)
         try:
-            found = self.prepared[layer](site)
+            with fitting(layer):
+                found = self.prepared[layer](site)
             self.called.add(layer)
             results = (found,) if isinstance(found, Tensor) else tuple(found)
             if results[0] in [o for o in operands if isinstance(o, Tensor)]:

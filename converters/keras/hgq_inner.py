@@ -12,6 +12,7 @@ from nn2hls.converters.lower.value import Refusal
 
 # Whether a file has arrays in a folder of the layer.
 Held = Callable[[str], bool]
+MAX_HIDDEN = 64  # layers of the little network of a table
 LETTERS = "fghijklmnopqrstuvwxyz"
 
 PROJECTIONS = {"query_dense": "...c,cde->...de", "key_dense": "...c,cde->...de", "value_dense": "...c,cde->...de"}
@@ -104,6 +105,8 @@ def _softmax(layer: Layer) -> dict[str, Any]:
 def _shorter(layer: Layer, held: Held) -> Configs:
     """Sums over the places of keys and of values, whose quantisers the package's own settings switched on or off."""
     axes = layer.integers("attention_axes")
+    if not all(0 <= k < len(LETTERS) for k in axes):
+        raise Refusal(f"'attention_axes' = {list(axes)[:8]} are no axes of keys")
     letters = "".join(chr(ord("a") + k) for k in range(max(axes) + 1))
     new = dict(zip((letters[k] for k in axes), LETTERS, strict=False))
     weight = "".join(new) + "".join(new.values())
@@ -121,7 +124,10 @@ def _tables(layer: Layer, held: Held) -> Configs:
     normed = layer.flag("batch_norm", False)
     biased = layer.value("bias_axes") is not None and not normed if layer.kind in OWN_NORM else layer.flag("use_bias", True)
     dense = {"bias_axes": "io" if biased else None}
-    numbers = range(layer.integer("n_hl", 1) + 1)
+    hidden = layer.integer("n_hl", 1)
+    if not 0 <= hidden <= MAX_HIDDEN:
+        raise Refusal(f"'n_hl' = {hidden} of its tables is no number of hidden layers up to {MAX_HIDDEN}")
+    numbers = range(hidden + 1)
     found: Configs = {f"module/layers/einsum_dense{f'_{k}' if k else ''}": ("EinsumDense", dense) for k in numbers}
     if normed and layer.kind not in OWN_NORM:
         flags = {key: layer.flag(f"bn_{key}", True) for key in ("center", "scale")}

@@ -56,6 +56,8 @@ class Quantiser:
 
     def bits(self, arrays: Mapping[str, np.ndarray]) -> Bits:
         """The bits of each element, rounded as the package rounds them."""
+        if len({arrays[name].shape for name in self.names}) > 1:
+            raise Refusal(f"its quantiser has bits of shapes {', '.join(str(arrays[name].shape) for name in self.names)}")
         k, *_ = (np.rint(arrays[name]).astype(np.int64) for name in self.names)
         i = np.rint(arrays["i"]).astype(np.int64)
         f = np.rint(arrays["b"]).astype(np.int64) - i if "b" in self.names else np.rint(arrays["f"]).astype(np.int64)
@@ -88,24 +90,25 @@ def read(value: Any) -> Quantiser | None:
     """
     if value is None:
         return None
-    kind = value.get("class_name") if isinstance(value, dict) else None
+    kind = str(value.get("class_name")) if isinstance(value, dict) else ""
     given = value.get("config") if isinstance(value, dict) else None
     if kind not in _FIXED or not isinstance(given, dict):
         raise Refusal(f"its quantiser {shortened(value)} is not understood; {', '.join(_FIXED)} are")
-    given = {**given, **_FIXED[str(kind)]}
+    given = {**given, **_FIXED[kind]}
     for key in given.keys() - _READ:
         raise Refusal(f"its quantiser has an option {shortened(key)} = {shortened(given[key])} that is not understood")
-    if given.get("q_type") == "dummy":
+    word = str(given.get("q_type"))
+    if word == "dummy":
         return None
-    if given.get("q_type") not in _KINDS:
-        raise Refusal(f"its quantiser is of the type {given.get('q_type')!r:.40}; {' and '.join(_KINDS)} are offered")
+    if word not in _KINDS:
+        raise Refusal(f"its quantiser is of the type {shortened(word)}; {' and '.join(_KINDS)} are offered")
     if given.get("scaler") not in (None, 1, 1.0):
         raise Refusal("its quantiser has a 'scaler', which is not offered; train without one")
     _check_mapper(given.get("bw_mapper"))
     rounding, overflow = _mode(given, "round_mode", _ROUNDINGS), _mode(given, "overflow_mode", _OVERFLOWS)
-    rounds_alone = given["q_type"] == "kif" or rounding is Rounding.RND
+    rounds_alone = word == "kif" or rounding is Rounding.RND
     never = bool(given.get("is_weight")) and given.get("trainable", True) is True and overflow is Overflow.WRAP and rounds_alone
-    return Quantiser(_KINDS[given["q_type"]], rounding, overflow, never, _affine(given.get("affine")))
+    return Quantiser(_KINDS[word], rounding, overflow, never, _affine(given.get("affine")))
 
 
 def _mode(given: Mapping[str, Any], key: str, known: Mapping[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from nn2hls.converters.keras.hgq_quantisers import Quantiser
 from nn2hls.converters.keras.hgq_weights import quantiser_arrays
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import arith, moves, quantised, reductions
-from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.lower.value import Refusal, Tensor, limited_weights
 from nn2hls.converters.lower.value import Site as LowerSite
 from nn2hls.graph.const import Places
 from nn2hls.guard import shortened
@@ -102,6 +102,7 @@ def _tables(
         values = np.asarray(function(np.ldexp(addresses, -kind.fraction).astype(np.float32)), np.float32)
     rows = np.stack([arrays[name].reshape(-1) for name in behind.names], axis=1)
     distinct, which = np.unique(rows, axis=0, return_inverse=True)
+    limited_weights([len(distinct), len(addresses)])
     found = []
     for row in distinct:
         own = {name: np.full(values.shape, v) for name, v in zip(behind.names, row.tolist(), strict=True)}

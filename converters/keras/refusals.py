@@ -8,11 +8,15 @@ from nn2hls.converters.keras.hgq1 import REFUSED as OF_HGQ_1
 from nn2hls.converters.keras.hgq_layers import REFUSED as OF_HGQ
 from nn2hls.converters.keras.model import Layer
 from nn2hls.errors import suggest
-from nn2hls.known_layers import FIELD, KERAS, QUANTISED_LAYERS, not_offered
+from nn2hls.known_layers import FIELD, KERAS, OWN_CLASSES, QUANTISED_LAYERS, not_offered
 
 QUANTISED = ("qkeras", "hgq", "hgq2")
 _FLOAT_MODEL = "convert the float model and give precisions in the config"
 _QUANTISED = f"this quantised layer (QKeras, HGQ) is not offered yet; {_FLOAT_MODEL}"
+_OF_QKERAS = {
+    "QAdaptiveActivation": "its integer bits follow what training sees; once it is trained put QKeras' QActivation in its "
+    "place, with quantized_bits or quantized_relu of its total_bits and of the integer bits that its quantizer has come to",
+}
 # Wrappers of TensorFlow Model Optimization.
 _WRAPPERS = {
     "PruneLowMagnitude": "it is a wrapper for pruning; save tfmot.sparsity.keras.strip_pruning(model), which keeps the zeros",
@@ -35,10 +39,11 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
     if layer.kind in known and (layer.of_hgq or layer.of_hgq_1 or _recognised(layer, root)):
         return ""
     if layer.of_hgq or layer.of_hgq_1 or root in QUANTISED or layer.kind in QUANTISED_LAYERS:
-        return OF_HGQ_1 if layer.of_hgq_1 else OF_HGQ.get(layer.kind, _QUANTISED)
+        return OF_HGQ_1 if layer.of_hgq_1 else {**_OF_QKERAS, **OF_HGQ}.get(layer.kind, _QUANTISED)
     if layer.custom or root not in ("", "keras", "tf_keras", "tensorflow"):
         name = layer.custom or f"{layer.module}.{layer.kind}"
-        return f"a class of your own ('{name}'), whose code is never run from a file; build it from Keras layers"
+        way_out = OWN_CLASSES.get(layer.kind, "build it from Keras layers")
+        return f"a class of your own ('{name}'), whose code is never run from a file; {way_out}"
     if layer.kind in known:
         return _quantised_policy(layer)
     if layer.is_operation and (layer.module or layer.kind not in KERAS):

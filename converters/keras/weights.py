@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from nn2hls.converters.keras import attention, graphs, hgq1, hgq_weights, local, recurrent, windows
+from nn2hls.converters.keras.fitting import fitting
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
 from nn2hls.converters.keras.windows import depthwise_name
+from nn2hls.converters.lower.value import Refusal
 from nn2hls.converters.plugins import brought
 from nn2hls.errors import ModelError
 
@@ -153,12 +155,22 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
             _numbered(layer.inner, f"{key}/layer/{place.split('/')[0]}", weights, seen)
             continue
         if layer.of_hgq:
-            layer.weights = hgq_weights.of(layer, key, weights)
+            layer.weights = _of_hgq(layer, key, weights)
             continue
         names = [n for kind in expected(layer) for n in kind]
         found = _own(layer, key, weights)
         arrays = [(name, array) for name, (_, array) in zip(names, found, strict=False)]
         _assign(layer, arrays, weights, found=len(found))
+
+
+def _of_hgq(layer: Layer, key: str, weights: Weights) -> dict[str, np.ndarray]:
+    """The arrays of a layer of HGQ2 and of its quantisers, whose configs say which these are."""
+    try:
+        with fitting(layer):
+            return hgq_weights.of(layer, key, weights)
+    except Refusal as reason:
+        what = f"The arrays of a {layer.kind} cannot be told apart: {reason}."
+        raise ModelError(what, where=f"{weights.where}: {layer.where}", fix=hgq_weights.SAVE) from reason
 
 
 # Layers that Keras exports under another name than that of their class, which files of weights have.

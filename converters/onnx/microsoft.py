@@ -45,13 +45,13 @@ def _one(meaning: Callable[[At, Tensor], Tensor]) -> Handler:
 
 
 def gemm(at: At) -> Value:
-    """alpha * x @ W + C with a whole C; a value where the scale of the result is left out."""
+    """alpha * (x @ W + C) with a whole C, whose scale has alpha in it; a value where the scale of the result is left out."""
     if at.attr("transA", 0):
         raise Refusal("transA would transpose the batch axis; export the layer without it")
     turned, alpha = bool(at.attr("transB", 0)), float(at.attr("alpha", 1.0))
     factor = alpha * values.checked_scale(at.scalar(1, "scale")) * values.checked_scale(at.array(4, "scale"))
     weight = weights(at, 3, 5, 0 if turned else -1)
-    bias = None if not at.has(6) else at.per_event(6, 2) / alpha
+    bias = at.per_event(6, 2) if at.has(6) else None
     exact = quantised.Exact(at.step("product"))
     product = linear.dense(exact, centred(at, 0, 2), weight.T if turned else weight, bias)
     return requantised(at, product, factor, 7, 0) if at.has(7) else arith.scale(at, product, factor)

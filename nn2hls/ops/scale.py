@@ -56,7 +56,7 @@ class Scale(Op):
     def folded(self, scale: np.ndarray, shift: np.ndarray) -> Scale:
         product = self.scale.array * scale
         product = np.where(np.abs(product - 1) <= _INVERSE, 1.0, product)
-        return Scale(Const(product), Const(self.bias.array * scale + shift))
+        return Scale(Const(_one(product)), Const(_one(self.bias.array * scale + shift)))
 
     def evaluate_float(self, x: Any) -> Any:
         return x * self.scale.array + self.bias.array
@@ -115,3 +115,9 @@ class Scale(Op):
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         fraction, scale, bias = self._aligned(xs[0])
         return net.add(net.scale(wires[0], int(scale.item())), net.const(int(bias.item()))), fraction
+
+
+def _one(array: np.ndarray) -> np.ndarray:
+    """One number where all are equal: it fits whatever shape the values behind a move have."""
+    first = array.reshape(-1)[:1]
+    return first.reshape(()) if array.size and (array == first).all() else array

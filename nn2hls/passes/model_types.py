@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -117,8 +118,14 @@ def error_note(node: Node, op: Op, xs: Sequence[Range]) -> str:
         return ""
     return (
         f"{node.name}: its factors are multipliers of {factor_t.width} bits and a shift by {factor_t.fraction}; "
-        f"they change no value by more than {error:.2g}."
+        f"they change no value by more than {rounded_up(error)}."
     )
+
+
+def rounded_up(bound: float) -> str:
+    """A bound in two digits, none of which makes it smaller."""
+    text = f"{bound:.2g}"
+    return text if float(text) >= bound else f"{bound + 10.0 ** (math.floor(math.log10(bound)) - 1) / 2:.2g}"
 
 
 def _rounded(values: np.ndarray, kind: FixedType) -> np.ndarray:

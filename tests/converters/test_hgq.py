@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import zipfile
 from functools import cache
 
@@ -251,3 +252,45 @@ def test_bit_operations_stand_in_the_estimate(tmp_path):
     found = design.estimate()
     assert found.to_dict()["ebops"] == sum(layer["ebops"] for layer in found.to_dict()["layers"]) > 0
     assert f"effective bit operations (EBOPs): {found.to_dict()['ebops']:,}\n" in found.text()
+
+
+# A place in a file and what stands there in its place: arrays of another shape, values of another kind.
+_ARRAYS = {
+    "normed tables": ("luts", "mixed", r"q_einsum_dense_t\w*/vars/0$", lambda a: np.resize(a, a.size + 2)),
+    "weights of a step": ("recurrent", "first", r"cell/kq/quantizer/vars/0$", lambda a: np.zeros(4096, a.dtype)),
+    "one kind of bits": ("dense", "first", r"q_dense/kq/quantizer/vars/0$", lambda a: np.zeros((1, 1), a.dtype)),
+    "a normalisation": ("dense", "norm", r"q_batch_normalization/vars/0$", lambda a: np.resize(a, a.size + 1)),
+    "a kernel before its normalisation": ("dense", "second", r"q_batch_norm_dense/vars/0$", lambda a: a.T.reshape(-1)),
+    "a state": ("recurrent", "second", r"qgru/cell/vars/1$", lambda a: a[:, :-1]),
+}
+
+
+@pytest.mark.parametrize("case", _ARRAYS)
+def test_arrays_of_other_shapes_are_refused_with_their_layer(case, tmp_path):
+    name, layer, place, change = _ARRAYS[case]
+    arrays = arrays_of(name)
+    found = next(key for key in sorted(arrays) if re.search(place, key))
+    arrays[found] = change(arrays[found])
+    with pytest.raises(Nn2hlsError, match=rf"\b{layer}\b"):
+        nn2hls.load(saved(tmp_path, config_of(name), arrays))
+
+
+_VALUES = {
+    "a class that is none": ("dense", "first", "iq_conf", {"class_name": {"a": 1}, "config": {}}),
+    "a type that is none": ("dense", "first", "iq_conf", {"class_name": "QuantizerConfig", "config": {"q_type": {}}}),
+    "no size": ("attention", "one", "key_dim", 0),
+    "a size below zero": ("attention", "one", "key_dim", -3),
+    "layers without an end": ("luts", "dense", "n_hl", 1 << 62),
+    "quantisers that are a number": ("dense", "add", "iq_confs", 3),
+    "a quantiser of a step": ("recurrent", "first", "kq_conf", {"class_name": "QuantizerConfig", "config": 5}),
+}
+
+
+@pytest.mark.parametrize("case", _VALUES)
+def test_values_of_another_kind_are_refused_with_their_layer(case, tmp_path):
+    name, layer, key, value = _VALUES[case]
+    config = config_of(name)
+    spec = next(spec for spec in config["config"]["layers"] if spec["config"].get("name") == layer)
+    spec["config"][key] = value
+    with pytest.raises(Nn2hlsError, match=rf"\b{layer}\b"):
+        nn2hls.load(saved(tmp_path, config, arrays_of(name)))

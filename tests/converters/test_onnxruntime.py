@@ -50,6 +50,45 @@ def test_the_compiled_design_gives_the_same():
     assert np.array_equal(design.csim(x), design.predict(x))
 
 
+@pytest.mark.parametrize(("alpha", "turned", "cast"), [(0.5, 0, True), (2.0, 1, True), (3.0, 0, False)])
+def test_the_alpha_of_a_gemm_is_a_factor_of_its_bias_too(alpha, turned, cast):
+    """QGemm adds whole biases, whose scale is that of the products times alpha, before any factor."""
+    rng, helper = np.random.default_rng(5), onnx.helper
+    weight, bias = rng.integers(-100, 100, (4, 3)).astype(np.int8), rng.integers(-4000, 4000, 3).astype(np.int32)
+    constants = {
+        "xs": np.float32(0.25), "xz": np.uint8(7), "w": weight.T if turned else weight, "ws": np.float32(0.03125),
+        "wz": np.int8(3), "c": bias, "ys": np.float32(0.5), "yz": np.uint8(100),
+    }  # fmt: skip
+    result = ["ys", "yz"] if cast else []
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "xs", "xz"], ["q"], name="q"),
+        helper.make_node(
+            "QGemm",
+            ["q", "xs", "xz", "w", "ws", "wz", "c", *result],
+            ["y"],
+            name="y",
+            domain="com.microsoft",
+            alpha=alpha,
+            transB=turned,
+        ),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", 4])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.UINT8 if cast else onnx.TensorProto.FLOAT, ["N", 3])],
+        [onnx.numpy_helper.from_array(np.ascontiguousarray(a) if a.ndim else np.asarray(a), n) for n, a in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    data = helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+    x = np.round(rng.normal(size=(50, 4)) * 64 * 4) / 256
+    whole = np.clip(np.rint(x / 0.25) + 7, 0, 255) - 7
+    sums = (whole @ (weight.astype(float) - 3) + bias) * alpha / 128
+    want = np.clip(np.rint(sums / 0.5) + 100, 0, 255) if cast else sums
+    assert len(np.unique(want)) > 20
+    assert np.array_equal(converted(data).predict(x), want)
+
+
 def test_scales_of_each_event_are_refused_with_the_way_out():
     with pytest.raises(UnsupportedError, match="DynamicQuantizeLinear") as caught:
         nn2hls.load(recorded("onnxruntime", "dynamic")[0])

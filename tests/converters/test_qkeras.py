@@ -160,5 +160,7 @@ def test_layers_that_are_not_offered_are_refused(tmp_path):
         return config
 
     model, weights = saved("dense_bits", tmp_path, change)
-    with pytest.raises(Nn2hlsError, match=r"fc \(QAdaptiveActivation\): this quantised layer \(QKeras, HGQ\) is not"):
+    with pytest.raises(
+        Nn2hlsError, match=r"fc \(QAdaptiveActivation\): its integer bits .* put QKeras' QActivation in its place"
+    ):
         nn2hls.load(model, weights=weights)

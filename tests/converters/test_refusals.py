@@ -60,7 +60,7 @@ def test_every_layer_of_keras_is_known():
 
 _OLD = """
     LocallyConnected1D LocallyConnected2D SlicingOpLambda TensorFlowOpLayer TFOpLambda ThresholdedReLU RandomHeight RandomWidth
-    DenseFeatures SparseEmbedding BinaryDense TernaryDense GroupedQueryAttention
+    DenseFeatures SparseEmbedding BinaryDense TernaryDense BinaryConv2D TernaryConv2D GroupedQueryAttention
 """  # of Keras 2, of TensorFlow and of hls4ml
 
 
@@ -103,7 +103,10 @@ def test_words_that_nobody_has_get_a_suggestion():
     ("QLSTM", {"module": "qkeras.qlayers"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
     ("QGRU", {"module": "hgq.layers"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
     ("QLSTM", {"module": "hgq.layers.rnn", "custom": "hgq>QLSTM"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
-    ("BinaryDense", {}, "BinaryDense is not offered: use Dense"),
+    ("BinaryDense", {}, "what its code makes of a weight; use Dense with the binary or ternary weights"),
+    ("TernaryDense", {"custom": "Custom>TernaryDense"}, "('Custom>TernaryDense'), whose code is never run from a file; its"),
+    ("BinaryConv2D", {"module": "mine"}, "use Conv2D with the binary or ternary weights"),
+    ("QAdaptiveActivation", {"module": "qkeras.qlayers"}, "put QKeras' QActivation in its place"),
     ("CenterCrop", {"module": "keras.layers"}, "CenterCrop is not offered: do this before"),
     ("Masking", {}, "Masking is not offered: masks that depend on the data"),
     ("Vdot", {"module": "keras.src.ops.numpy"}, "Vdot is not offered: it works over the batch axis"),

@@ -20,7 +20,7 @@ import nn2hls
 from nn2hls.converters import keras, onnx, pytorch  # noqa: F401 -- imported before the workers are forked
 from nn2hls.data.files import load_inputs, load_labels
 from tests.fuzz.sandbox import Sandbox
-from tests.fuzz.seed_files import MUTATED, layer_seeds, seeds
+from tests.fuzz.seed_files import MUTATED, layer_seeds, quantised_seeds, seeds
 
 FAULTS = ("traceback", "hang", "memory", "escape", "crash")
 
@@ -35,13 +35,13 @@ class Mutants:
     def __init__(self, seed, folder, formats=MUTATED):
         self.seed, self.folder = seed, Path(folder)
         self.seeds = seeds(self.folder)
-        self.layers = layer_seeds(self.folder, formats)
+        self.layers, self.quantised = layer_seeds(self.folder, formats), quantised_seeds()
         self.graph = nn2hls.load(self._write(self.seeds[1], self.seeds[1].files))
 
     def draw(self, index):
-        """The seed, and its files with one or more of them mutated; every second one holds a single layer."""
+        """The seed, and its files with one or more mutated; a third each are of single layers and of quantised networks."""
         rng = random.Random(f"{self.seed}:{index}")
-        chosen = rng.choice(self.layers if rng.random() < 0.5 else self.seeds)
+        chosen = rng.choice(rng.choice((self.seeds, self.layers, self.quantised)))
         files = dict(chosen.files)
         names = sorted(chosen.mutate)
         with warnings.catch_warnings():

@@ -236,7 +236,7 @@ def _array(rng, above, name, values):
         above.create_dataset(name, shape, "f4", chunks=rng.choice((None, True)) if shape else None)
     elif kind == 4:
         above.create_dataset(name, (1 << rng.choice((12, 22, 26)),), "f4", compression="gzip", chunks=True)[:4] = 1
-    elif kind == 5:
+    elif kind == 5 and values.shape:
         above.create_dataset(name, data=values, compression="gzip", shuffle=True)
     elif kind == 6:
         above.create_dataset(name, data=values.T if values.ndim > 1 else values.reshape(-1)[:-1])

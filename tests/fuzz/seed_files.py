@@ -14,6 +14,7 @@ from onnx import helper
 
 from tests.fuzz import mutations as m
 from tests.fuzz import seed_layers
+from tests.fuzz.seed_quantised import quantised_files
 from tests.kit.onnx_tools import model as onnx_model
 
 RNG = np.random.default_rng(7)
@@ -202,7 +203,15 @@ MUTATED = {".keras": _some_zip, ".pt2": _some_zip, ".h5": m.some_hdf5, ".onnx": 
 
 def layer_seeds(folder, suffixes):
     """A seed for each layer in each format."""
-    files = seed_layers.layer_files(folder, suffixes)
+    return _alone(seed_layers.layer_files(folder, suffixes))
+
+
+def quantised_seeds():
+    """A seed for each network that another package quantised."""
+    return _alone(quantised_files())
+
+
+def _alone(files):
     return [Seed({name: content}, {name: MUTATED[Path(name).suffix]}, name) for name, content in files.items()]
 
 

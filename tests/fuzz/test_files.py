@@ -36,6 +36,14 @@ def test_every_seed_itself_is_answered(mutants, monkeypatch):
     assert [mutants.attempt(k) for k in range(len(every))] == ["answer"] * len(every)
 
 
+@pytest.mark.long
+def test_every_quantised_network_itself_is_answered(mutants, monkeypatch):
+    kinds = {seed.main.partition("_")[0] for seed in mutants.quantised}
+    assert {"brevitas", "hgq1", "hgq2", "onnxruntime", "qkeras", "torchao"} <= kinds
+    monkeypatch.setattr(mutants, "draw", lambda index: (mutants.quantised[index], mutants.quantised[index].files))
+    assert {mutants.attempt(k) for k in range(len(mutants.quantised))} == {"answer"}
+
+
 def test_a_mutant_depends_on_its_number_alone(mutants):
     assert [mutants.draw(k)[1] for k in (5, 4, 5)][::2] == [mutants.draw(5)[1]] * 2
     assert len({repr(mutants.draw(k)[1]) for k in range(20)}) > 15

@@ -26,6 +26,13 @@ def recorded(folder, name):
     return model.tobytes(), x, y
 
 
+def recorded_arrays(folder, name):
+    """(config, arrays by their place) of a network of Keras that is kept without its file."""
+    start = f"{name}|w|"
+    arrays = {key.removeprefix(start): array for key, array in _file(folder).items() if key.startswith(start)}
+    return str(_file(folder)[f"{name}|config"]), arrays
+
+
 def converted(graph, word="ap_fixed<24,12>", **config):
     """The design of a graph, or of what gives one, whose inputs have a type."""
     with warnings.catch_warnings():

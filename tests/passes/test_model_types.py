@@ -14,6 +14,7 @@ from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
 from nn2hls.graph.reference import run_float
 from nn2hls.ops import Clip, Dense, Elementwise, Input, Merge, Quantize, Relu, Reshape, Scale
+from nn2hls.passes.model_types import rounded_up
 
 SIGNED = FixedType(6, 2, True, Rounding.RND_CONV, Overflow.SAT)
 POSITIVE = FixedType(4, 1, False, Rounding.RND_CONV, Overflow.SAT)
@@ -113,6 +114,35 @@ def test_a_scale_that_no_type_holds_is_a_multiplier_with_a_bound_that_is_told():
     assert np.array_equal(nn2hls.convert(network(scale=0.25)).predict(X), nn2hls.convert(network(scale=0.25)).predict_float(X))
 
 
+@pytest.mark.parametrize("factor", [0.3, 0.37, 0.0313, 1.7, 0.0045])
+def test_the_bound_that_is_told_is_no_smaller_than_what_can_happen(factor):
+    whole = FixedType(8, 8, True, Rounding.RND_CONV, Overflow.SAT)
+    for shift in (0.0, 1.0, 3.0):
+        b = Builder()
+        b.add("x", Input((4,)))
+        b.give(b.add("q", Quantize(whole), ["x"]), {"result": whole})
+        b.add("scale", Scale(Const(np.array(factor)), Const(np.array(shift))), ["q"])
+        design = nn2hls.convert(b.build([b.add("clip", Clip(-1000.0, 1000.0), ["scale"])]))
+        (note,) = [n for n in design.notes if n.startswith("scale:")]
+        bound = float(note.rpartition("more than ")[2].rstrip("."))
+        found = np.ldexp(design.graph["scale"].op.scale.array.astype(float), -design.graph["scale"].op.scale_t.fraction)
+        assert abs(found - factor) * 128 <= bound <= abs(found - factor) * 128 * 1.2
+
+
+def test_bounds_are_told_in_two_digits_that_make_none_smaller():
+    for bound in (
+        9.94e-5,
+        9.951e-5,
+        1.449e-5,
+        1.05e-7,
+        1e-4,
+        0.5,
+        3.04e-12,
+        *10.0 ** np.random.default_rng(2).uniform(-40, 3, 500),
+    ):
+        assert bound <= float(rounded_up(bound)) <= bound * 1.1001
+
+
 def test_the_users_max_width_is_kept():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", (ConversionWarning, OverflowWarning))
@@ -193,3 +223,21 @@ def test_a_number_times_its_inverse_is_one():
     for scale in np.random.default_rng(8).uniform(1e-4, 10, 200):
         op = Scale(Const(np.array(scale)), Const(np.array(0.0))).folded(np.array(1 / scale), np.array(0.0))
         assert op.identity([(3,)])
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_factor_goes_behind_a_move_to_another_shape(per_channel):
+    """A sum without biases, and a number written for each channel, must not bring their shape along."""
+    rng, b = np.random.default_rng(5), Builder()
+    whole = FixedType(5, 5, True, Rounding.RND_CONV, Overflow.SAT)
+    b.add("x", Input((4,)))
+    b.give(b.add("q", Quantize(whole), ["x"]), {"result": whole})
+    value = b.add("value", Scale(Const(np.full(4, 0.3) if per_channel else np.array(0.3)), Const(np.array(0.0))), ["q"])
+    sums = b.add("fc", Dense(Const(rng.integers(-7, 8, (4, 4)).astype(float)), Const(np.zeros(4))), [value])
+    b.give(sums, {"weight": FixedType(4, 4)})
+    moved = b.add("moved", Reshape((2, 2)), [value if per_channel else sums])
+    graph = b.build([b.add("relu", Relu(), [moved]), sums])
+    design, x = nn2hls.convert(graph, {"Model": {}}), rng.normal(size=(50, 4)) * 9
+    for found, name in zip(design.predict_float(x), graph.outputs, strict=True):
+        assert np.allclose(found, run_float(graph, [x])[name], rtol=0, atol=1e-12)
+    assert design.graph["moved_whole"].type.fraction == 0
