@@ -83,7 +83,7 @@ def test_several_inputs_outputs_and_leading_axes(reuse, tmp_path):
     assert (found.check.latency, found.check.interval) == (order.latency, order.interval)
 
 
-@pytest.mark.parametrize("arguments", ["+gaps=60 +seed=5", "+restart=20 +seed=3", "+gaps=30 +restart=9"])
+@pytest.mark.parametrize("arguments", ["+gaps=60 +seed=5", "+restart=20 +seed=3", "+gaps=30 +restart=9", "+restart=99999"])
 @pytest.mark.parametrize("reuse", [1, 4])
 def test_gaps_and_a_reset_on_the_way(arguments, reuse, tmp_path):
     require_tool("iverilog", shutil.which("iverilog"))
@@ -92,7 +92,7 @@ def test_gaps_and_a_reset_on_the_way(arguments, reuse, tmp_path):
     command = ["iverilog", "-g2001", "-Wall", "-Wno-timescale", "-o", "bench", "myproject.v", "myproject_bench.v"]
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert (built.returncode, [line for line in built.stderr.splitlines() if "myproject.v" in line]) == (0, [])
-    run = subprocess.run(["vvp", "-n", "bench", *arguments.split()], cwd=folder, capture_output=True, text=True)
+    run = subprocess.run(["vvp", "-n", "bench", *arguments.split()], cwd=folder, capture_output=True, text=True, timeout=60)
     assert run.stdout.splitlines()[-1] == "PASS", run.stdout
 
 

@@ -81,7 +81,7 @@ def simulate(folder, built, design, image, simulator="iverilog"):
     (place / "stimulus.hex").write_text(stimulus)
     (place / "answers.hex").write_text(answers)
     (place / "image.hex").write_text(image)
-    words = ["+weights=image.hex"] if image else []
+    words = ["+weights=image.hex", "+restart=7"] if image else []  # a reset leaves what was written
     return subprocess.run([f"./{simulator}_bench", *words], cwd=place, capture_output=True, text=True, check=True).stdout
 
 
