@@ -112,20 +112,20 @@ def layout_of(design: Design) -> Layout:
     return layout(design.graph.needed(), design.config.project_name, design.board, latency, memories)
 
 
-def _word(line: str, size: int) -> bytes:
+def _word(line: str, layout: Layout) -> bytes:
     """The payload of a line of an image.
 
     Raises:
         ToolError: The line is none, or the board has no such words.
     """
-    if not size:
+    if not layout.words:
         fix = "Build it with Weights: reloadable for its layers."
         raise ToolError("This board's design has no weights that can be loaded.", where="weights", fix=fix)
     found = re.fullmatch(r"@([0-9a-f]{1,8}) ([0-9a-f]{1,32})", line)
-    if found is None or int(found[2], 16) >> (8 * size):
+    if found is None or int(found[1], 16) >> layout.address_bits or int(found[2], 16) >> layout.word_bits:
         fix = "Make the image with: nn2hls weights DIR MODEL -o FILE, for this design."
         raise ToolError(f"This is no word of an image for this design: {line[:60]!r}.", where="weights", fix=fix)
-    return int(found[1], 16).to_bytes(4, "little") + int(found[2], 16).to_bytes(size, "little")
+    return int(found[1], 16).to_bytes(4, "little") + int(found[2], 16).to_bytes(layout.words, "little")
 
 
 @dataclass
@@ -172,7 +172,7 @@ class Link:
         Raises:
             ToolError: The design has no such memories, the text is no image, or no whole answer came.
         """
-        words = [_word(line, self.layout.words) for line in image.splitlines()]
+        words = [_word(line, self.layout) for line in image.splitlines()]
         for payload in words:
             self.ask(payload, LOAD)
         return len(words)

@@ -28,9 +28,8 @@ def layout(graph: Graph, name: str, place: OnBoard, latency: int, memories: tupl
     """
     outputs = {o: (graph[o].shape, graph[o].result_type) for o in graph.outputs}
     inputs = {n.name: (n.shape, n.result_type) for n in graph.inputs}
-    return Layout(
-        name, place.board.name, place.baud, latency, tensors_of(inputs), tensors_of(outputs), place.port, word_bytes(memories)
-    )
+    ends = tensors_of(inputs), tensors_of(outputs)
+    return Layout(name, place.board.name, place.baud, latency, *ends, place.port, word_bytes(memories), *(memories or (0, 0)))
 
 
 def word_bytes(memories: tuple[int, int] | None) -> int:
@@ -86,8 +85,8 @@ def harness(
         pause_width=(bit_clocks * PAUSE).bit_length(),
         latency=latency,
         words=found.words,
-        address_bits=memories[0] if memories else 0,
-        word_bits=memories[1] if memories else 0,
+        address_bits=found.address_bits,
+        word_bits=found.word_bits,
     )
     answer = found.answer_bytes
     bit = LEAST_CLOCKS if kind == UART else SPI_CLOCKS

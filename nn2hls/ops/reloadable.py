@@ -11,7 +11,7 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import Range, ints, width_of
-from nn2hls.errors import TypeResolutionError
+from nn2hls.errors import LimitError, TypeResolutionError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.graph import Node
 from nn2hls.graph.op import Hints, Op
@@ -21,6 +21,7 @@ from nn2hls.ops.dense import Dense
 from nn2hls.ops.products.affine import Strategy
 from nn2hls.ops.products.reloadable import ReloadablePlan
 
+LEAST = 2  # ReuseFactor: a memory has a word for each step
 STATED = ("weight", "bias", "result")  # types that must not follow from the weights
 
 
@@ -131,6 +132,9 @@ class Reloadable(Dense):
 
     def _plan(self, x: Range) -> ReloadablePlan:
         assert self.bias_t is not None
+        if self.reuse < LEAST:
+            what = f"Weights lie in memories with a ReuseFactor of {LEAST} or more, not {self.reuse}."
+            raise LimitError(what, fix=f"Set ReuseFactor: {LEAST} or more for this layer.")
         plan = ReloadablePlan(self.affine_sums(x), self.bias_t, self.bias.array)
         plan.check()
         return plan
@@ -149,7 +153,9 @@ def reloadable(node: Node, reuse: int, strategy: str) -> Op:
     if len(node.shape) != 1 or node.tied or node.turn is not None:
         what = f"Its weights are used at many places of {node.shape}; those of a Dense layer on one vector can be reloaded."
         raise TypeResolutionError(what, fix=fix)
-    if Strategy(strategy) is not Strategy.RESOURCE or reuse < 2:
-        what = f"Weights lie in memories with Strategy: Resource and a ReuseFactor of 2 or more, not {strategy} and {reuse}."
-        raise TypeResolutionError(what, fix="Set Strategy: Resource and ReuseFactor: 2 or more for this layer.")
+    if Strategy(strategy) is not Strategy.RESOURCE or reuse < LEAST:
+        what = (
+            f"Weights lie in memories with Strategy: Resource and a ReuseFactor of {LEAST} or more, not {strategy} and {reuse}."
+        )
+        raise TypeResolutionError(what, fix=f"Set Strategy: Resource and ReuseFactor: {LEAST} or more for this layer.")
     return Reloadable(**{f.name: getattr(op, f.name) for f in dataclasses.fields(op)})

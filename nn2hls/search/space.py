@@ -75,11 +75,15 @@ class Space:
         variables = [Variable(f"{n.name}.result", 1 + values[n.name][1], widest) for n in nodes if owner[n.name] == n.name]
         variables += [Variable(f"{name}.weight", 1 + signed, widest) for name, ((_, signed), _) in weights.items()]
         variables.append(Variable("rounding", choices=tuple(ROUNDINGS)))
-        if reuses:
-            variables += [Variable(f"{name}.reuse", choices=tuple(reuses)) for name in weights]
+        # Weights that can be reloaded lie in memories, with Strategy: Resource and steps to read them in.
+        held = {n.name for n in nodes if network.config.settings_of(n).weights != "fixed"}
+        for name in weights:
+            if own := tuple(r for r in reuses if r > 1 or name not in held):
+                variables.append(Variable(f"{name}.reuse", choices=own))
         if network.config.backend == "Verilog":
             # Numbers of w bits have a third of w canonical signed digits on average.
-            layers = [n for n in nodes if "strategy" in n.op.uses and n.op.products() * widest <= 3 * SEARCHED]
+            summed = [n for n in nodes if "strategy" in n.op.uses and n.name not in held]
+            layers = [n for n in summed if n.op.products() * widest <= 3 * SEARCHED]
             variables += [Variable(f"{n.name}.strategy", choices=(DISTRIBUTED, LATENCY)) for n in layers]
         return cls(tuple(variables), values, owner, weights)
 

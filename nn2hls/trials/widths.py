@@ -112,4 +112,4 @@ def _tried(network: Network, config: Config, width: int) -> tuple[Narrowed | Non
         return None, ()
     score, exact = (str(judge.metric.show(judge.score(reference, values))) for values in (fixed, reference))
     found = Narrowed(config, width, judge.metric.words, score, exact, loss, loss, network.events)
-    return found, tuple(node.result_type for node in design.graph)
+    return found, tuple(row.type for rows in design.types.values() for row in rows)

@@ -23,8 +23,11 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.hardware.reload import banks
 from nn2hls.ops import Dense, Input, Relu, Softmax
+from nn2hls.search.space import Space
+from nn2hls.size.solver import Limits, Solver
 from nn2hls.tools.boards.bench import WAIT, play, send
 from nn2hls.tools.boards.frames import LOAD, Answer, Layout, packed, request
+from nn2hls.trials.network import Network
 from tests.kit.boards import answer
 from tests.kit.networks import mlp
 from tests.kit.tools import require_tool
@@ -217,6 +220,9 @@ def test_what_is_no_image_is_refused(line):
     layout = layout_of(convert(network(1), settings()).on_board("ulx3s-25"))
     with pytest.raises(ToolError, match="no word of an image"):
         Link(Played(layout), layout).load(line)
+    for line in (f"@{1 << layout.address_bits:x} 1", f"@0 {1 << layout.word_bits:x}"):  # of another design, by one bit
+        with pytest.raises(ToolError, match="no word of an image"):
+            Link(Played(layout), layout).load(line)
     with pytest.raises(ToolError, match="no weights that can be loaded"):
         Link(Played(layout), replace(layout, words=0)).load("@0 1")
 
@@ -322,3 +328,20 @@ def test_a_project_without_memories_and_damaged_files(tmp_path, capsys):
     assert main(["weights", str(folder), str(tmp_path / "none.onnx"), "-o", str(tmp_path / "i.hex")]) == 1
     assert not (tmp_path / "i.hex").exists()
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_no_plan_and_no_search_lays_memories_out_as_they_cannot_be():
+    """A design that is picked is one that `convert` takes: reuse factors from 2 on, and no strategy of sums side by side."""
+    design = convert(network(1), settings(only=("fc0",)))
+    found = Solver(design.sizer).solve(Limits())
+    assert found.layouts["fc0"].reuse == 2
+    listed = design.sizer.choices("fc0", named=(1,))
+    assert min(c.reuse for c in listed.choices) == 2
+    assert "with a ReuseFactor of 2 or more, not 1" in listed.refused[1]
+    x = np.random.default_rng(1).normal(size=(40, 5))
+    space = Space.of(Network.prepare(network(1), settings(only=("fc0",)), x), 9, (1, 2, 4))
+    choices = {v.name: v.choices for v in space.variables if v.choices}
+    assert choices["fc0.reuse"] == (2, 4)
+    assert choices["fc1.reuse"] == (1, 2, 4)
+    assert "fc1.strategy" in choices
+    assert "fc0.strategy" not in choices

@@ -52,6 +52,9 @@ def test_types_that_are_named_do_not_give_way(network):
     other = Network.prepare(network.graph, named, network.inputs, metric="agreement")
     with pytest.raises(ConfigError, match=r"names all types.*Precision: auto"):
         narrowest(other, 0.1)
+    values = {"HLSConfig": {"Model": {"Precision": dict.fromkeys(("input", "result"), "ap_fixed<16,6>")}}}
+    other = Network.prepare(network.graph, values, network.inputs, metric="agreement")
+    assert narrowest(other, 0.1).width < 16  # weights give way
     capped = {"HLSConfig": {"Model": {"Precision": "auto", "MaxWidth": 4}}}
     other = Network.prepare(network.graph, capped, network.inputs, metric="agreement")
     with pytest.raises(ConfigError, match=r"more is lost than may be.*raise MaxWidth"):

@@ -72,6 +72,7 @@ class Layout:
         inputs, outputs: In order.
         port: The kind of the serial port: ``uart`` or ``spi``.
         words: Bytes of a word of its memories; 0 where it has none that can be written.
+        address_bits, word_bits: Of an address and of a word of its memories.
     """
 
     project: str
@@ -82,6 +83,8 @@ class Layout:
     outputs: tuple[Tensor, ...]
     port: str = "uart"
     words: int = 0
+    address_bits: int = 0
+    word_bits: int = 0
 
     def text(self) -> str:
         """For FILE."""
