@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import holding_type
 from nn2hls.graph.builder import unused
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.op import Op
@@ -17,8 +19,9 @@ def sink_scales(graph: Graph, context: Context) -> Graph:
     """Let layers of a quantised model read their operands without a factor, and multiply their results by it.
 
     Only by a positive number that is no power of two, which costs a multiplier and a rounding where it stands. It goes behind
-    sums of products whose weights the model gives, and behind layers that take it as a factor of their result, where all
-    operands have it; there it becomes part of the next scale. A layer that the user gave a type of its own stays.
+    sums of products whose weights the model gives, or that only add and subtract, as sums along an axis do, and behind layers
+    that take it as a factor of their result, where all operands have it; there it becomes part of the next scale. A layer that
+    the user gave a type of its own stays.
     """
     done: dict[str, Node] = {}
     cast: set[str] = set()  # what the model cast, and what is computed of that without a factor
@@ -33,7 +36,7 @@ def sink_scales(graph: Graph, context: Context) -> Graph:
         inner, outer = parts
         name = unused(f"{node.name}_whole", taken)
         hidden = dataclasses.replace(node.origin, is_result=False, holds=None)
-        given = {word: kind for word, kind in node.given.items() if word != "bias"}
+        given = {**_unit_weights(inner), **{word: kind for word, kind in node.given.items() if word != "bias"}}
         inputs = tuple(scale.inputs[0] for scale in scales)
         done[name] = dataclasses.replace(node, name=name, op=inner, inputs=inputs, origin=hidden, given=given)
         done[node.name] = dataclasses.replace(node, op=outer, inputs=(name,), given={})
@@ -68,10 +71,17 @@ def _common(scales: Sequence[Node], cast: set[str], context: Context) -> bool:
     return all(scale.inputs[0] in cast and not context.settings(scale).own_type for scale in scales)
 
 
+def _unit_weights(op: Op) -> dict[str, FixedType]:
+    """The type of whole weights that are not trained ones: each is zero or plus or minus one."""
+    if op.linear is None or not np.isin(op.linear[0], (-1, 0, 1)).all():
+        return {}
+    return {"weight": holding_type(op.linear[0])}
+
+
 def _parts(node: Node, scale: Op) -> tuple[Op, Op] | None:
     """The op on operands without their scale, and what is made of its result; None where there is no such op."""
     bias, inner = np.zeros(()), node.op if node.op.homogeneous else None
-    if node.op.linear is not None and "weight" in node.given:
+    if node.op.linear is not None and ("weight" in node.given or _unit_weights(node.op)):
         bias = node.op.linear[1]
         inner = node.op.folded(np.ones(()), -bias)
     outer = scale.folded(np.ones(()), bias)

@@ -241,3 +241,19 @@ def test_a_factor_goes_behind_a_move_to_another_shape(per_channel):
     for found, name in zip(design.predict_float(x), graph.outputs, strict=True):
         assert np.allclose(found, run_float(graph, [x])[name], rtol=0, atol=1e-12)
     assert design.graph["moved_whole"].type.fraction == 0
+
+
+def test_a_sum_along_an_axis_is_one_of_whole_numbers():
+    """Its weights are ones, which no model gives; the factor behind it meets the next one before any rounding."""
+    rng, b = np.random.default_rng(6), Builder()
+    whole = FixedType(6, 6, True, Rounding.RND_CONV, Overflow.SAT)
+    b.add("x", Input((5,)))
+    b.give(b.add("q", Quantize(whole), ["x"]), {"result": whole})
+    value = b.add("value", Scale(Const(np.array(0.05)), Const(np.array(0.0))), ["q"])
+    sums = b.add("sums", Dense(Const(np.triu(np.ones((5, 5)))), Const(np.zeros(5))), [value])
+    scaled = b.add("scaled", Scale(Const(np.array(1 / 0.043)), Const(np.array(0.0))), [sums])
+    b.give(b.add("again", Quantize(whole), [scaled]), {"result": whole})
+    graph, x = b.build([b.add("clip", Clip(-100.0, 100.0), ["again"])]), rng.normal(size=(300, 5)) * 8
+    design = nn2hls.convert(graph, {"Model": {}})
+    assert design.graph["sums_whole"].type.fraction == 0
+    assert np.array_equal(design.predict(x), run_float(graph, [x])["clip"])
