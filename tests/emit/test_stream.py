@@ -89,7 +89,8 @@ def test_a_queue_that_is_too_short_stops_the_processes_and_is_named():
     mantissas = [m.reshape(EVENTS, -1) for m in mantissas_of(design.graph, data(design))]
     short = {**depths, ("relu", "scaled"): 10}
     project = emit_stream(design.streams.network, design.graph, design.options, short)
-    with pytest.raises(ToolError, match=r"All processes wait: the last one for .*(relu_to_|mean_to_)"):
+    # Which of the processes around it comes to wait last is up to the threads.
+    with pytest.raises(ToolError, match=r"All processes wait: the last one for .*(relu_to_|mean_to_|_to_mean)"):
         compile_project(project)(mantissas, [50])
 
 
