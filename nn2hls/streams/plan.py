@@ -91,7 +91,7 @@ class _Planner:
     def __init__(
         self, graph: Graph, ranges: Mapping[str, Range], positions: Mapping[str, int], most_digits: int | None
     ) -> None:
-        self.graph, self.ranges, self.positions, self.most_digits = graph, ranges, positions, most_digits
+        self.graph, self.ranges, self.positions, self.most_digits = graph, dict(ranges), positions, most_digits
         self.views: dict[str, View] = {}
         self.drafts: dict[str, _Draft] = {}
         self.elements: dict[str, int] = {}  # of each base
@@ -220,11 +220,16 @@ class _Planner:
         return self.views[name].constant is not None
 
     def _computed(self, node: Node) -> View:
-        """What a layer gives that reads constants alone."""
+        """What a layer gives that reads constants alone; from here on its range is that value, which its readers take from it.
+
+        A range by the layer's own rule may be wider: all of a type that wraps.
+        """
         operands = [self.views[i].constant for i in node.inputs]
         flat = [np.asarray(c, dtype=object).reshape(1, -1) for c in operands if c is not None]
         found = node.op.hardware([self.ranges[i] for i in node.inputs], node.result_type, self.most_digits).run(flat)
-        return View((), np.full(node.shape, EMPTY), found.reshape(node.shape))
+        value = found.reshape(node.shape)
+        self.ranges[node.name] = Range.of_mantissas(value, node.result_type.fraction)
+        return View((), np.full(node.shape, EMPTY), value)
 
     def _base(self, name: str, shape: Shape) -> None:
         self.elements[name] = math.prod(shape)

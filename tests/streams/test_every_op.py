@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nn2hls.arith.fixed import FixedType
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node, Origin
-from nn2hls.ops import Dense, Elementwise, Merge, Norm, Reduce, Reduction, Scale, Softmax, TopK, Transpose
+from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge, Norm, Reduce, Reduction, Scale, Softmax, TopK, Transpose
 from nn2hls.streams.chunks import allowed, position_axes
 from tests.kit.core_cases import EVERY, NOISE, drawn_mask
-from tests.kit.streamed import checked
+from tests.kit.streamed import checked, emulated
 from tests.kit.witness import Case, random_type
 
 
@@ -83,3 +84,16 @@ def test_constants_that_change_along_positions():
     case = Case(Scale(Const(rng.normal(size=(6, 2))), Const(rng.normal(size=2))), [random_type(rng, (6, 9))], [(6, 2)],
                 random_type(rng, (6, 9)), NOISE)  # fmt: skip
     checked(Graph(tuple(case.nodes()), ("op",)), case.draw(rng, 3))
+
+
+def test_what_constants_give_is_their_value_in_a_type_that_wraps():
+    """Whose range by the layer's own rule is all of that type."""
+    signed, wrapping = FixedType(8, 4, True), FixedType(8, 4, False)
+    ends = [("x", Input((2,))), *((name, Constant(Const(np.array(v)))) for name, v in (("a", [-24, 4]), ("b", [8, 4])))]
+    sums = [("given", ("a", "b")), ("op", ("x", "given"))]
+    nodes = [Node(name, op, (), (2,), signed, Origin(name)) for name, op in ends]
+    nodes += [Node(name, Elementwise(Merge.ADD), of, (2,), wrapping, Origin(name)) for name, of in sums]
+    x = np.random.default_rng(6).integers(-128, 128, (20, 2))
+    graph = Graph(tuple(nodes), ("op",))
+    checked(graph, [x])
+    assert emulated(graph, [x], ["op"])["op"].tolist() == ((x + np.array([-16, 8])) % 256).tolist()
