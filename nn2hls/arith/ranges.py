@@ -150,9 +150,11 @@ class Range:
         """For each element how many bits of a magnitude count: none of a sign, of zeros above all values and below them."""
         if self.least is self.most:
             return enclosed(self.least)
-        top = np.maximum(np.where(self.least < 0, -1 - self.least, 0), self.most)
+        # Never below 0. The kind is said, since of one number alone NumPy would choose it anew.
+        kind = object if object in (self.least.dtype, self.most.dtype) else np.int64
+        top = np.maximum(np.asarray(-1 - self.least, dtype=kind), np.asarray(self.most, dtype=kind))
         below = 0 if self.zeros is None else self.zeros
-        return np.asarray(np.maximum(_bit_length(top).astype(np.int64) - below, 0))
+        return np.asarray(np.maximum(np.asarray(_bit_length(top)).astype(np.int64) - below, 0))
 
     def bounds(self, channel: int) -> tuple[int, int]:
         """The smallest and the largest mantissa of one element of the last axis, over all others."""

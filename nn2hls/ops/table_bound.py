@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -89,8 +87,15 @@ def _beyond(values: np.ndarray, kind: FixedType, steps: float) -> np.ndarray:
 def _with_turns(function: Function, points: list[int], x: Range) -> tuple[np.ndarray, bool]:
     """Mantissas, with those beside turning points; and whether these are so many that any value may occur at any entry."""
     found = turns(function, x.real_low, x.real_high, MOST_TURNS)
-    beside = [math.floor(Fraction(t) * Fraction(2) ** x.fraction) for t in found or ()]
+    beside = [_mantissa_below(t, x.fraction) for t in found or ()]
     return np.array(_clipped([*points, *beside, *(b + 1 for b in beside)], x), dtype=object), found is None
+
+
+def _mantissa_below(value: float, fraction: int) -> int:
+    """The largest mantissa that is not above ``value``; by shifts, since there may be tens of thousands of values."""
+    numerator, denominator = value.as_integer_ratio()  # a power of two
+    up = fraction - (denominator.bit_length() - 1)
+    return numerator << up if up >= 0 else numerator >> -up
 
 
 def _ends(x: Range, address_t: FixedType) -> list[int]:

@@ -256,7 +256,7 @@ class _Planner:
         if view.index.ndim < 2 or len(np.unique(read)) == read.size:
             return False
         indices = (view.index, np.moveaxis(view.index, 0, -1))
-        positions = [(b, self.drafts[b].result[-1] if b in self.drafts else self._row(b)) for b in view.bases]
+        positions = [(b, math.prod(self.drafts[b].result[-1:]) if b in self.drafts else self._row(b)) for b in view.bases]
         for sizes in ([(b, self._size(b)) for b in view.bases], positions):
             tokens = [(b, self.elements[b] // size, size) for b, size in sizes]
             if any(is_chained(i.reshape(-1, i.shape[-1]), tokens) for i in indices):

@@ -62,3 +62,10 @@ def test_lists_of_large_integers_stay_what_they_are(make, values):
     assert make(values).tolist() == values
     found = np.array(values, dtype=np.uint64) if 0 <= min(values) <= max(values) < 2**64 else np.array(values, dtype=object)
     assert make(found).tolist() == values
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 2)])
+@pytest.mark.parametrize(("ends", "bits"), [((-9, 3), 4), ((0, 2**80), 81), ((-(2**70), 1), 70)])
+def test_bits_of_magnitudes_of_any_width_and_shape(shape, ends, bits):
+    found = Range(*(ints(np.full(shape, end, dtype=object)) for end in ends), 0).bits
+    assert (found.shape, set(found.reshape(-1).tolist())) == (shape, {bits})

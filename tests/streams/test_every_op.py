@@ -8,7 +8,22 @@ import pytest
 from nn2hls.arith.fixed import FixedType
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node, Origin
-from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge, Norm, Reduce, Reduction, Scale, Softmax, TopK, Transpose
+from nn2hls.ops import (
+    Constant,
+    Dense,
+    Elementwise,
+    Input,
+    Merge,
+    Move,
+    Norm,
+    Reduce,
+    Reduction,
+    Relu,
+    Scale,
+    Softmax,
+    TopK,
+    Transpose,
+)
 from nn2hls.streams.chunks import allowed, position_axes
 from tests.kit.core_cases import EVERY, NOISE, drawn_mask
 from tests.kit.streamed import checked, emulated
@@ -97,3 +112,10 @@ def test_what_constants_give_is_their_value_in_a_type_that_wraps():
     graph = Graph(tuple(nodes), ("op",))
     checked(graph, [x])
     assert emulated(graph, [x], ["op"])["op"].tolist() == ((x + np.array([-16, 8])) % 256).tolist()
+
+
+def test_a_computed_number_is_passed_on_several_times():
+    kind, index = FixedType(8, 4, True), Const(np.zeros((7, 1), dtype=np.int64))
+    x, relu = (Node(name, op, of, (), kind, Origin(name)) for name, op, of in (("x", Input(()), ()), ("r", Relu(), ("x",))))
+    graph = Graph((x, relu, Node("op", Move(index, ((),)), ("r",), (7, 1), kind, Origin("op"))), ("op",))
+    checked(graph, [np.array([-3, 5])])
