@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 import nn2hls
+from nn2hls.arith.functions import Function
 from nn2hls.design.design import Design
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
-from nn2hls.ops import Dense, Input, Relu
+from nn2hls.ops import Dense, Input, Relu, Table
 
 PART, CLOCK_NS = "xc7vx690tffg1930-3", 5.0
 INTEGER_BITS = {"data": 4, "weight": 1}  # of ap_fixed types
@@ -144,3 +145,10 @@ def specs() -> list[Spec]:
         for k, (sizes, density, data, weight, cast) in enumerate(rows):
             found.append(Spec(_FIRST[group] + k, group, k % 2 == 1, sizes, density, data, weight, reuse, cast))
     return found
+
+
+def table_network(function: Function, elements: int, bits: int, out: int) -> tuple[Graph, dict[str, str]]:
+    """(a table of a function over so many elements, the types of its input and result of so many bits)."""
+    builder = Builder()
+    name = builder.add("y", Table(function), [builder.add("x", Input((elements,)))])
+    return builder.build([name]), {"input": f"ap_fixed<{bits},4>", "result": f"ap_fixed<{out},3>"}

@@ -21,17 +21,15 @@ import numpy as np
 import yaml
 
 import nn2hls
-from benchmarks.bambu_designs import Spec
+from benchmarks.bambu_designs import Spec, table_network
 from benchmarks.verilog_calibration import ASSUMED
 from nn2hls.arith.functions import Function
 from nn2hls.design.design import Design
 from nn2hls.design.projects import harness_bits
 from nn2hls.estimate.placed import longest_way
 from nn2hls.estimate.verilog import layer_terms
-from nn2hls.graph.builder import Builder
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.pipeline import Pipeline
-from nn2hls.ops import Input, Table
 from nn2hls.targets import Part, find_part
 from nn2hls.tools.mark import digest_of
 
@@ -127,11 +125,9 @@ def cases() -> list[Case]:
             settings = {"ClockPeriod": clock, "HLSConfig": {"Model": model}}
             found.append(Case(spec.name, group, spec.held_out, spec.graph, settings))
     for k, (function, elements, bits, out) in enumerate(_TABLES):
-        builder = Builder()
-        name = builder.add("y", Table(function), [builder.add("x", Input((elements,)))])
-        types = {"input": f"ap_fixed<{bits},4>", "result": f"ap_fixed<{out},3>"}
+        graph, types = table_network(function, elements, bits, out)
         settings = {"ClockPeriod": 15, "HLSConfig": {"Model": {"Precision": types}}}
-        found.append(Case(f"{len(found):02d} tables", "tables", k % 2 == 1, builder.build([name]), settings))
+        found.append(Case(f"{len(found):02d} tables", "tables", k % 2 == 1, graph, settings))
     return found
 
 

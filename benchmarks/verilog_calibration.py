@@ -22,13 +22,11 @@ import numpy as np
 import yaml
 
 import nn2hls
-from benchmarks.bambu_designs import CLOCK_NS, PART, specs
+from benchmarks.bambu_designs import CLOCK_NS, PART, specs, table_network
 from nn2hls.arith.functions import Function
 from nn2hls.design.design import Design
 from nn2hls.estimate.verilog import coefficients, layer_terms
-from nn2hls.graph.builder import Builder
 from nn2hls.graph.graph import Graph
-from nn2hls.ops import Input, Table
 from nn2hls.targets import find_part
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -95,10 +93,8 @@ def cases() -> list[Case]:
             group = strategy if spec.reuse == 1 else "reuse"
             found.append(Case(f"{spec.name} {strategy}", group, spec.held_out, spec.graph, model))
     for k, (function, elements, bits, out) in enumerate(_TABLES):
-        builder = Builder()
-        name = builder.add("y", Table(function), [builder.add("x", Input((elements,)))])
-        types = {"input": f"ap_fixed<{bits},4>", "result": f"ap_fixed<{out},3>"}
-        found.append(Case(f"table {k}", "tables", k % 2 == 1, builder.build([name]), {"Precision": types}))
+        graph, types = table_network(function, elements, bits, out)
+        found.append(Case(f"table {k}", "tables", k % 2 == 1, graph, {"Precision": types}))
     return found
 
 

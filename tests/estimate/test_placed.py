@@ -24,6 +24,11 @@ def test_half_of_at_least_twenty_designs_is_held_out(every):
     assert all(0 < float(r.measured["mhz"]) < 400 for r in every)
 
 
+def test_what_was_placed_is_todays_verilog(every):
+    """Else `python -m benchmarks.ecp5_calibration record FOLDER` places what changed, and `fit` what follows."""
+    assert [r.case.name for r in every if r.measured["digest"] != r.case.digest] == []
+
+
 def test_the_coefficients_are_those_of_the_fitting_half(every):
     found = fitted([r for r in every if not r.case.held_out])
     assert {"ecp5": found} == {name: {"lut": dict(c.lut), "ns": dict(c.ns)} for name, c in placed_costs().items()}
