@@ -95,7 +95,7 @@ def convert(
 
         calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
     data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
-    context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings), *model_notes(model)])
+    context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings), *model_notes(settings, model)])
     float_graph = run_passes(model, context, typed=False, after=after)
     context.signals = measure(float_graph, context)
     fixed_graph = run_passes(float_graph, context, typed=True, after=after)

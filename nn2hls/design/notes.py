@@ -12,9 +12,24 @@ def config_notes(config: Config) -> list[str]:
     return [*_auto_notes(config), *_stream_notes(config), *_part_notes(config), *_solver_notes(config)]
 
 
-def model_notes(graph: Graph) -> list[str]:
-    """Notes on layers that are not what they are in training."""
-    return [f"{gone.layer}: {gone.why}." for gone in graph.absent if gone.fate is Fate.MEAN]
+def model_notes(config: Config, graph: Graph) -> list[str]:
+    """Notes on layers that are not what they are in training, and on settings of a layer that undo each other."""
+    mean = [f"{gone.layer}: {gone.why}." for gone in graph.absent if gone.fate is Fate.MEAN]
+    return [*mean, *_turn_notes(config, graph)]
+
+
+def _turn_notes(config: Config, graph: Graph) -> list[str]:
+    """Positions side by side that wait for the same multipliers."""
+    if config.io_type != "io_stream":
+        return []
+    notes = []
+    for node in graph:
+        asked = config.settings_of(node)
+        if "reuse" in node.op.uses and len(node.shape) > 1 and asked.reuse > 1 and (asked.positions or 1) > 1:
+            what = f"{asked.positions} positions at once take turns at the multipliers that ReuseFactor {asked.reuse} shares"
+            mend = "it grows and is no faster. Leave ParallelizationFactor or ReuseFactor out."
+            notes.append(f"{node.origin.layer or node.name}: {what}: {mend}")
+    return notes
 
 
 def interface_of(config: Config, graph: Graph, notes: list[str]) -> Interface | None:

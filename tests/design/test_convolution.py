@@ -120,3 +120,21 @@ def _without(node, channels):
     weight, bias = node.op.weight.array.copy(), node.op.bias.array.copy()
     weight[:, channels] = bias[channels] = 0
     return dataclasses.replace(node, op=node.op.replace(weight=Const(weight), bias=Const(bias)))
+
+
+@pytest.mark.parametrize(
+    ("reuse", "at_once", "io_type"), [(9, 2, "io_stream"), (9, 1, "io_stream"), (1, 2, "io_stream"), (9, 2, "io_parallel")]
+)
+def test_positions_at_once_that_share_multipliers_are_told(reuse, at_once, io_type):
+    """And only they; the pace says that the note is true."""
+    graph = cnn(np.random.default_rng(0), size=(4, 4, 1), channels=(2,))
+
+    def design(positions):
+        layers = {"conv0": {"ReuseFactor": reuse, "ParallelizationFactor": positions}}
+        return convert(graph, {"Backend": "Verilog", "IOType": io_type, "HLSConfig": {"LayerName": layers}})
+
+    found = design(at_once)
+    told = [note for note in found.notes if "take turns at the multipliers that ReuseFactor 9 shares" in note]
+    assert [note.split(":")[0] for note in told] == ["conv0"] * (reuse > 1 and at_once > 1 and io_type == "io_stream")
+    if at_once > 1 and io_type == "io_stream":
+        assert bool(told) == (found.estimate().ii == design(1).estimate().ii)
