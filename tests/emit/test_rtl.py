@@ -42,6 +42,7 @@ def test_every_op(seed, width, period, tmp_path):
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("reuse", [1, 3])
+@pytest.mark.long
 def test_a_network(simulator, reuse, tmp_path):
     graph = mlp(np.random.default_rng(0), (8, 12, 4), density=0.5)
     design = verilog(graph, {"Precision": "ap_fixed<12,5>", "ReuseFactor": reuse})
@@ -154,6 +155,7 @@ def test_an_interface_of_cpp_is_refused():
         convert(mlp(np.random.default_rng(5), (4, 3, 2)), {"Backend": "Verilog", "Interface": "hls4ml"})
 
 
+@pytest.mark.long
 def test_without_the_solver_a_note_says_so(monkeypatch):
     from nn2hls import extras
 
