@@ -139,7 +139,7 @@ class Given(torch.nn.Module):
 
 TORCH = {
     "lstm": lambda: Layers(torch.nn.LSTM(3, 4, batch_first=True)),
-    "layers in both directions": lambda: Layers(torch.nn.GRU(3, 2, 2, batch_first=True, bidirectional=True)),
+    "layers in both directions": lambda: Layers(torch.nn.GRU(3, 2, 2, batch_first=True, bidirectional=True, dropout=0.3)),
     "projection": lambda: Layers(torch.nn.LSTM(3, 4, proj_size=2, bias=False), first=False),
     "relu": lambda: Layers(torch.nn.RNN(3, 4, nonlinearity="relu", batch_first=True)),
     "cells": ByHand,
