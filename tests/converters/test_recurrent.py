@@ -125,6 +125,24 @@ class ByHand(torch.nn.Module):
         return torch.cat([*state, b, c], dim=1)
 
 
+class Equations(torch.nn.Module):
+    """An LSTM as its equations, of linear layers; the first step multiplies a state of zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.x, self.h, self.r = torch.nn.Linear(3, 8), torch.nn.Linear(2, 8), torch.nn.Parameter(torch.randn(2, 8))
+
+    def forward(self, values):
+        h = c = torch.zeros(values.shape[0], 2)
+        before = torch.full((values.shape[0], 2), 0.5)
+        for t in range(values.shape[1]):
+            more = torch.addmm(self.h.bias, before, self.r, beta=0.5, alpha=2)
+            i, f, g, o = (self.x(values[:, t]) + self.h(h) + more).chunk(4, dim=1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            before, h = h, torch.sigmoid(o) * torch.tanh(c)
+        return h
+
+
 class Given(torch.nn.Module):
     """States computed from the input."""
 
@@ -143,6 +161,7 @@ TORCH = {
     "projection": lambda: Layers(torch.nn.LSTM(3, 4, proj_size=2, bias=False), first=False),
     "relu": lambda: Layers(torch.nn.RNN(3, 4, nonlinearity="relu", batch_first=True)),
     "cells": ByHand,
+    "equations": Equations,
     "given states": Given,
 }
 
