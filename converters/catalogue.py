@@ -328,8 +328,9 @@ with `_element`, `_recurrent` and `_reset`, `difference`, `change`, `hidden`. Si
 gates with `_element` and `_recurrent`. An RNN has the words of its cell, behind `cell0_`, `cell1_` .. where they are several.
 Before them stands `forward_`
 or `backward_` in a layer of both directions, and `l0_`, `l1_` .. in a PyTorch module of several layers. Every step begins with
-the state that the one before it left, and every event with zeros or the states that it is given: `stateful`, masked and ragged
-sequences, `clip`, peepholes and `sequence_lens` are refused.
+the state that the one before it left, and every event with zeros, with the states that it is given, or, in a `stateful` layer,
+with those that the event before left ([States from event to event](recurrent.md)). Masked and ragged sequences, `clip`,
+peepholes and `sequence_lens` are refused.
 
 """
 
