@@ -19,6 +19,7 @@ from nn2hls.search.start import Goal
 from nn2hls.trials.network import Network, config_digest
 from tests.kit.networks import mlp
 from tests.kit.pages import Page
+from tests.kit.paths import ROOT
 
 pytest.importorskip("optuna")
 EVENTS = 600
@@ -300,8 +301,6 @@ def test_wrong_arguments_are_refused(data, wrong):
 
 @pytest.mark.long
 def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
-    from tests.test_jet_tagging import ROOT
-
     jets = ROOT / "examples" / "jet_tagging"
     monkeypatch.chdir(tmp_path)
     x, y = np.load(jets / "jets_test.npy"), np.load(jets / "jets_test_labels.npy")
@@ -324,8 +323,6 @@ def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
 @pytest.mark.long
 def test_the_pruned_tagger_at_half_the_cost_of_16_bits():
     """At most half a point below float, on jets the search never saw, at no more than half the cost of <16,6>."""
-    from tests.test_jet_tagging import ROOT
-
     jets = ROOT / "examples" / "jet_tagging"
     x, y = np.load(jets / "jets_test.npy"), np.load(jets / "jets_test_labels.npy")
     result = search(jets / "jet_tagger_pruned.keras", x=x, y=y, trials=60)
