@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.passes.base import Context
 from nn2hls.passes.identities import show_in_operand
@@ -15,7 +14,7 @@ def drop_casts(graph: Graph, context: Context) -> Graph:
     An output stays, and so do a cast whose type the user named and one in a step that shares its hardware; so does one that
     has a narrower type than its own, from a level above the layer.
     """
-    ranges = graph_ranges(graph)
+    ranges = context.ranges.of(graph)
     gone: dict[str, str] = {}
     for node in graph:
         stays = node.turn is not None or node.name in graph.outputs or context.settings(node).own_words
