@@ -231,6 +231,15 @@ def test_only_the_core_is_imported_when_a_module_loads():
     assert not foreign
 
 
+def test_what_tests_share_stands_in_their_kit():
+    """No file imports a test: pytest would run it under another name, and who changes it would break the other."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        named = imports(ast.parse(path.read_text(encoding="utf-8")))
+        found += [f"{path.relative_to(ROOT)}: {n}" for n in named if n.startswith("tests.") and ".test_" in n]
+    assert found == []
+
+
 def test_frameworks_are_imported_in_converters_only():
     found = {
         f"{name}: {target}"

@@ -62,6 +62,7 @@ def test_ways_that_part_and_meet(tmp_path):
     assert agrees(made, tmp_path).interval == 35
 
 
+@pytest.mark.long
 def test_a_way_around_that_is_too_short_is_a_deadlock_that_is_seen(tmp_path):
     """The simulation ends, and says that tokens are left."""
     graph = residual(np.random.default_rng(1))
@@ -135,6 +136,7 @@ def swapped(made, *changes):
         ("bubble ? 6'd0 : ahead", "ahead"),
     ],
 )
+@pytest.mark.long
 def test_the_bench_sees_a_defect(old, new, tmp_path):
     made = streamed(residual(np.random.default_rng(1), (5, 7, 2)))
     found = simulated(swapped(made, (old, new)), tmp_path)
@@ -148,6 +150,7 @@ def test_the_registers_of_every_process_are_those_of_the_estimate(seed):
         assert declared(process_module(f"p{k}", built)) == built.registers
 
 
+@pytest.mark.long
 def test_a_design_says_what_its_verilog_measures():
     graph = cnn(np.random.default_rng(0), (6, 6, 2))
     design = convert(
