@@ -19,7 +19,7 @@ from nn2hls.converters.keras.qkeras_options import is_quantiser
 from nn2hls.converters.lower import activations as lower
 from nn2hls.converters.lower import moves, over_axes, quantised
 from nn2hls.converters.lower.value import Refusal, Tensor
-from nn2hls.errors import suggest
+from nn2hls.errors import ReadWarning, suggest
 from nn2hls.guard import shortened
 from nn2hls.known_layers import QUANTISED_ACTIVATIONS, not_offered
 
@@ -87,7 +87,7 @@ def hard_sigmoid(layer: Layer) -> Apply:
         return lambda site, x: lower.hard_sigmoid(site, x)
     warnings.warn(
         f"{layer.where}: saved by Keras 2, so hard_sigmoid is clip(0.2 * x + 0.5, 0, 1); Keras 3 would compute x / 6 + 0.5.",
-        UserWarning,
+        ReadWarning,
         stacklevel=2,
     )
     return lambda site, x: lower.hard_sigmoid(site, x, 0.2, 0.5)
