@@ -19,7 +19,7 @@ from nn2hls.size.layouts import layout_of
 from nn2hls.size.solution import NAMES, RESOURCES, measures, part_limits
 from nn2hls.size.solver import Limits
 from nn2hls.size.streams import VERILOG, StreamEstimate, StreamSizer
-from nn2hls.streams.accumulate import deals_out
+from nn2hls.streams.accumulate import ACCUMULATED, deals_out
 from nn2hls.streams.chunks import allowed
 from nn2hls.streams.network import Process
 from nn2hls.text import table
@@ -82,8 +82,15 @@ class StreamSolution:
         own = {p.name: p for p in self.estimate.fifos.pace}
         of_layer = {layer.name: layer for layer in self.estimate.layers}
         rows = [
-            [name, s.get("positions", 1), s.get("reuse", 1), own[name].own, of_layer[name].report.dsp]
+            [
+                name,
+                s.get("positions", 1),
+                s.get("reuse", 1),
+                max(own[p].own for p in parts),
+                sum(of_layer[p].report.dsp for p in parts if p in of_layer),
+            ]
             for name, s in self.settings().items()
+            if (parts := [p for p in (name, f"{name}{ACCUMULATED}") if p in own])
         ]
         amounts, other = measures(self.estimate), measures(self.second) if self.second else {}
         totals = [

@@ -15,6 +15,8 @@ from nn2hls.graph.op import Accumulation, Op
 from nn2hls.streams.front import EMPTY
 from nn2hls.streams.views import View, bounds_of_firings, in_order, of_firings
 
+ACCUMULATED = "_accumulated"  # what the process that adds up for a layer is called, after the layer
+
 
 @dataclass(frozen=True, eq=False)
 class Read:

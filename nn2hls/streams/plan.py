@@ -18,7 +18,7 @@ from nn2hls.graph.leaves import Cast, Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.hardware.join import Join
 from nn2hls.hardware.loop import Hardware
-from nn2hls.streams.accumulate import accumulation_of, read
+from nn2hls.streams.accumulate import ACCUMULATED, accumulation_of, read
 from nn2hls.streams.chunks import allowed, at_least, broadcasts, chunk, follows, position_axes
 from nn2hls.streams.front import EMPTY, front, is_chained
 from nn2hls.streams.network import Network, Process, Stream
@@ -184,7 +184,7 @@ class _Planner:
         if math.prod(lead) == math.prod(part):
             self._draft(name, node, op, views, result, xs)
             return
-        own = f"{name}_accumulated"
+        own = f"{name}{ACCUMULATED}"
         while own in self.graph.by_name:
             own += "_"
         reads = read(whole, view, x, part, self._type(name, node, 0, view))
