@@ -324,6 +324,16 @@ def test_what_keras_has_and_is_not_offered(name):
             "its peepholes are not offered",
         ),
         ("SimpleRNN", {"direction": "sideways"}, "its direction 'sideways' is none"),
+        (
+            "SimpleRNN",
+            {"operands": "turned w r b  h", "extra": {"h": np.zeros((2, 1, 2), np.float32)}},
+            r"its initial state has the shape \(2, 1, 2\), and its directions are 1",
+        ),
+        (
+            "SimpleRNN",
+            {"operands": "turned w r b  turned"},
+            r"its initial state has the shape \(4, 3\), and its directions are 1",
+        ),
     ],
 )
 def test_what_onnx_has_and_is_not_offered(kind, options, said):
