@@ -82,7 +82,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         "Products of a quantised model (docs/quantised.md)",
         EXACT,
-        "QDense QConv{1,2}D QDepthwiseConv2D QSeparableConv{1,2}D Q{,Depthwise}Conv2DBatchnorm",
+        "QDense QConv{1,2}D QDepthwiseConv2D QSeparableConv{1,2}D Q{,Depthwise}Conv2DBatchnorm "
+        "{Binary,Ternary}{Dense,Conv2D}",
         "",
         "",
         "QLinearConv QLinearMatMul ConvInteger MatMulInteger com.microsoft.QGemm "

@@ -432,7 +432,7 @@ class Design(Fed, Shown):
         if backend == self.config.backend:
             return self
         design = self._for_backend(backend)
-        check_backend(design.config, self.graph)
+        check_backend(design.config, design.graph)
         return design
 
     def on_board(self, name: str, baud: int | None = None, port: str | None = None) -> Design:
@@ -447,14 +447,14 @@ class Design(Fed, Shown):
     def kernel_order(self) -> KernelOrder | None:
         """What the kernel on a board of AMD's is to answer; None without such a board."""
         events = with_corners(self.config, self.graph, projects.BOARD_EVENTS) if self.card else ()
-        return projects.kernel_order(self.graph, self.options, self._vectors(events)) if self.card else None
+        return projects.kernel_order(self.sizer, self.options, self._vectors(events)) if self.card else None
 
     def for_cpp(self) -> Design:
         """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""
         return self if self.config.backend != "Verilog" else self._for_backend("Vitis")
 
     def _for_backend(self, backend: str) -> Design:
-        graph = self.graph if backend == "Verilog" else self.graph.with_built_in()
+        graph = self.graph.with_built_in() if backend == "Bambu" else self.graph
         return replace(self, graph=graph, config=replace(self.config, backend=backend), _compiled=None)
 
     def core_order(self, mantissas: Sequence[np.ndarray]) -> CoreOrder:

@@ -13,12 +13,13 @@ from nn2hls.emit.closed import RESTART, SUFFIX, closed_module, closed_ports, clo
 from nn2hls.emit.options import Options, output_ports
 from nn2hls.emit.reload import FILE as WEIGHTS
 from nn2hls.emit.reload import memories
-from nn2hls.emit.rtl import input_ports, layer_names, rtl
+from nn2hls.emit.rtl import input_ports, layer_names, layer_texts, rtl
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.pipeline import Pipeline
+from nn2hls.hardware.reload import banks
 from nn2hls.hardware.schedule import Kind, Operator
 from nn2hls.hardware.stages import Delay, slowest
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
@@ -49,7 +50,8 @@ def emit_rtl(
     name = options.name
     inputs = ports_of(input_ports(graph, name), graph.inputs)
     outputs = ports_of(output_ports(graph), [graph[o] for o in graph.outputs])
-    held = memories(graph, name, placed)
+    found = banks(placed.layers)
+    held = memories(graph, name, found, layer_texts(graph, name, placed)) if found else None
     weights = (held.address_bits, held.word_bits) if held else None
     bench = _bench(name, len(next(iter(vectors.values()))), inputs, outputs, weights)
     manifest = Manifest(name, options.backend, options.part, options.clock_period, layer_names(graph, name))

@@ -115,7 +115,8 @@ class _Resolved:
                 for text in known.warnings:
                     self.context.warn(text)
         self.told[node.name] = self.context.warnings[before:]
-        self.done[node.name], self.ranges[node.name] = typed, values
+        self.done[node.name] = typed
+        self.ranges[node.name] = self.context.ranges.keep(typed, [self.ranges[i] for i in node.inputs], values)
 
     def _carried(self, node: Node) -> tuple[Node, Range]:
         """A state after an event: what the next event begins with has the same type."""
