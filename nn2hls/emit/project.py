@@ -256,7 +256,7 @@ class _Emitter:
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
         }
-        if self.graph.states and not self.tool.own_adders:  # Bambu builds its core alone
+        if self.graph.states and not self.tool.own_adders and not self.banks:  # Bambu builds its core alone
             about = self.options.name, self.graph, context["inputs"], self.ports
             context["closed_signature"] = closed_signature(*about)
             context["closed"] = lines(list(closed_code(*about)), 0, self.tool)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nn2hls
+from nn2hls.cli import main
 from nn2hls.errors import UnsupportedError
 from tests.kit import lowering_recurrent, onnx_tools
 from tests.kit.keras_zoo import evaluate
@@ -268,6 +269,25 @@ def test_stateful_layers_over_batches_of_one(name, tmp_path):
         np.testing.assert_allclose(fixed, exact, atol=0.02)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_events_in_a_row_on_the_command_line(tmp_path, monkeypatch, capsys):
+    """Data and labels say nothing of states; a core has the module that keeps them beside its own."""
+    monkeypatch.chdir(tmp_path)
+    inputs = keras.Input(batch_shape=(1, 2, 3), name="x")
+    keras.Model(inputs, L.Dense(2, activation="softmax")(L.SimpleRNN(2, stateful=True)(inputs))).save("m.keras")
+    values = np.random.default_rng(0).normal(size=(5, 2, 3))
+    np.save("x.npy", values)
+    np.save("y.npy", np.array([0, 1, 1, 0, 1]))
+    model = "{Precision: auto, MaxWidth: 10, Calibration: x.npy}"
+    (tmp_path / "c.yml").write_text(f"KerasModel: m.keras\nProjectName: s\nHLSConfig: {{Model: {model}}}\n", encoding="utf-8")
+    assert main(["emulate", "c.yml", "--input", "x.npy", "-o", "a.npy"]) == 0
+    np.testing.assert_array_equal(np.load("a.npy"), nn2hls.convert(None, "c.yml").predict(values))
+    assert main(["compare", "c.yml", "--input", "x.npy", "--labels", "y.npy"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    assert main(["export", "rtl", "c.yml", "-o", "core"]) == 0
+    assert (tmp_path / "core" / "rtl" / "s_stateful.v").is_file()
+
+
 def twice(layer, values):
     return layer(layer(values))
 
@@ -324,6 +344,16 @@ def test_what_keras_has_and_is_not_offered(name):
             "its peepholes are not offered",
         ),
         ("SimpleRNN", {"direction": "sideways"}, "its direction 'sideways' is none"),
+        (
+            "SimpleRNN",
+            {"operands": "turned w r b  h", "extra": {"h": np.zeros((2, 1, 2), np.float32)}},
+            r"its initial state has the shape \(2, 1, 2\), and its directions are 1",
+        ),
+        (
+            "SimpleRNN",
+            {"operands": "turned w r b  turned"},
+            r"its initial state has the shape \(4, 3\), and its directions are 1",
+        ),
     ],
 )
 def test_what_onnx_has_and_is_not_offered(kind, options, said):
