@@ -158,6 +158,7 @@ ALLOWED = {
     "converters.keras.h5": {"h5py.File"},  # of bytes that the guard has read
     "converters.keras.live": {"json.loads"},  # of its own json.dumps
     "design.about": {"json.loads"},  # of its own manifest
+    "design.reload": {"json.loads"},  # of its own project
     "search.study": {"json.loads"},  # of its own keys
     "compare.lines": {"safe_load"},  # of a layer's name
     "search.run": {"safe_load"},  # of its own YAML
