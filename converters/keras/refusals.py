@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nn2hls.converters.keras import weights_only
 from nn2hls.converters.keras.hgq1 import REFUSED as OF_HGQ_1
 from nn2hls.converters.keras.hgq_layers import REFUSED as OF_HGQ
 from nn2hls.converters.keras.model import Layer
@@ -50,7 +51,7 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
         way_out = OWN_CLASSES.get(layer.kind, "build it from Keras layers")
         return f"a class of your own ('{name}'), whose code is never run from a file; {way_out}"
     if layer.kind in known:
-        return _quantised_policy(layer)
+        return weights_only.refusal(layer)
     if layer.is_operation and (layer.module or layer.kind not in KERAS):
         if layer.module:  # Keras wrote it, so it is no misspelt one
             return not_offered("keras.ops", layer.kind, "write it with other operations, or leave it out of the model")
@@ -74,22 +75,3 @@ def _recognised(layer: Layer, root: str) -> bool:
     if layer.kind in OWN_CLASSES:
         return layer.config.keys() >= BINARISED
     return layer.kind in QUANTISED_LAYERS and root in ("", "qkeras") and "hgq" not in layer.custom.lower()
-
-
-def _quantised_policy(layer: Layer) -> str:
-    """Weights that ``model.quantize()`` made integers; the policy is a word, or a class with a mode in newer versions."""
-    policy = layer.value("dtype", default="")
-    inner = policy.get("config") if isinstance(policy, dict) else None
-    settings = inner if isinstance(inner, dict) else {}
-    mode = str(settings.get("mode") or settings.get("name") or (policy if isinstance(policy, str) else ""))
-    if not mode.startswith(("int", "float8", "gptq", "awq")) or layer.kind == "InputLayer":
-        return ""
-    scaled = ", and its activations by the largest value of each event" if _each_event(layer, mode) else ""
-    return f"its weights are quantised ('{mode[:40]}'){scaled}; convert the model as it was before quantize()"
-
-
-def _each_event(layer: Layer, mode: str) -> bool:
-    """Whether quantize() has given it a quantiser whose scale comes from the values of each event, which no fixed type has."""
-    settings = layer.value("quantization_config", default=None)
-    inner = settings.get("config") if isinstance(settings, dict) else None
-    return mode.startswith("int") and isinstance(inner, dict) and inner.get("activation_quantizer") is not None

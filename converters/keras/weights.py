@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, graphs, hgq1, hgq_weights, local, pquant_weights, recurrent, windows
+from nn2hls.converters.keras import (
+    attention,
+    graphs,
+    hgq1,
+    hgq_weights,
+    local,
+    pquant_weights,
+    recurrent,
+    weights_only,
+    windows,
+)
 from nn2hls.converters.keras.fitting import fitting
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
@@ -22,6 +32,15 @@ Names = tuple[list[str], list[str]]
 
 def _dense(layer: Layer) -> Names:
     return ["kernel", *(["bias"] if layer.flag("use_bias", True) else [])], []
+
+
+def _whole(names: Callable[[Layer], list[str]]) -> Callable[[Layer], Names]:
+    """Weights that may be whole numbers with scales."""
+    return lambda layer: ([*names(layer), *weights_only.arrays(layer)], [])
+
+
+def _by_equation(layer: Layer) -> list[str]:
+    return ["kernel", *([] if layer.value("bias_axes") is None else ["bias"])]
 
 
 def _batch_norm(layer: Layer) -> Names:
@@ -48,12 +67,12 @@ def _own_norm(layer: Layer) -> Names:
 
 
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
-    "Dense": _dense,
+    "Dense": _whole(lambda layer: _dense(layer)[0]),
     **dict.fromkeys(local.LAYERS, _dense),
-    "Embedding": lambda layer: (["embeddings"], []),
+    "Embedding": _whole(lambda layer: ["embeddings"]),
     **dict.fromkeys(attention.MULTI_HEAD, lambda layer: (attention.part_names(layer), [])),
     **dict.fromkeys(("AdditiveAttention", "Attention"), lambda layer: (attention.weight_names(layer), [])),
-    "EinsumDense": lambda layer: (["kernel", *([] if layer.value("bias_axes") is None else ["bias"])], []),
+    "EinsumDense": _whole(_by_equation),
     **dict.fromkeys((kind for kind in windows.LAYERS if "Conv" in kind), _dense),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Depthwise")), _depthwise),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Separable")), _separable),
