@@ -11,6 +11,7 @@ from nn2hls.converters.keras import layers, norms, windows
 from nn2hls.converters.keras.activations import activation
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.keras.qkeras_adaptive import adaptive
 from nn2hls.converters.keras.qkeras_options import FUNCTIONS, Quantiser, read
 from nn2hls.converters.keras.qkeras_weights import weights as quantised_weights
 from nn2hls.converters.keras.scaled import scaled_product
@@ -159,6 +160,7 @@ _CONV = windows.LAYERS
 
 LAYERS: dict[str, Entry] = {
     "QActivation": q_activation,
+    "QAdaptiveActivation": adaptive,
     "QBatchNormalization": batch_norm,
     "QDense": _product("Dense", layers.dense, _KERNEL),
     **{f"QConv{n}D": _product(f"Conv{n}D", _CONV[f"Conv{n}D"], _KERNEL) for n in (1, 2)},

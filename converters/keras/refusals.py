@@ -18,10 +18,6 @@ QUANTISED = ("qkeras", "hgq", "hgq2")
 _FLOAT_MODEL = "convert the float model and give precisions in the config"
 _QUANTISED = f"this quantised layer (QKeras, HGQ) is not offered yet; {_FLOAT_MODEL}"
 _PQUANT = f"this layer of PQuantML is not offered yet; {_FLOAT_MODEL}"
-_OF_QKERAS = {
-    "QAdaptiveActivation": "its integer bits follow what training sees; once it is trained put QKeras' QActivation in its "
-    "place, with quantized_bits or quantized_relu of its total_bits and of the integer bits that its quantizer has come to",
-}
 # Wrappers of TensorFlow Model Optimization.
 _WRAPPERS = {
     "PruneLowMagnitude": "it is a wrapper for pruning; save tfmot.sparsity.keras.strip_pruning(model), which keeps the zeros",
@@ -65,7 +61,7 @@ def _of_package(layer: Layer) -> str:
     """Why a layer of a package that quantises is not read."""
     if layer.of_pquant:
         return OF_PQUANT.get(layer.kind, _PQUANT)
-    return OF_HGQ_1 if layer.of_hgq_1 else {**_OF_QKERAS, **OF_HGQ}.get(layer.kind, _QUANTISED)
+    return OF_HGQ_1 if layer.of_hgq_1 else OF_HGQ.get(layer.kind, _QUANTISED)
 
 
 def _recognised(layer: Layer, root: str) -> bool:

@@ -21,6 +21,7 @@ from nn2hls.converters.keras import (
 from nn2hls.converters.keras.fitting import fitting
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
+from nn2hls.converters.keras.qkeras_adaptive import WEIGHTS as ADAPTIVE
 from nn2hls.converters.keras.windows import depthwise_name
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.converters.plugins import brought
@@ -102,6 +103,7 @@ Q_RECURRENT = tuple(f"Q{kind}" for kind in recurrent.GATES)
 FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
 # Layers of QKeras keep the weights that are quantised as they were trained.
 WEIGHTS |= {
+    "QAdaptiveActivation": lambda layer: ([], ADAPTIVE),
     "QBatchNormalization": _batch_norm,
     **dict.fromkeys(("QDense", "QConv1D", "QConv2D"), _dense),
     **dict.fromkeys(Q_RECURRENT, lambda layer: (recurrent.weight_names(layer), [])),

@@ -106,7 +106,6 @@ def test_words_that_nobody_has_get_a_suggestion():
     ("BinaryDense", {}, "kernel_lr_multiplier and bias_lr_multiplier do; use Dense with the binary or ternary weights"),
     ("TernaryDense", {"custom": "Custom>TernaryDense"}, "('Custom>TernaryDense'), whose code is never run from a file; its"),
     ("BinaryConv2D", {"module": "mine"}, "use Conv2D with the binary or ternary weights"),
-    ("QAdaptiveActivation", {"module": "qkeras.qlayers"}, "put QKeras' QActivation in its place"),
     ("CenterCrop", {"module": "keras.layers"}, "CenterCrop is not offered: do this before"),
     ("Masking", {}, "Masking is not offered: masks that depend on the data"),
     ("Vdot", {"module": "keras.src.ops.numpy"}, "Vdot is not offered: it works over the batch axis"),
