@@ -34,10 +34,10 @@ def _root(model: object) -> str:
     return next(r for cls in type(model).__mro__ if (r := cls.__module__.partition(".")[0]) in _ROOTS)
 
 
-def has_hgq(model: Any) -> bool:
-    """Whether any layer of a model, or of a model in it, is one of HGQ2."""
+def has_quantisers(model: Any) -> bool:
+    """Whether any layer of a model, or of a model in it, is one of HGQ2 or PQuantML."""
     inside = getattr(model, "layers", None) or ()
-    return any(type(layer).__module__.partition(".")[0] == "hgq" or has_hgq(layer) for layer in inside)
+    return any(type(layer).__module__.partition(".")[0] in ("hgq", "pquant") or has_quantisers(layer) for layer in inside)
 
 
 def read(model: Any) -> Live:

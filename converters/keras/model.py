@@ -73,6 +73,16 @@ class Layer:
         return self.custom.startswith("HGQ>")
 
     @property
+    def of_pquant(self) -> bool:
+        """True for a layer of PQuantML."""
+        return self.custom.startswith(("PQuantML>", "PQuant>")) or self.module.partition(".")[0] == "pquant"
+
+    @property
+    def of_package(self) -> bool:
+        """True for a layer of a package that quantises, whose classes are registered under its name."""
+        return self.of_hgq or self.of_hgq_1 or self.of_pquant
+
+    @property
     def is_operation(self) -> bool:
         """True for an operation of ``keras.ops``, which is not a layer; legacy files tell it only by its bare config."""
         if self.module:

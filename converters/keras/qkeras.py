@@ -49,19 +49,26 @@ def _product(kind: str, keras: Entry, kernels: Mapping[str, str]) -> Entry:
         prepared = keras(inner)
 
         def product(site: Site) -> Tensor:
-            inner.weights, scale = _quantised(layer, layer.weights, quantisers, kernels)
+            found, scale = _quantised(layer, layer.weights, quantisers, kernels)
             exact = all(name in quantisers for name in kernels)
-            if scale is None:
-                return prepared(replace(site, exact=exact))  # type: ignore[return-value]
-            bias = inner.weights.pop("bias", np.zeros(1))
-            inside = replace(site, exact=exact, main=site.names.derived(f"{site.main}_product"), last=False)
-            x = prepared(inside)
-            assert isinstance(x, Tensor)
-            return arith.scale(site, x, scale, bias)
+            return scaled_product(replace(site, exact=exact), inner, prepared, found, scale)
 
         return lambda site: site.then(function, product)
 
     return entry
+
+
+def scaled_product(
+    site: Site, inner: Layer, prepared: Prepared, arrays: dict[str, np.ndarray], scale: np.ndarray | None
+) -> Tensor:
+    """The products of ``inner`` with these weights, its kernel times a scale behind them, where there is one; then its bias."""
+    inner.weights = dict(arrays)
+    if scale is None:
+        return prepared(site)  # type: ignore[return-value]
+    bias = inner.weights.pop("bias", np.zeros(1))
+    x = prepared(replace(site, main=site.names.derived(f"{site.main}_product"), last=False))
+    assert isinstance(x, Tensor)
+    return arith.scale(replace(site, exact=False), x, scale, bias)
 
 
 def _quantised(

@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from nn2hls.converters.keras.hgq1 import REFUSED as OF_HGQ_1
 from nn2hls.converters.keras.hgq_layers import REFUSED as OF_HGQ
 from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.keras.pquant import REFUSED as OF_PQUANT
 from nn2hls.errors import suggest
 from nn2hls.known_layers import FIELD, KERAS, OWN_CLASSES, QUANTISED_LAYERS, not_offered
 
+# What the config of a class has whose weights are those of BinaryNet.
+BINARISED = {"H", "kernel_lr_multiplier", "bias_lr_multiplier"}
 QUANTISED = ("qkeras", "hgq", "hgq2")
 _FLOAT_MODEL = "convert the float model and give precisions in the config"
 _QUANTISED = f"this quantised layer (QKeras, HGQ) is not offered yet; {_FLOAT_MODEL}"
+_PQUANT = f"this layer of PQuantML is not offered yet; {_FLOAT_MODEL}"
 _OF_QKERAS = {
     "QAdaptiveActivation": "its integer bits follow what training sees; once it is trained put QKeras' QActivation in its "
     "place, with quantized_bits or quantized_relu of its total_bits and of the integer bits that its quantizer has come to",
@@ -36,10 +40,11 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
         return "it holds Python code, which is never run from a file; write it with layers or keras.ops, or leave it out"
     if layer.kind in _WRAPPERS:
         return _WRAPPERS[layer.kind]
-    if layer.kind in known and (layer.of_hgq or layer.of_hgq_1 or _recognised(layer, root)):
+    if layer.kind in known and (layer.of_package or _recognised(layer, root)):
         return ""
-    if layer.of_hgq or layer.of_hgq_1 or root in QUANTISED or layer.kind in QUANTISED_LAYERS:
-        return OF_HGQ_1 if layer.of_hgq_1 else {**_OF_QKERAS, **OF_HGQ}.get(layer.kind, _QUANTISED)
+    if layer.of_package or root in QUANTISED or layer.kind in QUANTISED_LAYERS:
+        return _of_package(layer)
+    known -= OWN_CLASSES.keys()
     if layer.custom or root not in ("", "keras", "tf_keras", "tensorflow"):
         name = layer.custom or f"{layer.module}.{layer.kind}"
         way_out = OWN_CLASSES.get(layer.kind, "build it from Keras layers")
@@ -55,10 +60,19 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
     return f"{layer.kind} is not a layer that nn2hls knows. {suggest(layer.kind, known | KERAS)}".rstrip()
 
 
+def _of_package(layer: Layer) -> str:
+    """Why a layer of a package that quantises is not read."""
+    if layer.of_pquant:
+        return OF_PQUANT.get(layer.kind, _PQUANT)
+    return OF_HGQ_1 if layer.of_hgq_1 else {**_OF_QKERAS, **OF_HGQ}.get(layer.kind, _QUANTISED)
+
+
 def _recognised(layer: Layer, root: str) -> bool:
     """Whether a class that is not Keras' own is one that is read: by QKeras, or of the field."""
     if layer.kind in FIELD:
         return root not in ("keras", "tf_keras", "tensorflow")
+    if layer.kind in OWN_CLASSES:
+        return layer.config.keys() >= BINARISED
     return layer.kind in QUANTISED_LAYERS and root in ("", "qkeras") and "hgq" not in layer.custom.lower()
 
 

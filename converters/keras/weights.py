@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, graphs, hgq1, hgq_weights, local, recurrent, windows
+from nn2hls.converters.keras import attention, graphs, hgq1, hgq_weights, local, pquant_weights, recurrent, windows
 from nn2hls.converters.keras.fitting import fitting
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
@@ -86,6 +86,7 @@ WEIGHTS |= {
     "QBatchNormalization": _batch_norm,
     **dict.fromkeys(("QDense", "QConv1D", "QConv2D"), _dense),
     **dict.fromkeys(Q_RECURRENT, lambda layer: (recurrent.weight_names(layer), [])),
+    **dict.fromkeys(("BinaryDense", "TernaryDense", "BinaryConv2D", "TernaryConv2D"), _dense),
     "QDepthwiseConv2D": lambda layer: (["depthwise_kernel", *_dense(layer)[0][1:]], []),
     **dict.fromkeys(("QSeparableConv1D", "QSeparableConv2D"), _separable),
     "QConv2DBatchnorm": _folded("kernel"),
@@ -114,8 +115,10 @@ def attach(model: Model, weights: Weights) -> None:
     Raises:
         ModelError: Arrays are missing, too many, or hold NaN or Inf; the message names the layer.
     """
-    if weights.layout != "numbered" and any(layer.of_hgq for layer in model.leaves()):
-        raise ModelError("It holds layers of HGQ2 in the older format.", where=weights.where, fix=hgq_weights.SAVE)
+    apart = next((layer for layer in model.leaves() if layer.of_hgq or layer.of_pquant), None)
+    if weights.layout != "numbered" and apart is not None:
+        whose = "PQuantML" if apart.of_pquant else "HGQ2"
+        raise ModelError(f"It holds layers of {whose} in the older format.", where=weights.where, fix=hgq_weights.SAVE)
     {"named": _attach_named, "numbered": _attach_numbered, "live": _attach_live}[weights.layout](model, weights)
     for layer in model.leaves():
         for name, array in layer.weights.items():
@@ -154,8 +157,8 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
         if isinstance(layer.inner, Model):
             _numbered(layer.inner, f"{key}/layer/{place.split('/')[0]}", weights, seen)
             continue
-        if layer.of_hgq:
-            layer.weights = _of_hgq(layer, key, weights)
+        if layer.of_hgq or layer.of_pquant:
+            layer.weights = _of_package(layer, key, weights)
             continue
         names = [n for kind in expected(layer) for n in kind]
         found = _own(layer, key, weights)
@@ -163,11 +166,11 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
         _assign(layer, arrays, weights, found=len(found))
 
 
-def _of_hgq(layer: Layer, key: str, weights: Weights) -> dict[str, np.ndarray]:
-    """The arrays of a layer of HGQ2 and of its quantisers, whose configs say which these are."""
+def _of_package(layer: Layer, key: str, weights: Weights) -> dict[str, np.ndarray]:
+    """The arrays of a layer of HGQ2 or PQuantML and of its quantisers, whose configs say which these are."""
     try:
         with fitting(layer):
-            return hgq_weights.of(layer, key, weights)
+            return pquant_weights.of(layer, key, weights) if layer.of_pquant else hgq_weights.of(layer, key, weights)
     except Refusal as reason:
         what = f"The arrays of a {layer.kind} cannot be told apart: {reason}."
         raise ModelError(what, where=f"{weights.where}: {layer.where}", fix=hgq_weights.SAVE) from reason

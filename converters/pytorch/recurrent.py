@@ -59,6 +59,7 @@ def _layer(kind: str) -> Callable[[Lowering, Args], Sequence[Value]]:
     def lowered(c: Lowering, a: Args) -> Sequence[Value]:
         if a.get("train", False):
             raise Refusal("it was exported in training mode; call model.eval() before torch.export.export")
+        a.get("dropout", 0.0)  # between layers, in training alone
         x, first = _sequence(a), a.get("batch_first", False)
         layers, sides = a.whole("num_layers", 1), 2 if a.get("bidirectional", False) else 1
         params, states = a.items("params"), a.items("hx")

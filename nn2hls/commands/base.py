@@ -328,8 +328,8 @@ def make_design(args: Namespace) -> Design:
     return design
 
 
-def input_data(args: Namespace, config: Config, graph: Graph) -> list[np.ndarray]:
-    """The data of ``--input``, or of InputData: one array per input of the design.
+def input_data(args: Namespace, config: Config, graph: Graph, *, states: bool = False) -> list[np.ndarray]:
+    """The data of ``--input``, or of InputData: one array per input of the design; ``states``: those may be left out.
 
     Raises:
         UsageError: There is neither.
@@ -339,4 +339,4 @@ def input_data(args: Namespace, config: Config, graph: Graph) -> list[np.ndarray
     paths = args.input or ([config.input_data] if config.input_data else [])
     if not paths:
         raise UsageError("There is no data to run.", fix="Give --input FILE, or InputData in the config.")
-    return load_inputs(paths, {n.name: n.shape for n in graph.inputs})
+    return load_inputs(paths, {n.name: n.shape for n in graph.inputs}, graph.states if states else ())

@@ -29,7 +29,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     design = make_design(args)
-    data = input_data(args, design.config, design.graph)
+    data = input_data(args, design.config, design.graph, states=True)
     by = {"metric": args.metric, "threshold": args.threshold}
     labels = label_data(args, design.graph.outputs)
     result = design.compare(data, labels, **by, before=args.before)

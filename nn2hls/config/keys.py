@@ -274,7 +274,7 @@ LEVEL_KEYS = (
     Key(
         "Weights",
         Place.LEVEL,
-        "reloadable: in our Verilog, weights and biases of a Dense layer are memories with a port for others of their types.",
+        "reloadable: weights and biases of Dense layers and convolutions are memories with a port for others of their types.",
         v.weights,
         "weights",
         values="fixed, reloadable",

@@ -95,7 +95,8 @@ class Op:
     follows: ClassVar[bool] = False  # the result needs no other type than the operand
     fresh: ClassVar[bool] = False  # its kernel returns an array that nobody else holds
     reuse = 1  # products that share one multiplier; a field of ops that have any
-    written: ClassVar[bool] = False  # its weights are memories with a port, in our Verilog
+    carries = ""  # the input that the result is in the next event; a field of the op of states
+    written: ClassVar[bool] = False  # its weights are memories with a port
     uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy ..
     called: ClassVar[tuple[str, ...]] = ()  # what LayerType may call it beside the class of its own and of the framework
     activation: ClassVar[bool] = False  # inside a layer it is a node with a name and types of its own
@@ -220,7 +221,7 @@ class Op:
         raise TypeError(f"{type(self).__name__} has no memories")
 
     def built_in(self) -> Op:
-        """The op with weights that are constants, where they were memories: what C++ has of it."""
+        """The op with weights that are constants, where they were memories: what has no ports has of it."""
         return self
 
     def configured(self, *, reuse: int = 1, strategy: str = "Latency", adder_depth: int = 0) -> Op:

@@ -55,15 +55,18 @@ def test_modules_are_refused_by_name_with_the_way_out(exported):
     assert "brevitas.export.export_qonnx" in text
 
 
-class PQDense(nn.Linear):
+class PQMultiheadAttention(nn.Linear):
     """What a layer of PQuantML is to one who does not import it."""
 
 
-PQDense.__module__ = "pquant.core.torch.layers"
+PQMultiheadAttention.__module__ = "pquant.core.torch.layers"
 
 
-def test_modules_of_pquantml_are_refused_with_their_own_export():
+@pytest.mark.parametrize("exported", [False, True], ids=["live", "program"])
+def test_modules_of_pquantml_that_are_not_read_are_refused_with_their_own_export(exported):
+    module, example = nn.Sequential(PQMultiheadAttention(3, 2)).eval(), torch.zeros(2, 3)
+    model = torch.export.export(module, (example,)) if exported else module
     with pytest.raises(UnsupportedError, match="modules of PQuantML") as caught:
-        nn2hls.load(nn.Sequential(PQDense(3, 2)).eval(), example=torch.zeros(2, 3))
-    assert "\n  0 (PQDense)\n" in str(caught.value)
+        nn2hls.load(model, **({} if exported else {"example": example}))
+    assert "\n  0 (PQMultiheadAttention)\n" in str(caught.value)
     assert "use_qonnx=True" in str(caught.value)

@@ -103,7 +103,7 @@ def test_words_that_nobody_has_get_a_suggestion():
     ("QLSTM", {"module": "qkeras.qlayers"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
     ("QGRU", {"module": "hgq.layers"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
     ("QLSTM", {"module": "hgq.layers.rnn", "custom": "hgq>QLSTM"}, "this quantised layer (QKeras, HGQ) is not offered yet"),
-    ("BinaryDense", {}, "what its code makes of a weight; use Dense with the binary or ternary weights"),
+    ("BinaryDense", {}, "kernel_lr_multiplier and bias_lr_multiplier do; use Dense with the binary or ternary weights"),
     ("TernaryDense", {"custom": "Custom>TernaryDense"}, "('Custom>TernaryDense'), whose code is never run from a file; its"),
     ("BinaryConv2D", {"module": "mine"}, "use Conv2D with the binary or ternary weights"),
     ("QAdaptiveActivation", {"module": "qkeras.qlayers"}, "put QKeras' QActivation in its place"),
@@ -145,7 +145,7 @@ def test_activations_of_qkeras(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, name="a", activation="relu")])
     model.save_weights(tmp_path / "m.weights.h5")
-    for name in ("bernoulli(2)", "binary_tanh"):
+    for name in ("bernoulli(2)",):
         (tmp_path / "m.json").write_text(model.to_json().replace('"relu"', json.dumps(name)))
         assert f"such as '{name}' are not offered yet" in message(tmp_path / "m.json", weights=tmp_path / "m.weights.h5")
 

@@ -143,6 +143,7 @@ def test_values_beyond_a_type_are_red():
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=30))
+@pytest.mark.long
 def test_the_front_is_what_nothing_beats(points):
     found = {points[k] for k in designs.front(points)}
 

@@ -398,6 +398,7 @@ def test_the_command_scans_several_configs(capsys, tmp_path, monkeypatch):
     assert "Did you mean 'output'?" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_types_compute_float_once_and_run_once_each(monkeypatch):
     """5 widths and 4 numbers of integer bits of the pruned tagger: what float answers is computed once for all of them, the
     statistics once for each type of the input, and the emulator runs once for a type, whatever the reuse factors."""
