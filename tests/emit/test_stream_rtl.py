@@ -1,6 +1,7 @@
 """Designs in streams in our own Verilog: equal to the emulator, whoever pauses, and at the pace that was said."""
 
 import dataclasses
+import re
 import shutil
 
 import numpy as np
@@ -129,7 +130,7 @@ def swapped(made, *changes):
     [
         ("assign absent = absent_row(row) | absent_column(column)", "assign absent = absent_row(row)"),
         ("place == WORDS - 1 ?", "place >= WORDS - 2 ?"),
-        (".in_valid(v0_valid && v0_1_free)", ".in_valid(v0_valid)"),
+        (".in_valid(v__0_valid && v__0_1_free)", ".in_valid(v__0_valid)"),
         ("assign may = credit", "assign may = 1'b1 || credit"),
         ("!trailing ||", ""),
         ("bubble ? 6'd0 : ahead", "ahead"),
@@ -180,3 +181,18 @@ def test_pace_of_fifos_that_are_too_short():
     built = build(made.network, PART.bit_delay, PERIOD)
     deep = clocked(made.network, built, dict.fromkeys(made.network.edges, 100))
     assert (deep.interval, deep.complete) == (35, True)
+
+
+_DECLARED = re.compile(r"^    (?:wire|reg) (?:\[\d+:0\] )?([\w, ]+)|^    \w+ (?:#\(.*?\) )?(\w+) \(", re.M)
+
+
+@pytest.mark.parametrize("axis", [False, True])
+def test_no_port_is_called_as_what_is_inside(axis):
+    """Ports have the layers' names, in which no two underscores follow each other; all else does."""
+    made = streamed(residual(np.random.default_rng(1)), positions={"a": 7})
+    target = "p", build(made.network, PART.bit_delay, PERIOD), made.fifos.depths
+    text = stream_rtl(made.network, made.design.graph, *target, axis=axis)
+    found = {w for pair in _DECLARED.findall(text[text.index("module p" + "__streams" * axis + " (") :]) for w in pair}
+    inside = {w for words in found for w in words.replace(",", " ").split()} - {"out0", "out1", "misplaced"}
+    assert len(inside) > 30
+    assert [w for w in inside if "__" not in w] == []
