@@ -208,8 +208,9 @@ class _Reader:
         """
         if layer.flag("time_major", False):
             raise Refusal("'time_major' has time before the batch; build it with the batch first")
-        flags = (layer.flag(key, False) for key in ("go_backwards", "return_sequences", "return_state", "stateful"))
-        return cls(layer, _cell(layer), *flags)
+        keys = ("go_backwards", "return_sequences", "return_state", "stateful")
+        backwards, sequences, states, kept = (layer.flag(key, False) for key in keys)
+        return cls(layer, _cell(layer), backwards, sequences, states, kept)
 
     def run(self, site: Site, operands: Sequence[Tensor], weights: Mapping[str, np.ndarray], label: str = "") -> Recurrence:
         """The layer over a sequence, the first operand; the others are its states, which then no event before left."""
