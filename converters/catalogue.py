@@ -93,7 +93,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "Casts, levels and scales of a quantised model",
         EXACT,
-        "QActivation QBatchNormalization",
+        "QActivation QAdaptiveActivation QBatchNormalization",
         "",
         "quantized_decomposed",
         "{,com.microsoft.}{Dequantize,Quantize}Linear {qonnx.custom_op.general,finn.custom_op.general,onnx.brevitas}"

@@ -19,7 +19,7 @@ from nn2hls.converters.keras import layers, windows
 from nn2hls.converters.keras.activations import activation
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.keras.qkeras import scaled_product
+from nn2hls.converters.keras.scaled import scaled_product
 from nn2hls.converters.lower import quantised
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.guard import shortened

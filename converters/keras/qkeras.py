@@ -11,9 +11,11 @@ from nn2hls.converters.keras import layers, norms, windows
 from nn2hls.converters.keras.activations import activation
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.keras.qkeras_adaptive import adaptive
 from nn2hls.converters.keras.qkeras_options import FUNCTIONS, Quantiser, read
 from nn2hls.converters.keras.qkeras_weights import weights as quantised_weights
-from nn2hls.converters.lower import arith, quantised
+from nn2hls.converters.keras.scaled import scaled_product
+from nn2hls.converters.lower import quantised
 from nn2hls.converters.lower.value import Refusal, Tensor
 
 _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -56,19 +58,6 @@ def _product(kind: str, keras: Entry, kernels: Mapping[str, str]) -> Entry:
         return lambda site: site.then(function, product)
 
     return entry
-
-
-def scaled_product(
-    site: Site, inner: Layer, prepared: Prepared, arrays: dict[str, np.ndarray], scale: np.ndarray | None
-) -> Tensor:
-    """The products of ``inner`` with these weights, its kernel times a scale behind them, where there is one; then its bias."""
-    inner.weights = dict(arrays)
-    if scale is None:
-        return prepared(site)  # type: ignore[return-value]
-    bias = inner.weights.pop("bias", np.zeros(1))
-    x = prepared(replace(site, main=site.names.derived(f"{site.main}_product"), last=False))
-    assert isinstance(x, Tensor)
-    return arith.scale(replace(site, exact=False), x, scale, bias)
 
 
 def _quantised(
@@ -171,6 +160,7 @@ _CONV = windows.LAYERS
 
 LAYERS: dict[str, Entry] = {
     "QActivation": q_activation,
+    "QAdaptiveActivation": adaptive,
     "QBatchNormalization": batch_norm,
     "QDense": _product("Dense", layers.dense, _KERNEL),
     **{f"QConv{n}D": _product(f"Conv{n}D", _CONV[f"Conv{n}D"], _KERNEL) for n in (1, 2)},

@@ -7,10 +7,21 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, graphs, hgq1, hgq_weights, local, pquant_weights, recurrent, windows
+from nn2hls.converters.keras import (
+    attention,
+    graphs,
+    hgq1,
+    hgq_weights,
+    local,
+    pquant_weights,
+    recurrent,
+    weights_only,
+    windows,
+)
 from nn2hls.converters.keras.fitting import fitting
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
+from nn2hls.converters.keras.qkeras_adaptive import WEIGHTS as ADAPTIVE
 from nn2hls.converters.keras.windows import depthwise_name
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.converters.plugins import brought
@@ -22,6 +33,15 @@ Names = tuple[list[str], list[str]]
 
 def _dense(layer: Layer) -> Names:
     return ["kernel", *(["bias"] if layer.flag("use_bias", True) else [])], []
+
+
+def _whole(names: Callable[[Layer], list[str]]) -> Callable[[Layer], Names]:
+    """Weights that may be whole numbers with scales."""
+    return lambda layer: ([*names(layer), *weights_only.arrays(layer)], [])
+
+
+def _by_equation(layer: Layer) -> list[str]:
+    return ["kernel", *([] if layer.value("bias_axes") is None else ["bias"])]
 
 
 def _batch_norm(layer: Layer) -> Names:
@@ -48,12 +68,12 @@ def _own_norm(layer: Layer) -> Names:
 
 
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
-    "Dense": _dense,
+    "Dense": _whole(lambda layer: _dense(layer)[0]),
     **dict.fromkeys(local.LAYERS, _dense),
-    "Embedding": lambda layer: (["embeddings"], []),
+    "Embedding": _whole(lambda layer: ["embeddings"]),
     **dict.fromkeys(attention.MULTI_HEAD, lambda layer: (attention.part_names(layer), [])),
     **dict.fromkeys(("AdditiveAttention", "Attention"), lambda layer: (attention.weight_names(layer), [])),
-    "EinsumDense": lambda layer: (["kernel", *([] if layer.value("bias_axes") is None else ["bias"])], []),
+    "EinsumDense": _whole(_by_equation),
     **dict.fromkeys((kind for kind in windows.LAYERS if "Conv" in kind), _dense),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Depthwise")), _depthwise),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Separable")), _separable),
@@ -83,6 +103,7 @@ Q_RECURRENT = tuple(f"Q{kind}" for kind in recurrent.GATES)
 FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
 # Layers of QKeras keep the weights that are quantised as they were trained.
 WEIGHTS |= {
+    "QAdaptiveActivation": lambda layer: ([], ADAPTIVE),
     "QBatchNormalization": _batch_norm,
     **dict.fromkeys(("QDense", "QConv1D", "QConv2D"), _dense),
     **dict.fromkeys(Q_RECURRENT, lambda layer: (recurrent.weight_names(layer), [])),

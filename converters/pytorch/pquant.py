@@ -165,7 +165,7 @@ def _weigh(made: Any, module: Any) -> None:
         for word in ("running_mean", "running_var"):
             if hasattr(module, word):
                 setattr(made, word, getattr(module, word))
-    if kept:
+    if pruning is not None:
         pruning.load_state_dict(kept)
 
 

@@ -14,6 +14,8 @@ from nn2hls.emit.axis import tdata_bits
 from nn2hls.streams.control import bits_for
 from nn2hls.streams.network import Stream
 
+CORE = "core__inside"  # the instance of the module around which this one stands: no port has two underscores in a row
+
 
 CORE = "core__inside"  # the instance of the module around which this one stands: no port has two underscores in a row
 

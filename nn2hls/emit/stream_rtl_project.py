@@ -56,7 +56,8 @@ def emit_stream_rtl(
             check_clock(process.layer, paced(process.core, delay, period), delay, period, options.clock_period)
     entering, leaving = stream_ports(network, graph, name)
     inside = f"dut.{CORE}" if options.axis else "dut"
-    queues = [f"{inside}.{wire}_{n}_valid" for value, wire in wires(network).items() for n in range(len(network.readers(value)))]
+    readers = {wire: network.readers(value) for value, wire in wires(network).items()}
+    queues = [f"{inside}.{wire}_{n}_valid" for wire, own in readers.items() for n in range(len(own))]
     bench = render(
         "rtl/stream_bench.v",
         name=name,

@@ -49,6 +49,18 @@ def fill(word, value):
     return change
 
 
+def test_older_files_that_name_a_class_alone_are_read(tmp_path):
+    """As the examples of hls4ml are."""
+
+    def bare(layers, _):
+        for spec in layers:
+            spec["class_name"] = spec["class_name"].removeprefix("HGQ>")
+
+    design = nn2hls.convert(changed(tmp_path, "dense_batch", bare))
+    with np.load(FOLDER / "answers.npz") as file:
+        assert np.array_equal(design.predict(file["dense_batch|x"]), file["dense_batch|y"])
+
+
 def another_class(layers, _):
     first(layers, "Dense")["class_name"] = "HGQ>HDense"
 

@@ -112,6 +112,19 @@ def simulated(first, second, folder):
         assert f"{EVENTS} answers, {differ} differ, {times}" in said
 
 
+@pytest.mark.long
+def test_the_projects_own_bench_loads_an_image(tmp_path):
+    """What C simulation and co-simulation of the tools play: the words of the other model, then its events."""
+    require_tool("make", shutil.which("make"))
+    first, second = (convert(placed_network(seed), placed_settings(Backend="Vitis")) for seed in (1, 2))
+    place, other = first.write(tmp_path / "p"), second.write(tmp_path / "q")
+    shutil.copytree(other / "tb_data", place / "tb_data", dirs_exist_ok=True)
+    for image, said in (("", "100 differ"), (weights_image(second), "0 differ"), ("@0 1\n0 1\n", "no word of an image: 0 1")):
+        (place / "tb_data" / "tb_weights.hex").write_text(image)
+        done = subprocess.run(["make", "csim"], cwd=place, capture_output=True, text=True, check=False)
+        assert said in done.stdout + done.stderr
+
+
 def test_a_memory_of_many_words_is_read_turn_by_turn(built):
     """The hardware's own witness, with weights at the ends of their types: the ranges of its net hold."""
     design = built[0]
