@@ -81,7 +81,7 @@ def _vector_norm(a: Args) -> np.ndarray:
 def _affine(a: Args, bias: str, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """beta * bias + alpha * x @ kernel, as of a state that begins with zeros."""
     found, added = a.get("alpha", 1) * _product(x, kernel), a.get(bias)
-    return found if added is None else found + a.get("beta", 1) * added
+    return np.asarray(found if added is None else found + a.get("beta", 1) * added)
 
 
 def _arrays_product(a: Args, left: str, right: str) -> np.ndarray:
