@@ -25,8 +25,8 @@ def _state_notes(graph: Graph) -> list[str]:
     kept = defaultdict[str, list[str]](list)
     for state, output in graph.states.items():
         kept[graph[state].origin.layer or state].append(f"output {output} is input {state} of the next event")
-    how = "zeros begin anew. predict(x) without them runs event after event; registers around the design: docs/recurrent.md"
-    return [f"{layer}: it keeps its states between events: {', '.join(pairs)}; {how}." for layer, pairs in kept.items()]
+    how = "zeros begin anew. predict(x) without them runs event after event, as batches of one (docs/recurrent.md)."
+    return [f"{layer}: it keeps its states between events: {', '.join(pairs)}; {how}" for layer, pairs in kept.items()]
 
 
 def _turn_notes(config: Config, graph: Graph) -> list[str]:

@@ -7,6 +7,8 @@ import pytest
 
 import nn2hls
 from nn2hls.cli import main
+from nn2hls.converters.lower.value import Refusal
+from nn2hls.converters.pytorch.recurrent import _state
 from nn2hls.errors import UnsupportedError
 from tests.kit import lowering_recurrent, onnx_tools
 from tests.kit.keras_zoo import evaluate
@@ -374,3 +376,9 @@ def test_functions_of_the_users_own():
 def test_a_module_that_would_run_along_the_batch():
     with pytest.raises(UnsupportedError, match="batch_first=True"):
         nn2hls.load(torch.nn.GRU(3, 2).eval(), example=torch.zeros(2, *SHAPE))
+
+
+def test_a_state_for_more_layers_than_a_program_has():
+    """torch.export makes no such program; a file may hold one."""
+    with pytest.raises(Refusal, match=r"shape \(2, 1, 3\), and its layers and directions are 1"):
+        _state(None, np.zeros((2, 1, 3)), 0, 1, "")
