@@ -214,6 +214,7 @@ def check(design: Design, link: Link, x: Data) -> Check:
     Raises:
         ToolError: No whole answer came.
     """
+    x = design.with_states(x)
     inputs = mantissas_of(design.graph, x)
     found, clocks = link.run(inputs)
     meant = design.predict_raw(x)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.arith.ranges import Range
+from nn2hls.emit.closed import closed_code, closed_signature
 from nn2hls.emit.core import bambu_arguments, core_tensors
 from nn2hls.emit.cpp import Style, straight_code
 from nn2hls.emit.cpp_memories import port_types
@@ -255,6 +256,10 @@ class _Emitter:
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
         }
+        if self.graph.states and not self.tool.own_adders and not self.banks:  # Bambu builds its core alone
+            about = self.options.name, self.graph, context["inputs"], self.ports
+            context["closed_signature"] = closed_signature(*about)
+            context["closed"] = lines(list(closed_code(*about)), 0, self.tool)
         project = rendered(self.options, self.tool, layers, context)
         if self.banks:
             top = project.files[f"firmware/{self.options.name}.cpp"]
@@ -337,7 +342,7 @@ def rendered(
     options: Options, tool: Tool, layers: Sequence[Layer], context: Mapping[str, Any], headers: Sequence[str] = ()
 ) -> Project:
     """The files of a project from what its templates need, and from the headers of firmware_lib that they include."""
-    context = {"beats": [], "widest_integer": 0, "memory_ports": {}, **context}
+    context = {"beats": [], "widest_integer": 0, "closed": "", "closed_signature": "", "memory_ports": {}, **context}
     name, bambu = options.name, options.backend == "Bambu"
     files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in layers}
     own = {"Bambu": _BAMBU_FILES, "Vitis": {**_VENDOR_FILES, **_VITIS_FILES}}.get(options.backend, _VENDOR_FILES)

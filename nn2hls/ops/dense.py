@@ -27,12 +27,13 @@ from nn2hls.arith.ranges import (
 )
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
-from nn2hls.graph.op import Hints, Kernel, Op, Watch
+from nn2hls.graph.op import Accumulation, Hints, Kernel, Op, Watch
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, slices
 from nn2hls.hardware.schedule import Schedule
 from nn2hls.ops.exact import operand_rms
+from nn2hls.ops.products.accumulated import accumulated, factors
 from nn2hls.ops.products.affine import Affine, Strategy
 from nn2hls.ops.products.bounds import column_counts, product_bounds
 from nn2hls.ops.products.distributed import distributed_terms
@@ -84,8 +85,17 @@ class Dense(Op):
         return len(shapes[0]) - 1
 
     def evaluate_float(self, x: Any) -> Any:
-        rows = x.reshape(-1, x.shape[-1])  # one product of the BLAS, which wakes its threads once
-        return (rows @ self.weight.array).reshape(*x.shape[:-1], self.weight.shape[1]) + self.bias.array
+        return matmul(x, self.weight.array) + self.bias.array
+
+    def accumulating(self, xs: Sequence[Range]) -> tuple[int, ...]:
+        return () if self.written or self.narrowed(xs) else factors(self.weight)
+
+    def accumulation(self, x: Range) -> Accumulation | None:
+        if len(x.shape) != 1 or self.reuse not in self.accumulating([x]):
+            return None
+        assert self.weight_t is not None
+        assert self.bias_t is not None
+        return accumulated(self.weight, self.weight_t, self.bias, self.bias_t, x, self.reuse)
 
     # ---- rewrites --------------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,16 @@ def fill(word, value):
     return change
 
 
+def test_older_files_that_name_a_class_alone_are_read(tmp_path):
+    """As the examples of hls4ml are."""
+
+    def bare(layers, _):
+        for spec in layers:
+            spec["class_name"] = spec["class_name"].removeprefix("HGQ>")
+
+    equals_the_record("hgq1", "dense_batch", changed(tmp_path, "dense_batch", bare))
+
+
 def another_class(layers, _):
     first(layers, "Dense")["class_name"] = "HGQ>HDense"
 

@@ -300,7 +300,7 @@ def test_an_event_beyond_a_frame(monkeypatch):
         (["--tool", "rtl", "--baud", "9600"], "--baud: This is for a board"),
         (["--tool", "rtl", "--until-timing"], "--until-timing: This is for a board"),
         (["--tool", "rtl", "--port", "spi"], "--port: This is for a board"),
-        (["--tool", "rtl", "--board", "gatemate-evb", "--port", "spi"], "are known for SPI. Use --port uart"),
+        (["--tool", "rtl", "--board", "gatemate-evb", "--port", "spi", "--baud", "9000000"], "Use 1 to 1,250,000"),
         (["--tool", "rtl", "--board", "ulx3s-25", "--port", "spi", "--baud", "4000000"], "Use 1 to 3,125,000"),
         (["--tool", "rtl", "--board", "ulx3s-25", "--baud", "9000000"], "cannot make 9,000,000 baud"),
         (["--tool", "rtl", "--board", "ecpix5-45", "--clock", "20"], "Set ClockPeriod: 10 or less"),
