@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from nn2hls.design.projects import memories
 from nn2hls.emit.reload import FILE, FIRMWARE, Memories
 from nn2hls.emit.rtl_project import FOLDER
 from nn2hls.errors import ModelError, ToolError
+from nn2hls.frontends import load
+from nn2hls.graph.graph import Graph, Node
 from nn2hls.guard import Guard
 from nn2hls.hardware.reload import image, widths
 from nn2hls.text import plural
@@ -54,13 +56,31 @@ def reloaded(folder: str | os.PathLike[str], model: Any, example: Any = None) ->
     """
     built, place = read_memories(folder), Path(folder) / CONFIG
     config = dataclasses.replace(read_config(place), model=None, weights=None, input_data=None, output_predictions=None)
-    design = convert(model, config, example=example)
+    graph = load(model, example=example, input_shape=config.input_shape)
+    design = convert(_called_as_built(graph, built.inputs), config)
     new = _memories_of(design)
     wrong = list(_wrong(built, new, design))
     if wrong:
-        fix = "Train it with these shapes and types, or build a design for it."
+        fix = "Train it with these shapes, types and names of layers, or build a design for it."
         raise ModelError("\n  ".join(["These weights do not fit the design:", *wrong]) + "\n", where=str(folder), fix=fix)
     return design
+
+
+def _called_as_built(graph: Graph, inputs: Sequence[str]) -> Graph:
+    """The graph with the inputs' names that a design was built with: frameworks number those that nobody has named."""
+    new = {n.name: name for n, name in zip(graph.inputs, inputs, strict=False)}
+    if len(new) != len(inputs) or new.keys() == {*inputs} or any(name in graph.by_name and name not in new for name in inputs):
+        return graph
+
+    def called(node: Node) -> Node:
+        layer = new.get(node.origin.layer, node.origin.layer) if node.name in new else node.origin.layer
+        origin = dataclasses.replace(node.origin, layer=layer)
+        return dataclasses.replace(
+            node, name=new.get(node.name, node.name), inputs=tuple(new.get(i, i) for i in node.inputs), origin=origin
+        )
+
+    renamed = graph.map(called)
+    return dataclasses.replace(renamed, outputs=tuple(new.get(o, o) for o in graph.outputs))
 
 
 def _memories_of(design: Design) -> Memories | None:
@@ -75,7 +95,7 @@ def weights_image(design: Design) -> str:
     return image(memories(design.sizer))
 
 
-def load(design: Design, text: str) -> int:
+def load_image(design: Design, text: str) -> int:
     """Write an image into the memories of a design's compiled C++, which answers with these weights from then on.
 
     Args:

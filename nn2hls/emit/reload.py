@@ -44,6 +44,7 @@ class Memories:
         address_bits, word_bits: Of the ports.
         layers: Those with such weights.
         digests: Of the code of each layer, without what its memories hold at first; of the top under no name.
+        inputs: Names of the inputs, in order; a model that is read later may call them otherwise.
     """
 
     project: str
@@ -51,6 +52,7 @@ class Memories:
     word_bits: int
     layers: tuple[Reloaded, ...]
     digests: Mapping[str, str]
+    inputs: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For FILE."""
@@ -68,7 +70,8 @@ def memories(graph: Graph, name: str, found: Sequence[Bank], texts: Mapping[str,
     """
     names = dict.fromkeys(b.layer for b in found)
     held = tuple(_reloaded(graph, layer, [b for b in found if b.layer == layer]) for layer in names)
-    return Memories(name, *widths(found), held, {layer: _digest(text) for layer, text in texts.items()})
+    digests = {layer: _digest(text) for layer, text in texts.items()}
+    return Memories(name, *widths(found), held, digests, tuple(n.name for n in graph.inputs))
 
 
 def _reloaded(graph: Graph, name: str, found: Sequence[Bank]) -> Reloaded:

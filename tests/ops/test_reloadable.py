@@ -326,6 +326,18 @@ def test_a_layer_that_is_not_reloadable_must_be_as_it_was_built(tmp_path):
     assert reloaded(folder, mixed(same, other)).graph["fc1"].op.written
 
 
+def test_an_input_may_have_another_name(written):
+    """Frameworks number inputs that nobody has named."""
+    first, folder, _ = written
+    graph = network(2)
+    x = graph["x"]
+    other = replace(x, name="input_7", origin=replace(x.origin, layer="input_7"))
+    nodes = (other, *(replace(n, inputs=tuple("input_7" if i == "x" else i for i in n.inputs)) for n in graph.nodes[1:]))
+    design = reloaded(folder, replace(graph, nodes=nodes))
+    assert weights_image(design) == weights_image(reloaded(folder, graph)) != weights_image(first)
+    assert read_memories(folder).inputs == ("x",)
+
+
 def test_a_project_without_memories_and_damaged_files(tmp_path, capsys):
     config = settings(only=())
     folder = convert(network(1), config).write(tmp_path / "p", force=True)

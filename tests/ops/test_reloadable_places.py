@@ -11,7 +11,7 @@ import pytest
 
 from nn2hls.design.design import convert
 from nn2hls.design.projects import memories
-from nn2hls.design.reload import load, read_memories, reloaded, weights_image
+from nn2hls.design.reload import load_image, read_memories, reloaded, weights_image
 from nn2hls.emit.rtl_project import vector_files
 from nn2hls.errors import LimitError, ToolError, TypeResolutionError
 from nn2hls.graph.graph import Turn
@@ -86,14 +86,14 @@ def test_two_weight_sets_in_one_program(built):
     assert (meant[0] != meant[1]).any()
     for design, answers in ((None, meant[0]), (second, meant[1]), (first, meant[0])):
         if design is not None:
-            assert load(first, weights_image(design)) == sum(len(b.words) for b in memories(first.sizer))
+            assert load_image(first, weights_image(design)) == sum(len(b.words) for b in memories(first.sizer))
         assert (first.csim_raw(x).mantissas == answers).all()
     address, word = weights_image(first).splitlines()[-1].split()
-    load(first, f"{address} {int(word, 16) ^ 1:x}")  # a single word, by a bit
+    load_image(first, f"{address} {int(word, 16) ^ 1:x}")  # a single word, by a bit
     assert (first.csim_raw(x).mantissas != meant[0]).any()
     for line in ("@0", f"@{1 << read_memories(folder).address_bits:x} 1", f"@0 {1 << read_memories(folder).word_bits:x}"):
         with pytest.raises(ToolError, match="no word of an image for this design"):
-            load(first, line)
+            load_image(first, line)
 
 
 def simulated(first, second, folder):
