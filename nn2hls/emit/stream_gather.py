@@ -134,35 +134,37 @@ class Gather:
 
     def _operands(self) -> Iterator[str]:
         first = 0
-        for n, size in enumerate(self.built.process.sizes):
+        for n, (size, columns) in enumerate(zip(self.built.process.sizes, self.built.gathered, strict=True)):
             if n in self.built.in_blocks:
                 yield from self._block(n, first)
-                first += size
-                continue
-            parts = list(self._elements(first, first + size))
-            yield f"    wire [{sum(self.widths[first : first + size]) - 1}:0] now{n} = {{"
-            yield ",\n".join(f"        {p}" for p in reversed(parts))
-            yield "    };"
+            else:
+                parts = list(self._elements(columns))
+                yield f"    wire [{self._bits(columns) - 1}:0] now{n} = {{"
+                yield ",\n".join(f"        {p}" for p in reversed(parts))
+                yield "    };"
             first += size
 
-    def _elements(self, first: int, end: int) -> Iterator[str]:
+    def _bits(self, columns: Sequence[int]) -> int:
+        return sum(self.widths[column] for column in columns)
+
+    def _elements(self, columns: Sequence[int]) -> Iterator[str]:
         """What stands side by side, from the low bits up: neighbours of one tap together."""
-        column = first
-        while column < end:
-            length = 1
+        at = 0
+        while at < len(columns):
+            column, length = columns[at], 1
             if column in self.constant_at:
-                while column + length < end and column + length in self.constant_at:
+                while at + length < len(columns) and columns[at + length] in self.constant_at:
                     length += 1
-                high, low = self.constant_at[column + length - 1][0], self.constant_at[column][1]
+                high, low = self.constant_at[columns[at + length - 1]][0], self.constant_at[column][1]
                 yield f"constants[{high}:{low}]"
             elif self.front.address is not None:
                 yield self._addressed(column)
             elif self.front.source[column] == EMPTY:
                 yield f"{self.widths[column]}'d0"
             else:
-                length = self._run(column, end)
+                length = self._run(columns, at)
                 yield self._slice(column, length)
-            column += length
+            at += length
 
     def _place(self, column: int) -> tuple[int, int, int, int]:
         """(stream, age, place in the tap, mask)."""
@@ -173,14 +175,14 @@ class Gather:
         age = int(front.delay[column])
         return k, age, self._places(k, age, np.array([element]))[0], mask
 
-    def _run(self, first: int, end: int) -> int:
-        k, age, place, mask = self._place(first)
+    def _run(self, columns: Sequence[int], at: int) -> int:
+        k, age, place, mask = self._place(columns[at])
         length = 1
         while (
-            first + length < end
-            and first + length not in self.constant_at
-            and self.front.source[first + length] == k
-            and self._place(first + length) == (k, age, place + length, mask)
+            at + length < len(columns)
+            and columns[at + length] not in self.constant_at
+            and self.front.source[columns[at + length]] == k
+            and self._place(columns[at + length]) == (k, age, place + length, mask)
         ):
             length += 1
         return length
@@ -238,11 +240,24 @@ class Gather:
         yield "    reg fired;"
         yield f"    always @(posedge clock) fired <= !reset && {ready};"
         first = 0
-        for n, size in enumerate(self.built.process.sizes):
-            yield f"    reg [{sum(self.widths[first : first + size]) - 1}:0] x{n};"
-            now = f"table{n}[firing]" if n in self.built.in_blocks else f"now{n}"
-            yield f"    always @(posedge clock) if ({ready}) x{n} <= {now};"
+        for n, (size, columns) in enumerate(zip(self.built.process.sizes, self.built.gathered, strict=True)):
+            now, shared = f"table{n}[firing]" if n in self.built.in_blocks else f"now{n}", len(columns) < size
+            name = f"own{n}" if shared else f"x{n}"
+            yield f"    reg [{self._bits(columns) - 1}:0] {name};"
+            yield f"    always @(posedge clock) if ({ready}) {name} <= {now};"
+            if shared:
+                yield from self._shared(n, range(first, first + size))
             first += size
+
+    def _shared(self, n: int, columns: Sequence[int]) -> Iterator[str]:
+        """All elements of an operand from the registers that several of them share."""
+        place = {self.built.origin(c): k for k, c in enumerate(self.built.gathered[n])}
+        width, parts = self.widths[columns[0]], list[str]()
+        for a, b in _runs([place[self.built.origin(c)] for c in columns]):
+            parts.append(f"own{n}[{(b + 1) * width - 1}:{a * width}]")
+        yield f"    wire [{self._bits(columns) - 1}:0] x{n} = {{"
+        yield ",\n".join(f"        {p}" for p in reversed(parts))
+        yield "    };"
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int]]:

@@ -149,4 +149,5 @@ def in_luts(words: int, bits: int) -> int:
 
 def _masks(built: Built) -> int:
     """LUTs of masks."""
-    return math.ceil(sum(built.widths[column] for column in built.control.mask_of) / 2)
+    kept = {column for columns in built.gathered for column in columns}
+    return math.ceil(sum(built.widths[column] for column in built.control.mask_of if column in kept) / 2)

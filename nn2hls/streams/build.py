@@ -17,7 +17,7 @@ from nn2hls.hardware.stages import Delay
 from nn2hls.hardware.steps import BLOCK_BITS
 from nn2hls.streams.addressed import Addressed
 from nn2hls.streams.control import Control, bits_for
-from nn2hls.streams.front import Front
+from nn2hls.streams.front import EMPTY, Front
 from nn2hls.streams.network import Network, Process, Stream
 
 SHALLOW = 64  # words of a FIFO or delay in LUTs; more are a block of memory
@@ -143,6 +143,26 @@ class Built:
         return tuple(kind.width for size, kind in sized for _ in range(size))
 
     @cached_property
+    def gathered(self) -> tuple[tuple[int, ...], ...]:
+        """Of each operand of the core the elements that have registers: windows side by side overlap, and share theirs."""
+        found, first = [], 0
+        for size in self.process.sizes:
+            seen: dict[tuple[int, ...], int] = {}
+            for column in range(first, first + size):
+                seen.setdefault(self.origin(column), column)
+            found.append(tuple(seen.values()))
+            first += size
+        return tuple(found)
+
+    def origin(self, column: int) -> tuple[int, ...]:
+        """Where an element comes from, the same for those that are always alike; its own number where that is not seen."""
+        front, constant = self.front, self.process.is_constant
+        if front.address is not None or (constant is not None and constant[column]):
+            return (column,)
+        place = (int(a[column]) for a in (front.source, front.delay, front.element))
+        return (*place, self.control.mask_of.get(column, EMPTY))
+
+    @cached_property
     def in_blocks(self) -> frozenset[int]:
         """Operands, by number, that are constants of each firing and fill a block of memory, whose output they are."""
         process, front, found, first = self.process, self.front, set(), 0
@@ -168,8 +188,8 @@ class Built:
         links = sum(n.registers * n.bits + (bits_for(n.words - 1) if n.words else 0) for n in self.links)
         both = list(zip(front.sources, self.sources, strict=True))
         held = 0 if self.reads else sum(stream.bits for source, stream in both if source.held)
-        own = self.control.registers + bits_for(self.credit) + rest + part + reading + 1 + sum(self.widths)
-        own -= sum(self.operand_bits(n) for n in self.in_blocks)
+        own = self.control.registers + bits_for(self.credit) + rest + part + reading + 1
+        own += sum(self.widths[c] for n, kept in enumerate(self.gathered) if n not in self.in_blocks for c in kept)
         return own + links + held + self.accumulators
 
     @property

@@ -86,6 +86,10 @@ def test_positions_side_by_side(parts, tmp_path):
     y = convolution(b, "a", x, rng.normal(size=(3, 3, 2, 3)), rng.normal(size=3), pad=1)
     made = streamed(b.build([y]), events=4, positions={"a": parts})
     assert agrees(made, tmp_path, events=4).interval == 48 // parts
+    (own,) = (x for x in build(made.network, PART.bit_delay, PERIOD) if x.process.name == "a")
+    # Windows side by side overlap, and share what they read; what is zero in all firings is one more.
+    assert len(own.gathered[0]) == 3 * min(parts + 2, 12) * 2 + (parts == 12)
+    assert declared(process_module("p", own)) == own.registers
 
 
 @pytest.mark.parametrize("reuse", [2, 5])

@@ -114,7 +114,9 @@ def flattened(size=(2, 3, 4), classes=5, density=1.0, channels_first=False):
 
 
 def levels(reuse, more=None):
-    return {"Model": {"Precision": "ap_fixed<10,4>"}, "LayerName": {"fc": {"ReuseFactor": reuse, **(more or {})}}}
+    """Results saturate: one that wraps would not show what accumulators lose."""
+    level = {"Precision": "ap_fixed<10,4,AP_RND,AP_SAT>"}
+    return {"Model": level, "LayerName": {"fc": {"ReuseFactor": reuse, **(more or {})}}}
 
 
 def sums_of(design):
