@@ -38,7 +38,7 @@ def integer_bits(low: np.ndarray, high: np.ndarray, bits: int, *, symmetric: boo
         above = above + (high > 2.0**above - 2.0 ** np.minimum(above - whole, 0))
         if symmetric:
             below = below + (low < 2.0 ** np.minimum(below - whole, 0) - 2.0**below)
-    return np.minimum(whole, np.maximum(below, above)).astype(np.int64)
+    return np.asarray(np.minimum(whole, np.maximum(below, above)), np.int64)
 
 
 def adaptive(layer: Layer) -> Prepared:
@@ -54,10 +54,10 @@ def adaptive(layer: Layer) -> Prepared:
         own["is_quantized_clip"] = False
 
     def lower(site: Site) -> Tensor:
-        ends = [np.asarray(layer.weights[name], np.float32).reshape(-1) for name in WEIGHTS[1:]]
+        low, high = (np.asarray(layer.weights[name], np.float32).reshape(-1) for name in WEIGHTS[1:])
         negative = kind == KINDS[0] or slope != 0
         nearest = layer.flag("po2_rounding", False)
-        integer, x = integer_bits(*ends, bits, symmetric=symmetric, negative=negative, nearest=nearest), site.tensor
+        integer, x = integer_bits(low, high, bits, symmetric=symmetric, negative=negative, nearest=nearest), site.tensor
         if len(np.unique(integer)) == 1:
             config = {"bits": bits, "integer": int(integer[0]), **own}
             apply = activation({"class_name": kind, "config": config}).apply
