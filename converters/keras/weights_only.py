@@ -71,18 +71,39 @@ def _unpacked(packed: np.ndarray, count: int) -> np.ndarray:
     return np.asarray(((both ^ 8) - 8).reshape(*packed.shape[:-1], -1)[..., :count], np.float64)
 
 
-def _numbers(layer: Layer, own: str, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Whole weights, and their scales: ``weights * scale``, in float32 for the scale as Keras has it."""
+def _numbers(layer: Layer, own: str, columns: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whole weights, and their scales: the weights are ``numbers * scale``.
+
+    Args:
+        layer: Whose they are.
+        own: The name of its weights.
+        columns, channels: Of the weights, and how many scales there are; zero where the layer itself does not say.
+
+    Raises:
+        Refusal: Arrays of these sizes are not there, or a scale is none, or one of several blocks of a channel.
+    """
     packed, given = layer.weights[own], np.asarray(layer.weights[f"{own}_scale"], np.float64)
-    positive(given)
-    if f"{own}_zero" not in layer.weights:
-        return packed if mode(layer) == "int8" else _unpacked(packed, channels), 1 / given
-    if np.any(layer.weights["g_idx"] != 0):
-        blocks = len(np.unique(layer.weights["g_idx"]))
+    zero, groups = layer.weights.get(f"{own}_zero"), layer.weights.get("g_idx", np.zeros(1))
+    if np.any(groups != 0):
+        blocks = len(np.unique(groups))
         raise Refusal(
             f"its weights have scales for {blocks} blocks; Int4QuantizationConfig(block_size=-1) has one for a channel"
         )
-    return _unpacked(packed, channels) - layer.weights[f"{own}_zero"], given
+    positive(given)
+    eight = mode(layer) == "int8"
+    if columns:
+        wide = columns if eight else -(-columns // 2)
+        if (
+            packed.ndim != 2
+            or packed.shape[1] != wide
+            or given.size != channels
+            or (zero is not None and zero.size != channels)
+        ):
+            raise Refusal(f"its weights of shape {packed.shape} and {given.size} scales do not fit; save it again")
+    numbers = packed if eight else _unpacked(packed, columns)
+    if zero is None:
+        return numbers, 1 / given
+    return numbers - (zero.reshape(-1) if own == "kernel" else zero.reshape(-1, 1)), given
 
 
 def product(keras: Entry) -> Entry:
@@ -96,7 +117,8 @@ def product(keras: Entry) -> Entry:
         prepared = keras(inner)
 
         def compute(site: Site) -> Tensor:
-            kernel, scale = _numbers(layer, "kernel", layer.integer("units") if layer.kind == "Dense" else 0)
+            units = layer.integer("units") if layer.kind == "Dense" else 0
+            kernel, scale = _numbers(layer, "kernel", units, units)
             own = {name: array for name, array in layer.weights.items() if name == "bias"}
             return scaled_product(replace(site, exact=True), inner, prepared, {"kernel": kernel, **own}, _behind(scale))
 
@@ -120,8 +142,8 @@ def rows(keras: Callable[[Layer], Prepared]) -> Entry:
 
         def lower(site: Site) -> Tensor:
             if "embeddings_scale" in layer.weights:
-                numbers, scale = _numbers(layer, "embeddings", layer.integer("output_dim"))
-                values = numbers * (scale if scale.ndim == 2 else scale[:, None])
+                numbers, scale = _numbers(layer, "embeddings", layer.integer("output_dim"), len(layer.weights["embeddings"]))
+                values = numbers * scale.reshape(-1, 1)
                 layer.weights = {"embeddings": np.asarray(values.astype(np.float32), np.float64)}
             found = prepared(site)
             assert isinstance(found, Tensor)

@@ -238,7 +238,7 @@ def test_activations_that_are_not_keras_own(tmp_path, activation, match):
 
 def test_layers_that_are_not_keras_own(tmp_path):
     config = model()
-    extra = [("Dence", {}), ("Lambda", {"function": ["4wEAAAA=", None, None]}), ("Mine>Dense", {}), ("QAdaptiveActivation", {})]
+    extra = [("Dence", {}), ("Lambda", {"function": ["4wEAAAA=", None, None]}), ("Mine>Dense", {}), ("QDenseBatchnorm", {})]
     config["config"]["layers"] += [{"class_name": k, "config": {"name": f"l{n}", **c}} for n, (k, c) in enumerate(extra)]
     with pytest.raises(UnsupportedError) as caught:
         load_file(write(tmp_path / "m.h5", config))

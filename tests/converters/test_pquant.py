@@ -74,6 +74,15 @@ def test_masks_are_zeros_that_cost_nothing(tmp_path):
     assert np.count_nonzero(weight)
 
 
+def test_a_sign_is_left_where_integer_bits_are_below_the_fraction(tmp_path):
+    """-2^-f and 0 are, as PQuantML takes no fewer integer bits than -f."""
+    config, arrays = config_of("dense_pdp"), arrays_of("dense_pdp")
+    for place, value in enumerate((1.0, -7.0, 2.0)):
+        arrays[f"layers/{BITS}/{place}"] = np.float32(value)
+    kind = nn2hls.load(saved(tmp_path, config, arrays))["first_iq"].op.kind
+    assert (kind.width, float(kind.min), float(kind.max)) == (1, -0.25, 0.0)
+
+
 def changed(name, change):
     """Config and arrays after ``change(config of the layer 'first', arrays)``."""
     config, arrays = copy.deepcopy(config_of(name)), arrays_of(name)

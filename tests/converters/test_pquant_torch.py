@@ -122,12 +122,12 @@ def network(rounding, overflow):
     def cast(k, i, f):
         return Quantizer(k, i, f, rounding, overflow)
 
-    each = [torch.randint(low, high, (1, 5)) for low, high in ((0, 2), (-1, 3), (0, 5))]
-    each[1][0, 0] = -9  # no bits are left of it but its sign
+    each = [torch.randint(low, high, (1, 6)) for low, high in ((0, 2), (-1, 3), (0, 5))]
+    each[0][0, 0], each[1][0, 0], each[2][0, 0] = 1, -9, 1  # no bits are left of it but its sign
     return nn.Sequential(
-        PQDense(4, 5).settle(cast(1, 1, 6), cast(*each)),
+        PQDense(4, 5).settle(cast(1, 1, 6), cast(1, 2, 4)),
         PQActivation("relu", -1.3).settle(None, cast(0, 0, 5)),
-        nn.Sequential(PQDense(5, 6).settle(), PQActivation("hard_tanh", 0.0).settle(cast(1, 2, 3), cast(1, 0, 4))),
+        nn.Sequential(PQDense(5, 6).settle(), PQActivation("hard_tanh", 0.0).settle(cast(*each), cast(1, 0, 4))),
         nn.Unflatten(1, (2, 3)),
         PQAvgPool1d(2, 1).settle(None, cast(1, 1, 3)),
     ).eval()

@@ -1,5 +1,9 @@
 """``model.quantize()`` of Keras for weights alone: whole numbers behind which a scale stands; all else is refused by name."""
 
+import io
+import zipfile
+
+import h5py
 import numpy as np
 import pytest
 
@@ -99,3 +103,22 @@ def test_a_scale_that_is_none_is_refused(tmp_path):
     layer.kernel_scale.assign(np.array([1, 0, 2, 3, 4], np.float32))
     with pytest.raises(UnsupportedError, match=r"fc \(Dense\): its scale 0 must be a finite number above zero"):
         nn2hls.load(model)
+
+
+@pytest.mark.parametrize("place", ["0", "2", "3"])
+def test_arrays_that_do_not_fit_are_refused(place, tmp_path):
+    """Of a file in which one of them is shorter."""
+    quantised(keras.layers.Dense(5, name="fc"), kind="Int4", block_size=128).save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    stream = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(stream, "r+") as file:
+        group = file["layers/dense/vars"]
+        shorter = group[place][..., :-1]
+        del group[place]
+        group[place] = shorter
+    with zipfile.ZipFile(tmp_path / "bad.keras", "w") as archive:
+        for name, data in {**members, "model.weights.h5": stream.getvalue()}.items():
+            archive.writestr(name, data)
+    with pytest.raises(UnsupportedError, match=r"fc \(Dense\): its weights of shape .* scales do not fit; save it again"):
+        nn2hls.load(tmp_path / "bad.keras")

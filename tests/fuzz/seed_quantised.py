@@ -10,6 +10,7 @@ from tests.kit.answers import names, recorded, recorded_arrays
 from tests.kit.paths import ROOT
 
 SUFFIXES = {"brevitas": ".onnx", "onnxruntime": ".onnx", "quantised_onnx": ".onnx", "torchao": ".pt2"}
+KEPT = ("hgq2", "pquant")  # folders with configs and arrays
 WHOLE = ("hgq1", "qkeras_recurrent")  # folders with the files themselves
 REFUSED = ("dynamic",)  # which no mutation makes worse
 
@@ -25,9 +26,9 @@ def quantised_files():
     for folder in WHOLE:
         for path in sorted((ROOT / "tests" / "fixtures" / folder).glob("*.h5")):
             found[f"{folder}_{path.name}"] = path.read_bytes()
-    for name in names("hgq2"):
-        config, arrays = recorded_arrays("hgq2", name)
-        found[f"hgq2_{name}.keras"] = _archive(config, arrays)
+    for folder in KEPT:
+        for name in names(folder):
+            found[f"{folder}_{name}.keras"] = _archive(*recorded_arrays(folder, name))
     return found
 
 

@@ -39,7 +39,7 @@ def test_every_seed_itself_is_answered(mutants, monkeypatch):
 @pytest.mark.long
 def test_every_quantised_network_itself_is_answered(mutants, monkeypatch):
     kinds = {seed.main.partition("_")[0] for seed in mutants.quantised}
-    assert {"brevitas", "hgq1", "hgq2", "onnxruntime", "qkeras", "torchao"} <= kinds
+    assert {"brevitas", "hgq1", "hgq2", "onnxruntime", "pquant", "qkeras", "torchao"} <= kinds
     monkeypatch.setattr(mutants, "draw", lambda index: (mutants.quantised[index], mutants.quantised[index].files))
     assert {mutants.attempt(k) for k in range(len(mutants.quantised))} == {"answer"}
 
