@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 import yaml
 
 from benchmarks.bambu_designs import CLOCK_NS, PART, Spec, specs
+from benchmarks.words import run
 from nn2hls.estimate import bambu as estimate_bambu
 from nn2hls.estimate.bambu import Coefficients, bambu_design
 from nn2hls.hardware.schedule import Schedule
@@ -307,21 +307,22 @@ def quoted() -> str:
     return "\n".join([*table(), *_staleness(), "", "measured / estimated:", *_designs()])
 
 
+def write_costs() -> None:
+    """``targets/bambu_costs.yml``."""
+    text = yaml.safe_dump(fit(), sort_keys=False, default_flow_style=None)
+    (Path(estimate_bambu.__file__).parents[1] / "targets" / "bambu_costs.yml").write_text(_HEAD + text, encoding="utf-8")
+
+
+def write_page() -> None:
+    """The lines between the marks of docs/estimation.md."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n```\n{quoted()}\n```\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
 def main() -> None:
     """See the module's docstring."""
-    given = sys.argv[1:]
-    if given[:1] == ["record"] and len(given) == 2:
-        record(Path(given[1]))
-    elif given == ["fit"]:
-        text = yaml.safe_dump(fit(), sort_keys=False, default_flow_style=None)
-        (Path(estimate_bambu.__file__).parents[1] / "targets" / "bambu_costs.yml").write_text(_HEAD + text, encoding="utf-8")
-    elif given == ["page"]:
-        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n```\n{quoted()}\n```\n{END}{rest.split(END)[1]}", encoding="utf-8")
-    elif not given:
-        print(quoted())
-    else:
-        sys.exit(__doc__)
+    steps = {"record": lambda folder: record(Path(folder)), "fit": write_costs, "page": write_page}
+    run(__doc__, {"": lambda: print(quoted()), **steps})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ The designs are those of ``benchmarks/bambu_designs.py``, without reuse by eithe
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import yaml
 
 import nn2hls
 from benchmarks.bambu_designs import CLOCK_NS, PART, specs, table_network
+from benchmarks.words import run
 from nn2hls.arith.functions import Function
 from nn2hls.design.design import Design
 from nn2hls.estimate.verilog import coefficients, layer_terms
@@ -206,18 +206,15 @@ def words() -> dict[str, dict[str, str]]:
     return found
 
 
+def fit() -> None:
+    """Write the costs that are fitted to the fitting half."""
+    found = fitted([r for r in rows() if not r.case.held_out])
+    COSTS.write_text(_HEAD + yaml.safe_dump({"coefficients": found}, sort_keys=False), encoding="utf-8")
+
+
 def main() -> None:
     """See the module's docstring."""
-    given = sys.argv[1:]
-    if given[:1] == ["record"] and len(given) == 2:
-        record(Path(given[1]))
-    elif given == ["fit"]:
-        found = fitted([r for r in rows() if not r.case.held_out])
-        COSTS.write_text(_HEAD + yaml.safe_dump({"coefficients": found}, sort_keys=False), encoding="utf-8")
-    elif not given:
-        print("\n".join(table()))
-    else:
-        sys.exit(__doc__)
+    run(__doc__, {"": lambda: print("\n".join(table())), "record": lambda folder: record(Path(folder)), "fit": fit})
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import numpy as np
 
 import nn2hls
 from benchmarks.measure import ROOT
+from benchmarks.words import run
 from nn2hls.design.design import Design
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -163,16 +164,15 @@ def table() -> list[str]:
     return [*lines, "", f"LUT: median error {statistics.median(errors):.1%}, worst {max(errors):.1%}"]
 
 
+def record_all(folder: str, *names: str) -> None:
+    """The networks of these names, all where none is named."""
+    for name in names or NETWORKS:
+        record(Path(folder), name)
+
+
 def main() -> None:
     """See the module's docstring."""
-    given = sys.argv[1:]
-    if given[:1] == ["record"] and len(given) >= 2:
-        for name in given[2:] or NETWORKS:
-            record(Path(given[1]), name)
-    elif not given:
-        print("\n".join(table()))
-    else:
-        sys.exit(__doc__)
+    run(__doc__, {"": lambda: print("\n".join(table())), "record": record_all})
 
 
 if __name__ == "__main__":

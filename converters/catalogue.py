@@ -82,7 +82,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         "Products of a quantised model (docs/quantised.md)",
         EXACT,
-        "QDense QConv{1,2}D QDepthwiseConv2D QSeparableConv{1,2}D Q{,Depthwise}Conv2DBatchnorm",
+        "QDense QConv{1,2}D QDepthwiseConv2D QSeparableConv{1,2}D Q{,Depthwise}Conv2DBatchnorm "
+        "{Binary,Ternary}{Dense,Conv2D}",
         "",
         "",
         "QLinearConv QLinearMatMul ConvInteger MatMulInteger com.microsoft.QGemm "
@@ -92,7 +93,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "Casts, levels and scales of a quantised model",
         EXACT,
-        "QActivation QBatchNormalization",
+        "QActivation QAdaptiveActivation QBatchNormalization",
         "",
         "quantized_decomposed",
         "{,com.microsoft.}{Dequantize,Quantize}Linear {qonnx.custom_op.general,finn.custom_op.general,onnx.brevitas}"
@@ -328,8 +329,9 @@ with `_element`, `_recurrent` and `_reset`, `difference`, `change`, `hidden`. Si
 gates with `_element` and `_recurrent`. An RNN has the words of its cell, behind `cell0_`, `cell1_` .. where they are several.
 Before them stands `forward_`
 or `backward_` in a layer of both directions, and `l0_`, `l1_` .. in a PyTorch module of several layers. Every step begins with
-the state that the one before it left, and every event with zeros or the states that it is given: `stateful`, masked and ragged
-sequences, `clip`, peepholes and `sequence_lens` are refused.
+the state that the one before it left, and every event with zeros, with the states that it is given, or, in a `stateful` layer,
+with those that the event before left ([States from event to event](recurrent.md)). Masked and ragged sequences, `clip`,
+peepholes and `sequence_lens` are refused.
 
 """
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from nn2hls.errors import ConfigError, LimitError, ToolError
 from nn2hls.extras import install
 from nn2hls.hardware.reload import sizes
 from nn2hls.targets.board import SPI_CLOCKS
-from nn2hls.tools.boards.frames import ANSWER, LOAD, REQUEST, Answer, Layout, packed, request
+from nn2hls.tools.boards.frames import ANSWER, LOAD, REQUEST, Answer, Layout, image_words, packed, request
 from nn2hls.tools.boards.run import PLACED
 from nn2hls.tools.report import BuildReport, Check
 
@@ -112,8 +111,8 @@ def layout_of(design: Design) -> Layout:
     return layout(design.graph.needed(), design.config.project_name, design.board, latency, memories)
 
 
-def _word(line: str, layout: Layout) -> bytes:
-    """The payload of a line of an image.
+def _words(image: str, layout: Layout) -> list[bytes]:
+    """The payload of each line of an image.
 
     Raises:
         ToolError: The line is none, or the board has no such words.
@@ -121,11 +120,8 @@ def _word(line: str, layout: Layout) -> bytes:
     if not layout.words:
         fix = "Build it with Weights: reloadable for its layers."
         raise ToolError("This board's design has no weights that can be loaded.", where="weights", fix=fix)
-    found = re.fullmatch(r"@([0-9a-f]{1,8}) ([0-9a-f]{1,32})", line)
-    if found is None or int(found[1], 16) >> layout.address_bits or int(found[2], 16) >> layout.word_bits:
-        fix = "Make the image with: nn2hls weights DIR MODEL -o FILE, for this design."
-        raise ToolError(f"This is no word of an image for this design: {line[:60]!r}.", where="weights", fix=fix)
-    return int(found[1], 16).to_bytes(4, "little") + int(found[2], 16).to_bytes(layout.words, "little")
+    words = image_words(image, layout.address_bits, layout.word_bits)
+    return [address.to_bytes(4, "little") + word.to_bytes(layout.words, "little") for address, word in words]
 
 
 @dataclass
@@ -172,7 +168,7 @@ class Link:
         Raises:
             ToolError: The design has no such memories, the text is no image, or no whole answer came.
         """
-        words = [_word(line, self.layout) for line in image.splitlines()]
+        words = _words(image, self.layout)
         for payload in words:
             self.ask(payload, LOAD)
         return len(words)
@@ -218,6 +214,7 @@ def check(design: Design, link: Link, x: Data) -> Check:
     Raises:
         ToolError: No whole answer came.
     """
+    x = design.with_states(x)
     inputs = mantissas_of(design.graph, x)
     found, clocks = link.run(inputs)
     meant = design.predict_raw(x)

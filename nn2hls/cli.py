@@ -17,7 +17,7 @@ from typing import IO, Any, NoReturn
 
 from nn2hls._version import __version__
 from nn2hls.commands import COMMANDS
-from nn2hls.commands.base import Result, UsageError
+from nn2hls.commands.base import Result, UsageError, refuse_over_inputs
 from nn2hls.commands.examples import EXAMPLES
 from nn2hls.errors import Nn2hlsError, suggest
 from nn2hls.text import finite, fitted, one_line, plural, printable
@@ -149,6 +149,7 @@ def _run(run: Any, args: argparse.Namespace, words: Sequence[str]) -> int:
     start = time.monotonic()
     be_quiet(args.quiet)
     try:
+        refuse_over_inputs(args)
         with waiting(args.command), told():
             result: Result = run(args)
         _keep(result, words)
@@ -260,9 +261,9 @@ def _show_warning(
     file: IO[str] | None = None,
     line: str | None = None,
 ) -> None:
-    from nn2hls.errors import OverflowWarning, ProjectWarning
+    from nn2hls.errors import OverflowWarning, ProjectWarning, ReadWarning
 
-    if issubclass(category, (OverflowWarning, ProjectWarning)):
+    if issubclass(category, (OverflowWarning, ProjectWarning, ReadWarning)):
         print(_painted(f"warning: {printable(str(message))}", sys.stderr), file=sys.stderr)
 
 

@@ -62,6 +62,10 @@ class ConversionWarning(UserWarning):
     """The conversion of a network took something from its answers, or made a design that a part does not hold."""
 
 
+class ReadWarning(UserWarning):
+    """A file of data or a model was read in a way that may not be meant."""
+
+
 class OverflowWarning(UserWarning):
     """Values left the range of a fixed-point type while a design ran."""
 

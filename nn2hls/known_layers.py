@@ -33,10 +33,10 @@ FIELD = frozenset({"GarNet", "GarNetStack", "GlobalExchange", "GravNet", "KLLoss
 _BEFORE = "do this before the data enters the design, and leave the layer out of the model"
 _FOREIGN = "it holds code of another framework; build the model from Keras layers, or convert that framework's model"
 _BINARY = (
-    "its file does not say what its code makes of a weight; use {} with the binary or ternary weights that it computes with, "
-    "as floats, and `weight: ap_int<2>` in the config"
+    "its file does not say what its code makes of a weight, as those with H, kernel_lr_multiplier and bias_lr_multiplier do; "
+    "use {} with the binary or ternary weights that it computes with, as floats, and `weight: ap_int<2>` in the config"
 )
-# Classes of many people's own, under one name: what to do instead.
+# Classes of many people's own, under one name: what to do where the config is not that of BinaryNet.
 OWN_CLASSES = {
     **dict.fromkeys(("BinaryDense", "TernaryDense"), _BINARY.format("Dense")),
     **dict.fromkeys(("BinaryConv2D", "TernaryConv2D"), _BINARY.format("Conv2D")),

@@ -158,6 +158,7 @@ ALLOWED = {
     "converters.keras.h5": {"h5py.File"},  # of bytes that the guard has read
     "converters.keras.live": {"json.loads"},  # of its own json.dumps
     "design.about": {"json.loads"},  # of its own manifest
+    "design.reload": {"json.loads"},  # of its own project
     "search.study": {"json.loads"},  # of its own keys
     "compare.lines": {"safe_load"},  # of a layer's name
     "search.run": {"safe_load"},  # of its own YAML
@@ -228,6 +229,15 @@ def test_only_the_core_is_imported_when_a_module_loads():
         if target.split(".")[0] not in CORE | sys.stdlib_module_names
     }
     assert not foreign
+
+
+def test_what_tests_share_stands_in_their_kit():
+    """No file imports a test: pytest would run it under another name, and who changes it would break the other."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        named = imports(ast.parse(path.read_text(encoding="utf-8")))
+        found += [f"{path.relative_to(ROOT)}: {n}" for n in named if n.startswith("tests.") and ".test_" in n]
+    assert found == []
 
 
 def test_frameworks_are_imported_in_converters_only():

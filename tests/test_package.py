@@ -53,6 +53,7 @@ def tree(tmp_path_factory) -> tuple[Path, list[str]]:
     return copy, names
 
 
+@pytest.mark.long
 def test_the_wheel_and_the_sdist_hold_what_git_holds(tree, tmp_path):
     copy, names = tree
     expected = set()

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nn2hls.converters.keras import files as keras_files
-from nn2hls.converters.keras import hgq1, hgq_layers
+from nn2hls.converters.keras import hgq1, hgq_layers, pquant
 from nn2hls.converters.keras import live as keras_live
+from nn2hls.converters.keras.binarised import LAYERS as BINARISED
 from nn2hls.converters.keras.calls import Call, Ref
 from nn2hls.converters.keras.emit import Entry, Names, Prepared, Site
 from nn2hls.converters.keras.fitting import fitting
@@ -54,7 +55,7 @@ def load_file(path: str | os.PathLike[str], weights: str | os.PathLike[str] | No
 
 def load_live(model: Any) -> Graph:
     """The graph of a Sequential or functional model in memory, whatever its back end; errors as for :func:`load_file`."""
-    if keras_live.has_hgq(model):  # its quantisers are layers in layers, which only a file tells apart
+    if keras_live.has_quantisers(model):  # these quantisers are layers in layers, which only a file tells apart
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "model.keras")
             model.save(path)
@@ -106,7 +107,10 @@ def _table(layer: Layer) -> Mapping[str, Entry]:
         return hgq_layers.LAYERS
     if layer.of_hgq_1:
         return hgq1.LAYERS
-    return OPERATIONS if layer.is_operation else {**LAYERS, **QKERAS, **QKERAS_RECURRENT, "TFOpLambda": tf_function}
+    if layer.of_pquant:
+        return pquant.LAYERS
+    own = {**LAYERS, **QKERAS, **QKERAS_RECURRENT, **BINARISED, "TFOpLambda": tf_function}
+    return OPERATIONS if layer.is_operation else own
 
 
 def _refused(problems: Mapping[Layer, str], where: str) -> UnsupportedError:

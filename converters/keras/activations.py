@@ -13,12 +13,13 @@ import numpy as np
 from nn2hls.converters.keras.calls import mask_of
 from nn2hls.converters.keras.emit import Activation, Apply, Site, per_event
 from nn2hls.converters.keras.model import Layer, foreign
+from nn2hls.converters.keras.qkeras_activations import ABOVE_ZERO
 from nn2hls.converters.keras.qkeras_activations import activation as quantised_activation
 from nn2hls.converters.keras.qkeras_options import is_quantiser
 from nn2hls.converters.lower import activations as lower
-from nn2hls.converters.lower import moves, over_axes
+from nn2hls.converters.lower import moves, over_axes, quantised
 from nn2hls.converters.lower.value import Refusal, Tensor
-from nn2hls.errors import suggest
+from nn2hls.errors import ReadWarning, suggest
 from nn2hls.guard import shortened
 from nn2hls.known_layers import QUANTISED_ACTIVATIONS, not_offered
 
@@ -38,6 +39,8 @@ def _apply(site: Any, x: Any, name: str) -> Any:
     return lower.function(site, x, name)
 
 
+# Of BinaryNet: 0 and what is not above it are -1, and of three values those above a half are 1, from minus a half on -1.
+_HALVES = [math.nextafter(-0.5, math.inf), math.nextafter(0.5, math.inf)]
 PLAIN: Mapping[str, Apply] = {
     **{name: function(name) for name in _SAME.split()},
     **{name: function(other) for name, other in _RENAMED.items()},
@@ -48,6 +51,8 @@ PLAIN: Mapping[str, Apply] = {
     "soft_shrink": lambda site, x: lower.soft_shrink(site, x),
     "squareplus": lambda site, x: lower.squareplus(site, x),
     "celu": lower.celu,
+    "binary_tanh": lambda site, x: quantised.levels(site, x, [ABOVE_ZERO], [-1.0, 1.0]),
+    "ternary_tanh": lambda site, x: quantised.levels(site, x, _HALVES, [-1.0, 0.0, 1.0]),
 }
 OTHERS = ("softmax", "log_softmax", "hard_sigmoid")
 REFUSED = ("sparse_plus", "sparsemax", "threshold")
@@ -82,7 +87,7 @@ def hard_sigmoid(layer: Layer) -> Apply:
         return lambda site, x: lower.hard_sigmoid(site, x)
     warnings.warn(
         f"{layer.where}: saved by Keras 2, so hard_sigmoid is clip(0.2 * x + 0.5, 0, 1); Keras 3 would compute x / 6 + 0.5.",
-        UserWarning,
+        ReadWarning,
         stacklevel=2,
     )
     return lambda site, x: lower.hard_sigmoid(site, x, 0.2, 0.5)

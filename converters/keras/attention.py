@@ -116,6 +116,14 @@ def _value_mask(site: Site) -> np.ndarray | None:
     return None if mask is None else _one_event(mask, 2, "mask")
 
 
+def _trained(layer: Layer, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A weight of the layer, which has this shape."""
+    weight = layer.weights[name]
+    if weight.shape != shape:
+        raise Refusal(f"its weight {name!r} has shape {list(weight.shape)}, which must be {list(shape)}")
+    return weight
+
+
 def dot_product(layer: Layer) -> Prepared:
     """Attention: scores are products, times a trained scale if there is one, or those of AdditiveAttention (``concat``)."""
     mode = layer.value("score_mode", default="dot")
@@ -124,10 +132,10 @@ def dot_product(layer: Layer) -> Prepared:
 
     def lower(site: Site) -> Sequence[Tensor]:
         query, key, value = operands(site)
-        scale = float(layer.weights["scale"].item()) if "scale" in layer.weights else None
+        scale = float(_trained(layer, "scale", ())) if "scale" in layer.weights else None
         causal, mask = bool(site.settings.get("use_causal_mask")), _value_mask(site)
         if mode == "concat":
-            weight = layer.weights["concat_score_weight"]
+            weight = _trained(layer, "concat_score_weight", ())
             found = attention.additive_attention(site, query, key, value, weight, inner=scale, mask=mask, causal=causal)
             return _with_scores(site, found)
         found = attention.attention(site, query, key, value, factor=1.0 if scale is None else scale, mask=mask, causal=causal)
@@ -141,7 +149,8 @@ def additive(layer: Layer) -> Prepared:
 
     def lower(site: Site) -> Sequence[Tensor]:
         query, key, value = operands(site)
-        causal, scale = bool(site.settings.get("use_causal_mask")), layer.weights.get("scale")
+        causal = bool(site.settings.get("use_causal_mask"))
+        scale = _trained(layer, "scale", query.shape[-1:]) if "scale" in layer.weights else None
         found = attention.additive_attention(site, query, key, value, scale, mask=_value_mask(site), causal=causal)
         return _with_scores(site, found)
 
@@ -175,7 +184,9 @@ def dot_product_operation(layer: Layer) -> Prepared:
             raise Refusal("a mask together with a bias is not offered; add minus infinity to the bias instead")
         added = None if bias is None else _of_one(bias)
         keep = added if mask is None else _of_one(mask).astype(bool)
-        factor = None if scale is None else float(np.asarray(scale).item())
+        if scale is not None and scale.size != 1:
+            raise Refusal(f"its scale is one number, not an array of shape {list(scale.shape)}")
+        factor = None if scale is None else float(scale.item())
         step = site.step("attention")
         seen, _ = attention.attention(step, query, key, value, factor=factor, mask=keep, causal=causal)
         return transpose(site, seen, (1, 0, 2))

@@ -22,7 +22,7 @@ def fitting(layer: Layer) -> Iterator[None]:
     try:
         yield
     except _WRONG as error:
-        if not (layer.of_hgq or layer.of_hgq_1 or layer.kind in QUANTISED_LAYERS):
+        if not (layer.of_package or layer.kind in QUANTISED_LAYERS):
             raise
         shapes = ", ".join(f"{name} {array.shape}" for name, array in list(layer.weights.items())[:6])
         held = f"; its arrays are {shapes}" if shapes else ""

@@ -193,6 +193,6 @@ class _Reader:
         values = np.asarray(data[()])
         if attribute(data, "dtype") == "bfloat16" and values.dtype.itemsize == 2:
             values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-        if values.dtype.kind not in "fiu":
+        if values.dtype.kind not in "fiub":
             raise self.refuse(data.name, f"holds {data.dtype}, not numbers")
         return self.keep(values.astype(np.float64))

@@ -141,10 +141,11 @@ def cast(quantiser: Quantiser | None, arrays: Mapping[str, np.ndarray]) -> Calla
         raise Refusal("its quantiser is made for weights and wraps; give values of the network one of the place 'datalane'")
 
     def apply(site: Site, x: Tensor) -> Tensor:
-        if bits.k.ndim != len(x.shape) + 1 or bits.k.shape[0] != 1 or not x.is_plain:
+        alike = not bits.k.ndim  # one type for all
+        if not alike and (bits.k.ndim != len(x.shape) + 1 or bits.k.shape[0] != 1 or not x.is_plain):
             raise Refusal(f"its quantiser has bits of shape {bits.k.shape} for values of shape {x.shape}")
         at = site if quantiser.affine is None else site.step("cast")
-        width, integer, signed = bits.width[0], (bits.k + bits.i)[0], bits.k[0]
+        width, integer, signed = (a if alike else a[0] for a in (bits.width, bits.k + bits.i, bits.k))
         result = quantised.quantize_each(at, x, width, integer, signed, quantiser.rounding, quantiser.overflow)
         if quantiser.affine is None:
             return result

@@ -52,7 +52,9 @@ def _checked(layer: Layer) -> dict[str, Quantiser | None]:
     if layer.flag("enable_oq", False):
         raise Refusal("'enable_oq' in a recurrent layer is what HGQ2 itself cannot compute; put a Quantizer behind it")
     if layer.flag("stateful", False):
-        raise Refusal("'stateful' keeps its state from event to event; every event starts anew here: give it the states")
+        raise Refusal(
+            "'stateful' keeps its state from event to event, as only layers of Keras' own do here; give it its states as inputs"
+        )
     for key in ("activation", "recurrent_activation"):
         if layer.value(key, default="linear") not in _FUNCTIONS:
             way = "leave it linear, for the quantisers are a hard tanh and a hard sigmoid"

@@ -109,7 +109,8 @@ def _tables(
         found.append(hgq_quantisers.constants(behind, own, values))
     if not np.isfinite(found).all():
         raise Refusal("its function is not finite for every value that enters, and its quantiser wraps; let it saturate")
-    return np.array(found), np.asarray(which).reshape(arrays[behind.names[0]].shape)[0]
+    shape = arrays[behind.names[0]].shape[1:]  # without the batch; none where one type is that of all
+    return np.array(found), np.asarray(which).reshape(shape)
 
 
 def _needed(layer: Layer, part: str) -> Quantiser:

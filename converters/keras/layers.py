@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nn2hls.converters.keras import activations as activations
-from nn2hls.converters.keras import attention, choice, graphs, local, moves, norms, products, recurrent, windows
+from nn2hls.converters.keras import attention, choice, graphs, local, moves, norms, products, recurrent, weights_only, windows
 from nn2hls.converters.keras.emit import Apply, Entry, Prepared, Site
 from nn2hls.converters.keras.model import VECTOR, WRAPPERS, Layer
 from nn2hls.converters.keras.window_operations import resizing
@@ -169,7 +169,7 @@ LAYERS: dict[str, Entry] = {
     "Add": merging(Merge.ADD),
     "Average": merging(Merge.AVERAGE),
     "Concatenate": concatenate,
-    "Dense": dense,
+    "Dense": weights_only.product(dense),
     "Flatten": flatten,
     "Maximum": merging(Merge.MAX),
     "Minimum": merging(Merge.MIN),
@@ -193,6 +193,8 @@ LAYERS: dict[str, Entry] = {
     **recurrent.LAYERS,
     **local.LAYERS,
     **graphs.LAYERS,
+    "EinsumDense": weights_only.product(products.einsum_dense),
+    "Embedding": weights_only.rows(choice.embedding),
 }
 # Arguments of a call that a layer takes; every other one is refused.
 TAKES: dict[str, tuple[str, ...]] = {**attention.TAKES, "Softmax": ("mask",), "Resizing": ("training",)}

@@ -34,10 +34,10 @@ def _root(model: object) -> str:
     return next(r for cls in type(model).__mro__ if (r := cls.__module__.partition(".")[0]) in _ROOTS)
 
 
-def has_hgq(model: Any) -> bool:
-    """Whether any layer of a model, or of a model in it, is one of HGQ2."""
+def has_quantisers(model: Any) -> bool:
+    """Whether any layer of a model, or of a model in it, is one of HGQ2 or PQuantML."""
     inside = getattr(model, "layers", None) or ()
-    return any(type(layer).__module__.partition(".")[0] == "hgq" or has_hgq(layer) for layer in inside)
+    return any(type(layer).__module__.partition(".")[0] in ("hgq", "pquant") or has_quantisers(layer) for layer in inside)
 
 
 def read(model: Any) -> Live:
@@ -84,6 +84,8 @@ def _mark(model: Any, specs: Any) -> None:
             _mark(layer, spec["config"].get("layers"))
         elif not _is_own(type(layer)) and not foreign(spec):
             spec.update(module=None, registered_name=_place(type(layer)))
+        if getattr(layer, "relu_upper_bound", None) is not None:  # which the config of a QAdaptiveActivation leaves out
+            spec["config"].setdefault("relu_upper_bound", layer.relu_upper_bound)
         _mark_functions(layer, spec["config"])
         _mark_cells(layer, spec["config"])
         for side in ("layer", "backward_layer"):  # of a Bidirectional layer
@@ -150,8 +152,10 @@ def _groups(model: Any, prefix: str) -> Iterator[tuple[str, Arrays]]:
             # Keras' config has the same word for keras.ops.gelu and keras.activations.gelu, and they differ.
             fix = f"Use keras.activations.{function.__name__}, or keras.ops on the layer's output."
             raise ModelError(f"Its activation is {_place(function)}.", where=path, fix=fix)
-        names = [str(w.name) for w in layer.weights]
-        yield path, [(n, np.asarray(a, dtype=np.float64)) for n, a in zip(names, layer.get_weights(), strict=True)]
+        names, arrays = [str(w.name) for w in layer.weights], layer.get_weights()
+        if len(arrays) < len(names):  # of a class that keeps some of its own
+            arrays = [np.asarray(w) for w in layer.weights]
+        yield path, [(n, np.asarray(a, dtype=np.float64)) for n, a in zip(names, arrays, strict=True)]
 
 
 def _plain(value: Any) -> Any:

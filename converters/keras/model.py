@@ -20,6 +20,7 @@ MAX_DEPTH = 32
 MODELS = ("Sequential", "Functional", "Model")
 WRAPPERS = ("Bidirectional", "SpectralNormalization", "TimeDistributed")  # layers that hold one other
 VECTOR = "vector_u"  # what SpectralNormalization trains with; the kernel is stored divided by its norm
+PROXIES = ("FixedPointQuantizer", "UnaryLUT")  # classes of proxy models of HGQ 1, which no other package has
 # Where Keras says that its own classes are found, and where they are defined.
 PUBLIC = re.compile(r"(keras|tf_keras|tensorflow\.keras)(\.(layers|models|activations|ops))?")
 PRIVATE = re.compile(r"(keras|tf_keras|tensorflow\.python\.keras)\.(src|engine|layers|models)\..+")
@@ -69,8 +70,19 @@ class Layer:
 
     @property
     def of_hgq_1(self) -> bool:
-        """True for a layer of HGQ 1, which is a package of its own."""
-        return self.custom.startswith("HGQ>")
+        """True for a layer of HGQ 1, which is a package of its own; files of older versions name its class alone."""
+        bare = self.kind in PROXIES and not self.custom and self.module.partition(".")[0] in ("", "HGQ", "hls4ml")
+        return bare or self.custom.startswith("HGQ>")
+
+    @property
+    def of_pquant(self) -> bool:
+        """True for a layer of PQuantML."""
+        return self.custom.startswith(("PQuantML>", "PQuant>")) or self.module.partition(".")[0] == "pquant"
+
+    @property
+    def of_package(self) -> bool:
+        """True for a layer of a package that quantises, whose classes are registered under its name."""
+        return self.of_hgq or self.of_hgq_1 or self.of_pquant
 
     @property
     def is_operation(self) -> bool:

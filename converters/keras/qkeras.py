@@ -11,9 +11,11 @@ from nn2hls.converters.keras import layers, norms, windows
 from nn2hls.converters.keras.activations import activation
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.keras.qkeras_adaptive import adaptive
 from nn2hls.converters.keras.qkeras_options import FUNCTIONS, Quantiser, read
 from nn2hls.converters.keras.qkeras_weights import weights as quantised_weights
-from nn2hls.converters.lower import arith, quantised
+from nn2hls.converters.keras.scaled import scaled_product
+from nn2hls.converters.lower import quantised
 from nn2hls.converters.lower.value import Refusal, Tensor
 
 _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -49,15 +51,9 @@ def _product(kind: str, keras: Entry, kernels: Mapping[str, str]) -> Entry:
         prepared = keras(inner)
 
         def product(site: Site) -> Tensor:
-            inner.weights, scale = _quantised(layer, layer.weights, quantisers, kernels)
+            found, scale = _quantised(layer, layer.weights, quantisers, kernels)
             exact = all(name in quantisers for name in kernels)
-            if scale is None:
-                return prepared(replace(site, exact=exact))  # type: ignore[return-value]
-            bias = inner.weights.pop("bias", np.zeros(1))
-            inside = replace(site, exact=exact, main=site.names.derived(f"{site.main}_product"), last=False)
-            x = prepared(inside)
-            assert isinstance(x, Tensor)
-            return arith.scale(site, x, scale, bias)
+            return scaled_product(replace(site, exact=exact), inner, prepared, found, scale)
 
         return lambda site: site.then(function, product)
 
@@ -164,6 +160,7 @@ _CONV = windows.LAYERS
 
 LAYERS: dict[str, Entry] = {
     "QActivation": q_activation,
+    "QAdaptiveActivation": adaptive,
     "QBatchNormalization": batch_norm,
     "QDense": _product("Dense", layers.dense, _KERNEL),
     **{f"QConv{n}D": _product(f"Conv{n}D", _CONV[f"Conv{n}D"], _KERNEL) for n in (1, 2)},

@@ -16,7 +16,7 @@ from nn2hls.converters.lower import activations as lower
 from nn2hls.converters.lower import arith, quantised
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 
-_ABOVE_ZERO = math.ulp(0.0)
+ABOVE_ZERO = math.ulp(0.0)
 # A function of one tensor, applied at a site or at a step on the way.
 Apply = Callable[[Site, Tensor], Tensor]
 
@@ -179,6 +179,6 @@ _ACTIVATIONS: Mapping[str, Callable[[Quantiser], Apply]] = {
     "hard_sigmoid": lambda q: _line(0.5),
     "smooth_sigmoid": lambda q: _line(0.1875),
     "hard_tanh": lambda q: lambda site, x: lower.clip(site, x, -1.0, 1.0),
-    "binary_sigmoid": lambda q: _levels([_ABOVE_ZERO], [0.0, 1.0]),
-    "binary_tanh": lambda q: _levels([_ABOVE_ZERO], [-1.0, 1.0]),
+    "binary_sigmoid": lambda q: _levels([ABOVE_ZERO], [0.0, 1.0]),
+    "binary_tanh": lambda q: _levels([ABOVE_ZERO], [-1.0, 1.0]),
 }

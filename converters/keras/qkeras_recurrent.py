@@ -34,7 +34,9 @@ def repeated(layer: Layer) -> Prepared:
     """QSimpleRNN, QLSTM and QGRU."""
     quantisers = quantisers_of(layer, _KEYS)
     if layer.flag("stateful", False):
-        raise Refusal("'stateful' keeps its state from event to event; every event starts anew here: give it the states")
+        raise Refusal(
+            "'stateful' keeps its state from event to event, as only layers of Keras' own do here; give it its states as inputs"
+        )
     if layer.kind == "QGRU" and "recurrent_kernel" not in quantisers:
         raise Refusal("without a 'recurrent_quantizer' QKeras multiplies its state with the other kernel; give it one")
     backwards, sequences, states = (layer.flag(key, False) for key in ("go_backwards", "return_sequences", "return_state"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -196,6 +196,8 @@ class _Reader:
     backwards: bool
     sequences: bool
     states: bool
+    kept: bool
+    calls: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, layer: Layer) -> _Reader:
@@ -204,17 +206,19 @@ class _Reader:
         Raises:
             Refusal: It asks for what is not offered.
         """
-        if layer.flag("stateful", False):
-            raise Refusal("'stateful' keeps its state from event to event; every event starts anew here: give it the states")
         if layer.flag("time_major", False):
             raise Refusal("'time_major' has time before the batch; build it with the batch first")
-        flags = (layer.flag(key, False) for key in ("go_backwards", "return_sequences", "return_state"))
-        return cls(layer, _cell(layer), *flags)
+        keys = ("go_backwards", "return_sequences", "return_state", "stateful")
+        backwards, sequences, states, kept = (layer.flag(key, False) for key in keys)
+        return cls(layer, _cell(layer), backwards, sequences, states, kept)
 
     def run(self, site: Site, operands: Sequence[Tensor], weights: Mapping[str, np.ndarray], label: str = "") -> Recurrence:
-        """The layer over a sequence, the first operand; the others are its states."""
-        cell = self.cell(weights, operands[0].shape[1:])
-        return lower.recurrence(site, operands[0], cell, operands[1:], reverse=self.backwards, label=label)
+        """The layer over a sequence, the first operand; the others are its states, which then no event before left."""
+        cell, kept = self.cell(weights, operands[0].shape[1:]), self.kept and len(operands) == 1
+        if kept and self.calls:
+            raise Refusal("it is stateful and called more than once, each call with the state that the other one left")
+        self.calls.append(site.main)
+        return lower.recurrence(site, operands[0], cell, operands[1:], reverse=self.backwards, label=label, kept=kept)
 
     def states_of(self, site: Site, run: Recurrence) -> list[Tensor]:
         """The states after the last step, if the layer gives them."""

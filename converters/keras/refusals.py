@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nn2hls.converters.keras import weights_only
 from nn2hls.converters.keras.hgq1 import REFUSED as OF_HGQ_1
 from nn2hls.converters.keras.hgq_layers import REFUSED as OF_HGQ
 from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.keras.pquant import REFUSED as OF_PQUANT
 from nn2hls.errors import suggest
 from nn2hls.known_layers import FIELD, KERAS, OWN_CLASSES, QUANTISED_LAYERS, not_offered
 
+# What the config of a class has whose weights are those of BinaryNet.
+BINARISED = {"H", "kernel_lr_multiplier", "bias_lr_multiplier"}
 QUANTISED = ("qkeras", "hgq", "hgq2")
 _FLOAT_MODEL = "convert the float model and give precisions in the config"
 _QUANTISED = f"this quantised layer (QKeras, HGQ) is not offered yet; {_FLOAT_MODEL}"
-_OF_QKERAS = {
-    "QAdaptiveActivation": "its integer bits follow what training sees; once it is trained put QKeras' QActivation in its "
-    "place, with quantized_bits or quantized_relu of its total_bits and of the integer bits that its quantizer has come to",
-}
+_PQUANT = f"this layer of PQuantML is not offered yet; {_FLOAT_MODEL}"
 # Wrappers of TensorFlow Model Optimization.
 _WRAPPERS = {
     "PruneLowMagnitude": "it is a wrapper for pruning; save tfmot.sparsity.keras.strip_pruning(model), which keeps the zeros",
@@ -36,16 +37,17 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
         return "it holds Python code, which is never run from a file; write it with layers or keras.ops, or leave it out"
     if layer.kind in _WRAPPERS:
         return _WRAPPERS[layer.kind]
-    if layer.kind in known and (layer.of_hgq or layer.of_hgq_1 or _recognised(layer, root)):
+    if layer.kind in known and (layer.of_package or _recognised(layer, root)):
         return ""
-    if layer.of_hgq or layer.of_hgq_1 or root in QUANTISED or layer.kind in QUANTISED_LAYERS:
-        return OF_HGQ_1 if layer.of_hgq_1 else {**_OF_QKERAS, **OF_HGQ}.get(layer.kind, _QUANTISED)
+    if layer.of_package or root in QUANTISED or layer.kind in QUANTISED_LAYERS:
+        return _of_package(layer)
+    known -= OWN_CLASSES.keys()
     if layer.custom or root not in ("", "keras", "tf_keras", "tensorflow"):
         name = layer.custom or f"{layer.module}.{layer.kind}"
         way_out = OWN_CLASSES.get(layer.kind, "build it from Keras layers")
         return f"a class of your own ('{name}'), whose code is never run from a file; {way_out}"
     if layer.kind in known:
-        return _quantised_policy(layer)
+        return weights_only.refusal(layer)
     if layer.is_operation and (layer.module or layer.kind not in KERAS):
         if layer.module:  # Keras wrote it, so it is no misspelt one
             return not_offered("keras.ops", layer.kind, "write it with other operations, or leave it out of the model")
@@ -55,27 +57,17 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
     return f"{layer.kind} is not a layer that nn2hls knows. {suggest(layer.kind, known | KERAS)}".rstrip()
 
 
+def _of_package(layer: Layer) -> str:
+    """Why a layer of a package that quantises is not read."""
+    if layer.of_pquant:
+        return OF_PQUANT.get(layer.kind, _PQUANT)
+    return OF_HGQ_1 if layer.of_hgq_1 else OF_HGQ.get(layer.kind, _QUANTISED)
+
+
 def _recognised(layer: Layer, root: str) -> bool:
     """Whether a class that is not Keras' own is one that is read: by QKeras, or of the field."""
     if layer.kind in FIELD:
         return root not in ("keras", "tf_keras", "tensorflow")
+    if layer.kind in OWN_CLASSES:
+        return layer.config.keys() >= BINARISED
     return layer.kind in QUANTISED_LAYERS and root in ("", "qkeras") and "hgq" not in layer.custom.lower()
-
-
-def _quantised_policy(layer: Layer) -> str:
-    """Weights that ``model.quantize()`` made integers; the policy is a word, or a class with a mode in newer versions."""
-    policy = layer.value("dtype", default="")
-    inner = policy.get("config") if isinstance(policy, dict) else None
-    settings = inner if isinstance(inner, dict) else {}
-    mode = str(settings.get("mode") or settings.get("name") or (policy if isinstance(policy, str) else ""))
-    if not mode.startswith(("int", "float8", "gptq", "awq")) or layer.kind == "InputLayer":
-        return ""
-    scaled = ", and its activations by the largest value of each event" if _each_event(layer, mode) else ""
-    return f"its weights are quantised ('{mode[:40]}'){scaled}; convert the model as it was before quantize()"
-
-
-def _each_event(layer: Layer, mode: str) -> bool:
-    """Whether quantize() has given it a quantiser whose scale comes from the values of each event, which no fixed type has."""
-    settings = layer.value("quantization_config", default=None)
-    inner = settings.get("config") if isinstance(settings, dict) else None
-    return mode.startswith("int") and isinstance(inner, dict) and inner.get("activation_quantizer") is not None

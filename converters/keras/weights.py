@@ -7,10 +7,21 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from nn2hls.converters.keras import attention, graphs, hgq1, hgq_weights, local, recurrent, windows
+from nn2hls.converters.keras import (
+    attention,
+    graphs,
+    hgq1,
+    hgq_weights,
+    local,
+    pquant_weights,
+    recurrent,
+    weights_only,
+    windows,
+)
 from nn2hls.converters.keras.fitting import fitting
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import VECTOR, Layer, Model
+from nn2hls.converters.keras.qkeras_adaptive import WEIGHTS as ADAPTIVE
 from nn2hls.converters.keras.windows import depthwise_name
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.converters.plugins import brought
@@ -22,6 +33,15 @@ Names = tuple[list[str], list[str]]
 
 def _dense(layer: Layer) -> Names:
     return ["kernel", *(["bias"] if layer.flag("use_bias", True) else [])], []
+
+
+def _whole(names: Callable[[Layer], list[str]]) -> Callable[[Layer], Names]:
+    """Weights that may be whole numbers with scales."""
+    return lambda layer: ([*names(layer), *weights_only.arrays(layer)], [])
+
+
+def _by_equation(layer: Layer) -> list[str]:
+    return ["kernel", *([] if layer.value("bias_axes") is None else ["bias"])]
 
 
 def _batch_norm(layer: Layer) -> Names:
@@ -48,12 +68,12 @@ def _own_norm(layer: Layer) -> Names:
 
 
 WEIGHTS: dict[str, Callable[[Layer], Names]] = {
-    "Dense": _dense,
+    "Dense": _whole(lambda layer: _dense(layer)[0]),
     **dict.fromkeys(local.LAYERS, _dense),
-    "Embedding": lambda layer: (["embeddings"], []),
+    "Embedding": _whole(lambda layer: ["embeddings"]),
     **dict.fromkeys(attention.MULTI_HEAD, lambda layer: (attention.part_names(layer), [])),
     **dict.fromkeys(("AdditiveAttention", "Attention"), lambda layer: (attention.weight_names(layer), [])),
-    "EinsumDense": lambda layer: (["kernel", *([] if layer.value("bias_axes") is None else ["bias"])], []),
+    "EinsumDense": _whole(_by_equation),
     **dict.fromkeys((kind for kind in windows.LAYERS if "Conv" in kind), _dense),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Depthwise")), _depthwise),
     **dict.fromkeys((kind for kind in windows.LAYERS if kind.startswith("Separable")), _separable),
@@ -83,9 +103,11 @@ Q_RECURRENT = tuple(f"Q{kind}" for kind in recurrent.GATES)
 FOLDED = ("QConv2DBatchnorm", "QDepthwiseConv2DBatchnorm")
 # Layers of QKeras keep the weights that are quantised as they were trained.
 WEIGHTS |= {
+    "QAdaptiveActivation": lambda layer: ([], ADAPTIVE),
     "QBatchNormalization": _batch_norm,
     **dict.fromkeys(("QDense", "QConv1D", "QConv2D"), _dense),
     **dict.fromkeys(Q_RECURRENT, lambda layer: (recurrent.weight_names(layer), [])),
+    **dict.fromkeys(("BinaryDense", "TernaryDense", "BinaryConv2D", "TernaryConv2D"), _dense),
     "QDepthwiseConv2D": lambda layer: (["depthwise_kernel", *_dense(layer)[0][1:]], []),
     **dict.fromkeys(("QSeparableConv1D", "QSeparableConv2D"), _separable),
     "QConv2DBatchnorm": _folded("kernel"),
@@ -114,8 +136,10 @@ def attach(model: Model, weights: Weights) -> None:
     Raises:
         ModelError: Arrays are missing, too many, or hold NaN or Inf; the message names the layer.
     """
-    if weights.layout != "numbered" and any(layer.of_hgq for layer in model.leaves()):
-        raise ModelError("It holds layers of HGQ2 in the older format.", where=weights.where, fix=hgq_weights.SAVE)
+    apart = next((layer for layer in model.leaves() if layer.of_hgq or layer.of_pquant), None)
+    if weights.layout != "numbered" and apart is not None:
+        whose = "PQuantML" if apart.of_pquant else "HGQ2"
+        raise ModelError(f"It holds layers of {whose} in the older format.", where=weights.where, fix=hgq_weights.SAVE)
     {"named": _attach_named, "numbered": _attach_numbered, "live": _attach_live}[weights.layout](model, weights)
     for layer in model.leaves():
         for name, array in layer.weights.items():
@@ -154,8 +178,8 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
         if isinstance(layer.inner, Model):
             _numbered(layer.inner, f"{key}/layer/{place.split('/')[0]}", weights, seen)
             continue
-        if layer.of_hgq:
-            layer.weights = _of_hgq(layer, key, weights)
+        if layer.of_hgq or layer.of_pquant:
+            layer.weights = _of_package(layer, key, weights)
             continue
         names = [n for kind in expected(layer) for n in kind]
         found = _own(layer, key, weights)
@@ -163,11 +187,11 @@ def _numbered(model: Model, place: str, weights: Weights, seen: dict[int, str]) 
         _assign(layer, arrays, weights, found=len(found))
 
 
-def _of_hgq(layer: Layer, key: str, weights: Weights) -> dict[str, np.ndarray]:
-    """The arrays of a layer of HGQ2 and of its quantisers, whose configs say which these are."""
+def _of_package(layer: Layer, key: str, weights: Weights) -> dict[str, np.ndarray]:
+    """The arrays of a layer of HGQ2 or PQuantML and of its quantisers, whose configs say which these are."""
     try:
         with fitting(layer):
-            return hgq_weights.of(layer, key, weights)
+            return pquant_weights.of(layer, key, weights) if layer.of_pquant else hgq_weights.of(layer, key, weights)
     except Refusal as reason:
         what = f"The arrays of a {layer.kind} cannot be told apart: {reason}."
         raise ModelError(what, where=f"{weights.where}: {layer.where}", fix=hgq_weights.SAVE) from reason

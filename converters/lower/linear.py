@@ -11,15 +11,20 @@ from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, limited,
 from nn2hls.ops import Dense
 
 
-def dense(site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = None) -> Tensor:
-    """x @ weight + bias over the last axis; ``weight`` (n_in, n_out), ``bias`` (n_out,) or what broadcasts to it."""
+def dense(
+    site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = None, grouped: tuple[int, int] | None = None
+) -> Tensor:
+    """x @ weight + bias over the last axis; ``weight`` (n_in, n_out), ``bias`` (n_out,) or what broadcasts to it.
+
+    ``grouped``: of whose groups the other weights are zeros, see ``nn2hls.ops.Dense``.
+    """
     if weight.ndim != 2:
         raise Refusal(f"its weight of shape {weight.shape} is not one matrix for every event")
     if not x.free:
         raise Refusal("it sums over the batch")
     full = np.zeros(weight.shape[1]) if bias is None else trimmed(bias)
     full = np.full(weight.shape[1], full) if full.ndim == 0 else full
-    return site.emit(Dense(const(weight), const(full)), x)
+    return site.emit(Dense(const(weight), const(full), grouped=grouped), x)
 
 
 def matmul(site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None = None) -> Tensor:

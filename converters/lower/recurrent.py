@@ -16,7 +16,7 @@ from nn2hls.converters.lower.window import Window, conv, same_pads
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Shape
 from nn2hls.graph.graph import Graph, Origin
-from nn2hls.ops import Input, Merge, Op, Scan
+from nn2hls.ops import Carry, Input, Merge, Op, Scan
 
 Function = Callable[[Site, Tensor], Tensor]
 
@@ -276,6 +276,12 @@ class Recurrence:
     reverse: bool = False
     label: str = ""
 
+    def carried(self, site: Site) -> None:
+        """The states after the last step, for the inputs that are the ones before the first step in the next event."""
+        for k, before in enumerate(self.operands[1:]):
+            last = self.last(site.step(f"{self.label}kept{k}"), k)
+            site.step(f"{self.label}state{k}_after").emit(Carry(before.node), last)
+
     def sequence(self, site: Site, state: int | None = None) -> Tensor:
         """A state after every step, in the order of time; without a number the layer's output."""
         states, gives = len(self.cell.states), self.cell.gives if state is None else state
@@ -301,6 +307,7 @@ def recurrence(
     *,
     reverse: bool = False,
     label: str = "",
+    kept: bool = False,
 ) -> Recurrence:
     """A cell over a sequence (length, features).
 
@@ -310,6 +317,8 @@ def recurrence(
         cell: The cell.
         initial: The states before the first step: tensors, or constants for every event; zeros where they are left out.
         reverse, label: See Recurrence.
+        kept: The states go from event to event: those before the first step are further inputs of the network, those after the
+            last one further outputs.
     """
     if len(plain(x)) != 1 + len(cell.element):
         what = {1: "vectors, (length, features)"}.get(len(cell.element), f"images of the shape {cell.element}")
@@ -321,12 +330,17 @@ def recurrence(
         given = initial[k] if initial else None
         if isinstance(given, Tensor):
             state = given
+        elif kept:
+            state = site.step(f"{label}state{k}_before").emit(Input(shape))
         else:
             state = site.step(f"{label}initial_state{k}").constant(np.zeros(shape) if given is None else given)
         if state.shape != shape:
             raise Refusal(f"its initial state has the shape {state.shape} and must have {shape}")
         states.append(state)
-    return Recurrence(cell, (x, *states), x.shape[0], reverse, label)
+    found = Recurrence(cell, (x, *states), x.shape[0], reverse, label)
+    if kept:
+        found.carried(site)
+    return found
 
 
 MERGES = {"sum": Merge.ADD, "mul": Merge.MUL, "ave": Merge.AVERAGE}

@@ -172,7 +172,8 @@ def _convolved(
         return places.patches(padded, window.kernel, window.strides, window.dilation).reshape(*positions, -1)
 
     seen = move(site.step("patches"), change, x)
-    return dense(site, seen, _block_diagonal(kernel, groups).reshape(-1, filters), bias)
+    grouped = (groups, inner) if groups > 1 else None
+    return dense(site, seen, _block_diagonal(kernel, groups).reshape(-1, filters), bias, grouped)
 
 
 def patches(site: Site, x: Tensor, window: Window, *, first: bool = False) -> Tensor:

@@ -111,15 +111,21 @@ def _sequence(at: At) -> Tensor:
     return lower.at_batch(x)
 
 
-def _state(at: At, k: int, side: int, label: str) -> Tensor | np.ndarray | None:
+def _state(at: At, k: int, side: int, sides: int, label: str) -> Tensor | np.ndarray | None:
+    """The state of one side before the first step."""
     if not at.has(k):
         return None
     value = at.value(k)
     if isinstance(value, Tensor):
-        return slice_(at.step(f"{label}given{k}"), lower.at_batch(value), (side,))
+        given = lower.at_batch(value)
+        if given.shape[:1] != (sides,):
+            raise Refusal(f"its initial state has the shape {given.shape}, and its directions are {sides}")
+        return slice_(at.step(f"{label}given{k}"), given, (side,))
     axis = 0 if at.attr("layout", 0) else 1
     rows = []
     for array in value.arrays:
+        if array.ndim == 3 and array.shape[1 - axis] != sides:
+            raise Refusal(f"its initial state has the shape {array.shape}, and its directions are {sides}")
         if array.ndim != 3 or (array != np.take(array, [0], axis)).any():
             raise Refusal("its initial state is not the same for all events")
         rows.append(np.take(array, 0, axis)[side])
@@ -153,7 +159,7 @@ def _recurrent(kind: str) -> Handler:
             bias = None if biases is None else biases[side]
             gates = _gates(kind, kernels[side], recurrents[side], bias, apart=kind == "GRU" and after)
             cell = _cell(kind, gates, functions[side * each : (side + 1) * each], after=after)
-            initial = [_state(at, k, side, label) for k in (_HIDDEN, _CELL)[: len(cell.states)]]
+            initial = [_state(at, k, side, len(sides), label) for k in (_HIDDEN, _CELL)[: len(cell.states)]]
             runs.append(lower.recurrence(at, x, cell, initial, reverse=reverse, label=label))
         outputs = [run.sequence(at.step(f"{run.label}sequence")) for run in runs]
         whole = shape.stack(at, outputs, 1)

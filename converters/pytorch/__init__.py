@@ -13,6 +13,7 @@ import numpy as np
 
 from nn2hls.converters.pytorch.foreign import refuse
 from nn2hls.converters.pytorch.lower import lower
+from nn2hls.converters.pytorch.pquant import standing_in
 from nn2hls.converters.pytorch.pt2_file import read_file, read_stream
 from nn2hls.errors import ModelError
 from nn2hls.graph.graph import Graph
@@ -43,14 +44,20 @@ def load_live(module: Any, example_inputs: Any = None, input_shape: Sequence[Any
         ModelError: Neither or both are given, or ``torch.export`` cannot trace the module.
         UnsupportedError: Lists all operators that are not supported.
     """
+    with _evaluating(module), standing_in(module) as (network, exact):
+        kinds = ((path, f"{type(m).__module__}.{type(m).__name__}") for path, m in network.named_modules())
+        refuse(kinds, type(module).__name__)
+        return _exported(network, example_inputs, input_shape, exact, type(module).__name__)
+
+
+def _exported(module: Any, example_inputs: Any, input_shape: Sequence[Any] | None, exact: frozenset[str], where: str) -> Graph:
+    """What ``torch.export`` makes of a module of PyTorch's own; ``exact``: paths whose weights a quantised model has so."""
     import torch
 
-    kinds = ((path, f"{type(m).__module__}.{type(m).__name__}") for path, m in module.named_modules())
-    refuse(kinds, type(module).__name__)
     if (example_inputs is None) == (input_shape is None):
         raise ModelError(
             "A PyTorch module does not know the shape of its input.",
-            where=type(module).__name__,
+            where=where,
             fix="Give either example_inputs, or input_shape without the batch axis, such as input_shape=(16,).",
         )
     if example_inputs is None:
@@ -70,10 +77,10 @@ def load_live(module: Any, example_inputs: Any = None, input_shape: Sequence[Any
             fix = "Control flow that depends on values must be left out of the module, and the example inputs must fit it."
             raise ModelError(
                 f"torch.export cannot trace it: {first[0].rstrip('.') if first else type(error).__name__}.",
-                where=f"{type(module).__name__}: {place}" if place else type(module).__name__,
+                where=f"{where}: {place}" if place else where,
                 fix=fix,
             ) from error
-    return _saved(stream, type(module).__name__)
+    return _saved(stream, where, exact)
 
 
 def load_program(program: Any) -> Graph:
@@ -85,9 +92,9 @@ def load_program(program: Any) -> Graph:
     return _saved(stream, type(program).__name__)
 
 
-def _saved(stream: io.BytesIO, where: str) -> Graph:
+def _saved(stream: io.BytesIO, where: str, exact: frozenset[str] = frozenset()) -> Graph:
     stream.seek(0)
-    return lower(read_stream(stream, where))
+    return lower(read_stream(stream, where), exact)
 
 
 def _zeros(module: Any, shape: Sequence[Any]) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.lower import integers
+from nn2hls.converters.lower import integers, quantised
 from nn2hls.converters.lower.value import Operand, Refusal, Site, Tensor, trimmed
 from nn2hls.converters.pytorch.pt2_program import Call, Meta, Opaque, Ref
 from nn2hls.graph.builder import Builder
@@ -131,9 +131,9 @@ def _looked_up(value: Any, values: Mapping[str, Any]) -> Any:
 class Lowering(Site):
     """What the lowering of an operator works with: the graph so far, the batch, and the layer it is at."""
 
-    def __init__(self, batch: int | None) -> None:
+    def __init__(self, batch: int | None, exact: frozenset[str] = frozenset()) -> None:
         self.builder = Builder()
-        self.batch = batch
+        self.batch, self.exact = batch, exact
         self._call: Call | None = None
         self._last: dict[tuple[str, str], str] = {}
         self._groups: dict[str, tuple[str, str]] = {}
@@ -160,7 +160,10 @@ class Lowering(Site):
         scales = [self.scales[name] for name in call.refs() if name in self.scales]
         if op.linear is not None and scales:
             return integers.products(self._named, self.builder, op, nodes, word, scales)
-        return self._named(op, nodes, word)
+        node = self._named(op, nodes, word)
+        if op.linear is not None and call.module.path in self.exact:
+            quantised.own(self.builder, node, op)
+        return node
 
     def _named(self, op: Op, nodes: Sequence[str], word: str) -> str:
         call = self._call

@@ -78,8 +78,17 @@ def _vector_norm(a: Args) -> np.ndarray:
     return np.asarray(np.sqrt((x * x).sum(axis=axes, keepdims=bool(a.get("keepdim", False)))))
 
 
+def _affine(a: Args, bias: str, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """beta * bias + alpha * x @ kernel, as of a state that begins with zeros."""
+    found, added = a.get("alpha", 1) * _product(x, kernel), a.get(bias)
+    return np.asarray(found if added is None else found + a.get("beta", 1) * added)
+
+
 def _arrays_product(a: Args, left: str, right: str) -> np.ndarray:
-    x, y = a.get(left), a.get(right)
+    return _product(a.get(left), a.get(right))
+
+
+def _product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.size * (y.shape[-1] if y.ndim > 1 else 1) > LARGEST:
         raise Refusal("it makes a constant that is too large")
     return np.asarray(x @ y)
@@ -179,6 +188,8 @@ FOLD: Mapping[str, Callable[[Args], Any]] = {
     "arange.start": _arange,
     "arange.start_step": _arange,
     "_weight_norm.default": _weight_norm,
+    "linear.default": lambda a: _affine(a, "bias", a.get("input"), a.get("weight").T),
+    "addmm.default": lambda a: _affine(a, "self", a.get("mat1"), a.get("mat2")),
     "mv.default": lambda a: a.get("self") @ a.get("vec"),
     "dot.default": lambda a: a.get("self") @ a.get("tensor"),
     "vdot.default": lambda a: a.get("self") @ a.get("other"),

@@ -25,8 +25,8 @@ from nn2hls.ops import Input
 EXAMPLE = "Export it with an example batch: torch.export.export(model.eval(), (torch.zeros(1, 16),))."
 
 
-def lower(program: Program) -> Graph:
-    """The graph of a program.
+def lower(program: Program, exact: frozenset[str] = frozenset()) -> Graph:
+    """The graph of a program; ``exact``: paths of layers whose weights are numbers of a quantised model, to the last bit.
 
     Raises:
         UnsupportedError: Lists every operator that is not supported, by layer.
@@ -34,7 +34,7 @@ def lower(program: Program) -> Graph:
     """
     refuse((call.module.foreign for call in program.calls), "PyTorch program")
     problems: dict[str, None] = {}
-    context = Lowering(_batch(program))
+    context = Lowering(_batch(program), exact)
 
     def report(call: Call, reason: str) -> None:
         context.start(call, None)

@@ -15,6 +15,7 @@ from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
 from nn2hls.converters.pytorch.norms import NORMS, TRAINING
 from nn2hls.converters.pytorch.places import PLACES
+from nn2hls.converters.pytorch.pquant import LOWERED as PQUANT
 from nn2hls.converters.pytorch.quantised import QUANTISED
 from nn2hls.converters.pytorch.recurrent import RECURRENT
 from nn2hls.converters.pytorch.reductions import REDUCTIONS
@@ -186,6 +187,7 @@ LOWER: Mapping[str, Lower] = {
     **CHOICE,
     **WINDOWS,
     **QUANTISED,
+    **PQUANT,
     **{f"{name}.default": _function(name) for name in activations.FUNCTIONS if name not in _OTHER_NAMES},
     **{target: _function(name) for target, name in _RENAMED.items()},
     "softsign": _function("softsign"),

@@ -59,6 +59,7 @@ def _layer(kind: str) -> Callable[[Lowering, Args], Sequence[Value]]:
     def lowered(c: Lowering, a: Args) -> Sequence[Value]:
         if a.get("train", False):
             raise Refusal("it was exported in training mode; call model.eval() before torch.export.export")
+        a.get("dropout", 0.0)  # between layers, in training alone
         x, first = _sequence(a), a.get("batch_first", False)
         layers, sides = a.whole("num_layers", 1), 2 if a.get("bidirectional", False) else 1
         params, states = a.items("params"), a.items("hx")
@@ -74,7 +75,7 @@ def _layer(kind: str) -> Callable[[Lowering, Args], Sequence[Value]]:
                 own = params[number * each : (number + 1) * each]
                 cell = _cell(kind, own[:2], own[2:4] if biased else (), own[-1] if each in (3, 5) else None)
                 label = (f"l{k}_" if layers > 1 else "") + (("forward_", "backward_")[side] if sides > 1 else "")
-                initial = [_state(c, s, number, label) for s in states]
+                initial = [_state(c, s, number, layers * sides, label) for s in states]
                 run = lower.recurrence(c, x, cell, initial, reverse=bool(side), label=label)
                 for n, found in enumerate(last):
                     found.append(run.last(c.step(f"{label}state{n}"), n))
@@ -99,8 +100,11 @@ def _sequence(a: Args) -> Tensor:
     return lower.at_batch(x)
 
 
-def _state(c: Lowering, state: Any, number: int, label: str) -> Tensor | np.ndarray:
-    """The state of one layer and side before the first step; a constant has to be the same for every event."""
+def _state(c: Lowering, state: Any, number: int, count: int, label: str) -> Tensor | np.ndarray:
+    """The state of one of ``count`` layers and sides before the first step; a constant has to be the same for every event."""
+    sizes = lower.at_batch(state).shape if isinstance(state, Tensor) else np.shape(state)
+    if sizes[:1] != (count,):
+        raise Refusal(f"its initial state has the shape {sizes}, and its layers and directions are {count}")
     if isinstance(state, Tensor):
         return slice_(c.step(f"{label}given"), lower.at_batch(state), (number,))
     if not isinstance(state, np.ndarray) or state.ndim != 3 or not state.size or (state != state[:, :1]).any():

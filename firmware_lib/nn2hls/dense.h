@@ -58,27 +58,43 @@ void dense_start(ACC acc[], ACC part[]) {
 #endif
 }
 
-// One step: each multiplier reads its ROM word (weight, input index, first, segment, from the top bit down), adds the product
-// to its accumulator, which starts from zero where a segment starts, and keeps the running sum in the segment's register.
-// The index counts from the multiplier's own CONFIG::inputs inputs; all share x where that is 0.
+// One step of multiplier m: it adds the product to its accumulator, which starts from zero where a segment starts, and keeps the
+// running sum in the segment's register. The index counts from its own CONFIG::inputs inputs; all share x where that is 0.
+template <class CONFIG, class X, class WORD, class ACC>
+void dense_add(const X x[], const WORD& word, const ap_int<CONFIG::weight_bits>& weight, int m, ACC acc[], ACC part[]) {
+    const int segment_low = 0, first_low = CONFIG::segment_bits, index_low = first_low + 1;
+    ap_uint<CONFIG::index_bits> index = word.range(index_low + CONFIG::index_bits - 1, index_low);
+    ap_uint<1> first = word.range(first_low, first_low);
+    ap_uint<CONFIG::segment_bits> segment = word.range(first_low - 1, segment_low);
+    const ACC before = first ? ACC(0) : acc[m];
+    const ACC sum = before + choose<CONFIG::choices>(x + m * CONFIG::inputs, index.to_int()) * weight;
+    acc[m] = sum;
+    NN2HLS_UNROLL
+    for (int s = 0; s < CONFIG::segments; s++) {
+        keep(part[m * CONFIG::segments + s], segment == s, sum);
+    }
+}
+
+// One step of all multipliers, each with its ROM word: weight, input index, first, segment, from the top bit down.
 template <class CONFIG, class X, class ROM, class ACC>
 void dense_step(const X x[], ROM rom, int step, ACC acc[], ACC part[]) {
     NN2HLS_UNROLL
     for (int m = 0; m < CONFIG::multipliers; m++) {
         const auto word = banked<CONFIG::multipliers>(rom, m, step);
-        const int segment_low = 0, first_low = CONFIG::segment_bits, index_low = first_low + 1;
-        const int weight_low = index_low + CONFIG::index_bits;
+        const int weight_low = CONFIG::segment_bits + 1 + CONFIG::index_bits;
         ap_int<CONFIG::weight_bits> weight = word.range(weight_low + CONFIG::weight_bits - 1, weight_low);
-        ap_uint<CONFIG::index_bits> index = word.range(index_low + CONFIG::index_bits - 1, index_low);
-        ap_uint<1> first = word.range(first_low, first_low);
-        ap_uint<CONFIG::segment_bits> segment = word.range(first_low - 1, segment_low);
-        const ACC before = first ? ACC(0) : acc[m];
-        const ACC sum = before + choose<CONFIG::choices>(x + m * CONFIG::inputs, index.to_int()) * weight;
-        acc[m] = sum;
-        NN2HLS_UNROLL
-        for (int s = 0; s < CONFIG::segments; s++) {
-            keep(part[m * CONFIG::segments + s], segment == s, sum);
-        }
+        dense_add<CONFIG>(x, word, weight, m, acc, part);
+    }
+}
+
+// The same with weights in a memory: a row of a word for each multiplier in each step.
+template <class CONFIG, class X, class ROM, class WEIGHT, class ACC>
+void dense_step(const X x[], ROM rom, const WEIGHT weights[], int step, ACC acc[], ACC part[]) {
+    NN2HLS_UNROLL
+    for (int m = 0; m < CONFIG::multipliers; m++) {
+        const auto word = banked<CONFIG::multipliers>(rom, m, step);
+        ap_int<CONFIG::weight_bits> weight = weights[step * CONFIG::multipliers + m];
+        dense_add<CONFIG>(x, word, weight, m, acc, part);
     }
 }
 

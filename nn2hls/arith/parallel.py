@@ -68,16 +68,16 @@ def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """``x @ w`` of floats, in the calling thread.
 
     Where one thread is all there is, that is the product of NumPy; else sums may be taken in another order: the caller has
-    proved that every partial sum is exact.
+    proved that every partial sum is exact, or takes them as floats are.
 
     Args:
         x: (.., n).
         w: (n, m).
     """
-    if threads() == 1:
-        return np.asarray(x @ w)
     n, m = w.shape
     rows = x.reshape(math.prod(x.shape[:-1]), n)
+    if threads() == 1:
+        return np.asarray(rows @ w).reshape(*x.shape[:-1], m)
     y = np.empty((len(rows), m), dtype=np.result_type(x, w))
     width = max(m, 1) if n * m <= TILE // SIDE else max(NARROW, TILE // SIDE // n)
     for left in range(0, m, width):

@@ -156,6 +156,14 @@ class Range:
         below = 0 if self.zeros is None else self.zeros
         return np.asarray(np.maximum(np.asarray(_bit_length(top)).astype(np.int64) - below, 0))
 
+    def alike(self, other: Range) -> bool:
+        """Whether the other one says the same of every element."""
+        if self.fraction != other.fraction or self.shape != other.shape or (self.zeros is None) != (other.zeros is None):
+            return False
+        pairs = [(self.least, other.least), (self.most, other.most)]
+        pairs += [] if self.zeros is None or other.zeros is None else [(self.zeros, other.zeros)]
+        return all(np.array_equal(_core(a), _core(b)) for a, b in pairs)
+
     def bounds(self, channel: int) -> tuple[int, int]:
         """The smallest and the largest mantissa of one element of the last axis, over all others."""
         lo, hi = (a if np.ndim(a) == 0 or a.shape[-1] == 1 else a[..., channel] for a in (self.least, self.most))

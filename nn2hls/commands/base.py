@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nn2hls.design.kept import files_of
 from nn2hls.errors import Nn2hlsError
 
 if TYPE_CHECKING:
@@ -211,6 +213,42 @@ def _named(word: Any, outputs: Sequence[str]) -> str | None:
     return next((name for name in outputs if str(word).startswith(f"{name}=")), None)
 
 
+_OUTPUTS = ("output", "record", "plot", "plots", "html", "svg")  # options that name what is written
+
+
+def refuse_over_inputs(args: Namespace, more: Iterable[Path] = ()) -> None:
+    """What a command writes never takes the place of what it reads, nor of another file that it writes.
+
+    Args:
+        args: The command line.
+        more: Files beside those of the command line, as a config names them.
+
+    Raises:
+        UsageError: An output is also an input, or two outputs are one file.
+    """
+    written: dict[str, str] = {}
+    asked = () if hasattr(args, "force") else _OUTPUTS  # such a command writes over no file, or was told to
+    for name in [n for n in asked if getattr(args, n, None) is not None]:
+        option, place = f"--{name}", os.path.realpath(getattr(args, name).expanduser())
+        if place in written:
+            raise UsageError(f"{written[place]} names this file, too.", where=option, fix="Give each a file of its own.")
+        written[place] = option
+    for path in [*_files_read(args), *more]:
+        option = written.get(os.path.realpath(path.expanduser()), "")
+        if option and path.is_file():
+            raise UsageError(f"{path} is read: it is not written over.", where=option, fix="Give another name.")
+
+
+def _files_read(args: Namespace) -> Iterator[Path]:
+    """The files that the command line names, apart from outputs."""
+    for name, value in vars(args).items():
+        if name not in _OUTPUTS:
+            words = value if isinstance(value, list) else [value]
+            yield from (w for w in words if isinstance(w, Path))
+            if name == "labels":
+                yield from (Path(part) for w in words if isinstance(w, str) for part in (w, w.partition("=")[2]) if part)
+
+
 def read(args: Namespace, path: Path | None = None, leave_out: Sequence[str] = ()) -> Config:
     """The config, with the options of the command line in place of its own.
 
@@ -221,6 +259,7 @@ def read(args: Namespace, path: Path | None = None, leave_out: Sequence[str] = (
 
     Raises:
         ConfigError: What the config says, or an option, is wrong.
+        UsageError: The command would write over what it reads.
     """
     from nn2hls.config.config import Config
     from nn2hls.config.options import with_options
@@ -230,7 +269,9 @@ def read(args: Namespace, path: Path | None = None, leave_out: Sequence[str] = (
     assert path is not None
     config = read_config(path) if path.suffix.lower() in CONFIG_SUFFIXES else Config(model=path)
     names = [name.replace("-", "_") for name in _IN_PLACE if name not in leave_out]
-    return with_options(config, {name: getattr(args, name, None) for name in names})
+    found = with_options(config, {name: getattr(args, name, None) for name in names})
+    refuse_over_inputs(args, files_of(found))
+    return found
 
 
 def config_target(args: Namespace) -> Path | None:
@@ -287,8 +328,8 @@ def make_design(args: Namespace) -> Design:
     return design
 
 
-def input_data(args: Namespace, config: Config, graph: Graph) -> list[np.ndarray]:
-    """The data of ``--input``, or of InputData: one array per input of the design.
+def input_data(args: Namespace, config: Config, graph: Graph, *, states: bool = False) -> list[np.ndarray]:
+    """The data of ``--input``, or of InputData: one array per input of the design; ``states``: those may be left out.
 
     Raises:
         UsageError: There is neither.
@@ -298,4 +339,4 @@ def input_data(args: Namespace, config: Config, graph: Graph) -> list[np.ndarray
     paths = args.input or ([config.input_data] if config.input_data else [])
     if not paths:
         raise UsageError("There is no data to run.", fix="Give --input FILE, or InputData in the config.")
-    return load_inputs(paths, {n.name: n.shape for n in graph.inputs})
+    return load_inputs(paths, {n.name: n.shape for n in graph.inputs}, graph.states if states else ())

@@ -28,16 +28,18 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
+    from nn2hls.emulate.states import own_outputs
+
     design = make_design(args)
-    data = input_data(args, design.config, design.graph)
+    data = input_data(args, design.config, design.graph, states=True)
     by = {"metric": args.metric, "threshold": args.threshold}
-    labels = label_data(args, design.graph.outputs)
+    labels = label_data(args, own_outputs(design.graph))  # nobody has labels of a state
     result = design.compare(data, labels, **by, before=args.before)
     if not args.plots:
         return Result(result.to_dict(), result.text(), design.notes)
     from nn2hls.compare.plots import draw
 
-    paths = draw(design, data, labels, args.plots, **by)
+    paths = draw(design, design.with_states(data), labels, args.plots, **by)
     wrote = "".join(f"wrote {path}\n" for path in paths)
     return Result({**result.to_dict(), "plots": list(map(str, paths))}, f"{result.text()}\n{wrote}", design.notes)
 

@@ -23,12 +23,14 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(args: Namespace) -> Result:
     import numpy as np
 
+    from nn2hls.emulate.states import left_out, own_outputs
     from nn2hls.text import one_line, plural
 
     design = make_design(args)
-    data = input_data(args, design.config, design.graph)
+    data = input_data(args, design.config, design.graph, states=True)
     found = design.predict(data)
-    answers = dict(zip(design.graph.outputs, found if isinstance(found, list) else [found], strict=True))
+    names = own_outputs(design.graph) if left_out(design.graph, data) else design.graph.outputs
+    answers = dict(zip(names, found if isinstance(found, list) else [found], strict=True))
     events = len(data[0])
     document = {
         "events": events,

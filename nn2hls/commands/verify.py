@@ -19,7 +19,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(args: Namespace) -> Result:
     design = make_design(args)
-    data = input_data(args, design.config, design.graph) if args.input else None
+    data = input_data(args, design.config, design.graph, states=True) if args.input else None
     verdict = design.verify(data, args.tool, args.output)
     return Result(verdict.to_dict(), verdict.text(), design.notes, ok=verdict.equal)
 

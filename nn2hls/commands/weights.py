@@ -9,7 +9,7 @@ from nn2hls.commands.base import Command, Made, Result
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("project", metavar="DIR", type=Path, help="the project, as build --tool rtl wrote it")
+    parser.add_argument("project", metavar="DIR", type=Path, help="the project, as convert or build wrote it")
     parser.add_argument("model", metavar="MODEL", type=Path, help="the model with the new weights: .keras, .h5, .onnx or .pt2")
     words = "the image: an address and a word in each line, as Verilog's $readmemh reads it"
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help=words)

@@ -21,6 +21,7 @@ from nn2hls.compare.result import BLAME_FROM, LayerComparison, Need, compare_out
 from nn2hls.compare.scores import Power
 from nn2hls.config.settings import LayerSettings
 from nn2hls.emulate.overflow import Overflow, OverflowLog
+from nn2hls.emulate.states import completed, completed_float
 from nn2hls.errors import DataError
 from nn2hls.graph.analysis import demanded
 from nn2hls.graph.graph import Graph, Node
@@ -95,7 +96,8 @@ def compare_design(
 
     Args:
         design: With types.
-        inputs: One checked array (events, *shape) per input.
+        inputs: One checked array (events, *shape) per input; without those of states the events follow one another, in the
+            design with its own states, in float with those that float has.
         labels, metric, threshold: See :func:`judges`.
         before: The network before it was pruned.
 
@@ -103,15 +105,16 @@ def compare_design(
         DataError: That one takes or gives something else.
     """
     by = judges(design.float_graph, len(inputs[0]) if inputs else 1, labels, metric, threshold)
+    given, inputs = inputs, completed(design.graph, inputs, design.emulator)
     with np.errstate(over="ignore", invalid="ignore"):  # what float does not hold is counted
-        run = _Run(design, inputs)
+        run = _Run(design, inputs, completed_float(design.float_graph, given))
         layers = _Judge(design, run).layers()
         part = [a[:SAMPLE] for a in inputs]
         needed = {name: p for name, p in proposals(layers).items() if not p.none}
         floats = [run.float_outputs[name][:SAMPLE] for name in design.float_graph.outputs]
         mended = together(design, needed, part, floats) if needed else None
     pairs = zip(design.graph.outputs, design.float_graph.outputs, by, strict=True)
-    first = _answers_before(before, design.float_graph, inputs)
+    first = _answers_before(before, design.float_graph, given)
     outputs = tuple(
         compare_output(n, run.float_outputs[f], run.fixed_outputs[n], judge=j, before=b)
         for (n, f, j), b in zip(pairs, first, strict=True)
@@ -131,7 +134,7 @@ def _answers_before(before: Graph | None, graph: Graph, inputs: Sequence[np.ndar
             f"The network before pruning takes {shapes[0]} and gives {len(before.outputs)} outputs, this one takes {shapes[1]}."
         )
         raise DataError(what, where="before", fix="Give the network that this one was pruned from.")
-    found = run_float(before, inputs)
+    found = run_float(before, completed_float(before, inputs))
     return [found[name] for name in before.outputs]
 
 
@@ -143,7 +146,7 @@ def _own_noise(x: LayerComparison) -> bool:
 class _Run:
     """Both graphs, run side by side on parts of the events, so that memory does not grow with them."""
 
-    def __init__(self, design: Converted, inputs: Sequence[np.ndarray]) -> None:
+    def __init__(self, design: Converted, inputs: Sequence[np.ndarray], floats_in: Sequence[np.ndarray]) -> None:
         self.log = OverflowLog()
         known = design.float_graph.by_name
         self.nodes = [n for n in design.graph if n.name in known]
@@ -157,15 +160,18 @@ class _Run:
         fixed: dict[str, list[np.ndarray]] = {name: [] for name in design.graph.outputs}
         floats: dict[str, list[np.ndarray]] = {name: [] for name in design.float_graph.outputs}
         for start in range(0, max(len(inputs[0]) if inputs else 1, 1), SAMPLE):
-            reference, values = self._part(design, [x[start : start + SAMPLE] for x in inputs])
+            parts_in = ([x[start : start + SAMPLE] for x in own] for own in (inputs, floats_in))
+            reference, values = self._part(design, *parts_in)
             for parts, found in ((fixed, values), (floats, reference)):
                 for name, part in parts.items():
                     part.append(found[name])
         self.fixed_outputs = {name: np.concatenate(parts) for name, parts in fixed.items()}
         self.float_outputs = {name: np.concatenate(parts) for name, parts in floats.items()}
 
-    def _part(self, design: Converted, part: Sequence[np.ndarray]) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
-        reference = run_float(design.float_graph, part, [n.name for n in design.float_graph])
+    def _part(
+        self, design: Converted, part: Sequence[np.ndarray], floats_in: Sequence[np.ndarray]
+    ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+        reference = run_float(design.float_graph, floats_in, [n.name for n in design.float_graph])
         wanted = {*design.graph.outputs, *(n.name for n in self.nodes)}
         values = {n: np.empty((len(part[0]) if part else 1, *design.graph[n].shape)) for n in wanted}
 

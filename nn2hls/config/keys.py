@@ -61,7 +61,6 @@ def _refused(name: str, places: Place, way_out: str) -> Key:
 
 
 _ONE = "Model files: give exactly one of these."
-_SERVES_LATER = "It serves {}, which come later."
 _HALVES = "A separable convolution NAME is two layers: set ReuseFactor and Precision of NAME_depthwise and of NAME."
 
 TOP_KEYS = (
@@ -275,7 +274,7 @@ LEVEL_KEYS = (
     Key(
         "Weights",
         Place.LEVEL,
-        "reloadable: in our Verilog, weights and biases of a Dense layer are memories with a port for others of their types.",
+        "reloadable: weights and biases of Dense layers and convolutions are memories with a port for others of their types.",
         v.weights,
         "weights",
         values="fixed, reloadable",
@@ -349,13 +348,7 @@ OBSOLETE_WORDS = {
     "inp_norm": "The differences in a softmax are exact.",
     **dict.fromkeys(("depthwise", "pointwise", "depthwise_accum", "pointwise_accum", "depthwise_result"), _HALVES),
     "embeddings": "The rows of an embedding have its type weight.",
-    **{
-        word: _SERVES_LATER.format(layers)
-        for layers, words in {
-            "spiking layers": ("membrane",),
-        }.items()
-        for word in words
-    },
+    "membrane": "It serves spiking layers, which are not offered.",
 }
 
 WORDS = tuple(

@@ -14,19 +14,30 @@ from nn2hls.text import plural
 Data = np.ndarray | Sequence[np.ndarray]
 
 
-def check_inputs(graph: Graph, data: Data, *, events: bool = False) -> list[np.ndarray]:
-    """One array of numbers (events, *shape) per input of the graph; ``events``: at least one event.
+def check_inputs(graph: Graph, data: Data, *, events: bool = False, states: bool = True) -> list[np.ndarray]:
+    """One array of numbers (events, *shape) per input of the graph.
+
+    Args:
+        graph: The graph.
+        data: The arrays.
+        events: There must be at least one event.
+        states: The data must hold those that go from event to event; else they may be left out, all of them.
 
     Raises:
         DataError: Names the input, its shape and the one it must have.
     """
     arrays = list(data) if isinstance(data, list | tuple) else [data]
-    if len(arrays) != len(graph.inputs):
-        what = f"The network has {plural(len(graph.inputs), 'input')} ({', '.join(n.name for n in graph.inputs)})"
+    nodes, own = graph.inputs, tuple(n for n in graph.inputs if n.name not in graph.states)
+    if not states and len(arrays) == len(own):
+        nodes = own
+    if len(arrays) != len(nodes):
+        what = f"The network has {plural(len(nodes), 'input')} ({', '.join(n.name for n in nodes)})"
         fix = "A list holds one array per input; the events of one input are one array: numpy.array(x)."
+        if len(arrays) == len(own):
+            fix = "States of the events are inputs here: design.with_states(x) gives all of them."
         raise DataError(f"{what}, {plural(len(arrays), 'array')} came.", fix=fix)
     checked = []
-    for node, array in zip(graph.inputs, arrays, strict=True):
+    for node, array in zip(nodes, arrays, strict=True):
         x = _numbers(array, node.name)
         if x.shape[1:] != node.shape or x.ndim == 0:
             expected = f"(events, {', '.join(map(str, node.shape))})"
@@ -62,12 +73,13 @@ def _numbers(array: Any, where: str) -> np.ndarray:
 
 
 def check_finite(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """The arrays.
+    """The arrays, of all inputs or without those of states.
 
     Raises:
         DataError: One of them holds NaN or Inf; names the input.
     """
-    for node, array in zip(graph.inputs, arrays, strict=True):
+    own = [n for n in graph.inputs if n.name not in graph.states]
+    for node, array in zip(graph.inputs if len(arrays) == len(graph.inputs) else own, arrays, strict=True):
         if not np.isfinite(array).all():
             fix = "Clean the data first: fixed point has no such values."
             raise DataError("The input holds NaN or Inf.", where=node.name, fix=fix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from nn2hls.text import plural
 Shape = tuple[int, ...]
 
 
-def load_inputs(paths: Sequence[str | Path], inputs: Mapping[str, Shape]) -> list[np.ndarray]:
+def load_inputs(paths: Sequence[str | Path], inputs: Mapping[str, Shape], states: Collection[str] = ()) -> list[np.ndarray]:
     """Data for the inputs of a design: one file per input in order, or one ``.npz`` for all.
 
     In a ``.npz`` arrays are found by the name of the input, or as ``x`` when there is one input, or by order.
@@ -23,18 +23,24 @@ def load_inputs(paths: Sequence[str | Path], inputs: Mapping[str, Shape]) -> lis
     Args:
         paths: The files.
         inputs: Shapes without event axis, by name, in the design's order.
+        states: Those of the inputs that may be left out, all of them.
 
     Returns:
-        One float64 array (events, *shape) per input.
+        One float64 array (events, *shape) per input, or per input that is no state.
 
     Raises:
         DataError: The data does not fit the inputs, or holds NaN or Inf.
     """
     where = ", ".join(map(str, paths))
     if len(paths) == 1:
-        found = _select(load(paths[0]), list(inputs), "x", "input", where)
+        held = load(paths[0])
+        if states and len(held) == len(inputs) - len(states) and not any(name in held for name in states):
+            inputs = {name: shape for name, shape in inputs.items() if name not in states}
+        found = _select(held, list(inputs), "x", "input", where)
     else:
         found = [array for path in paths for array in load(path).values()]
+        if states and len(found) == len(inputs) - len(states):
+            inputs = {name: shape for name, shape in inputs.items() if name not in states}
         if len(found) != len(inputs):
             fix = "Give one file with one array per input, in this order, or one .npz with these names."
             what = f"The design has {len(inputs)} inputs ({', '.join(inputs)}), and the data holds {len(found)} arrays."

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from nn2hls.errors import DataError
+from nn2hls.errors import DataError, ReadWarning
 from nn2hls.guard import Guard, shortened
 
 MANTISSAS = "# mantissas:"  # how files of a test bench begin, whose numbers are no values
@@ -159,4 +159,4 @@ def _suspect(words: list[str], where: str) -> None:
     """Warn of a first event of three values or more that counts its columns, as programs write that make up names."""
     if len(words) > 2 and words in ([str(k + first) for k in range(len(words))] for first in (0, 1)):
         what = f"{where}: this line counts the columns and is taken for an event; remove it if it is a header."
-        warnings.warn(what, UserWarning, stacklevel=4)
+        warnings.warn(what, ReadWarning, stacklevel=4)

@@ -15,6 +15,7 @@ from nn2hls.data.arrays import Data, check_inputs
 from nn2hls.data.vectors import test_vectors
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.emulate.quantise import quantise
+from nn2hls.emulate.states import completed
 from nn2hls.errors import DataError
 from nn2hls.graph.graph import Graph
 
@@ -53,10 +54,12 @@ class Events:
 def mantissas_of(graph: Graph, x: Data, *, events: bool = True) -> tuple[np.ndarray, ...]:
     """Data as mantissas of the inputs' types, as the design reads it; ``events``: at least one event.
 
+    Where it leaves the states out, each event begins with those that the one before left.
+
     Raises:
         DataError: It does not fit the inputs.
     """
-    arrays = check_inputs(graph, x, events=events)
+    arrays = completed(graph, check_inputs(graph, x, events=events, states=False))
     found = [quantise(a, n, OverflowLog()) for n, a in zip(graph.inputs, arrays, strict=True)]
     return tuple(m.astype(np.int64) if m.dtype.kind == "f" else m for m in found)  # floats hold them exactly
 
@@ -75,7 +78,7 @@ def events_of(config: Config, graph: Graph, count: int) -> Events:
             where = str(config.output_predictions)
             raise DataError("OutputPredictions without InputData answers nothing.", where=where, fix=fix)
         return Events(tuple(test_vectors(graph, count)))
-    inputs = mantissas_of(graph, load_inputs([config.input_data], {n.name: n.shape for n in graph.inputs}))
+    inputs = mantissas_of(graph, load_inputs([config.input_data], {n.name: n.shape for n in graph.inputs}, graph.states))
     if config.output_predictions is None:
         return Events(inputs)
     found = load_predictions(config.output_predictions, {o: graph[o].shape for o in graph.outputs})

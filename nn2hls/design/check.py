@@ -13,7 +13,7 @@ from nn2hls.config.config import Config
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.emulate.quantise import quantise
 from nn2hls.errors import ConfigError
-from nn2hls.graph.graph import Graph
+from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.reference import run_float
 from nn2hls.passes.base import Context
 from nn2hls.passes.signals import away_from_poles, seeded
@@ -47,16 +47,26 @@ def check_backend(config: Config, graph: Graph) -> None:
     if config.backend == "Verilog" and config.interface == "hls4ml":
         fix = "Leave Interface out: the Verilog's ports are wide vectors. Or use Vitis, Vivado or Bambu."
         raise ConfigError("Interface hls4ml is for C++, not for Backend Verilog.", where="Interface", fix=fix)
-    if config.backend != "Verilog" and (node := next((n for n in graph if n.op.written), None)):
-        what = f"Weights: reloadable is for our own Verilog, not for {config.backend}."
-        fix = "Use Backend: Verilog (--tool rtl), or leave Weights out."
-        raise ConfigError(what, where=node.origin.layer or node.name, fix=fix)
-    if config.io_type == "io_stream" and (node := next((n for n in graph if n.op.written), None)):
-        what = "Weights: reloadable is for io_parallel."
-        raise ConfigError(what, where=node.origin.layer or node.name, fix="Use IOType: io_parallel, or leave Weights out.")
+    if node := next((n for n in graph if n.op.written), None):
+        _check_written(config, node)
     if config.backend == "Bambu" and (node := next((n for n in graph if n.turn is not None), None)):
         fix = "Leave it out, so that the steps stand side by side; or use Verilog, Vitis or Vivado."
         raise ConfigError("TimeStepLoopParallelism: Off is not offered for Bambu.", where=node.origin.layer, fix=fix)
+
+
+_UNWRITTEN = {  # by a setting, its value: what has no ports for weights, and the way out
+    ("backend", "Bambu"): ("Bambu's core", "Use Backend: Vitis, Vivado or Verilog"),
+    ("io_type", "io_stream"): ("A design in streams", "Use IOType: io_parallel"),
+    ("interface", "hls4ml"): ("The interface of hls4ml", "Leave Interface out"),
+}
+
+
+def _check_written(config: Config, node: Node) -> None:
+    """Refuse weights that can be written where nothing has ports for them."""
+    for (setting, value), (who, fix) in _UNWRITTEN.items():
+        if getattr(config, setting) == value:
+            what = f"{who} has no ports through which Weights: reloadable could be written."
+            raise ConfigError(what, where=node.origin.layer or node.name, fix=f"{fix}, or leave Weights out.")
 
 
 def missed(design: Converted, context: Context) -> Iterator[str]:

@@ -16,10 +16,11 @@ from nn2hls.arith.fixed import FixedType
 from nn2hls.config.check import bind
 from nn2hls.config.config import Config
 from nn2hls.config.read import read_config
-from nn2hls.data.arrays import Data, check_finite, check_inputs
+from nn2hls.data.arrays import Data, check_inputs
 from nn2hls.design import projects, witnesses
 from nn2hls.design.bench import Events, events_of, integers, mantissas_of, with_corners
 from nn2hls.design.check import check_backend, missed
+from nn2hls.design.fed import Fed, calibration_of, one_or_list
 from nn2hls.design.kept import keep_call
 from nn2hls.design.model import load_model, with_path
 from nn2hls.design.notes import config_notes, interface_of, model_notes
@@ -93,8 +94,8 @@ def convert(
     if calibration is None and settings.calibration is not None:
         from nn2hls.data.files import load_inputs
 
-        calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs})
-    data = None if calibration is None else check_finite(model, check_inputs(model, calibration, events=True))
+        calibration = load_inputs([settings.calibration], {n.name: n.shape for n in model.inputs}, model.states)
+    data = None if calibration is None else calibration_of(model, calibration)
     context = Context(settings.settings_of, data, [*settings.notes, *config_notes(settings), *model_notes(settings, model)])
     float_graph = run_passes(model, context, typed=False, after=after)
     context.signals = measure(float_graph, context)
@@ -111,7 +112,7 @@ def convert(
 
 
 @dataclass(repr=False)
-class Design(Shown):
+class Design(Fed, Shown):
     """A network with its types.
 
     Args:
@@ -167,37 +168,33 @@ class Design(Shown):
         """
         outputs, log = self.run(x)
         self._warn(log)
-        return _one_or_list(outputs)
+        return one_or_list(outputs)
 
     def run(self, x: Data) -> tuple[list[np.ndarray], OverflowLog]:
         """Like :meth:`predict`, without a warning: all outputs, and the overflows."""
-        values, log = self._emulate(check_inputs(self.graph, x), self.graph.outputs, raw=False)
-        return [values[name] for name in self.graph.outputs], log
+        inputs, outputs = self._given(x)
+        values, log = self._emulate(inputs, outputs, raw=False)
+        return [values[name] for name in outputs], log
 
     def predict_raw(self, x: Data) -> Any:
         """The same as mantissas: :class:`Raw`, or a list of them for several outputs."""
-        values, log = self._emulate(check_inputs(self.graph, x), self.graph.outputs, raw=False, mantissas=True)
+        inputs, outputs = self._given(x)
+        values, log = self._emulate(inputs, outputs, raw=False, mantissas=True)
         self._warn(log)
-        return _one_or_list([Raw(values[name], self.graph[name].result_type) for name in self.graph.outputs])
-
-    def predict_float(self, x: Data) -> Any:
-        """The float reference of the same network."""
-        values = run_float(self.float_graph, check_finite(self.graph, check_inputs(self.graph, x)))
-        return _one_or_list([values[name] for name in self.float_graph.outputs])
+        return one_or_list([Raw(values[name], self.graph[name].result_type) for name in outputs])
 
     def trace(self, x: Data) -> dict[str, np.ndarray]:
         """The output of each of the user's layers, fixed, as float64 (events, *shape); NAME_2 .. for further calls.
 
         A layer that became part of another one has no value in the design: it shows its own float operation on fixed values.
         """
-        values, log = self._emulate(check_inputs(self.graph, x), self._trace.nodes, raw=False)
+        values, log = self._emulate(self.with_states(x), self._trace.nodes, raw=False)
         self._warn(log)
         return self._trace.values({name: self.graph[name].whole(found) for name, found in values.items()})
 
     def trace_float(self, x: Data) -> dict[str, np.ndarray]:
         """The same of the float reference, with the same keys."""
-        inputs = check_finite(self.graph, check_inputs(self.graph, x))
-        return self._trace.values(run_float(self.float_graph, inputs, self._trace.nodes))
+        return self._trace.values(run_float(self.float_graph, self._floats(x)[0], self._trace.nodes))
 
     def _emulate(
         self, inputs: list[np.ndarray], names: Iterable[str], *, raw: bool, mantissas: bool = False
@@ -242,7 +239,7 @@ class Design(Shown):
         from nn2hls.compare.layers import compare_design
 
         first = None if before is None else load_model(before, replace(self.config, weights=None))
-        return compare_design(self, check_inputs(self.graph, x, events=True), y, metric, threshold, first)
+        return compare_design(self, check_inputs(self.graph, x, events=True, states=False), y, metric, threshold, first)
 
     # ---- size ------------------------------------------------------------------------------------------------------------
 
@@ -357,11 +354,17 @@ class Design(Shown):
 
     def csim(self, x: Data) -> Any:
         """The compiled C++'s answers, as :meth:`predict` gives the emulator's."""
-        return _one_or_list([r.mantissas * r.type.step for r in self._csim(mantissas_of(self.graph, x, events=False))])
+        return one_or_list([r.mantissas * r.type.step for r in self._answered(x)])
 
     def csim_raw(self, x: Data) -> Any:
         """The same as mantissas."""
-        return _one_or_list(self._csim(mantissas_of(self.graph, x, events=False)))
+        return one_or_list(self._answered(x))
+
+    def _answered(self, x: Data) -> list[Raw]:
+        """What the C++ answers, without states where the data leaves them out."""
+        inputs, outputs = self._given(x)
+        found = dict(zip(self.graph.outputs, self._csim(mantissas_of(self.graph, inputs, events=False)), strict=True))
+        return [found[name] for name in outputs]
 
     def _csim(self, mantissas: Sequence[np.ndarray]) -> list[Raw]:
         if self._compiled is None:
@@ -429,7 +432,7 @@ class Design(Shown):
         if backend == self.config.backend:
             return self
         design = self._for_backend(backend)
-        check_backend(design.config, self.graph)
+        check_backend(design.config, design.graph)
         return design
 
     def on_board(self, name: str, baud: int | None = None, port: str | None = None) -> Design:
@@ -444,14 +447,14 @@ class Design(Shown):
     def kernel_order(self) -> KernelOrder | None:
         """What the kernel on a board of AMD's is to answer; None without such a board."""
         events = with_corners(self.config, self.graph, projects.BOARD_EVENTS) if self.card else ()
-        return projects.kernel_order(self.graph, self.options, self._vectors(events)) if self.card else None
+        return projects.kernel_order(self.sizer, self.options, self._vectors(events)) if self.card else None
 
     def for_cpp(self) -> Design:
         """The design whose project is C++: itself, or with Backend Verilog a copy for Vitis, which answers the same."""
         return self if self.config.backend != "Verilog" else self._for_backend("Vitis")
 
     def _for_backend(self, backend: str) -> Design:
-        graph = self.graph if backend == "Verilog" else self.graph.with_built_in()
+        graph = self.graph.with_built_in() if backend == "Bambu" else self.graph
         return replace(self, graph=graph, config=replace(self.config, backend=backend), _compiled=None)
 
     def core_order(self, mantissas: Sequence[np.ndarray]) -> CoreOrder:
@@ -494,7 +497,3 @@ class Design(Shown):
     def layer(self, name: str) -> Node:
         """The node of this name in the fixed graph."""
         return self.graph[name]
-
-
-def _one_or_list(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from nn2hls.config.config import Config
 from nn2hls.emit.ports import Interface, hls4ml_interface
 from nn2hls.graph.graph import Fate, Graph
@@ -15,7 +17,16 @@ def config_notes(config: Config) -> list[str]:
 def model_notes(config: Config, graph: Graph) -> list[str]:
     """Notes on layers that are not what they are in training, and on settings of a layer that undo each other."""
     mean = [f"{gone.layer}: {gone.why}." for gone in graph.absent if gone.fate is Fate.MEAN]
-    return [*mean, *_turn_notes(config, graph)]
+    return [*mean, *_turn_notes(config, graph), *_state_notes(graph)]
+
+
+def _state_notes(graph: Graph) -> list[str]:
+    """Layers that keep states from event to event."""
+    kept = defaultdict[str, list[str]](list)
+    for state, output in graph.states.items():
+        kept[graph[state].origin.layer or state].append(f"output {output} is input {state} of the next event")
+    how = "zeros begin anew. predict(x) without them runs event after event; registers around the design: docs/recurrent.md"
+    return [f"{layer}: it keeps its states between events: {', '.join(pairs)}; {how}." for layer, pairs in kept.items()]
 
 
 def _turn_notes(config: Config, graph: Graph) -> list[str]:

@@ -15,7 +15,7 @@ from nn2hls.emit.rtl_project import emit_rtl
 from nn2hls.errors import ConfigError
 from nn2hls.estimate.result import Estimate
 from nn2hls.graph.graph import Graph
-from nn2hls.hardware.reload import sizes
+from nn2hls.hardware.reload import Bank, Held, banks, sizes, widths
 from nn2hls.size.choices import Sizer
 from nn2hls.size.streams import StreamSizer
 from nn2hls.streams.clocked import EVENTS as CLOCKED
@@ -70,6 +70,12 @@ def cpp_project(
     if streams is None:
         return emit(sizer().graph, options, vectors, predictions, sizer().hardware, sizer().turns)
     return emit_stream(streams.network, streams.graph, options, streams.fifos.depths, vectors, predictions)
+
+
+def memories(sizer: Sizer) -> list[Bank]:
+    """Where each word of the weights stands that can be written into a design, whatever it is written in."""
+    graph = sizer.graph
+    return banks([Held(n.name, sizer.hardware(n.name)) for n in graph if n.op.written])
 
 
 def verilog(
@@ -150,25 +156,25 @@ def _check_kernel(config: Config, baud: int | None, port: str | None) -> None:
         raise ConfigError(what, where="Interface", fix="Leave Interface out.")
 
 
-def kernel_order(graph: Graph, options: Options, vectors: Mapping[str, np.ndarray]) -> KernelOrder:
-    """What the kernel on a board of AMD's is to answer.
+def kernel_order(sizer: Sizer, options: Options, vectors: Mapping[str, np.ndarray]) -> KernelOrder:
+    """What the kernel on a board of AMD's is to answer; it writes no weights.
 
     Args:
-        graph: A fixed graph.
+        sizer: Of a fixed graph.
         options: The project's, with the board.
         vectors: Mantissas (events, *shape) of the inputs and the emulator's of the outputs, by name.
     """
     from nn2hls.emit.kernel import SUFFIX
-    from nn2hls.tools.boards.packing import pack
+    from nn2hls.tools.boards.packing import memory_fields, pack
 
-    board, graph = options.board, graph.needed()
+    board, graph, held = options.board, sizer.graph, memories(sizer)
     assert board is not None
-    inputs = {n.name: (n.shape, n.result_type) for n in graph.inputs}
-    outputs = {o: (graph[o].shape, graph[o].result_type) for o in graph.outputs}
-    sent, meant = (
-        pack([vectors[t.name] for t in tensors], [t.field for t in tensors], board.shell.word)
-        for tensors in map(tensors_of, (inputs, outputs))
-    )
+    inputs = tensors_of({n.name: (n.shape, n.result_type) for n in graph.inputs})
+    outputs = tensors_of({o: (graph[o].shape, graph[o].result_type) for o in graph.outputs})
+    ports, events = memory_fields(widths(held) if held else None), len(next(iter(vectors.values())))
+    idle = [np.zeros((events, 1), dtype=np.int64)] * len(ports)
+    sent = pack([*(vectors[t.name] for t in inputs), *idle], [*(t.field for t in inputs), *ports], board.shell.word)
+    meant = pack([vectors[t.name] for t in outputs], [t.field for t in outputs], board.shell.word)
     return KernelOrder(board, f"{options.name}{SUFFIX}", sent, meant)
 
 

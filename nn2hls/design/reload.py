@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +14,14 @@ import numpy as np
 from nn2hls.config.read import read_config
 from nn2hls.design.about import CONFIG
 from nn2hls.design.design import Design, convert
-from nn2hls.emit.reload import FILE, Memories, memories
+from nn2hls.design.projects import memories
+from nn2hls.emit.reload import FILE, FIRMWARE, Memories
 from nn2hls.emit.rtl_project import FOLDER
 from nn2hls.errors import ModelError, ToolError
 from nn2hls.guard import Guard
-from nn2hls.hardware.reload import banks, image
+from nn2hls.hardware.reload import image, widths
 from nn2hls.text import plural
+from nn2hls.tools.boards.frames import image_words
 from nn2hls.tools.record import read_json, record
 
 _GUARD = Guard(ToolError, "The file")
@@ -30,11 +33,11 @@ def read_memories(folder: str | os.PathLike[str]) -> Memories:
     Raises:
         ToolError: Nothing can, or the file is damaged.
     """
-    path = Path(folder) / FOLDER / FILE
-    if _GUARD.status(path) is None:
-        fix = "Set Weights: reloadable for its layers, and build it with: nn2hls build CONFIG --tool rtl."
-        raise ToolError("This project has no weights that can be reloaded.", where=str(folder), fix=fix)
-    return record(Memories, read_json(path), str(path))
+    for path in (Path(folder) / place / FILE for place in (FOLDER, FIRMWARE)):
+        if _GUARD.status(path) is not None:
+            return record(Memories, read_json(path), str(path))
+    fix = "Set Weights: reloadable for its layers, and build it with: nn2hls build CONFIG --tool rtl, vitis or vivado."
+    raise ToolError("This project has no weights that can be reloaded.", where=str(folder), fix=fix)
 
 
 def reloaded(folder: str | os.PathLike[str], model: Any, example: Any = None) -> Design:
@@ -50,9 +53,9 @@ def reloaded(folder: str | os.PathLike[str], model: Any, example: Any = None) ->
         ModelError: The model does not fit it; each layer and what is wrong with it is named.
     """
     built, place = read_memories(folder), Path(folder) / CONFIG
-    config = dataclasses.replace(read_config(place), model=None, weights=None)
+    config = dataclasses.replace(read_config(place), model=None, weights=None, input_data=None, output_predictions=None)
     design = convert(model, config, example=example)
-    new = memories(design.graph.needed(), built.project, design.sizer.placed())
+    new = _memories_of(design)
     wrong = list(_wrong(built, new, design))
     if wrong:
         fix = "Train it with these shapes and types, or build a design for it."
@@ -60,9 +63,39 @@ def reloaded(folder: str | os.PathLike[str], model: Any, example: Any = None) ->
     return design
 
 
+def _memories_of(design: Design) -> Memories | None:
+    """Those of the project that a design is written as."""
+    files = design.project.files
+    found = next((files[path] for path in (f"{FOLDER}/{FILE}", f"{FIRMWARE}/{FILE}") if path in files), None)
+    return None if found is None else record(Memories, json.loads(found), FILE)
+
+
 def weights_image(design: Design) -> str:
     """The words of a design's memories as Verilog's $readmemh reads them: an address and the bits of its word in each line."""
-    return image(banks(design.sizer.placed().layers))
+    return image(memories(design.sizer))
+
+
+def load(design: Design, text: str) -> int:
+    """Write an image into the memories of a design's compiled C++, which answers with these weights from then on.
+
+    Args:
+        design: A design with ``Weights: reloadable``, for Vitis or Vivado; it is compiled if it is not yet.
+        text: Of a file of ``nn2hls weights``.
+
+    Returns:
+        Words that were written.
+
+    Raises:
+        ToolError: The C++ has no such memories, or the text is no image for them.
+    """
+    found = memories(design.sizer)
+    compiled = (design if design._compiled else design.compile())._compiled
+    if not found or compiled is None:
+        fix = "Set Weights: reloadable for its layers, and Backend: Vitis or Vivado."
+        raise ToolError("The C++ of this design has no weights that can be written.", fix=fix)
+    words = image_words(text, *widths(found))
+    compiled.write(words)
+    return len(words)
 
 
 def _wrong(built: Memories, new: Memories | None, design: Design) -> Iterator[str]:

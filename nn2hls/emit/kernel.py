@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nn2hls.emit.cpp_memories import port_types
 from nn2hls.emit.layer import Value
 from nn2hls.emit.options import Options
 from nn2hls.emit.tool import TOOLS
 from nn2hls.files import own_text
 from nn2hls.targets.amd_board import AmdBoard
 from nn2hls.tools.boards import packing
-from nn2hls.tools.boards.packing import Field, bytes_of
+from nn2hls.tools.boards.packing import Field, bytes_of, memory_fields
 from nn2hls.tools.folder import render
 
 FOLDER = "board"  # of the project
@@ -27,18 +28,22 @@ def field_of(value: Value) -> Field:
     return Field(value.size, kind.width, kind.signed)
 
 
-def kernel_files(options: Options, inputs: Sequence[Value], outputs: Mapping[str, Value]) -> dict[str, str]:
+def kernel_files(
+    options: Options, inputs: Sequence[Value], outputs: Mapping[str, Value], memories: tuple[int, int] | None = None
+) -> dict[str, str]:
     """The files of a project that are for its board, by path.
 
     Args:
         options: The project's, with the board.
         inputs: Of the core, in the order of its parameters.
         outputs: Of the core, by port.
+        memories: Bits of an address and of a word of its memories; None where it has none that can be written.
     """
     board, name = options.board, options.name
     assert board is not None
     kernel = f"{name}{SUFFIX}"
     entering, leaving = [field_of(v) for v in inputs], [field_of(v) for v in outputs.values()]
+    entering += memory_fields(memories)
     word = board.shell.word
     context: dict[str, Any] = {
         "name": name,
@@ -51,6 +56,7 @@ def kernel_files(options: Options, inputs: Sequence[Value], outputs: Mapping[str
         "word": word,
         "inputs": inputs,
         "outputs": outputs,
+        "memory_ports": port_types(memories) if memories else {},
         "in_words": 8 * bytes_of(entering, word) // word,
         "out_words": 8 * bytes_of(leaving, word) // word,
         "lows_in": _lows(entering),
@@ -70,7 +76,10 @@ def kernel_files(options: Options, inputs: Sequence[Value], outputs: Mapping[str
     }
     found = {f"{FOLDER}/{path}": render(f"amd/{template}", **context) for path, template in files.items()}
     found[f"{FOLDER}/packing.py"] = own_text(Path(packing.__file__))
-    found[f"{FOLDER}/board.json"] = _about(name, kernel, board, inputs, outputs.values())
+    about = _about(name, kernel, board, inputs, outputs.values())
+    if memories:
+        about["weights"] = dict(zip(("address_bits", "word_bits"), memories, strict=True))
+    found[f"{FOLDER}/board.json"] = json.dumps(about, indent=1) + "\n"
     return found
 
 
@@ -79,9 +88,9 @@ def _lows(fields: Iterable[Field]) -> list[int]:
     return [0, *itertools.accumulate(f.size * f.width for f in fields)]
 
 
-def _about(name: str, kernel: str, board: AmdBoard, inputs: Iterable[Value], outputs: Iterable[Value]) -> str:
-    """What a driver must know, as JSON."""
-    about = {
+def _about(name: str, kernel: str, board: AmdBoard, inputs: Iterable[Value], outputs: Iterable[Value]) -> dict[str, Any]:
+    """What a driver must know."""
+    return {
         "project": name,
         "board": board.name,
         "kernel": kernel,
@@ -89,7 +98,6 @@ def _about(name: str, kernel: str, board: AmdBoard, inputs: Iterable[Value], out
         "inputs": [_tensor(v) for v in inputs],
         "outputs": [_tensor(v) for v in outputs],
     }
-    return json.dumps(about, indent=1) + "\n"
 
 
 def _tensor(value: Value) -> dict[str, Any]:

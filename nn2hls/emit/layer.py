@@ -30,7 +30,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Layer:
-    """A node that computes: its function ``id`` with operands and result, and the headers it needs."""
+    """A node that computes: its function ``id`` with operands, ports of the design and result, and the headers it needs."""
 
     id: str
     node: Node
@@ -38,6 +38,7 @@ class Layer:
     result: Value
     text: str
     headers: tuple[str, ...]
+    ports: tuple[str, ...] = ()
 
 
 def layer(
@@ -55,8 +56,9 @@ def layer(
     if dataflow and not _has_loops(code):
         body = [Pragma("pipeline", "1"), *body]
     parameters = [f"const {v.type} x{k}[{v.size}]" for k, v in enumerate(operands)]
+    parameters += [f"const {kind} {name}" for name, kind in code.ports.items()]
     head = f"static void {ident}({', '.join([*parameters, f'{result.type} y[{result.size}]'])}) {{\n"
-    return Layer(ident, node, operands, result, f"{text}{head}{lines(body, 4, tool)}}}\n", headers)
+    return Layer(ident, node, operands, result, f"{text}{head}{lines(body, 4, tool)}}}\n", headers, tuple(code.ports))
 
 
 def _has_loops(code: Code) -> bool:

@@ -15,6 +15,7 @@ PARTS = frozenset(
     [
         "absent",
         "address",
+        "biases",
         "config",
         "constant",
         "core",
@@ -26,6 +27,7 @@ PARTS = frozenset(
         "step",
         "table",
         "token",
+        "weights",
         "wires",
     ]
 )

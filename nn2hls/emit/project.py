@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from nn2hls.arith.ranges import Range
+from nn2hls.emit.closed import closed_code, closed_signature
 from nn2hls.emit.core import bambu_arguments, core_tensors
 from nn2hls.emit.cpp import Style, straight_code
+from nn2hls.emit.cpp_memories import port_types
 from nn2hls.emit.cpp_steps import steps_code
 from nn2hls.emit.cpp_turns import turns_code
 from nn2hls.emit.data import bench_files, heads
@@ -21,6 +23,8 @@ from nn2hls.emit.layer import Layer, Value, layer
 from nn2hls.emit.limits import NATIVE_WIDTH, check_size, check_width, widest
 from nn2hls.emit.names import RESULT, TYPE, identifiers
 from nn2hls.emit.options import Options, is_dataflow, output_ports
+from nn2hls.emit.reload import FILE as MEMORIES
+from nn2hls.emit.reload import FIRMWARE, memories
 from nn2hls.emit.through import rewired, wires
 from nn2hls.emit.tool import TOOLS, Tool, lines
 from nn2hls.errors import LimitError
@@ -29,10 +33,11 @@ from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Input
 from nn2hls.graph.op import Op
-from nn2hls.hardware.code import MAX_ARRAY, STREAM, Pragma
+from nn2hls.hardware.code import MAX_ARRAY, STREAM, Code, Pragma
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import most_digits
 from nn2hls.hardware.pipeline import Turns
+from nn2hls.hardware.reload import WRITE, Held, banks, widths
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, data_folder, render
 
 ROOM = 2  # bits that a cast takes besides those of its result (cast.h)
@@ -156,6 +161,8 @@ class _Emitter:
         self.ports = {port: self.values[o] for port, o in zip(ports, graph.outputs, strict=True)}
         if self.interface:
             self.interface.check(graph.inputs)
+        self.banks = banks([Held(n.name, self.build(n.name)) for n in graph if n.op.written])
+        self.memory_ports = port_types(widths(self.banks)) if self.banks else {}
         self.hardware: dict[str, Hardware] = {}
         self.layers = [self._layer(n) for n in graph if self._computes(n)]
         cast = [n.result_type.width + ROOM for n in graph]  # the test bench casts decimals to the types of ports
@@ -165,7 +172,8 @@ class _Emitter:
             check_size(self.hardware.values(), sum(n.op.products() for n in graph))
 
     def _identifiers(self) -> Mapping[str, str]:
-        return identified(self.graph, [self.options.name, *(self.interface.names if self.interface else ())])
+        written = WRITE if any(n.op.written for n in self.graph) else ()
+        return identified(self.graph, [self.options.name, *written, *(self.interface.names if self.interface else ())])
 
     def _values(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -212,11 +220,16 @@ class _Emitter:
             if self.options.backend == "Bambu":
                 check_width(hardware)
             shared = any(loop.ii for loop in hardware.loops)
-            code = (steps_code if shared else straight_code)(hardware, Style(adders=self.tool.own_adders))
+            style = Style(adders=self.tool.own_adders)
+            code = self._steps_code(node, hardware, style) if shared else straight_code(hardware, style)
         except LimitError as error:
             raise LimitError(error.what, where=node.origin.layer or node.name, fix=error.fix) from error
         read = tuple(self.values[i] for i in operands)
         return layer(self.ids[node.name], node, read, self.values[node.name], code, self.tool, dataflow=self.dataflow)
+
+    def _steps_code(self, node: Node, hardware: Hardware, style: Style) -> Code:
+        held = [b for b in self.banks if b.layer == node.name]
+        return steps_code(hardware, style, held, widths(self.banks) if held else (0, 0))
 
     def project(self) -> Project:
         values = [v for n, v in self.values.items() if v.node.name == n]
@@ -238,14 +251,25 @@ class _Emitter:
             "heads": heads(self.graph),
             "aliases": self._aliases(),
             "tokens": [],
+            "memory_ports": self.memory_ports,
             "bambu": " ".join(bambu_arguments(self.options)),
             "core_inputs": core_tensors((self.values[n.name] for n in self.graph.inputs), "x"),
             "core_outputs": core_tensors(self.ports.values(), "y"),
         }
+        if self.graph.states and not self.tool.own_adders and not self.banks:  # Bambu builds its core alone
+            about = self.options.name, self.graph, context["inputs"], self.ports
+            context["closed_signature"] = closed_signature(*about)
+            context["closed"] = lines(list(closed_code(*about)), 0, self.tool)
         project = rendered(self.options, self.tool, layers, context)
+        if self.banks:
+            top = project.files[f"firmware/{self.options.name}.cpp"]
+            texts = {x.node.name: x.text for x in layers} | {"": top}
+            held = memories(self.graph, self.options.name, self.banks, texts)
+            project = replace(project, files={**project.files, f"{FIRMWARE}/{MEMORIES}": held.text()})
         if self.options.board is None:
             return project
-        return replace(project, files={**project.files, **kernel_files(self.options, context["inputs"], self.ports)})
+        around = kernel_files(self.options, context["inputs"], self.ports, widths(self.banks) if self.banks else None)
+        return replace(project, files={**project.files, **around})
 
     def _readers(self) -> Counter[str]:
         """How often each array is read, by layers and by output ports."""
@@ -280,6 +304,7 @@ class _Emitter:
     def signature(self) -> str:
         """The top function's declaration."""
         parameters = [f"const {v.type} {v.array}[{v.size}]" for v in (self.values[n.name] for n in self.graph.inputs)]
+        parameters += [f"const {kind} {port}" for port, kind in self.memory_ports.items()]
         parameters += [f"{v.type} {port}[{v.size}]" for port, v in self.ports.items()]
         return f"void {self.options.name}({', '.join(parameters)})"
 
@@ -293,7 +318,7 @@ class _Emitter:
             return f"copy{taken[value.array]}_{value.array}" if value.array in copied else value.array
 
         inputs = [self.values[n.name] for n in self.graph.inputs]
-        names = [v.array for v in inputs] + list(self.ports)
+        names = [*(v.array for v in inputs), *self.memory_ports, *self.ports]
         yield f"{self.signature()} {{"
         yield from (Pragma("reshape" if self.interface else "partition", v.array) for v in inputs)
         yield from (Pragma("partition", port) for port in self.ports)
@@ -306,7 +331,7 @@ class _Emitter:
             yield from _copy(copied.get(value.array))
         for x in self.layers:
             yield from _declare(x.result, x.result.array)
-            yield f"{x.id}({', '.join([*map(read, x.operands), x.result.array])});"
+            yield f"{x.id}({', '.join([*map(read, x.operands), *x.ports, x.result.array])});"
             yield from _copy(copied.get(x.result.array))
         for port, value in self.ports.items():
             yield f"write_{port}({read(value)}, {port});"
@@ -317,7 +342,7 @@ def rendered(
     options: Options, tool: Tool, layers: Sequence[Layer], context: Mapping[str, Any], headers: Sequence[str] = ()
 ) -> Project:
     """The files of a project from what its templates need, and from the headers of firmware_lib that they include."""
-    context = {"beats": [], "widest_integer": 0, **context}
+    context = {"beats": [], "widest_integer": 0, "closed": "", "closed_signature": "", "memory_ports": {}, **context}
     name, bambu = options.name, options.backend == "Bambu"
     files = {f"firmware/layers/{x.id}.h": render("layer.h", layer=x, **context) for x in layers}
     own = {"Bambu": _BAMBU_FILES, "Vitis": {**_VENDOR_FILES, **_VITIS_FILES}}.get(options.backend, _VENDOR_FILES)

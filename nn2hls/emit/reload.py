@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from nn2hls.emit.rtl import layer_texts
 from nn2hls.graph.graph import Graph
-from nn2hls.hardware.pipeline import Pipeline
-from nn2hls.hardware.reload import Bank, banks, widths
+from nn2hls.hardware.reload import Bank, widths
 
-FILE = "weights.json"  # beside the Verilog
-_FIRST = "    initial "  # how lines begin that say what a memory holds at first
+FILE = "weights.json"  # beside the Verilog, or in FIRMWARE
+FIRMWARE = "firmware"  # of a project in C++
+# What a memory holds at first: lines of Verilog, arrays of C++.
+_FIRST = re.compile(r"^    initial .*\n|^static [^\n{]+ \w+_(?:weights|biases)\[\d+\] = \{[^}]*\};\n", re.M)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Memories:
         project: Its name.
         address_bits, word_bits: Of the ports.
         layers: Those with such weights.
-        digests: Of the Verilog of each layer, without what its memories hold at first; of the top module under no name.
+        digests: Of the code of each layer, without what its memories hold at first; of the top under no name.
     """
 
     project: str
@@ -56,28 +57,24 @@ class Memories:
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
-def memories(graph: Graph, name: str, placed: Pipeline) -> Memories | None:
-    """What can be written into the Verilog of a fixed graph; None where nothing can.
+def memories(graph: Graph, name: str, found: Sequence[Bank], texts: Mapping[str, str]) -> Memories:
+    """What can be written into a fixed graph.
 
     Args:
         graph: With types.
-        name: Of the top module.
-        placed: Its layers in time.
+        name: Of the top module or function.
+        found: All banks.
+        texts: The code of each layer by its name, and that of the top under no name.
     """
-    found = banks(placed.layers)
-    if not found:
-        return None
-    texts = layer_texts(graph, name, placed)
-    layers = [_reloaded(graph, layer.name, [b for b in found if b.layer == layer.name]) for layer in placed.layers]
-    held = tuple(layer for layer in layers if layer.banks)
+    names = dict.fromkeys(b.layer for b in found)
+    held = tuple(_reloaded(graph, layer, [b for b in found if b.layer == layer]) for layer in names)
     return Memories(name, *widths(found), held, {layer: _digest(text) for layer, text in texts.items()})
 
 
-def _reloaded(graph: Graph, name: str, found: list[Bank]) -> Reloaded:
+def _reloaded(graph: Graph, name: str, found: Sequence[Bank]) -> Reloaded:
     about = graph[name].op.memory()
     return Reloaded(name, *(about or ((), "", "")), tuple((b.first, len(b.words), b.width) for b in found))
 
 
 def _digest(text: str) -> str:
-    kept = [line for line in text.splitlines() if not line.startswith(_FIRST)]
-    return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+    return hashlib.sha256(_FIRST.sub("", text).encode()).hexdigest()

@@ -29,9 +29,16 @@ def roms(found: Mapping[str, Rom], ident: str, tool: Tool) -> str:
 
 
 def _rom(rom: Rom, name: str, tool: Tool) -> str:
+    if rom.written:
+        return _memory(rom, name)
     if rom.width > LITERAL:
         return _wide(rom, name)
     return _apart(rom, name) if tool.own_arrays and (rom.lookups or rom.banks) else array(_word(rom), name, rom.values)
+
+
+def _memory(rom: Rom, name: str) -> str:
+    """An array that is no constant."""
+    return f"static {_initialised(_word(rom), name, rom.values, rom.size)}"
 
 
 def _word(rom: Rom) -> str:
@@ -40,9 +47,13 @@ def _word(rom: Rom) -> str:
 
 def array(kind: str, name: str, values: np.ndarray) -> str:
     """A constant array of C++."""
+    return f"static const {_initialised(kind, name, values, len(values))}"
+
+
+def _initialised(kind: str, name: str, values: np.ndarray, size: int) -> str:
     listed = literals(values)
     rows = [", ".join(listed[k : k + PER_LINE]) for k in range(0, len(listed), PER_LINE)]
-    return f"static const {kind} {name}[{len(listed)}] = {{\n    " + ",\n    ".join(rows) + "};\n\n"
+    return f"{kind} {name}[{size}] = {{\n    " + ",\n    ".join(rows) + "};\n\n"
 
 
 def _apart(rom: Rom, name: str) -> str:

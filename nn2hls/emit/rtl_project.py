@@ -9,15 +9,17 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import width_of
+from nn2hls.emit.closed import RESTART, SUFFIX, closed_module, closed_ports, closed_vectors
 from nn2hls.emit.options import Options, output_ports
 from nn2hls.emit.reload import FILE as WEIGHTS
 from nn2hls.emit.reload import memories
-from nn2hls.emit.rtl import input_ports, layer_names, rtl
+from nn2hls.emit.rtl import input_ports, layer_names, layer_texts, rtl
 from nn2hls.errors import LimitError
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.pipeline import Pipeline
+from nn2hls.hardware.reload import banks
 from nn2hls.hardware.schedule import Kind, Operator
 from nn2hls.hardware.stages import Delay, slowest
 from nn2hls.tools.folder import MANIFEST, Manifest, Project, render
@@ -48,19 +50,10 @@ def emit_rtl(
     name = options.name
     inputs = ports_of(input_ports(graph, name), graph.inputs)
     outputs = ports_of(output_ports(graph), [graph[o] for o in graph.outputs])
-    held = memories(graph, name, placed)
-    bench = render(
-        "rtl/bench.v",
-        name=name,
-        events=len(next(iter(vectors.values()))),
-        inputs=inputs,
-        outputs=outputs,
-        input_bits=sum(width for _, _, width in inputs),
-        output_bits=sum(width for _, _, width in outputs),
-        patience=PATIENCE,
-        tail=SETTLE,
-        weights=(held.address_bits, held.word_bits) if held else None,
-    )
+    found = banks(placed.layers)
+    held = memories(graph, name, found, layer_texts(graph, name, placed)) if found else None
+    weights = (held.address_bits, held.word_bits) if held else None
+    bench = _bench(name, len(next(iter(vectors.values()))), inputs, outputs, weights)
     manifest = Manifest(name, options.backend, options.part, options.clock_period, layer_names(graph, name))
     stimulus, answers = vector_files(graph, vectors)
     files = {
@@ -71,7 +64,56 @@ def emit_rtl(
     }
     if held is not None:
         files[f"{FOLDER}/{WEIGHTS}"] = held.text()
+    elif graph.states:
+        files[f"{FOLDER}/{name}{SUFFIX}.v"] = _HEAD + closed_module(graph, name) + _FOOT
     return Project(name, files, {MANIFEST: manifest.text()})
+
+
+def emit_closed(
+    graph: Graph, options: Options, placed: Pipeline, vectors: Mapping[str, np.ndarray], restarts: np.ndarray
+) -> Project:
+    """The module around a design with states, with a bench of its own, in one file.
+
+    Args:
+        graph, options, placed: See :func:`emit_rtl`.
+        vectors: The same, of consecutive events; those of states are not read.
+        restarts: (events,) of booleans: which of them begin with zeros.
+    """
+    graph, name = graph.needed(), f"{options.name}{SUFFIX}"
+    inputs, outputs = closed_ports(graph, options.name)
+    vectors = closed_vectors(graph, vectors)
+    arrays = [*(vectors[n.name] for _, n in inputs), restarts.astype(np.int64)[:, None]]
+    kinds = [*(n.result_type for _, n in inputs), FixedType(1, 1, False)]
+    low = sum(width for _, _, width in ports_of([p for p, _ in inputs], [n for _, n in inputs]))
+    sent = [*ports_of([p for p, _ in inputs], [n for _, n in inputs]), (RESTART, low, 1)]
+    given = ports_of([p for p, _ in outputs], [n for _, n in outputs])
+    files = {
+        f"{FOLDER}/{name}.v": rtl(graph, options.name, placed) + _HEAD + closed_module(graph, options.name) + _FOOT,
+        f"{FOLDER}/{name}_bench.v": _bench(name, len(restarts), sent, given, None),
+        f"{FOLDER}/stimulus.hex": _packed(arrays, kinds),
+        f"{FOLDER}/answers.hex": _packed([vectors[n.name] for _, n in outputs], [n.result_type for _, n in outputs]),
+    }
+    return Project(name, files, {})
+
+
+_HEAD = "`timescale 1ns / 1ps\n`default_nettype none\n"
+_FOOT = "`default_nettype wire\n"
+Port = tuple[str, int, int]  # name, lowest bit in the vector of all, bits
+
+
+def _bench(name: str, events: int, inputs: Sequence[Port], outputs: Sequence[Port], weights: tuple[int, int] | None) -> str:
+    return render(
+        "rtl/bench.v",
+        name=name,
+        events=events,
+        inputs=inputs,
+        outputs=outputs,
+        input_bits=sum(width for _, _, width in inputs),
+        output_bits=sum(width for _, _, width in outputs),
+        patience=PATIENCE,
+        tail=SETTLE,
+        weights=weights,
+    )
 
 
 def vector_files(graph: Graph, vectors: Mapping[str, np.ndarray]) -> tuple[str, str]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import ints
 from nn2hls.emit.roms import array
 from nn2hls.hardware.code import Pragma
 from nn2hls.hardware.join import Join
-from nn2hls.hardware.literals import constant
+from nn2hls.hardware.literals import c_integer, constant
 from nn2hls.streams.control import Control
 from nn2hls.streams.front import Source
 from nn2hls.streams.network import Process
@@ -215,7 +216,10 @@ class _Process:
             e = 0
             while e < size:
                 length = self._run(first + e, first + size)
-                if length > 1:
+                if self._is_constant(first + e):
+                    length = self._constants(first + e, first + size)
+                    yield from self._from_table(n, e, first + e, length)
+                elif length > 1:
                     value = self._tap(first + e).rpartition("[")[0]
                     place, element = _plus(e), _plus(int(self.front.element[first + e]))
                     yield from self._unrolled(
@@ -264,14 +268,47 @@ class _Process:
     def _is_constant(self, column: int) -> bool:
         return self.process.is_constant is not None and bool(self.process.is_constant[column])
 
+    def _constants(self, first: int, end: int) -> int:
+        """How many elements from the first one on are constants that change and fit into a word."""
+        assert self.process.constants is not None
+        column, values = first, self.process.constants
+        while (
+            column < end
+            and self._is_constant(column)
+            and self._width(column) <= WORD
+            and np.any(values[:, column] != values[0, column])
+        ):
+            column += 1
+        return max(1, column - first)
+
+    def _from_table(self, n: int, e: int, column: int, length: int) -> Iterator[str | Pragma]:
+        """Sets elements from e on of operand n to constants of this firing, which stand side by side in a table."""
+        if length == 1:
+            yield from self._element(f"x{n}[{e}]", column)
+            return
+        assert self.process.constants is not None
+        width, kind = self._width(column), self._kind(column)
+        name = f"constants{column}"
+        values = self.process.constants[:, column : column + length].reshape(-1)
+        self.tables.append(self._table(name, values, c_integer(width, kind.signed)))
+        yield Pragma("wide", f"{self.ident}_{name}", str(length))
+        at = f"{self.ident}_{name}[firing * {length} + i]"
+        yield from self._unrolled(length, f"nn2hls::set_raw(x{n}[{_plus(e)}], {at});")
+
+    def _kind(self, column: int) -> FixedType:
+        kinds = zip(self.process.sizes, self.process.types, strict=True)
+        return [kind for size, kind in kinds for _ in range(size)][column]
+
+    def _width(self, column: int) -> int:
+        return self._kind(column).width
+
     def _constant(self, column: int) -> str:
         """A constant of this firing; what is the same at all is part of the core."""
         assert self.process.constants is not None
         values = self.process.constants[:, column]
         if np.all(values == values[0]):
             return constant(int(values[0]))
-        kinds = zip(self.process.sizes, self.process.types, strict=True)
-        width = [kind.width for size, kind in kinds for _ in range(size)][column] + 1
+        width = self._width(column) + 1
         numbers, total = ints(values), ""
         for at in range(0, width, WORD):
             part = numbers >> at if at + WORD >= width else (numbers >> at) & ((1 << WORD) - 1)

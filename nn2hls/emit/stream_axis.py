@@ -14,6 +14,11 @@ from nn2hls.emit.axis import tdata_bits
 from nn2hls.streams.control import bits_for
 from nn2hls.streams.network import Stream
 
+CORE = "core__inside"  # the instance of the module around which this one stands: no port has two underscores in a row
+
+
+CORE = "core__inside"  # the instance of the module around which this one stands: no port has two underscores in a row
+
 
 class Port(Protocol):
     """A stream of the module inside."""
@@ -55,7 +60,7 @@ def axis_module(name: str, inside: str, entering: Sequence[Port], leaving: Seque
 
 
 def _inside(name: str, entering: Sequence[Port], leaving: Sequence[Port]) -> Iterator[str]:
-    yield f"    {name} core (.clock(aclk), .reset(!aresetn),"
+    yield f"    {name} {CORE} (.clock(aclk), .reset(!aresetn),"
     data = [(p, f"{p.name}_tdata[{p.stream.bits - 1}:0]") for p in entering] + [(p, p.name) for p in leaving]
     ports = [f".{p.name}({d}), .{p.name}_valid({p.name}_tvalid), .{p.name}_ready({p.name}_tready)" for p, d in data]
     yield ",\n".join(f"        {p}" for p in ports) + ");"

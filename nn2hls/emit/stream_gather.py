@@ -103,7 +103,7 @@ class Gather:
         if process.constants is None or process.is_constant is None:
             return
         low, words = 0, [0] * self.front.firings
-        for column in np.flatnonzero(process.is_constant).tolist():
+        for column in np.flatnonzero(process.is_constant & ~self._in_blocks()).tolist():
             width, values = self.widths[column], process.constants[:, column].tolist()
             self.constant_at[column] = (low + width - 1, low)
             words = [w | (int(v) & ((1 << width) - 1)) << low for w, v in zip(words, values, strict=True)]
@@ -113,11 +113,32 @@ class Gather:
         yield from rom("constants_at", words, low)
         yield f"    wire [{low - 1}:0] constants = constants_at({'firing' if self.front.address is None else 'reading'});"
 
+    def _in_blocks(self) -> np.ndarray:
+        """Of each column whether its operand is the output of a block of memory."""
+        sizes = self.built.process.sizes
+        return np.repeat([n in self.built.in_blocks for n in range(len(sizes))], sizes)
+
+    def _block(self, n: int, first: int) -> Iterator[str]:
+        """The memory of an operand that is constants of each firing; it has a register of its own."""
+        process, bits, width = self.built.process, self.built.operand_bits(n), self.widths[first]
+        assert process.constants is not None
+        mask = (1 << width) - 1
+        yield f'    (* rom_style = "block" *) reg [{bits - 1}:0] table{n} [0:{self.front.firings - 1}];'
+        yield "    initial begin"
+        for k, row in enumerate(process.constants[:, first : first + process.sizes[n]].tolist()):
+            word = "".join(f"{int(v) & mask:0{width}b}" for v in reversed(row))
+            yield f"        table{n}[{k}] = {bits}'h{int(word, 2):x};"
+        yield "    end"
+
     # ---- operands --------------------------------------------------------------------------------------------------------
 
     def _operands(self) -> Iterator[str]:
         first = 0
         for n, size in enumerate(self.built.process.sizes):
+            if n in self.built.in_blocks:
+                yield from self._block(n, first)
+                first += size
+                continue
             parts = list(self._elements(first, first + size))
             yield f"    wire [{sum(self.widths[first : first + size]) - 1}:0] now{n} = {{"
             yield ",\n".join(f"        {p}" for p in reversed(parts))
@@ -130,7 +151,9 @@ class Gather:
         while column < end:
             length = 1
             if column in self.constant_at:
-                high, low = self.constant_at[column]
+                while column + length < end and column + length in self.constant_at:
+                    length += 1
+                high, low = self.constant_at[column + length - 1][0], self.constant_at[column][1]
                 yield f"constants[{high}:{low}]"
             elif self.front.address is not None:
                 yield self._addressed(column)
@@ -217,7 +240,8 @@ class Gather:
         first = 0
         for n, size in enumerate(self.built.process.sizes):
             yield f"    reg [{sum(self.widths[first : first + size]) - 1}:0] x{n};"
-            yield f"    always @(posedge clock) if ({ready}) x{n} <= now{n};"
+            now = f"table{n}[firing]" if n in self.built.in_blocks else f"now{n}"
+            yield f"    always @(posedge clock) if ({ready}) x{n} <= {now};"
             first += size
 
 

@@ -50,6 +50,11 @@ def stream_ports(network: Network, graph: Graph, name: str) -> tuple[list[Stream
     return entering, leaving
 
 
+def wires(network: Network) -> dict[str, str]:
+    """What the top module calls the stream of each input and process: no port has two underscores in a row."""
+    return {value: f"v__{k}" for k, value in enumerate([*network.inputs, *(p.name for p in network.processes)])}
+
+
 def _around(port: str) -> set[str]:
     """The ports of a stream."""
     return {port, *(f"{port}_{part}" for part in ("valid", "ready", "tdata", "tvalid", "tready", "tlast"))}
@@ -82,8 +87,7 @@ class _Top:
         self.network, self.graph, self.name, self.built, self.depths = network, graph, name, built, depths
         self.axis, self.inside = axis, f"{name}__streams" if axis else name
         self.entering, self.leaving = stream_ports(network, graph, name)
-        values = [*network.inputs, *(p.name for p in network.processes)]
-        self.wires = {value: f"v{k}" for k, value in enumerate(values)}
+        self.wires = wires(network)
 
     def text(self) -> str:
         """All modules."""

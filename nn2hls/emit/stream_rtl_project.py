@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from nn2hls.emit.axis import tdata_bits
 from nn2hls.emit.options import Options
 from nn2hls.emit.rtl_project import FOLDER, PATIENCE, SETTLE, check_clock, check_net, check_placed
-from nn2hls.emit.stream_rtl import Depths, StreamPort, stream_ports, stream_rtl
+from nn2hls.emit.stream_axis import CORE
+from nn2hls.emit.stream_rtl import Depths, StreamPort, stream_ports, stream_rtl, wires
 from nn2hls.graph.graph import Graph
 from nn2hls.hardware.join import joined
 from nn2hls.hardware.split import paced
@@ -54,8 +55,9 @@ def emit_stream_rtl(
                 check_net(process.layer, joined(process.join, process.type), delay, period, options.clock_period)
             check_clock(process.layer, paced(process.core, delay, period), delay, period, options.clock_period)
     entering, leaving = stream_ports(network, graph, name)
-    inside = "dut.core" if options.axis else "dut"
-    queues = [f"{inside}.v{k}_{n}_valid" for k, n in _queues(network)]
+    inside = f"dut.{CORE}" if options.axis else "dut"
+    readers = {wire: network.readers(value) for value, wire in wires(network).items()}
+    queues = [f"{inside}.{wire}_{n}_valid" for wire, own in readers.items() for n in range(len(own))]
     bench = render(
         "rtl/stream_bench.v",
         name=name,
@@ -89,12 +91,6 @@ class _BenchPort:
 
 def _bench_ports(ports: Sequence[StreamPort]) -> list[_BenchPort]:
     return [_BenchPort(p.name, p.stream.bits, p.stream.tokens, tdata_bits(p.stream)) for p in ports]
-
-
-def _queues(network: Network) -> Iterator[tuple[int, int]]:
-    """(number of the value, number of its reader) of each FIFO."""
-    for k, value in enumerate([*network.inputs, *(p.name for p in network.processes)]):
-        yield from ((k, n) for n in range(len(network.readers(value))))
 
 
 def _tokens(

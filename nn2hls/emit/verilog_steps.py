@@ -91,6 +91,10 @@ def _control(steps: Steps) -> Iterator[str]:
     if steps.block:
         yield f"    wire [{bits - 1}:0] following = {following};"
         following = "following"
+    if own := steps.turn_bits:
+        yield f"    reg [{own - 1}:0] turn;  // the step within the turn"
+        last = f"turn == {own}'d{steps.turn - 1}"
+        yield f"    always @(posedge clock) turn <= start || !choosing || {last} ? {own}'d0 : turn + {own}'d1;"
     yield "    always @(posedge clock) begin"
     yield f"        step <= {following};"
     yield f"        choosing <= !reset && (start || (choosing && step != {bits}'d{steps.count - 1}));"
@@ -105,22 +109,17 @@ def _lane(m: int, lane: Lane, steps: Steps, places: dict[int, int], numbers: dic
 
 
 def _words(m: int, lane: Lane, steps: Steps) -> Iterator[str]:
-    """The words of a multiplier in LUTs; weights that can be written are in a memory of their own."""
-    fields = index, word, segment, first = lane.fields(steps.weight)
-    yield f"    reg [{index.bits - 1}:0] index{m};"
-    if steps.written:
-        fields = index, segment, first
-        yield f"    wire {span(word.bits, steps.weight.signed)}word{m} = weights{m}[step];"
-    else:
-        yield f"    reg {span(word.bits, steps.weight.signed)}word{m};"
-    yield f"    reg [{segment.bits - 1}:0] segment{m};"
-    yield f"    reg first{m};"
+    """The words of a multiplier in LUTs."""
+    fields = steps.fields(lane)
+    for f in fields:
+        whole = "" if f.name == "first" else f"[{f.bits - 1}:0] "
+        yield f"    reg {span(f.bits, steps.weight.signed) if f.name == 'word' else whole}{f.name}{m};"
     names = f"{{{', '.join(f'{f.name}{m}' for f in fields)}}}"
     yield "    always @* begin"
     yield "        case (step)"
     for t in range(steps.count):
         packed = ", ".join(_bits(f.values[t], f.bits) for f in fields[:-1])
-        yield f"            {steps.counter_bits}'d{t}: {names} = {{{packed}, 1'b{first.values[t]}}};"
+        yield f"            {steps.counter_bits}'d{t}: {names} = {{{packed}, 1'b{fields[-1].values[t]}}};"
     yield f"            default: {names} = {sum(f.bits for f in fields)}'d0;"
     yield "        endcase"
     yield "    end"
@@ -145,7 +144,7 @@ def _memory(steps: Steps) -> Iterator[str]:
 
 def _fields(m: int, lane: Lane, steps: Steps, at: int) -> Iterator[str]:
     """The parts of a multiplier's words, from bit ``at`` of the memory's on; what is the same in all steps is not in it."""
-    for field in lane.fields(steps.weight):
+    for field in steps.fields(lane):
         name = f"{span(field.bits, field.name == 'word' and steps.weight.signed)}{field.name}{m}"
         if field.is_constant:
             yield f"    wire {name} = {_bits(field.values[0], field.bits)};"
@@ -155,7 +154,7 @@ def _fields(m: int, lane: Lane, steps: Steps, at: int) -> Iterator[str]:
 
 
 def _bank(bank: Bank, steps: Steps, address_bits: int) -> Iterator[str]:
-    """The weights of a multiplier."""
+    """The weights of a multiplier, of which each turn reads all."""
     m, kind = bank.number, span(bank.width, steps.weight.signed)
     yield f"    reg {kind}weights{m} [0:{(1 << bank.bits) - 1}];"
     words = [*bank.words, *[0] * ((1 << bank.bits) - len(bank.words))]
@@ -163,6 +162,7 @@ def _bank(bank: Bank, steps: Steps, address_bits: int) -> Iterator[str]:
     place = f"weights_address[{bank.bits - 1}:0]" if bank.bits else "0"
     yield f"    always @(posedge clock) if ({bank.written(address_bits)})"
     yield f"        weights{m}[{place}] <= weights_data[{bank.width - 1}:0];"
+    yield f"    wire {kind}word{m} = weights{m}[{'turn' if steps.turn_bits else 'step'}];"
 
 
 def _bits(value: int, width: int) -> str:

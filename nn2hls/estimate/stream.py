@@ -21,6 +21,7 @@ from nn2hls.targets.family import ram_blocks
 
 SHIFT_REGISTER = 32  # tokens of a bit in a LUT
 SMALL = 1024  # bits that HLS tools leave in LUTs
+SHALLOW = 64  # words of a ROM of which a LUT holds a bit
 
 
 def core_estimates(
@@ -69,6 +70,7 @@ def estimate_stream(
         core = cores[process.name]
         around = front_figures(process, network.streams) + queue_figures(process, network, depths)
         around += join_figures(process, network.streams[process.name])
+        around += sum((rom_figures(words, bits) for words, bits in constant_roms(process)), Figures())
         layers.append(
             LayerEstimate(
                 process.name,
@@ -117,7 +119,8 @@ def memories(
     edges = [(s.value, process.name) for s in process.front.sources]
     queues = [depths[e] * streams[e[0]].bits for e in edges if e in depths]
     delays = [(n, n > SMALL) for n in lines]
-    return Memories.of([*delays, *kept], [(n, n > SMALL) for n in queues], roms(process.schedule(most_digits)))
+    own = [*roms(process.schedule(most_digits)), *((n * bits, n > SHALLOW) for n, bits in constant_roms(process))]
+    return Memories.of([*delays, *kept], [(n, n > SMALL) for n in queues], own)
 
 
 def _choices(process: Process) -> Figures:
@@ -131,6 +134,20 @@ def _choices(process: Process) -> Figures:
         return Figures()
     masked = np.flatnonzero(front.absent.any(axis=0)).tolist()
     return Figures(lut=math.ceil(sum(width[k] for k in masked) / 2))
+
+
+def constant_roms(process: Process) -> list[tuple[int, int]]:
+    """(words, bits of each) of the ROMs of operands that are constants of each firing."""
+    if process.is_constant is None:
+        return []
+    ends = np.cumsum([0, *process.sizes]).tolist()
+    counts = [int(process.is_constant[a:b].sum()) for a, b in pairwise(ends)]
+    return [(process.front.firings, n * kind.width) for n, kind in zip(counts, process.types, strict=True) if n]
+
+
+def rom_figures(words: int, bits: int) -> Figures:
+    """Of a ROM that is read once a firing."""
+    return Figures(lut=bits) if words <= SHALLOW else Figures(bram=ram_blocks(words, bits))
 
 
 def join_figures(process: Process, stream: Stream) -> Figures:

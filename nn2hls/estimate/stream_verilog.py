@@ -60,6 +60,7 @@ def memories(built: Built, depths: Mapping[tuple[str, str], int]) -> Memories:
     deep = bool(built.front.address is not None and built.addressed.is_memory)
     lines += [(words * bits * copies, deep and words > SHALLOW) for words, bits, copies in collected(built)]
     own = [rom for layer in built.placed.layers for rom in roms(layer)] if built.placed else []
+    own += [(words * bits, block) for words, bits, block in constant_roms(built)]
     return Memories.of(lines, [(q.depth * q.bits, q.block) for q in queues], own)
 
 
@@ -89,9 +90,22 @@ def process_figures(built: Built, part: Part) -> Figures:
         found += Figures(lut=round(own * built.stream.size))
     found += Figures(lut=_masks(built) + 2 * built.control.registers, ff=built.registers)
     found += sum((memory(n.words, n.bits) for n in built.links), Figures())
+    for words, bits, block in constant_roms(built):
+        found += Figures(bram=ram_blocks(words, bits)) if block else Figures(lut=bits * math.ceil(words / SHALLOW))
     if front.address is not None:
         found += collected_figures(built)
     return found + queue_figures(Queue(built.parts * built.stream.bits, built.credit))
+
+
+def constant_roms(built: Built) -> list[tuple[int, int, bool]]:
+    """(words, bits of each, whether it is a block) of the ROMs of operands that are constants of each firing."""
+    process, first, found = built.process, 0, []
+    for n, (size, kind) in enumerate(zip(process.sizes, process.types, strict=True)):
+        if process.is_constant is not None and process.is_constant[first : first + size].any():
+            count = int(process.is_constant[first : first + size].sum())
+            found.append((built.front.firings, count * kind.width, n in built.in_blocks))
+        first += size
+    return found
 
 
 def collected(built: Built) -> list[tuple[int, int, int]]:

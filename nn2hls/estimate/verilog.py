@@ -24,10 +24,11 @@ from nn2hls.hardware.alike import Copies, copies
 from nn2hls.hardware.net import Cell, Code, Net
 from nn2hls.hardware.operators import SUMS, added_bits, compared_bits
 from nn2hls.hardware.pipeline import Layer, Pipeline, Turns
+from nn2hls.hardware.reload import banks, widths
 from nn2hls.hardware.stages import Stages
 from nn2hls.hardware.steps import LUT_WORDS, Steps
 from nn2hls.targets import Part
-from nn2hls.targets.family import ram_blocks
+from nn2hls.targets.family import Family, ram_blocks
 
 BLOCK_LUTS = 129  # of 64 words of a bit, from which yosys takes a block RAM for a table with a register
 DSP_BITS = 9  # of both factors together, from which yosys takes a DSP slice
@@ -43,20 +44,22 @@ def estimate_verilog(pipeline: Pipeline, products: Mapping[str, int], part: Part
     """
     made = [layer for layer in pipeline.layers if layer.operands]  # a constant is wires
     left = copies(pipeline)
-    layers = tuple(_layer(layer, pipeline, products.get(layer.name, 0), part, left[layer.name]) for layer in made)
+    written = write_luts(pipeline, part.family)
+    layers = tuple(_layer(x, pipeline, products.get(x.name, 0), part, left[x.name], written[x.name]) for x in made)
     total = sum((x.report for x in layers), Figures())
     own = sum(x.report.ff for x in layers)
-    total += Figures(ff=pipeline.registers - own)  # inputs that wait, and the control
+    held = sum(in_registers(layer, part.family) for layer in made)
+    total += Figures(ff=pipeline.registers + held - own)  # inputs that wait, and the control
     kept = {layer.name: Memories.of(roms=roms(layer)) for layer in made}
     speed = pipeline.latency, pipeline.interval
     reached = placed_ns(pipeline, part)
     return Estimate(part, clock_ns, "verilog", layers, total, total, *speed, memories=kept, placed_ns=reached)
 
 
-def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part, left: Sequence[Copies]) -> LayerEstimate:
+def _layer(layer: Layer, pipeline: Pipeline, products: int, part: Part, left: Sequence[Copies], written: int) -> LayerEstimate:
     found, by = layer_terms(layer, part, left), coefficients(part.family.name)
-    lut = sum(amount * by.get(term, 0.0) for term, amount in found.items())
-    registers = layer.registers + pipeline.waiting(layer.name)
+    lut = written + found["memory_lut"] + sum(amount * by.get(term, 0.0) for term, amount in found.items())
+    registers = layer.registers + pipeline.waiting(layer.name) + in_registers(layer, part.family)
     figures = Figures(found["dsp"], round(lut), registers, found["bram"])
     return LayerEstimate(layer.name, figures, figures, layer.latency, layer.interval, products, layer.start)
 
@@ -83,7 +86,7 @@ def layer_terms(layer: Layer, part: Part, left: Sequence[Copies] | None = None) 
             else:
                 found[term] += amount * count
     if layer.steps is not None:
-        found.update(step_terms(layer))
+        found.update(step_terms(layer, part.family))
     return found
 
 
@@ -179,17 +182,34 @@ def block_tables(stages: Stages) -> Iterator[tuple[int, int]]:
                 yield wire, ram_blocks(len(net.tables[cell.k]), cell.width)
 
 
-def step_terms(layer: Layer) -> Counter[str]:
-    """Bits of the multiplexers, words and sums of a reused layer."""
+def step_terms(layer: Layer, family: Family) -> Counter[str]:
+    """Bits of the multiplexers, words and sums of a reused layer; LUTs of memories that can be written.
+
+    Where every product has its place, as in a layer whose weights can be written, many lanes read the same operands in the same
+    order. Of these synthesis keeps one multiplexer and one ROM, whatever the lanes' factors are.
+    """
     steps = layer.steps
     assert steps is not None
     found: Counter[str] = Counter()
-    found["choice_bit"] += steps.x.width * sum(len(lane.choices) - 1 for lane in steps.lanes)
+    choosing = {(x.choices, x.index) for x in steps.lanes} if steps.written else [(x.choices, x.index) for x in steps.lanes]
+    found["choice_bit"] += steps.x.width * sum(len(choices) - 1 for choices, _ in choosing)
     if steps.block:
         found["bram"] += ram_blocks(steps.count, steps.stored_bits)
     else:
         found["word_lut"] += -(-steps.count // LUT_WORDS) * _word_bits(steps)
+    if steps.written:
+        found["memory_lut"] += len(steps.lanes) * family.memory_luts(steps.turn, steps.weight.width)
     found["sum_bit"] += sum(max(-lo, hi).bit_length() + 1 for lo, hi in steps.sums.values())
+    return found
+
+
+def write_luts(pipeline: Pipeline, family: Family) -> Counter[str]:
+    """For each layer the LUTs that tell of each memory whether a word is for it: by the address bits above those within."""
+    found: Counter[str] = Counter()
+    held = banks(pipeline.layers)
+    for bank in held:
+        inputs = widths(held)[0] - bank.bits + 1
+        found[bank.layer] += -(-(inputs - 1) // (family.lut_inputs - 1))
     return found
 
 
@@ -200,7 +220,7 @@ def products_and_words(layer: Layer) -> tuple[int, int]:
         return sum(p for p, _ in found), sum(w for _, w in found)
     loops = layer.hardware.loops
     products = sum(x.lanes * sum(x.body.cells[w].code is Code.MUL for w in x.body.alive()) for x in loops)
-    return products, _rom_bits(layer.steps)
+    return products, _rom_bits(layer.steps) + (memory_bits(layer.steps) if layer.steps else 0)
 
 
 def roms(layer: Layer) -> Iterator[tuple[int, bool]]:
@@ -211,12 +231,23 @@ def roms(layer: Layer) -> Iterator[tuple[int, bool]]:
         return
     if layer.steps is not None:
         yield _rom_bits(layer.steps), layer.steps.block
+        yield memory_bits(layer.steps), False
     for loop, stages in zip(layer.straight, layer.stages, strict=True):
         net, blocks = loop.body, dict(block_tables(stages))
         for wire in net.alive():
             cell = net.cells[wire]
             if cell.code is Code.LOOKUP:
                 yield len(net.tables[cell.k]) * cell.width * loop.lanes, wire in blocks
+
+
+def in_registers(layer: Layer, family: Family) -> int:
+    """Bits of weights that can be written for which the family has no memory with two ports but registers."""
+    return memory_bits(layer.steps) if layer.steps is not None and not family.lutram else 0
+
+
+def memory_bits(steps: Steps) -> int:
+    """Of the weights that can be written."""
+    return len(steps.lanes) * steps.turn * steps.weight.width if steps.written else 0
 
 
 def _rom_bits(steps: Steps | None) -> int:
@@ -226,7 +257,9 @@ def _rom_bits(steps: Steps | None) -> int:
 
 
 def _word_bits(steps: Steps) -> int:
-    """Of all multipliers weight, input, sum, and whether it is the sum's first product."""
+    """Of all multipliers weight, input, sum, and whether it is the sum's first product; of lanes that are alike once."""
+    if steps.written:
+        return sum(field.bits for field in {f for stored in steps.stored for f in stored})
     own = steps.weight.width + 1
     return sum(own + (len(lane.choices) - 1).bit_length() + lane.segment_bits for lane in steps.lanes)
 

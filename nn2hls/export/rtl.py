@@ -11,6 +11,7 @@ import numpy as np
 from nn2hls._version import __version__
 from nn2hls.arith.fixed import FixedType
 from nn2hls.design.design import Design
+from nn2hls.emit.closed import SUFFIX
 from nn2hls.emit.rtl_project import FOLDER
 from nn2hls.emit.stream_rtl import stream_ports
 from nn2hls.errors import ConfigError
@@ -179,7 +180,7 @@ def rtl_project(design: Design) -> Project:
     files = {path.format(name=name): render(f"ip/{template}", **context) for path, template in _FILES.items()}
     for path, text in made.files.items():
         place = path.removeprefix(f"{FOLDER}/")
-        files[f"rtl/{place}" if place == f"{name}.v" else f"sim/{place}"] = text
+        files[f"rtl/{place}" if place in (f"{name}.v", f"{name}{SUFFIX}.v") else f"sim/{place}"] = text
     contract = {"latency_clocks": size.latency_cycles, "interval_clocks": size.ii, "reset": "synchronous, active high"}
     control = [{"pin": p.name, "direction": "input" if p.is_input else "output", "what": p.words} for p in pins if not p.tensor]
     document = {"module": name, **contract, "control": control, "tensors": [t.document() for t in tensors]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from nn2hls.errors import DataError, ToolError
 from nn2hls.extras import missing
 from nn2hls.figures.layout import shortened
 from nn2hls.files import write_whole
+from nn2hls.guard import Guard
 from nn2hls.text import drawn, one_line
 
 # Okabe and Ito (2008), in an order in which neighbours differ in lightness too; the last one is for what stands back.
@@ -19,6 +21,9 @@ BLUE, ORANGE, GREEN, RED, GREY = COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[5],
 DPI = 150
 LETTERS = 36  # of a name beside an axis
 FORMATS = (".png", ".pdf", ".svg")
+MAKER = "drawn by nn2hls"  # stands in every figure
+_ENDS = 4096  # bytes at its start and at its end, where it says who drew it
+_GUARD = Guard(DataError, "The figure")
 
 
 def colour(number: int) -> str:
@@ -77,10 +82,31 @@ def save(figure: Any, path: Path) -> Path:
     if path.suffix.lower() not in FORMATS:
         what = f"A plot is not written as '{path.suffix}'."
         raise DataError(what, where=str(path), fix=f"Use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
-    write_whole(path, partial(figure.savefig, dpi=DPI, format=path.suffix[1:].lower()))
+    kind = path.suffix[1:].lower()
+    about = {"Software" if kind == "png" else "Creator": MAKER}
+    write_whole(path, partial(figure.savefig, dpi=DPI, format=kind, metadata=about))
     return path
 
 
 def save_all(figures: Mapping[str, Any], folder: Path, ending: str = ".png") -> list[Path]:
-    """Each figure as a file of its name."""
-    return [save(figure, folder / f"{name}{ending}") for name, figure in figures.items()]
+    """Each figure as a file of its name, in place of an earlier one of ours.
+
+    Raises:
+        DataError: Another file has one of these names, which nobody has asked for.
+    """
+    paths = {name: folder / f"{name}{ending}" for name in figures}
+    taken = [path.name for path in paths.values() if not _is_free(path)]
+    if taken:
+        what = f"nn2hls did not draw what stands here: {', '.join(sorted(taken))}."
+        raise DataError(what, where=str(folder), fix="Move it to another place, or choose another folder.")
+    return [save(figures[name], path) for name, path in paths.items()]
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nothing is lost when a figure is written there."""
+    if _GUARD.status(path) is None:
+        return True
+    with _GUARD.open(path, None) as file:
+        head, size = file.read(_ENDS), file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _ENDS))
+        return MAKER.encode() in head + file.read(_ENDS)

@@ -107,7 +107,8 @@ class Builder:
         return self._nodes[name].shape
 
     def build(self, outputs: Iterable[str]) -> Graph:
-        """The graph, verified; nodes that no output needs are kept."""
-        graph = Graph(tuple(self._nodes.values()), tuple(outputs), tuple(self._absent.values()))
+        """The graph, verified; nodes that no output needs are kept, and states leave behind the outputs."""
+        states = (name for name, node in self._nodes.items() if node.op.carries)
+        graph = Graph(tuple(self._nodes.values()), (*outputs, *states), tuple(self._absent.values()))
         verify(graph)
         return graph

@@ -203,6 +203,11 @@ class Graph:
 
         return tuple(n for n in self.nodes if isinstance(n.op, Input))
 
+    @cached_property
+    def states(self) -> Mapping[str, str]:
+        """For each input that is a state the output that holds it after the event, for the next one."""
+        return {self[name].op.carries: name for name in self.outputs if self[name].op.carries}
+
     def __getitem__(self, name: str) -> Node:
         return self.by_name[name]
 

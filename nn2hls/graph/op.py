@@ -68,8 +68,10 @@ class Accumulation:
         each: Of some positions with all that belongs to them: its result are the accumulators.
         join: How they go together.
         type: Of the accumulators; it holds them after any number of positions.
-        bounds: Of the accumulators in the end.
-        last: Of the accumulators with one more axis of one element before the others: the result.
+        bounds: Of the accumulators in the end, in the shape in which ``last`` reads them.
+        last: Of the accumulators: the result.
+        at_once: Positions of which each computes at a time; None: as many as the user says, or as come.
+        beside: Mantissas that belong to each position, (positions, ..), of a type: the second operand of each.
     """
 
     axes: int
@@ -78,6 +80,8 @@ class Accumulation:
     type: FixedType
     bounds: Range
     last: Op
+    at_once: int | None = None
+    beside: tuple[np.ndarray, FixedType] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,8 @@ class Op:
     follows: ClassVar[bool] = False  # the result needs no other type than the operand
     fresh: ClassVar[bool] = False  # its kernel returns an array that nobody else holds
     reuse = 1  # products that share one multiplier; a field of ops that have any
-    written: ClassVar[bool] = False  # its weights are memories with a port, in our Verilog
+    carries = ""  # the input that the result is in the next event; a field of the op of states
+    written: ClassVar[bool] = False  # its weights are memories with a port
     uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy ..
     called: ClassVar[tuple[str, ...]] = ()  # what LayerType may call it beside the class of its own and of the framework
     activation: ClassVar[bool] = False  # inside a layer it is a node with a name and types of its own
@@ -220,7 +225,7 @@ class Op:
         raise TypeError(f"{type(self).__name__} has no memories")
 
     def built_in(self) -> Op:
-        """The op with weights that are constants, where they were memories: what C++ has of it."""
+        """The op with weights that are constants, where they were memories: what has no ports has of it."""
         return self
 
     def configured(self, *, reuse: int = 1, strategy: str = "Latency", adder_depth: int = 0) -> Op:
@@ -337,6 +342,10 @@ class Op:
     def accumulation(self, x: Range) -> Accumulation | None:
         """The op position by position, exactly; None where it is no sum or extreme of positions. ``x``: of its one operand."""
         return None
+
+    def accumulating(self, xs: Sequence[Range]) -> tuple[int, ...]:
+        """Reuse factors with which the op answers :meth:`accumulation`, where it does so with some alone."""
+        return ()
 
     def idle(self) -> tuple[int, int]:
         """Outputs that need no product, and inputs that none reads, of an op with :meth:`products`."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from nn2hls.arith.parallel import in_order
 from nn2hls.graph.graph import Graph
 from nn2hls.graph.leaves import Constant, Input
 
@@ -13,7 +14,7 @@ CHUNK_BYTES = 4 << 20
 
 
 def run_float(graph: Graph, inputs: Sequence[np.ndarray], keep: Iterable[str] = ()) -> dict[str, np.ndarray]:
-    """Evaluate the float graph.
+    """Evaluate the float graph, in chunks of events side by side in threads.
 
     Args:
         graph: A float graph.
@@ -28,10 +29,16 @@ def run_float(graph: Graph, inputs: Sequence[np.ndarray], keep: Iterable[str] = 
     widest = max((int(np.prod(n.shape)) for n in graph), default=1)
     step = max(1, CHUNK_BYTES // (8 * widest))
     values = {name: np.empty((events, *graph[name].shape)) for name in wanted}
-    for start in range(0, max(events, 1), step):
-        part = _evaluate(graph, [x[start : start + step] for x in inputs], min(step, events - start))
+    told = np.geterr()  # of this thread alone
+
+    def run_chunk(start: int) -> None:
+        with np.errstate(**told):
+            part = _evaluate(graph, [x[start : start + step] for x in inputs], min(step, events - start))
         for name in wanted:
             values[name][start : start + step] = part[name]
+
+    for _ in in_order(run_chunk, range(0, max(events, 1), step)):
+        pass
     return values
 
 

@@ -30,6 +30,10 @@ def verify(graph: Graph, *, typed: bool = False) -> None:
         if shape != node.shape:
             raise GraphError(f"Its shape is {node.shape}, its op infers {shape}.", where=node.name)
         _verify_stage(node, typed)
+        before = seen.get(node.op.carries)
+        if node.op.carries and (before is None or before.inputs or before.shape != node.shape):
+            what = f"There is no input '{node.op.carries}' of the shape {node.shape}, which it is in the next event."
+            raise GraphError(what, where=node.name)
         if node.spread is not None:
             _verify_spread(node, node.spread)
         seen[node.name] = node

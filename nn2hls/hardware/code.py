@@ -20,6 +20,8 @@ class Rom:
     Args:
         lookups: How many run side by side at addresses that depend on data, each by its number (``nn2hls::lookup``).
         banks: The array is rows of so many words that are read side by side (``nn2hls::banked``).
+        written: The array is a memory, these are what it holds at first; zeros follow up to ``size`` words.
+        size: Words of such a memory.
     """
 
     values: np.ndarray
@@ -27,6 +29,8 @@ class Rom:
     signed: bool
     lookups: int = 0
     banks: int = 0
+    written: bool = False
+    size: int = 0
 
 
 class Pragma:
@@ -53,9 +57,11 @@ class Code:
             the result, any other ``@`` for the layer's identifier.
         headers: File names of the headers it needs.
         roms: Constant arrays, by the name the code uses after ``@_``.
+        ports: Further parameters of the function that are ports of the design, with their types.
     """
 
     body: Sequence[str | Pragma]
     helpers: Sequence[str | Pragma] = ()
     headers: Sequence[str] = ()
     roms: Mapping[str, Rom] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)

@@ -27,7 +27,8 @@ class Loop:
         constants: For an input a value for each step and lane, (steps, lanes): a ROM.
         block: The ROM is to be a block RAM.
         sums: Bounds of the elements to which outputs are added, from zero on, in place of being written; empty: none.
-        written: The constants are what a memory holds at first: it has a port through which others are written.
+        written: The constants are what a memory holds at first: it has a port through which others are written. It holds
+            those of one turn, (steps of a turn, lanes of a turn), which all turns read.
     """
 
     body: Net
@@ -124,7 +125,7 @@ def _all_turns(loop: Loop, turns: int, sizes: tuple[int, int, int], operand: int
 
     axis = 0 if loop.ii else 1
     reads, writes = (np.concatenate([moved(a, t) for t in range(turns)], axis=axis) for a in (loop.reads, loop.writes))
-    constants = {k: np.concatenate([v] * turns, axis=axis) for k, v in loop.constants.items()}
+    constants = {k: v if loop.written else np.concatenate([v] * turns, axis=axis) for k, v in loop.constants.items()}
     sums = {int(moved(np.array(e), t)): ends for t in range(turns) for e, ends in loop.sums.items()}
     return Loop(loop.body, reads, writes, loop.ii, constants, sums, loop.block, loop.written)
 
@@ -133,6 +134,7 @@ def _run_body(loop: Loop, step: int, lane: int, space: np.ndarray) -> None:
     zero = np.zeros(len(space), dtype=object)
     xs = [zero if n < 0 else space[:, n] for n in loop.reads[step, lane]]
     for number, values in loop.constants.items():
-        xs[number] = np.full(len(space), int(values[step, lane]), dtype=object)
+        value = values[step % len(values), lane % values.shape[1]]
+        xs[number] = np.full(len(space), int(value), dtype=object)
     for element, value in zip(loop.writes[step, lane], run(loop.body, xs), strict=True):
         space[:, element] = space[:, element] + value if loop.sums else value

@@ -10,27 +10,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from nn2hls.hardware.loop import Loop
+from nn2hls.hardware.loop import Hardware, Loop
 from nn2hls.hardware.net import Cell, Code
-from nn2hls.hardware.steps import Steps
 
 WRITE = ("weights_write", "weights_address", "weights_data")  # the ports
 
 
-class Timed(Protocol):
-    """A layer of a pipeline."""
+class Built(Protocol):
+    """A layer: its name, and what it is made of."""
 
     @property
     def name(self) -> str:
         """Of the layer."""
 
     @property
-    def steps(self) -> Steps | None:
-        """Of its multipliers."""
+    def hardware(self) -> Hardware:
+        """Its loops."""
 
-    @property
-    def straight(self) -> tuple[Loop, ...]:
-        """Its other loops."""
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A layer that is placed nowhere in time.
+
+    Args:
+        name: Of the layer.
+        hardware: Its loops.
+    """
+
+    name: str
+    hardware: Hardware
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Bank:
         single: It is a bias: one word, in a register.
         first: The address of the first word.
         bits: Of an address within the bank.
-        width: Of a word.
+        width, signed: Of a word.
         words: What it holds at first.
     """
 
@@ -53,6 +61,7 @@ class Bank:
     first: int
     bits: int
     width: int
+    signed: bool
     words: tuple[int, ...]
 
     def written(self, address_bits: int) -> str:
@@ -63,26 +72,28 @@ class Bank:
         return f"weights_write && weights_address[{address_bits - 1}:{self.bits}] == {high}'d{self.first >> self.bits}"
 
 
-def banks(layers: Sequence[Timed]) -> list[Bank]:
+def banks(layers: Sequence[Built]) -> list[Bank]:
     """All banks of layers, in the order of their addresses."""
     found, free = [], 0
     for layer in layers:
-        for number, single, words, width in _words(layer):
+        for number, single, words, cell in _words(layer):
             bits = max(0, (len(words) - 1).bit_length())
             first = -(-free >> bits) << bits
-            found.append(Bank(layer.name, number, single, first, bits, width, words))
+            found.append(Bank(layer.name, number, single, first, bits, cell.width, cell.signed, words))
             free = first + (1 << bits)
     return found
 
 
-def _words(layer: Timed) -> Iterator[tuple[int, bool, tuple[int, ...], int]]:
-    if layer.steps is not None and layer.steps.written:
-        for m, lane in enumerate(layer.steps.lanes):
-            yield m, False, lane.constant, layer.steps.weight.width
-    for loop in layer.straight:
-        if loop.written:
+def _words(layer: Built) -> Iterator[tuple[int, bool, tuple[int, ...], Cell]]:
+    """(number, whether it is a bias, what it holds, the cell that reads it) of each bank."""
+    for loop in (x for x in layer.hardware.loops if x.written):
+        if loop.ii:
+            ((number, values),) = loop.constants.items()
+            for m, words in enumerate(values.T.tolist()):
+                yield m, False, tuple(words), source(loop, number)
+        else:
             for j, (k, values) in enumerate(sorted(loop.constants.items())):
-                yield j, True, (int(values[0, 0]),), source(loop, k).width
+                yield j, True, (int(values[0, 0]),), source(loop, k)
 
 
 def source(loop: Loop, number: int) -> Cell:
@@ -96,7 +107,7 @@ def widths(found: Sequence[Bank]) -> tuple[int, int]:
     return max(1, last.bit_length()), max(bank.width for bank in found)
 
 
-def sizes(layers: Sequence[Timed]) -> tuple[int, int] | None:
+def sizes(layers: Sequence[Built]) -> tuple[int, int] | None:
     """Bits of an address and of a word of all banks of layers; None where nothing can be written."""
     found = banks(layers)
     return widths(found) if found else None

@@ -49,7 +49,7 @@ class Lane:
     Args:
         choices: The elements that it ever reads, in ascending order.
         index: For each step which of the choices it reads.
-        constant: Its factor in each step.
+        constant: Its factor in each step; of factors that can be written those of one turn.
         sums: The elements that it adds up, in ascending order.
         segment: For each step which of the sums it adds to.
         first: For each step whether it is the first of its sum.
@@ -72,14 +72,15 @@ class Lane:
         """Bits of a choice's number."""
         return max(1, (len(self.choices) - 1).bit_length())
 
-    def fields(self, weight: Cell) -> tuple[Field, ...]:
-        """What its words are made of, the highest bits first; ``weight``: the cell of its factors."""
-        return (
+    def fields(self, weight: Cell | None) -> tuple[Field, ...]:
+        """What its words are made of, the highest bits first; ``weight``: the cell of its factors, if they are among it."""
+        found = (
             Field("index", self.index_bits, self.index),
-            Field("word", weight.width, self.constant),
+            Field("word", weight.width if weight else 0, self.constant),
             Field("segment", self.segment_bits, self.segment),
             Field("first", 1, tuple(map(int, self.first))),
         )
+        return found if weight else tuple(f for f in found if f.name != "word")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +117,26 @@ class Steps:
     @property
     def block(self) -> bool:
         """Whether the words of all multipliers stand side by side in block RAM: more steps than a LUT has words, and full."""
-        return not self.written and self.count > LUT_WORDS and (self.asked or self.count * self.stored_bits >= BLOCK_BITS)
+        return self.count > LUT_WORDS and (self.asked or self.count * self.stored_bits >= BLOCK_BITS)
+
+    def fields(self, lane: Lane) -> tuple[Field, ...]:
+        """What the words of a multiplier are made of; factors that can be written stand in a memory of their own."""
+        return lane.fields(None if self.written else self.weight)
+
+    @property
+    def turn(self) -> int:
+        """Steps after which factors that can be written are read again from the first on."""
+        return len(self.lanes[0].constant)
+
+    @property
+    def turn_bits(self) -> int:
+        """Bits of a count of its own of the steps of a turn; none where there is one turn."""
+        return max(1, (self.turn - 1).bit_length()) if self.turn < self.count else 0
 
     @cached_property
     def stored(self) -> tuple[tuple[Field, ...], ...]:
-        """What a memory keeps of each multiplier: the parts that change from step to step."""
-        return tuple(tuple(f for f in lane.fields(self.weight) if not f.is_constant) for lane in self.lanes)
+        """What a ROM keeps of each multiplier: the parts that change from step to step."""
+        return tuple(tuple(f for f in self.fields(lane) if not f.is_constant) for lane in self.lanes)
 
     @cached_property
     def stored_bits(self) -> int:
@@ -141,7 +156,7 @@ class Steps:
     @cached_property
     def registers(self) -> int:
         """Flip-flops: what is held, the counter, a bit that says whether each stage is busy, those of the lanes, the sums."""
-        control = self.counter_bits + STAGES + self.further
+        control = self.counter_bits + self.turn_bits + STAGES + self.further
         product = self.x.width + self.weight.width + self.product.width
         product += self.multiply.registers if self.multiply is not None else 0
         lanes = sum(product + (2 + self.further) * (1 + lane.segment_bits) for lane in self.lanes)

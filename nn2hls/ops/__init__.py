@@ -4,6 +4,7 @@ from nn2hls.arith.functions import Function
 from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.ops.activation import Clip, LeakyRelu, Relu, Simple, Threshold, Unary
+from nn2hls.ops.carry import Carry
 from nn2hls.ops.dense import Dense
 from nn2hls.ops.divide import Divide
 from nn2hls.ops.elementwise import Elementwise, Merge
@@ -27,6 +28,7 @@ from nn2hls.ops.softmax import Softmax
 from nn2hls.ops.table import Table
 
 __all__ = [
+    "Carry",
     "Clip",
     "Concatenate",
     "Constant",

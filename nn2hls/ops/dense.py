@@ -27,12 +27,13 @@ from nn2hls.arith.ranges import (
 )
 from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
-from nn2hls.graph.op import Hints, Kernel, Op, Watch
+from nn2hls.graph.op import Accumulation, Hints, Kernel, Op, Watch
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part, slices
 from nn2hls.hardware.schedule import Schedule
 from nn2hls.ops.exact import operand_rms
+from nn2hls.ops.products.accumulated import accumulated, factors
 from nn2hls.ops.products.affine import Affine, Strategy
 from nn2hls.ops.products.bounds import column_counts, product_bounds
 from nn2hls.ops.products.distributed import distributed_terms
@@ -56,6 +57,8 @@ class Dense(Op):
         bias: (n_out,); zeros where the framework has none.
         reuse: Products that share one multiplier.
         adder_depth: Additions beyond the fewest on the longest way, where all sums are one graph.
+        grouped: (groups, channels of each), where inputs are places of groups of channels and outputs groups of filters: a
+            filter sees the channels of its own group, all other weights are zeros by the layer's meaning. None: it sees all.
     """
 
     weight: Const
@@ -66,6 +69,7 @@ class Dense(Op):
     reuse: int = 1
     strategy: Strategy = Strategy.LATENCY
     adder_depth: int = 0
+    grouped: tuple[int, int] | None = None
     fresh: ClassVar[bool] = True
     uses: ClassVar[tuple[str, ...]] = ("reuse", "strategy", "adder_depth")
 
@@ -81,8 +85,17 @@ class Dense(Op):
         return len(shapes[0]) - 1
 
     def evaluate_float(self, x: Any) -> Any:
-        rows = x.reshape(-1, x.shape[-1])  # one product of the BLAS, which wakes its threads once
-        return (rows @ self.weight.array).reshape(*x.shape[:-1], self.weight.shape[1]) + self.bias.array
+        return matmul(x, self.weight.array) + self.bias.array
+
+    def accumulating(self, xs: Sequence[Range]) -> tuple[int, ...]:
+        return () if self.written or self.narrowed(xs) else factors(self.weight)
+
+    def accumulation(self, x: Range) -> Accumulation | None:
+        if len(x.shape) != 1 or self.reuse not in self.accumulating([x]):
+            return None
+        assert self.weight_t is not None
+        assert self.bias_t is not None
+        return accumulated(self.weight, self.weight_t, self.bias, self.bias_t, x, self.reuse)
 
     # ---- rewrites --------------------------------------------------------------------------------------------------------
 
@@ -116,7 +129,17 @@ class Dense(Op):
     def rewired(self, weights: np.ndarray, kept: np.ndarray, idle: np.ndarray) -> Dense:
         assert self.weight_t is not None
         weight, bias = (np.where(idle, 0, a)[..., kept] for a in (weights, self.bias.array))
-        return self.replace(weight=Const(weight), bias=Const(bias), weight_t=_holding(self.weight_t, weight))
+        weight_t = _holding(self.weight_t, weight)
+        return self.replace(weight=Const(weight), bias=Const(bias), weight_t=weight_t, grouped=None)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(n_in, n_out): of each weight whether it is one of the layer's."""
+        n_in, n_out = self.weight.shape
+        if self.grouped is None:
+            return np.ones((n_in, n_out), dtype=bool)
+        groups, channels = self.grouped
+        return np.asarray((np.arange(n_in) // channels % groups)[:, None] == np.arange(n_out) // (n_out // groups))
 
     # ---- types -----------------------------------------------------------------------------------------------------------
 

@@ -151,7 +151,8 @@ class Reduce(Op):
         kind = FixedType(width, width - x.fraction, ends.low < 0)
         last: Op = self.replace(axes=(0,), keepdims=False, of=int(self._counts(x.shape).flat[0]))
         join = _JOINS.get(self.kind, Join.ADD)
-        return Accumulation(axes, each, join, kind, each.exact([x]), last)
+        ends = each.exact([x])
+        return Accumulation(axes, each, join, kind, Range(ends.least[None], ends.most[None], ends.fraction), last)
 
     def evaluate_float(self, x: Any) -> Any:
         y = self._reduced(x, -np.inf if self.kind is Reduction.MAX else np.inf)

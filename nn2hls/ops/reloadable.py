@@ -1,4 +1,4 @@
-"""A Dense layer whose weights and biases are memories: a design is built once, and takes other weights of the same types."""
+"""Sums of products whose weights and biases are memories: a design is built once, and takes other weights of the same types."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ STATED = ("weight", "bias", "result")  # types that must not follow from the wei
 
 @dataclass(frozen=True, eq=False)
 class Reloadable(Dense):
-    """As Dense, of one position, with multipliers that are shared. Nothing is made of the weights' values: a zero takes its
-    turn as any other weight, no channel is removed, and all bounds hold for every weight and bias of their types.
+    """y[.., j] = cast(bias[j] + sum over i of x[.., i] * weight[i, j]), of weights and biases in memories.
+
+    As Dense, with multipliers that are shared. Nothing is made of the weights' values: a zero takes its turn as any other
+    weight, no channel is removed, and all bounds hold for every weight and bias of their types. Only where the layer has
+    groups the zeros between them, which are none of its weights, are no products.
     """
 
     uses: ClassVar[tuple[str, ...]] = (*Dense.uses, "weights")
@@ -79,7 +82,7 @@ class Reloadable(Dense):
         return self.fraction(x) - self.bias_t.fraction
 
     def _products(self, x: Range) -> tuple[np.ndarray, np.ndarray]:
-        """The least and the largest product with each element of the operand, whatever its weight is."""
+        """The least and the largest product with each element of the operand, whatever its weight is: (n_in,) each."""
         kind, n = self.weight_t, self.weight.shape[0]
         assert kind is not None
         ends = [ints(np.broadcast_to(a, (*x.shape[:-1], n))).reshape(-1, n) for a in (x.least, x.most)]
@@ -91,10 +94,14 @@ class Reloadable(Dense):
         assert self.bias_t is not None
         return self.bias_t.min_mantissa << self._bias_up(x), self.bias_t.max_mantissa << self._bias_up(x)
 
+    def _sums(self, products: np.ndarray) -> np.ndarray:
+        """The sum of what each output sees of them: (n_out,)."""
+        return np.asarray(products @ ints(self.seen))
+
     def exact_accumulator(self, x: Range) -> FixedType:
         (low, high), (least, most) = self._products(x), self._bias_ends(x)
-        lowest = int(np.minimum(low, 0).sum()) + min(least, 0)
-        highest = int(np.maximum(high, 0).sum()) + max(most, 0)
+        lowest = int(self._sums(np.minimum(low, 0)).min(initial=0)) + min(least, 0)
+        highest = int(self._sums(np.maximum(high, 0)).max(initial=0)) + max(most, 0)
         width = width_of(lowest, highest)
         return FixedType(width, width - self.fraction(x), lowest < 0)
 
@@ -105,24 +112,24 @@ class Reloadable(Dense):
             return Range.of_type(self.accum_t)
         (low, high), (least, most) = self._products(x), self._bias_ends(x)
         shape = (*x.shape[:-1], self.weight.shape[1])
-        lo, hi = (np.full(shape, int(a.sum()) + b, dtype=object) for a, b in ((low, least), (high, most)))
+        lo, hi = (np.broadcast_to(self._sums(a) + b, shape) for a, b in ((low, least), (high, most)))
         return Range(lo, hi, self.fraction(x))
 
     def exact_bound(self, x: Range) -> int:
         (low, high), bias = self._products(x), self._bias_ends(x)
-        return int(np.maximum(abs(low), abs(high)).sum()) + max(map(abs, bias))
+        return int(self._sums(np.maximum(abs(low), abs(high))).max(initial=0)) + max(map(abs, bias))
 
     # ---- hardware ----------------------------------------------------------------------------------------------------------
 
     def products(self, *, zeros: bool = False) -> int:
-        return self.weight.array.size
+        return int(self.seen.sum())
 
     def idle(self) -> tuple[int, int]:
         return 0, 0
 
     def notes(self, xs: Sequence[Range], hints: Hints) -> list[str]:
-        zeros = int(np.count_nonzero(self.weight.array == 0))
-        return [f"Its weights are reloadable: zeros, {zeros:,} of {self.weight.array.size:,} here, cost like all others."]
+        zeros, all_weights = int(np.count_nonzero(self.weight.array[self.seen] == 0)), self.products()
+        return [f"Its weights are reloadable: zeros, {zeros:,} of {all_weights:,} here, cost like all others."]
 
     def hardware(self, xs: Sequence[Range], result: FixedType, most_digits: int | None = None) -> Hardware:
         return self._plan(xs[0]).hardware(result)
@@ -135,7 +142,7 @@ class Reloadable(Dense):
         if self.reuse < LEAST:
             what = f"Weights lie in memories with a ReuseFactor of {LEAST} or more, not {self.reuse}."
             raise LimitError(what, fix=f"Set ReuseFactor: {LEAST} or more for this layer.")
-        plan = ReloadablePlan(self.affine_sums(x), self.bias_t, self.bias.array)
+        plan = ReloadablePlan(self.affine_sums(x), self.bias_t, self.bias.array, self.seen)
         plan.check()
         return plan
 
@@ -148,10 +155,10 @@ def reloadable(node: Node, reuse: int, strategy: str) -> Op:
     """
     op, fix = node.op, "Leave Weights: reloadable out for this layer."
     if not isinstance(op, Dense):
-        what = f"A {type(op).__name__} has no weights that can be reloaded: Dense layers have."
+        what = f"A {type(op).__name__} has no weights that can be reloaded: Dense layers and convolutions have."
         raise TypeResolutionError(what, fix=fix)
-    if len(node.shape) != 1 or node.tied or node.turn is not None:
-        what = f"Its weights are used at many places of {node.shape}; those of a Dense layer on one vector can be reloaded."
+    if node.tied or node.turn is not None:
+        what = "Its weights belong to the steps of a recurrent layer; those of Dense layers and convolutions can be reloaded."
         raise TypeResolutionError(what, fix=fix)
     if Strategy(strategy) is not Strategy.RESOURCE or reuse < LEAST:
         what = (

@@ -10,6 +10,7 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType
 from nn2hls.config.settings import LayerSettings
+from nn2hls.graph.analysis import KnownRanges
 from nn2hls.graph.graph import Graph, Node
 
 
@@ -44,6 +45,7 @@ class Context:
         signals: Float statistics of every node where the caller has them already; None: resolve-types measures.
         types: Where the types of each node come from, the result first; ``resolve_types`` fills it.
         warnings: Those of the notes that the user must know, because answers suffer.
+        ranges: Bounds of all values once they have types, from pass to pass.
     """
 
     settings: Callable[[Node], LayerSettings]
@@ -52,6 +54,7 @@ class Context:
     signals: Mapping[str, Any] | None = None
     types: dict[str, tuple[Provenance, ...]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    ranges: KnownRanges = field(default_factory=KnownRanges)
 
     def warn(self, text: str) -> None:
         """Keep a note that the user must know, once."""

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from nn2hls.arith.ranges import Range
-from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.passes.base import Context
 
@@ -19,7 +18,7 @@ def propagate_constants(graph: Graph, context: Context) -> Graph:
     No answer changes: a folded constant keeps its exact, wider type, and layers with a narrowed accumulator, whose answer
     depends on every addition, keep their constants. So do steps that share their hardware.
     """
-    ranges = graph_ranges(graph)
+    ranges = context.ranges.of(graph)
     return graph.map(lambda n: n if n.turn else _fold(n, ranges, context))
 
 

@@ -39,6 +39,7 @@ from nn2hls.text import plural
 DEFAULT_INPUT = FixedType(16, 6, True, Rounding.RND, Overflow.SAT)
 CONFIGURED = ("reuse", "strategy", "adder_depth")  # settings of an op's hardware, which its types do not depend on
 LISTED = 4  # names in a warning
+MOST_CARRIED = 53  # bits of a state, which goes from event to event as a float
 BIASED = 2  # bits: fewer than three are not worth a rounding
 
 
@@ -97,7 +98,9 @@ class _Resolved:
     def _add(self, node: Node) -> None:
         operands = [self.done[i] for i in node.inputs]
         known, before = self.tied.get(node.tied), len(self.context.warnings)
-        if known is not None and node.tied in self.firsts:
+        if node.op.carries:
+            typed, values = self._carried(node)
+        elif known is not None and node.tied in self.firsts:
             typed, values = self._copy(node, known)
         else:
             named = dataclasses.replace(node, name=node.origin.part) if node.origin.part else node
@@ -112,7 +115,23 @@ class _Resolved:
                 for text in known.warnings:
                     self.context.warn(text)
         self.told[node.name] = self.context.warnings[before:]
-        self.done[node.name], self.ranges[node.name] = typed, values
+        self.done[node.name] = typed
+        self.ranges[node.name] = self.context.ranges.keep(typed, [self.ranges[i] for i in node.inputs], values)
+
+    def _carried(self, node: Node) -> tuple[Node, Range]:
+        """A state after an event: what the next event begins with has the same type."""
+        before, settings = self.done[node.op.carries], self.context.settings(node)
+        kind, named = before.result_type, settings.precision.get("result")
+        if settings.own_type and named is not None and named != kind:
+            fix = f"Name the type of '{before.name}' alone; this one follows."
+            raise TypeResolutionError(f"It has the type {kind} of '{before.name}', not {named}.", where=node.name, fix=fix)
+        if kind.width > MOST_CARRIED:
+            fix = f"Give '{before.name}' a narrower type."
+            raise TypeResolutionError(f"A state of {kind.width} bits is more than float64 carries.", where=node.name, fix=fix)
+        why = Provenance("result", kind, self.context.types[before.name][0].level, f"that of {before.name}, the next event's")
+        self.context.types[node.name] = (why,)
+        typed = dataclasses.replace(node, type=kind)
+        return typed, node_range(typed, [self.ranges[i] for i in node.inputs])
 
     def _copy(self, node: Node, known: Common) -> tuple[Node, Range]:
         """A node whose first copy is resolved."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from nn2hls.arith.ranges import Range, ints
-from nn2hls.graph.analysis import graph_ranges, node_range
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node, Spread
 from nn2hls.graph.leaves import Constant, Input
@@ -33,7 +32,7 @@ def shrink(graph: Graph, context: Context) -> Graph:
     read it can do without (the op's facets ``channels`` and ``take``); inputs and outputs of the design keep their shape, and
     so does at least one channel of each value, as a constant where none is read. So do steps that share their hardware.
     """
-    ranges = graph_ranges(graph)
+    ranges = context.ranges.of(graph)
     flow = {n.name: _links(graph, n) for n in graph}
     same = _same(graph, flow, ranges)
     wanted = _wanted(graph, flow, same)
@@ -45,7 +44,7 @@ def shrink(graph: Graph, context: Context) -> Graph:
     left: dict[str, Range] = {}
     for node in graph:
         changed = _shrunk(node, places, ranges, [left[i] for i in node.inputs], context)
-        done[node.name], left[node.name] = changed, node_range(changed, [left[i] for i in changed.inputs])
+        done[node.name], left[node.name] = changed, context.ranges.node(changed, [left[i] for i in changed.inputs])
     return Graph(tuple(done.values()), graph.outputs)
 
 
@@ -215,7 +214,14 @@ def _kept(graph: Graph, flow: Flow, wanted: Channels) -> Channels:
 def _constant(node: Node, ranges: Mapping[str, Range]) -> np.ndarray:
     """Which channels have one value for every input."""
     known = ranges[node.name]
-    return np.asarray(np.all((known.lo == known.hi).reshape(-1, _size(node)), axis=0))
+    return np.asarray(np.all((known.least == known.most).reshape(-1, _size(node)), axis=0))
+
+
+def _constants(node: Node, ranges: Mapping[str, Range]) -> Const:
+    """The values of the elements that have one value for every input, and zero for the others."""
+    known = ranges[node.name]
+    values = np.broadcast_to(np.where(known.lo == known.hi, known.lo, 0), node.shape)
+    return Const(values if known.bound >= _SAFE else values.astype(np.int64))
 
 
 def _place(kept: np.ndarray, wanted: np.ndarray, same: np.ndarray, constant: np.ndarray) -> _Place:
@@ -232,13 +238,11 @@ def _place(kept: np.ndarray, wanted: np.ndarray, same: np.ndarray, constant: np.
 def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range], xs: list[Range], context: Context) -> Node:
     """The node with the channels that stay; ``xs`` are the ranges of its shrunk operands."""
     place, op = places[node.name], node.op
-    known = before[node.name]
-    values = np.broadcast_to(np.where(known.lo == known.hi, known.lo, 0), node.shape)
-    constant = Const(values if known.bound >= _SAFE else values.astype(np.int64))
     if op.linear:
         _tell(node, place, context)
     if not place.wanted.any() and not isinstance(op, Input):  # no work, and no overflows that nobody hears of
-        op = Constant(Const(constant.array[..., place.chosen] if node.shape else constant.array))
+        constant = _constants(node, before).array
+        op = Constant(Const(constant[..., place.chosen] if node.shape else constant))
         node = dataclasses.replace(node, inputs=())
     elif op.linear:
         op = _rewired(node, op.linear[0], places[node.inputs[0]], place, context)
@@ -248,7 +252,7 @@ def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range
     if place.whole or not node.shape:
         return dataclasses.replace(node, op=op)
     shape = (*node.shape[:-1], len(place.chosen))
-    return dataclasses.replace(node, op=op, shape=shape, spread=Spread(place.source, constant))
+    return dataclasses.replace(node, op=op, shape=shape, spread=Spread(place.source, _constants(node, before)))
 
 
 def _rewired(node: Node, weights: np.ndarray, x: _Place, y: _Place, context: Context) -> Op:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -18,6 +19,7 @@ from nn2hls.scan.point import Point
 from nn2hls.text import finite
 
 MAX_RECORD = 256 << 20  # bytes; a point takes about two thousand
+_START = b'{"provenance": '  # of every line
 _GUARD = Guard(DataError, "The record", "Give another file, or remove this one.")
 
 
@@ -37,13 +39,17 @@ class Record:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.known: dict[str, Point] = {}
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
+        self._cut = 0, 0  # where a line begins that an interruption cut short, and where it ends
         if path is not None and _GUARD.status(path) is not None:
             self._read(path)
 
     def _read(self, path: Path) -> None:
         data = _GUARD.read(path, MAX_RECORD)
         whole = data.rfind(b"\n") + 1
+        self._cut = whole, len(data)
+        if not _START.startswith(data[whole : whole + len(_START)]):  # not the beginning of a line: somebody else's file
+            raise _GUARD.refuse("This is not a record of a scan.", path)
         for number, line in enumerate(data[:whole].splitlines(), 1):
             try:
                 entry = _GUARD.json(line, f"{path}:{number}")
@@ -54,14 +60,14 @@ class Record:
                 fix = "Remove the line, and its point is run again."
                 raise DataError("This is not what was written: its checksum is wrong.", where=f"{path}:{number}", fix=fix)
             self.known[key] = point
-        if whole < len(data):  # the line that an interruption cut short
-            with path.open("r+b") as file:
-                file.truncate(whole)
 
     def __enter__(self) -> Record:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("a", encoding="utf-8")
+            self._file = self.path.open("ab", buffering=0)
+            whole, end = self._cut
+            if whole < end == self._file.seek(0, os.SEEK_END):  # and no other scan has gone on writing since
+                self._file.truncate(whole)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -73,11 +79,20 @@ class Record:
         return self.known.get(_key(provenance, asdict(point)))
 
     def add(self, provenance: Mapping[str, Any], config: Mapping[str, Any], point: Point) -> None:
-        """Append a finished point."""
-        if self._file is not None:
-            entry = {"provenance": provenance, "config": config, "point": _plain(asdict(point))}
-            self._file.write(json.dumps({**entry, "checksum": _checksum(entry)}) + "\n")
-            self._file.flush()
+        """Append a finished point.
+
+        Raises:
+            OSError: The disk is full; the error names the record, which ends with the point before.
+        """
+        if self._file is None:
+            return
+        entry = {"provenance": provenance, "config": config, "point": _plain(asdict(point))}
+        rest = (json.dumps({**entry, "checksum": _checksum(entry)}) + "\n").encode()
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
 
 _KINDS = {"str": (str,), "int | None": (int, NoneType), "float | None": (float, int, NoneType)}

@@ -70,8 +70,10 @@ def stream_savings(sizer: StreamSizer, network: Graph) -> tuple[Saving, ...]:
         if process.op.repeats is not None:
             found += savings(sizer.steps_of(process), network)
         if name in network.by_name and name in sizer.graph.by_name and network[name].op.products(zeros=True):
-            done = process.op.products() * math.prod(process.lead)
-            sized = sizer.multipliers(process)
+            done = sizer.graph[name].op.products() * math.prod(process.lead)
+            read = {s.value for s in process.front.sources}
+            sums = (p for p in sizer.network.processes if p.join is not None and p.name in read)  # its own, added up before it
+            sized = (sum(n) for n in zip(*(sizer.multipliers(p) for p in (process, *sums)), strict=True))
             found.append(_saving(network, network[name], sizer.graph, sizer.graph[name], done, *sized))
     return tuple(found)
 

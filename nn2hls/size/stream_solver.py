@@ -19,6 +19,7 @@ from nn2hls.size.layouts import layout_of
 from nn2hls.size.solution import NAMES, RESOURCES, measures, part_limits
 from nn2hls.size.solver import Limits
 from nn2hls.size.streams import VERILOG, StreamEstimate, StreamSizer
+from nn2hls.streams.accumulate import ACCUMULATED, deals_out
 from nn2hls.streams.chunks import allowed
 from nn2hls.streams.network import Process
 from nn2hls.text import table
@@ -81,8 +82,15 @@ class StreamSolution:
         own = {p.name: p for p in self.estimate.fifos.pace}
         of_layer = {layer.name: layer for layer in self.estimate.layers}
         rows = [
-            [name, s.get("positions", 1), s.get("reuse", 1), own[name].own, of_layer[name].report.dsp]
+            [
+                name,
+                s.get("positions", 1),
+                s.get("reuse", 1),
+                max(own[p].own for p in parts),
+                sum(of_layer[p].report.dsp for p in parts if p in of_layer),
+            ]
             for name, s in self.settings().items()
+            if (parts := [p for p in (name, f"{name}{ACCUMULATED}") if p in own])
         ]
         amounts, other = measures(self.estimate), measures(self.second) if self.second else {}
         totals = [
@@ -125,10 +133,17 @@ class StreamSolver:
         found = {}
         for name, process in self.processes.items():
             if _shares(process):
-                factors = reuse_factors(process.op.products())
+                factors = sorted({*reuse_factors(process.op.products()), *self.accumulating(process)})
                 choices = [c for r in factors if (c := self._choice(process, r)) is not None]
                 found[name] = tuple(sorted(choices, key=lambda c: (c[2], c[1])))
         return found
+
+    def accumulating(self, process: Process) -> tuple[int, ...]:
+        """Reuse factors with which a layer that collects its operand adds up what comes in place of that, rising."""
+        front = process.front
+        if front.firings > 1 or len(front.sources) != 1:
+            return ()
+        return tuple(f for f in process.op.accumulating(process.xs) if deals_out(f, front.sources[0].tokens))
 
     def _choice(self, process: Process, reuse: int) -> tuple[int, int, float] | None:
         """None where the layer cannot be built so."""
@@ -166,6 +181,8 @@ class StreamSolver:
         reuse, positions = {}, {}
         for name, process in self.processes.items():
             fit = next((r for r, clocks, _ in self.shared.get(name, ()) if clocks <= interval), None)
+            if fit is not None:  # what accumulates needs no place for its operand, and no choice among its elements
+                fit = max((f for f in self.accumulating(process) if f <= interval), default=fit)
             if fit is not None and fit > 1:
                 reuse[name] = fit
             elif fit is None and name in self.shared:

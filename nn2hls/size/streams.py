@@ -191,8 +191,10 @@ class StreamSizer:
         """(products that exist at the same time, bits of the ROMs of weights) of a core."""
         if self.tool == VERILOG:
             placed = next(b.placed for b in self.built if b.process is process)
-            return products_and_words(placed.layers[0]) if placed else (0, 0)
-        return multipliers_and_roms(process.schedule(most_digits(self.tool)))
+            products, bits = products_and_words(placed.layers[0]) if placed else (0, 0)
+        else:
+            products, bits = multipliers_and_roms(process.schedule(most_digits(self.tool)))
+        return products, bits + sum(words * width for words, width in stream.constant_roms(process))
 
     @cached_property
     def fifos(self) -> Fifos:

@@ -14,6 +14,7 @@ import numpy as np
 from nn2hls.hardware.loop import Hardware
 from nn2hls.hardware.pipeline import Pipeline, Turns, pipeline
 from nn2hls.hardware.stages import Delay
+from nn2hls.hardware.steps import BLOCK_BITS
 from nn2hls.streams.addressed import Addressed
 from nn2hls.streams.control import Control, bits_for
 from nn2hls.streams.front import Front
@@ -141,6 +142,22 @@ class Built:
         sized = zip(self.process.sizes, self.process.types, strict=True)
         return tuple(kind.width for size, kind in sized for _ in range(size))
 
+    @cached_property
+    def in_blocks(self) -> frozenset[int]:
+        """Operands, by number, that are constants of each firing and fill a block of memory, whose output they are."""
+        process, front, found, first = self.process, self.front, set(), 0
+        if process.is_constant is None or front.address is not None or front.firings <= SHALLOW:
+            return frozenset()
+        for n, (size, kind) in enumerate(zip(process.sizes, process.types, strict=True)):
+            if process.is_constant[first : first + size].all() and front.firings * size * kind.width >= BLOCK_BITS:
+                found.add(n)
+            first += size
+        return frozenset(found)
+
+    def operand_bits(self, n: int) -> int:
+        """Of all elements of an operand of the core."""
+        return self.process.sizes[n] * self.process.types[n].width
+
     @property
     def registers(self) -> int:
         """Flip-flops of its module: counters, credit, what is gathered, the chains, tokens that stay; not those of its core."""
@@ -152,6 +169,7 @@ class Built:
         both = list(zip(front.sources, self.sources, strict=True))
         held = 0 if self.reads else sum(stream.bits for source, stream in both if source.held)
         own = self.control.registers + bits_for(self.credit) + rest + part + reading + 1 + sum(self.widths)
+        own -= sum(self.operand_bits(n) for n in self.in_blocks)
         return own + links + held + self.accumulators
 
     @property

@@ -18,6 +18,7 @@ from nn2hls.graph.leaves import Cast, Constant, Input
 from nn2hls.graph.op import Op
 from nn2hls.hardware.join import Join
 from nn2hls.hardware.loop import Hardware
+from nn2hls.streams.accumulate import ACCUMULATED, accumulation_of, read
 from nn2hls.streams.chunks import allowed, at_least, broadcasts, chunk, follows, position_axes
 from nn2hls.streams.front import EMPTY, front, is_chained
 from nn2hls.streams.network import Network, Process, Stream
@@ -172,36 +173,35 @@ class _Planner:
 
     def _computed_of(self, name: str, node: Node, op: Op, views: Sequence[View], result: Shape, xs: Sequence[Range]) -> None:
         """Processes for a layer: where it may be computed as tokens come, one that accumulates, and what is made of that."""
-        view, whole = views[0], None
-        if (
-            len(views) == 1
-            and len(view.bases) == 1
-            and in_order(view.index)
-            and view.index.size == self.elements[view.bases[0]]
-        ):
-            whole = op.accumulation(xs[0].broadcast(view.index.shape))
-        lead = () if whole is None else view.index.shape[: whole.axes]
-        part = lead if whole is None else self._part(name, node, op, view.bases, lead, least=0)
-        firings = math.prod(lead) // math.prod(part)
-        if whole is None or firings == 1:
+        base = views[0].bases[0] if len(views) == 1 and len(views[0].bases) == 1 else ""
+        found = accumulation_of(op, views[0], xs[0], self.elements, self._parts(base)) if base else None
+        if found is None:
             self._draft(name, node, op, views, result, xs)
             return
-        shape, sums = view.index.shape, whole.bounds.shape or (1,)
-        rest = shape[whole.axes :]
-        own = f"{name}_accumulated"
+        whole, view, x = found
+        lead = view.index.shape[: whole.axes]
+        part = (whole.at_once,) if whole.at_once else self._part(name, node, op, view.bases, lead, least=0)
+        if math.prod(lead) == math.prod(part):
+            self._draft(name, node, op, views, result, xs)
+            return
+        own = f"{name}{ACCUMULATED}"
         while own in self.graph.by_name:
             own += "_"
-        index, bounds = of_firings(view.index, firings, True), bounds_of_firings(xs[0], shape, (*part, *rest), firings, True)
-        layer, given = node.origin.layer or node.name, (self._type(name, node, 0, view),)
-        fixed = None, None, math.prod(part), lead
+        reads = read(whole, view, x, part, self._type(name, node, 0, view))
+        sums, layer = whole.bounds.shape or (1,), node.origin.layer or node.name
+        fixed = reads.constants, reads.is_constant, math.prod(part), lead
         self.drafts[own] = _Draft(
-            own, layer, whole.each, view.bases, index, sums, (bounds,), given, whole.type, *fixed, join=whole.join
+            own, layer, whole.each, view.bases, reads.index, sums, reads.xs, reads.types, whole.type, *fixed, join=whole.join
         )
         self._base(own, sums)
-        shown = View((own,), self.views[own].index.reshape(1, *whole.bounds.shape))
-        ends = whole.bounds
-        one = Range(ends.least[None], ends.most[None], ends.fraction)
-        self._draft(name, node, whole.last, [shown], result, [one])
+        shown = View((own,), self.views[own].index.reshape(whole.bounds.shape))
+        self._draft(name, node, whole.last, [shown], result, [whole.bounds])
+
+    def _parts(self, base: str) -> int:
+        """In how many parts a base comes: as often as a layer sends, or positions of an input."""
+        if base in self.drafts:
+            return self.elements[base] // math.prod(self.drafts[base].result)
+        return math.prod(self.graph[base].shape[:-1])
 
     def _axes(self, node: Node, views: Sequence[View]) -> tuple[int, ...] | None:
         """The order of axes in which elements come, where a layer reads channels first what travels channels last."""
@@ -433,7 +433,8 @@ class _Planner:
     def _sizes(self, name: str, most: int, readers: Sequence[_Draft]) -> Iterator[int]:
         """Sizes of tokens that may do, the largest first."""
         row = self._row(name)
-        wanted = {most, *(math.gcd(most, d.index.shape[1]) for d in readers)}
+        reads = (int((d.index >= 0).any(axis=0).sum()) for d in readers)
+        wanted = {most, *(math.gcd(most, n) for n in reads)}
         wanted |= {row * d for d in range(1, most // row + 1) if most % (row * d) == 0} if most % row == 0 else set()
         yield from sorted(wanted, reverse=True)
 

@@ -56,6 +56,8 @@ class Family:
     reference: str
     grades: Mapping[str, float]
     vendor: str = AMD
+    lut_inputs: int = LUT_INPUTS
+    lutram: tuple[tuple[int, int, int], ...] = ((32, 6, 4), (64, 3, 4))
 
     def dsps(self, a: int, b: int, *, constant: bool = False) -> int:
         """DSP slices of an a x b bit signed product: 0 in fabric, several when an operand outgrows the ports.
@@ -82,6 +84,14 @@ class Family:
             return self.delay(op), 0.0
         base, per_bit = self.ns[line]
         return float(base), float(per_bit * op.widths[-1])
+
+    def memory_luts(self, words: int, width: int) -> int:
+        """LUTs of a memory with a port to write and one to read at once; of several below each other with what chooses."""
+        ways = []
+        for depth, bits, luts in self.lutram:
+            banks = math.ceil(words / depth)
+            ways.append(banks * math.ceil(width / bits) * luts + math.ceil((banks - 1) / (MUX_INPUTS - 1)) * width)
+        return min(ways) if ways else words * width
 
     def memory(self, memory: Memory) -> Cost:
         """BRAM_18K or LUTs of all copies of a ROM."""
@@ -182,10 +192,17 @@ _DELAY: dict[Kind, Callable[[Family, tuple[int, ...]], float]] = {
 }
 
 
+def _tuples(value: Any) -> Any:
+    """The lists of a family as tuples."""
+    if isinstance(value, dict):
+        return {key: _tuples(v) if key in ("ports", "lutram") else v for key, v in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
 @functools.cache
 def _families() -> dict[str, Family]:
     text = own_text(Path(__file__).parent / "families.yml")
-    return {name: Family(name=name, **{**data, "ports": tuple(data["ports"])}) for name, data in yaml.safe_load(text).items()}
+    return {name: Family(name=name, **_tuples(data)) for name, data in yaml.safe_load(text).items()}
 
 
 def family(name: str) -> Family:

@@ -128,6 +128,7 @@ class CompiledDesign:
         weakref.finalize(self, _unload, loaded._handle)
         self._run = loaded.nn2hls_run
         self._run.restype = None
+        self._write = getattr(loaded, "nn2hls_write", None)  # of a design with Weights: reloadable
         self._failure = getattr(loaded, "nn2hls_failure", None)  # of a design in streams
 
     def __call__(self, inputs: Sequence[np.ndarray], sizes: Sequence[int]) -> list[np.ndarray]:
@@ -150,6 +151,13 @@ class CompiledDesign:
         self._run(ctypes.c_longlong(events), *pointers)
         self._check()
         return results
+
+    def write(self, words: Sequence[tuple[int, int]]) -> None:
+        """Write (address, word) of each into the memories of a design that has some."""
+        assert self._write is not None
+        addresses, data = (np.array([w[k] for w in words], dtype=kind) for k, kind in ((0, np.int64), (1, np.uint64)))
+        pointers = addresses.ctypes.data_as(ctypes.c_void_p), data.ctypes.data_as(ctypes.c_void_p)
+        self._write(ctypes.c_longlong(len(words)), *pointers)
 
     def _check(self) -> None:
         if self._failure is None:

@@ -165,7 +165,7 @@ class _Writer:
     def _place(self, path: str) -> None:
         place = self.folder / path
         with _naming(place):
-            if os.path.lexists(place) and sha_of(place) not in self.known[path]:
+            if os.path.lexists(place) and sha_of(place) not in self.known.get(path, ()):
                 kept = _keep(place)
                 self.notes.append(f"{path} was changed by hand: it is written anew, and what it was is kept as {kept.name}.")
             os.replace(_scratch(place), place)

@@ -1,6 +1,7 @@
 """Chunks in threads: the same answers as in one, in order; products that wake no further threads."""
 
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,7 +14,10 @@ from nn2hls.arith.ranges import Range, ints
 from nn2hls.design.design import convert
 from nn2hls.emulate.overflow import OverflowLog
 from nn2hls.errors import DataError
+from nn2hls.graph.const import Const
+from nn2hls.graph.reference import run_float
 from nn2hls.ops import Dense, Relu
+from nn2hls.ops.products.bounds import product_bounds
 from tests.kit.networks import hls_config, mlp
 
 SHAPES = [
@@ -60,9 +64,9 @@ def test_tiles_make_up_the_product(shape, leading, set_threads):
     assert np.array_equal(product, x @ w)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_no_tile_is_worth_a_thread_to_openblas(shape, set_threads, monkeypatch):
-    """Its interface/gemm.c and gemv.c: threads from 2**18 multiplications on, 9,216 where a side is 1."""
+@pytest.fixture
+def tiles(set_threads, monkeypatch):
+    """(rows, n, m) of the products that NumPy was asked for."""
     sizes, real = [], np.matmul
 
     def seen(a, b, out):
@@ -70,9 +74,46 @@ def test_no_tile_is_worth_a_thread_to_openblas(shape, set_threads, monkeypatch):
         return real(a, b, out=out)
 
     monkeypatch.setattr(np, "matmul", seen)
+    return sizes
+
+
+def wake_nobody(tiles):
+    """OpenBLAS' interface/gemm.c and gemv.c: threads from 2**18 multiplications on, 9,216 where a side is 1."""
+    return all(rows * n * m < (9_216 if m == 1 else 1 << 18) for rows, n, m in tiles)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_tile_is_worth_a_thread_to_openblas(shape, tiles):
     parallel.matmul(np.zeros((4096, shape[0])), np.zeros(shape))
-    assert bool(sizes) == bool(shape[1])
-    assert all(rows * n * m < (9_216 if m == 1 else 1 << 18) for rows, n, m in sizes)
+    assert bool(tiles) == bool(shape[1])
+    assert wake_nobody(tiles)
+
+
+def test_bounds_and_the_float_reference_wake_nobody(tiles):
+    whole = Const(np.ones((200, 150), dtype=int))
+    x = Range(ints(np.arange(60_000).reshape(300, 200)), ints(np.arange(60_000).reshape(300, 200)), 0)
+    layer = Dense(Const(np.ones((200, 150))), Const(np.zeros(150)))
+    for compute in (lambda: product_bounds(whole, x), lambda: layer.evaluate_float(np.ones((20, 300, 200)))):
+        tiles.clear()
+        compute()
+        assert tiles
+        assert wake_nobody(tiles)
+
+
+def test_the_float_reference_is_one_in_any_number_of_threads(design, set_threads):
+    """And so are the warnings of NumPy, which each thread has its own setting of."""
+    x = np.random.default_rng(1).normal(size=(200_000, 6))
+    x[-1] = 1e308
+    found = []
+    for count in (2, 4):
+        set_threads(count)
+        with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found.append(run_float(design.float_graph, [x])["fc1"])
+        assert not told
+        with np.errstate(over="raise", invalid="raise"), pytest.raises(FloatingPointError):
+            run_float(design.float_graph, [x * 10])
+    assert np.array_equal(*found, equal_nan=True)
 
 
 def test_results_come_in_order_from_several_threads(set_threads):

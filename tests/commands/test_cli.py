@@ -292,6 +292,35 @@ def test_without_words_it_explains_itself(capsys):
     assert run(capsys, "--version") == (0, f"nn2hls {nn2hls.__version__}\n", "")
 
 
+@pytest.mark.parametrize("line", [
+    "emulate net.yml --input x.npy -o x.npy", "emulate net.yml -o ./x.npy", "emulate net.yml -o link.npy",
+    "emulate net.onnx --input x.npy --calibration c.npy -o c.npy", "scan net.yml --reuse 1 --labels y.csv -o y.csv",
+    "scan net.yml --reuse 1 --input x.csv -o x.csv", "scan net.yml --reuse 1 -o s.csv --record s.csv",
+    "scan net.yml --reuse 1 --record r.png --plot r.png", "weights built net.onnx -o net.onnx", "history p.svg --svg p.svg",
+    "compare net.yml --labels y=y.csv --plots y.csv", "report net.yml --html p.html --search p.html",
+])  # fmt: skip
+def test_what_is_read_is_not_written_over(capsys, folder, line):
+    """Nor is one output over another one."""
+    np.savetxt("x.csv", np.load("x.npy"), delimiter=",")
+    np.savetxt("y.csv", np.load("y.npy"), fmt="%d")
+    np.save("c.npy", np.load("x.npy"))
+    (folder / "link.npy").symlink_to("x.npy")
+    for name in ("p.svg", "p.html"):
+        (folder / name).write_text("mine")
+    before = {p: p.read_bytes() for p in folder.iterdir()}
+    code, _, err = run(capsys, *line.split())
+    assert (code, "read: it is not written over" in err or "names this file, too" in err) == (2, True)
+    assert {p: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_what_is_read_in_a_way_that_may_not_be_meant_is_told(capsys, folder):
+    rows = np.load("x.npy").tolist()
+    (folder / "x.csv").write_text("".join(",".join(map(str, row)) + "\n" for row in [range(N_IN), *rows]))
+    code, out, err = run(capsys, "emulate", "net.yml", "--input", "x.csv")
+    assert (code, out.splitlines()[0]) == (0, "21 events")
+    assert "warning: x.csv:1: this line counts the columns and is taken for an event" in err
+
+
 def test_a_folder_of_someone_else_is_not_overwritten(capsys, folder):
     (folder / "out").mkdir()
     (folder / "out" / "precious.txt").write_text("mine")

@@ -6,6 +6,7 @@ import pytest
 
 from nn2hls.cli import main
 from nn2hls.converters.catalogue import COLUMNS, ROWS, expanded, page
+from nn2hls.converters.keras.binarised import LAYERS as BINARISED
 from nn2hls.converters.keras.layers import LAYERS
 from nn2hls.converters.keras.operations import OPERATIONS
 from nn2hls.converters.keras.qkeras import LAYERS as QKERAS
@@ -14,9 +15,9 @@ from nn2hls.converters.pytorch.ops import LOWER
 from tests.kit.paths import ROOT
 
 # What the readers make of several operators, or of sizes; no user writes it.
-OWN = {"LogSigmoid", "TanhShrink", "Threshold", "_operator", "sym_size"}
+OWN = {"LogSigmoid", "TanhShrink", "Threshold", "_operator", "nn2hls", "sym_size"}
 TABLES = {
-    "keras": {*LAYERS, *QKERAS},
+    "keras": {*LAYERS, *QKERAS, *BINARISED},
     "operations": set(OPERATIONS),
     "torch": {target.removeprefix("torch.ops.").partition(".")[0] for target in LOWER if "." in target},
     "onnx": set(HANDLERS),

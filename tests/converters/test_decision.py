@@ -74,6 +74,7 @@ def test_float_reference_of_a_score_is_its_formula_on_scaled_inputs(kind):
     assert str(bit.graph[bit.graph.outputs[0]].result_type) == "ap_ufixed<1,1>"
 
 
+@pytest.mark.long
 def test_the_trigger_of_a_vae_leaves_as_a_bit_each_clock():
     """21 raw features to the divergence of 4 latent values and its threshold: every witness, and Verilog that takes an event a
     clock."""

@@ -56,3 +56,21 @@ def found(file):
     names = []
     file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
     return names
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda x: keras.layers.Attention(use_scale=True, name="both")([x, x]), ()),
+        (lambda x: keras.layers.Attention(score_mode="concat", name="both")([x, x]), ()),
+        (lambda x: keras.layers.AdditiveAttention(name="both")([x, x]), (4,)),
+    ],
+)
+def test_weights_of_attention_of_another_shape(tmp_path, layer, shape):
+    def change(_, file):
+        (name,) = (k for k in found(file) if file[k].shape == shape)
+        del file[name]
+        file[name] = np.ones((3, 1), "f4")  # what would stretch over the scores in silence
+
+    with pytest.raises(ModelError, match=r"both.*has shape \[3, 1\], which must be \[" + ", ".join(map(str, shape))):
+        load_file(saved(tmp_path, layer, (3, 4), change))

@@ -148,6 +148,7 @@ class Mixed(nn.Module):
 
 # The exporter's optimiser folds BatchNorm into the layer before it; without it, the exporter casts constants one by one.
 @pytest.mark.parametrize(("make", "optimize"), [(jet_tagger, False), (Mixed, True)])
+@pytest.mark.long
 def test_onnx_export_gives_the_same_graph(make, optimize, tmp_path):
     torch.manual_seed(5)
     model = make().eval()
@@ -170,6 +171,7 @@ def _paths(value, path=()):
 STRANGE = [0, -1, 1, 7, "x", "", None, True, [], {}, 1e308, "NaN", 2**40, [1, 2], {"as_int": 3}, {"as_tensor": {"name": "x"}}]
 
 
+@pytest.mark.long
 def test_malformed_graphs_are_model_errors(tmp_path, monkeypatch):
     """Thousands of damaged graph JSONs: each is read, or refused as a ModelError, never anything else."""
     model = nn.Sequential(

@@ -2,20 +2,37 @@
 
 import numpy as np
 import pytest
+import torch
 
 import nn2hls
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.converters.pytorch.context import Args
 from nn2hls.converters.pytorch.pt2_program import Call
 from nn2hls.converters.pytorch.quantised import LIBRARY, QUANTISED, VALUES
+from tests.fixtures.torchao.record import drawn
 from tests.kit.answers import converted, names, recorded
 
 SHARE = 0.08  # of the answers that may be the next number, where some value in between lay in the middle of two
+STEPS = 2
+# Its last layer reads four means of four whole numbers each, which lie in the middle; rounding errors of float32 decide there.
+TIES = {"cnn_channels": (0.25, 4)}
 
 
 @pytest.mark.parametrize("name", names("torchao"))
 def test_answers_are_those_of_the_program(name, tmp_path):
-    model, x, want = recorded("torchao", name)
+    held_to(*recorded("torchao", name), name, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", names("torchao"))
+def test_programs_with_new_weights_answer_the_same(name, tmp_path):
+    pytest.importorskip("torchao", reason="torchao is not installed; its answers are recorded in tests/fixtures")
+    torch.manual_seed(8)
+    held_to(*drawn(name, np.random.default_rng(8)), name, tmp_path, *TIES.get(name, (SHARE, STEPS)))
+
+
+def held_to(model, x, want, name, tmp_path, share=SHARE, steps=STEPS):
+    """Emulated and in float: nearly all answers are equal, and the others a few steps apart."""
     (tmp_path / "model.pt2").write_bytes(model)
     design = converted(nn2hls.load(tmp_path / "model.pt2"))
     values = np.unique(want)
@@ -23,9 +40,9 @@ def test_answers_are_those_of_the_program(name, tmp_path):
     assert len(values) > 20
     for found in (design.predict(x), design.predict_float(x)):
         apart = np.abs(found - want)
-        assert np.mean(apart > step / 2) <= SHARE
-        assert np.quantile(apart, 1 - SHARE) < 1e-5
-        assert apart.max() <= 2.001 * step
+        assert np.mean(apart > step / 2) <= share
+        assert np.quantile(apart, 1 - share) < 1e-5
+        assert apart.max() <= 1.001 * steps * step
     sums = [n for n in design.graph if n.op.linear is not None]
     assert len(sums) == (3 if "cnn" in name else 2)
     assert all(n.op.types()["weight"].fraction == 0 for n in sums), "weights are whole numbers"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nn2hls
+from nn2hls.converters.keras.qkeras_adaptive import integer_bits
 from nn2hls.converters.keras.qkeras_options import read
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.errors import Nn2hlsError, UnsupportedError
@@ -156,11 +157,51 @@ def test_a_bad_option_is_refused_by_the_name_of_the_layer(name, layer, key, valu
 def test_layers_that_are_not_offered_are_refused(tmp_path):
     def change(config):
         for spec in config["config"]["layers"]:
-            spec["class_name"] = "QAdaptiveActivation" if spec["class_name"] == "QDense" else spec["class_name"]
+            spec["class_name"] = "QDenseBatchnorm" if spec["class_name"] == "QDense" else spec["class_name"]
         return config
 
     model, weights = saved("dense_bits", tmp_path, change)
-    with pytest.raises(
-        Nn2hlsError, match=r"fc \(QAdaptiveActivation\): its integer bits .* put QKeras' QActivation in its place"
-    ):
+    with pytest.raises(Nn2hlsError, match=r"fc \(QDenseBatchnorm\): this quantised layer \(QKeras, HGQ\) is not offered yet"):
+        nn2hls.load(model, weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "more", "bits"),
+    [
+        (-3.9, 1.0, {}, 3),  # symmetric: nothing lies below -3.75
+        (-3.9, 1.0, {"symmetric": False}, 2),
+        (0.0, 3.75, {}, 2),
+        (0.0, 3.8, {}, 3),
+        (0.0, 2.7, {"nearest": True}, 1),
+        (-200.0, 1.0, {"negative": False}, 1),
+        (0.0, 1000.0, {}, 4),  # no more than there are bits beside the sign
+        (0.0, 0.0, {}, 0),
+    ],
+)
+def test_integer_bits_hold_what_training_saw(low, high, more, bits):
+    """As QKeras' own function finds them, by hand."""
+    flags = {"symmetric": True, "negative": True, "nearest": False, **more}
+    assert integer_bits(np.float32([low]), np.float32([high]), 5, **flags).tolist() == [bits]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        (
+            "activation",
+            "quantized_tanh",
+            "its quantiser 'quantized_tanh' is not offered; quantized_bits and quantized_relu are",
+        ),
+        ("total_bits", 0, "0 bits"),
+        ("relu_neg_slope", 0.3, "a 'negative_slope' of 0.3"),
+        ("dither", 1, "its option 'dither' = 1 is not understood"),
+    ],
+)
+def test_adaptive_activations_with_bad_options_are_refused(key, value, reason, tmp_path):
+    def change(config):
+        next(spec for spec in config["config"]["layers"] if spec["config"]["name"] == "act")["config"][key] = value
+        return config
+
+    model, weights = saved("adaptive_relu", tmp_path, change)
+    with pytest.raises(UnsupportedError, match=rf"act \(QAdaptiveActivation\): .*{reason}"):
         nn2hls.load(model, weights=weights)

@@ -13,6 +13,7 @@ from nn2hls.errors import UnsupportedError
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node, Origin
 from nn2hls.ops import Scale
+from tests.kit.answers import equals_the_record
 from tests.kit.paths import ROOT
 
 FOLDER = ROOT / "tests" / "fixtures" / "qkeras_recurrent"
@@ -20,12 +21,7 @@ FOLDER = ROOT / "tests" / "fixtures" / "qkeras_recurrent"
 
 @pytest.mark.parametrize("name", ["simple", "lstm", "gru"])
 def test_every_answer_is_that_of_qkeras(name):
-    design = nn2hls.convert(FOLDER / f"{name}.h5")
-    with np.load(FOLDER / "answers.npz") as file:
-        x, want = file[f"{name}|x"], file[f"{name}|y"]
-    assert len(np.unique(want)) > 20
-    assert np.array_equal(design.predict(x), want)
-    assert np.array_equal(design.predict_float(x), want)
+    design = equals_the_record("qkeras_recurrent", name)
     derived = [node for node in design.graph if node.inputs and not node.op.moves and "result" not in node.given]
     assert [node.name for node in derived if node.result_type.rounding is not Rounding.TRN] == []
 

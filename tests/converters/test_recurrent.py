@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nn2hls
+from nn2hls.cli import main
 from nn2hls.errors import UnsupportedError
 from tests.kit import lowering_recurrent, onnx_tools
 from tests.kit.keras_zoo import evaluate
@@ -125,6 +126,24 @@ class ByHand(torch.nn.Module):
         return torch.cat([*state, b, c], dim=1)
 
 
+class Equations(torch.nn.Module):
+    """An LSTM as its equations, of linear layers; the first step multiplies a state of zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.x, self.h, self.r = torch.nn.Linear(3, 8), torch.nn.Linear(2, 8), torch.nn.Parameter(torch.randn(2, 8))
+
+    def forward(self, values):
+        h = c = torch.zeros(values.shape[0], 2)
+        before = torch.full((values.shape[0], 2), 0.5)
+        for t in range(values.shape[1]):
+            more = torch.addmm(self.h.bias, before, self.r, beta=0.5, alpha=2)
+            i, f, g, o = (self.x(values[:, t]) + self.h(h) + more).chunk(4, dim=1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            before, h = h, torch.sigmoid(o) * torch.tanh(c)
+        return h
+
+
 class Given(torch.nn.Module):
     """States computed from the input."""
 
@@ -139,10 +158,11 @@ class Given(torch.nn.Module):
 
 TORCH = {
     "lstm": lambda: Layers(torch.nn.LSTM(3, 4, batch_first=True)),
-    "layers in both directions": lambda: Layers(torch.nn.GRU(3, 2, 2, batch_first=True, bidirectional=True)),
+    "layers in both directions": lambda: Layers(torch.nn.GRU(3, 2, 2, batch_first=True, bidirectional=True, dropout=0.3)),
     "projection": lambda: Layers(torch.nn.LSTM(3, 4, proj_size=2, bias=False), first=False),
     "relu": lambda: Layers(torch.nn.RNN(3, 4, nonlinearity="relu", batch_first=True)),
     "cells": ByHand,
+    "equations": Equations,
     "given states": Given,
 }
 
@@ -218,6 +238,60 @@ def test_activations_of_onnx_by_hand():
     np.testing.assert_allclose(got[:, -1, 0], h, rtol=1e-5, atol=1e-5)
 
 
+STATEFUL = {
+    "lstm": lambda i: L.LSTM(3, stateful=True)(i),
+    "gru, every state, backwards": lambda i: L.GRU(
+        3, stateful=True, go_backwards=True, return_sequences=True, return_state=True
+    )(i),
+    "two layers and a sum": lambda i: L.SimpleRNN(2, stateful=True)(L.GRU(2, stateful=True, return_sequences=True)(i) + 0.5),
+    "cells": lambda i: L.RNN([L.GRUCell(2, reset_after=False), L.LSTMCell(3)], stateful=True)(i),
+    "convolution": lambda i: L.ConvLSTM1D(2, 2, stateful=True)(L.Reshape((2, 3, 2))(i)),
+    "one of two": lambda i: L.LSTM(2)(L.LSTM(3, stateful=True, return_sequences=True)(i)),
+    "given states": lambda i: L.LSTM(3, stateful=True)(i, initial_state=[L.Dense(3)(i[:, 0]), L.Dense(3)(i[:, 1])]),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", STATEFUL)
+def test_stateful_layers_over_batches_of_one(name, tmp_path):
+    """Every batch begins with the states that the one before left, as in Keras."""
+    rng, inputs = np.random.default_rng(1), keras.Input(batch_shape=(1, *SHAPE), name="x")
+    model = keras.Model(inputs, STATEFUL[name](inputs))
+    for weight in model.trainable_weights:
+        weight.assign(rng.normal(0, 0.6, weight.shape))
+    model.save(tmp_path / "m.keras")
+    want = [[np.asarray(y) for y in listed(model(x()[k : k + 1]))] for k in range(EVENTS)]
+    design = nn2hls.convert(tmp_path / "m.keras", {"Model": {"MaxWidth": 20}})
+    assert len(design.graph.states) == (0 if name == "given states" else len(design.graph.inputs) - 1)
+    for k, got in enumerate(listed(design.predict_float(x()))):
+        np.testing.assert_allclose(got, np.concatenate([w[k] for w in want]), rtol=1e-5, atol=1e-5)
+    for fixed, exact in zip(listed(design.predict(x())), listed(design.predict_float(x())), strict=True):
+        np.testing.assert_allclose(fixed, exact, atol=0.02)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_events_in_a_row_on_the_command_line(tmp_path, monkeypatch, capsys):
+    """Data and labels say nothing of states; a core has the module that keeps them beside its own."""
+    monkeypatch.chdir(tmp_path)
+    inputs = keras.Input(batch_shape=(1, 2, 3), name="x")
+    keras.Model(inputs, L.Dense(2, activation="softmax")(L.SimpleRNN(2, stateful=True)(inputs))).save("m.keras")
+    values = np.random.default_rng(0).normal(size=(5, 2, 3))
+    np.save("x.npy", values)
+    np.save("y.npy", np.array([0, 1, 1, 0, 1]))
+    model = "{Precision: auto, MaxWidth: 10, Calibration: x.npy}"
+    (tmp_path / "c.yml").write_text(f"KerasModel: m.keras\nProjectName: s\nHLSConfig: {{Model: {model}}}\n", encoding="utf-8")
+    assert main(["emulate", "c.yml", "--input", "x.npy", "-o", "a.npy"]) == 0
+    np.testing.assert_array_equal(np.load("a.npy"), nn2hls.convert(None, "c.yml").predict(values))
+    assert main(["compare", "c.yml", "--input", "x.npy", "--labels", "y.npy"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    assert main(["export", "rtl", "c.yml", "-o", "core"]) == 0
+    assert (tmp_path / "core" / "rtl" / "s_stateful.v").is_file()
+
+
+def twice(layer, values):
+    return layer(layer(values))
+
+
 def own_tanh(values):
     return values
 
@@ -227,8 +301,16 @@ class Own(L.SimpleRNNCell):
 
 
 REFUSED_KERAS = {
-    "stateful": (lambda i: L.LSTM(2, stateful=True)(i), "'stateful' keeps its state from event to event"),
-    "stateful cell": (lambda i: L.RNN(L.GRUCell(2), stateful=True)(i), "'stateful' keeps its state from event to event"),
+    "stateful, called twice": (
+        lambda i: twice(L.LSTM(3, stateful=True, return_sequences=True), i),
+        "it is stateful and called more",
+    ),
+    "stateful over time": (
+        lambda i: L.TimeDistributed(keras.Sequential([keras.Input(batch_shape=(2, 2, 3)), L.GRU(2, stateful=True)]))(
+            L.Reshape((2, 2, 3))(i)
+        ),
+        "it is stateful and called more than once",
+    ),
     "cell of another class": (lambda i: L.RNN(Own(2))(i), "its cell is of the class Own; SimpleRNNCell, LSTMCell, GRUCell"),
     "function of a cell": (lambda i: L.RNN([L.GRUCell(2, activation=own_tanh)])(i), "functions of your own are not run"),
     "channels first": (
@@ -262,6 +344,16 @@ def test_what_keras_has_and_is_not_offered(name):
             "its peepholes are not offered",
         ),
         ("SimpleRNN", {"direction": "sideways"}, "its direction 'sideways' is none"),
+        (
+            "SimpleRNN",
+            {"operands": "turned w r b  h", "extra": {"h": np.zeros((2, 1, 2), np.float32)}},
+            r"its initial state has the shape \(2, 1, 2\), and its directions are 1",
+        ),
+        (
+            "SimpleRNN",
+            {"operands": "turned w r b  turned"},
+            r"its initial state has the shape \(4, 3\), and its directions are 1",
+        ),
     ],
 )
 def test_what_onnx_has_and_is_not_offered(kind, options, said):

@@ -103,6 +103,7 @@ def test_verilog(tmp_path):
     assert (check.differ, check.latency, check.interval) == (0, order.latency, order.interval)
 
 
+@pytest.mark.long
 def test_tlast_of_an_input_is_not_obeyed_and_a_wrong_one_is_told(tmp_path):
     design = converted(two_ports(np.random.default_rng(1)), Backend="Verilog")
     expected = r"in_0_last = sent_0 % 20 == 19"

@@ -224,6 +224,7 @@ def test_the_bench_and_verify_run_the_users_events_and_show_the_differences(file
     assert "largest difference from OutputPredictions 3" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_verilog_is_told_what_the_compiled_code_is(files, capsys):
     """Overflows, and how far the answers are from the predictions; one compilation by Verilator."""
     require_tool("verilator", shutil.which("verilator"))

@@ -10,27 +10,18 @@ import pytest
 from nn2hls.arith.fixed import FixedType
 from nn2hls.design.design import convert
 from nn2hls.errors import LimitError, ToolError
-from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const
 from nn2hls.hardware.net import Code
-from nn2hls.ops import Concatenate, Dense, Elementwise, Input, Merge, Relu, Reshape, Simple, Softmax, Unary
+from nn2hls.ops import Concatenate, Reshape, Simple, Unary
 from nn2hls.tools.gxx import compile_project
-from tests.emit.test_cpp import random_case
+from tests.kit.bambu import PART, bambu
 from tests.kit.core_cases import BAMBU, EVERY, accepted, every_mode
-from tests.kit.networks import mlp, side_by_side
+from tests.kit.networks import mlp, random_dense, side_by_side, two_in_two_out
 from tests.kit.tools import require_tool
 from tests.kit.witness import Case, compiled_equals_emulated, project_of
 
-PART = "xc7vx690tffg1930-3"
 ADDERS = ("add", "subtract", "add_long", "subtract_long")
 OPERATORS = {*(f"llvm.{w}" for w in ("smin", "smax", "umin", "umax", "abs")), *(f"nn2hls_{w}" for w in ADDERS)}
 COMPILERS = [("g++", "g++"), ("clang", "clang++")]
-
-
-def bambu(graph, layers=None, model=None, **more):
-    """The design of a config for Bambu."""
-    levels = {"Model": model or {}, "LayerName": layers or {}}
-    return convert(graph, {"Backend": "Bambu", "Part": PART, **more, "HLSConfig": levels})
 
 
 @pytest.mark.long
@@ -47,7 +38,7 @@ def test_every_op_compiled_equals_emulated(tool, compiler, seed, width):
 @pytest.mark.long
 def test_random_networks():
     rng = np.random.default_rng(3)
-    cases = [random_case(rng) for _ in range(16)]
+    cases = [random_dense(rng) for _ in range(16)]
     layers = {f"g{k}_{name}": s for k, (_, own) in enumerate(cases) for name, s in own.items() if s}
     design = convert(
         side_by_side([g for g, _ in cases]), {"Backend": "Bambu", "Part": PART, "HLSConfig": {"LayerName": layers}}
@@ -62,19 +53,6 @@ def test_a_network_at_any_reuse_factor(reuse):
     design = bambu(graph, model={"Precision": "ap_fixed<16,6>", "ReuseFactor": reuse})
     verdict = design.verify()
     assert (verdict.values, verdict.equal) == (5000, True), verdict.text()
-
-
-def two_in_two_out(rng):
-    """Two inputs of several axes, two outputs, one of them read by the other, and an input that nothing reads in part."""
-    b = Builder()
-    x, z = b.add("x", Input((2, 3))), b.add("z", Input((2, 4)))
-    h = b.add("h", Dense(Const(rng.normal(size=(3, 4))), Const(rng.normal(size=4))), [x])
-    r = b.add("r", Relu(), [h])
-    s = b.add("s", Elementwise(Merge.ADD), [r, z])
-    p = b.add("p", Softmax(1), [s])
-    c = b.add("c", Concatenate(1), [r, z])
-    d = b.add("d", Dense(Const(rng.normal(size=(8, 2))), Const(rng.normal(size=2))), [c])
-    return b.build([p, d])
 
 
 @pytest.mark.parametrize("reuse", [1, 4])

@@ -12,46 +12,14 @@ from hypothesis import strategies as st
 from nn2hls.design.design import convert
 from nn2hls.emit.limits import NATIVE_WIDTH, widest
 from nn2hls.errors import LimitError, ToolError
-from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const
-from nn2hls.ops import Dense, Input, Relu
 from nn2hls.tools.folder import Project
 from nn2hls.tools.gxx import FLAGS, compile_project, find_compiler
 from tests.kit.core_cases import EVERY, every_mode
-from tests.kit.networks import draw_type, hls_config, mlp, side_by_side
+from tests.kit.networks import hls_config, mlp, random_dense, side_by_side
 from tests.kit.tools import require_tool
 from tests.kit.witness import compiled_equals_emulated, project_of
 
 CASES = 24  # networks in one compilation
-
-
-def random_case(rng):
-    """A small network and settings by layer: types of any kind, reuse, narrowed accumulators, leading axes."""
-    n_in, n_mid, n_out = (int(n) for n in rng.integers(1, 9, size=3))
-    lead = tuple(int(n) for n in rng.integers(1, 4, size=rng.integers(0, 3))) if rng.random() < 0.3 else ()
-    b = Builder()
-    x = b.add("x", Input((*lead, n_in)))
-    first = rng.normal(size=(n_in, n_mid)) * 2.0 ** rng.integers(-2, 3) * (rng.random((n_in, n_mid)) < 0.7)
-    h = b.add("a", Dense(Const(first), Const(rng.normal(size=n_mid) * (rng.random() < 0.7))), [x])
-    if rng.random() < 0.5:
-        h = b.add("r", Relu(), [h])
-    last = rng.normal(size=(n_mid, n_out)) * (rng.random((n_mid, n_out)) < 0.7)
-    graph = b.build([b.add("b", Dense(Const(last), Const(rng.normal(size=n_out))), [h])])
-    layers = {}
-    for node in graph:
-        types = {}
-        if rng.random() < 0.8:
-            types["result"] = str(draw_type(rng, 24))
-        if isinstance(node.op, Dense):
-            for word in ("weight", "bias"):
-                if rng.random() < 0.5:
-                    types[word] = str(draw_type(rng, 18))
-            if rng.random() < 0.25:
-                types["accum"] = str(draw_type(rng, 30))
-        layers[node.name] = {"Precision": types} if types else {}
-        if isinstance(node.op, Dense) and "accum" not in types and rng.random() < 0.5:
-            layers[node.name]["ReuseFactor"] = int(rng.integers(2, 20))
-    return graph, layers
 
 
 @pytest.mark.long
@@ -59,7 +27,7 @@ def random_case(rng):
 @settings(deadline=None, max_examples=4, phases=[Phase.explicit, Phase.generate])
 def test_random_networks(seed):
     rng = np.random.default_rng(seed)
-    cases = [random_case(rng) for _ in range(CASES)]
+    cases = [random_dense(rng) for _ in range(CASES)]
     layers = {f"g{k}_{name}": s for k, (_, own) in enumerate(cases) for name, s in own.items() if s}
     design = convert(side_by_side([g for g, _ in cases]), hls_config(**layers))
     verdict = design.verify()
@@ -167,7 +135,7 @@ def in_words(project: Project) -> Project:
 def test_designs_that_fit_64_bits_are_compiled_on_native_integers():
     """Both stand-ins for ap_int compute the same; the widest integer decides which is taken."""
     rng = np.random.default_rng(12)
-    cases = [random_case(rng) for _ in range(CASES)]
+    cases = [random_dense(rng) for _ in range(CASES)]
     layers = {f"g{k}_{name}": s for k, (_, own) in enumerate(cases) for name, s in own.items() if s}
     design = convert(side_by_side([g for g, _ in cases]), hls_config(**layers))
     assert design.verify().equal

@@ -12,9 +12,9 @@ from nn2hls.design.design import convert
 from nn2hls.errors import ConfigError, LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
-from nn2hls.ops import Concatenate, Constant, Dense, Elementwise, Input, Merge, Relu, Softmax
+from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge
 from tests.kit.core_cases import EVERY, every_mode
-from tests.kit.networks import mlp
+from tests.kit.networks import mlp, two_in_two_out
 from tests.kit.rtl import registers_in, rtl_project, simulate
 from tests.kit.tools import require_tool
 
@@ -42,6 +42,7 @@ def test_every_op(seed, width, period, tmp_path):
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize("reuse", [1, 3])
+@pytest.mark.long
 def test_a_network(simulator, reuse, tmp_path):
     graph = mlp(np.random.default_rng(0), (8, 12, 4), density=0.5)
     design = verilog(graph, {"Precision": "ap_fixed<12,5>", "ReuseFactor": reuse})
@@ -59,19 +60,6 @@ def test_any_reuse_factor_has_its_interval(reuse, tmp_path):
     found = simulate(project, tmp_path, 60)
     assert (found.check.differ, found.check.interval) == (0, order.interval)
     assert order.interval <= reuse
-
-
-def two_in_two_out(rng):
-    """Two inputs of several axes, one read late; two outputs, one of them read by the other; a layer with leading axes."""
-    b = Builder()
-    x, z = b.add("x", Input((2, 3))), b.add("z", Input((2, 4)))
-    h = b.add("output", Dense(Const(rng.normal(size=(3, 4))), Const(rng.normal(size=4))), [x])  # a word of Verilog
-    r = b.add("module", Relu(), [h])
-    s = b.add("s", Elementwise(Merge.ADD), [r, z])
-    p = b.add("p", Softmax(1), [s])
-    c = b.add("c", Concatenate(1), [r, z])
-    d = b.add("d", Dense(Const(rng.normal(size=(8, 2))), Const(rng.normal(size=2))), [c])
-    return b.build([p, d])
 
 
 @pytest.mark.parametrize("reuse", [1, 4])
@@ -154,6 +142,7 @@ def test_an_interface_of_cpp_is_refused():
         convert(mlp(np.random.default_rng(5), (4, 3, 2)), {"Backend": "Verilog", "Interface": "hls4ml"})
 
 
+@pytest.mark.long
 def test_without_the_solver_a_note_says_so(monkeypatch):
     from nn2hls import extras
 

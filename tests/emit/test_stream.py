@@ -44,12 +44,14 @@ def assert_equal(design, x):
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.long
 def test_random_networks_answer_as_the_emulator_does(seed):
     rng = np.random.default_rng([8, seed])
     design = converted(side_by_side([window_net(rng) for _ in range(6)]))
     assert_equal(design, data(design))
 
 
+@pytest.mark.long
 def test_positions_side_by_side_and_reuse():
     rng = np.random.default_rng(3)
     graph = cnn(rng, size=(8, 8, 2))
@@ -107,6 +109,7 @@ def test_tokens_that_nobody_reads_are_an_error():
         compile_project(damaged)(mantissas, [2])
 
 
+@pytest.mark.long
 def test_the_projects_own_bench_runs_with_plain_gxx(tmp_path):
     require_tool("make", shutil.which("make"))
     design = converted(cnn(np.random.default_rng(5), size=(6, 6, 2)))
@@ -153,6 +156,7 @@ def test_what_streams_are_not_offered_for(changes, words):
         converted(cnn(np.random.default_rng(0), size=(4, 4, 1), channels=(2,)), **changes)
 
 
+@pytest.mark.long
 def test_large_tensors_are_no_limit():
     design = converted(cnn(np.random.default_rng(0), size=(40, 40, 3), channels=(4,)))
     assert design.project.files

@@ -1,6 +1,7 @@
 """Designs in streams in our own Verilog: equal to the emulator, whoever pauses, and at the pace that was said."""
 
 import dataclasses
+import re
 import shutil
 
 import numpy as np
@@ -13,11 +14,13 @@ from nn2hls.errors import LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.ops import Dense, Elementwise, Input, Merge, Move, Relu
+from nn2hls.size.solver import Limits
+from nn2hls.size.stream_solver import StreamSolver
 from nn2hls.streams.build import build
 from nn2hls.streams.clocked import clocked
 from tests.kit.cnn import cnn, convolution
 from tests.kit.rtl import declared
-from tests.kit.streams import PART, PERIOD, random_design, simulated, streamed
+from tests.kit.streams import PART, PERIOD, drawn, random_design, simulated, streamed
 from tests.kit.tools import require_tool
 
 
@@ -62,6 +65,7 @@ def test_ways_that_part_and_meet(tmp_path):
     assert agrees(made, tmp_path).interval == 35
 
 
+@pytest.mark.long
 def test_a_way_around_that_is_too_short_is_a_deadlock_that_is_seen(tmp_path):
     """The simulation ends, and says that tokens are left."""
     graph = residual(np.random.default_rng(1))
@@ -129,12 +133,13 @@ def swapped(made, *changes):
     [
         ("assign absent = absent_row(row) | absent_column(column)", "assign absent = absent_row(row)"),
         ("place == WORDS - 1 ?", "place >= WORDS - 2 ?"),
-        (".in_valid(v0_valid && v0_1_free)", ".in_valid(v0_valid)"),
+        (".in_valid(v__0_valid && v__0_1_free)", ".in_valid(v__0_valid)"),
         ("assign may = credit", "assign may = 1'b1 || credit"),
         ("!trailing ||", ""),
         ("bubble ? 6'd0 : ahead", "ahead"),
     ],
 )
+@pytest.mark.long
 def test_the_bench_sees_a_defect(old, new, tmp_path):
     made = streamed(residual(np.random.default_rng(1), (5, 7, 2)))
     found = simulated(swapped(made, (old, new)), tmp_path)
@@ -148,6 +153,7 @@ def test_the_registers_of_every_process_are_those_of_the_estimate(seed):
         assert declared(process_module(f"p{k}", built)) == built.registers
 
 
+@pytest.mark.long
 def test_a_design_says_what_its_verilog_measures():
     graph = cnn(np.random.default_rng(0), (6, 6, 2))
     design = convert(
@@ -158,6 +164,32 @@ def test_a_design_says_what_its_verilog_measures():
     assert verdict.equal
     assert (verdict.latency, verdict.interval) == (estimate.latency_cycles, estimate.ii)
     assert estimate.to_dict()["streams"]["interval"] == estimate.ii == 36
+
+
+def image_convolution(settings):
+    """3 x 3 on an image of 32 x 32 with three channels, 12 filters, 16 bit."""
+    rng, b = np.random.default_rng(0), Builder()
+    x = b.add("x", Input((32, 32, 3)))
+    y = convolution(b, "conv", x, rng.normal(size=(3, 3, 3, 12)) / 5, rng.normal(size=12), pad=1)
+    levels = {"Model": {"Precision": "ap_fixed<16,6>"}, "LayerName": settings}
+    return convert(b.build([y]), {"Backend": "Verilog", "IOType": "io_stream", "ClockPeriod": 5, "HLSConfig": levels})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("simulator", ["iverilog", "verilator"])
+def test_a_convolution_of_an_image_every_64_clocks(simulator, tmp_path):
+    """Planned for that, it is simulated at the pace that was planned, with pauses at random; its latency is hardly more."""
+    design = image_convolution({})
+    assert design.estimate().ii == 32 * 32  # one pixel a clock, as it is
+    found = StreamSolver(design.streams).solve(Limits(ii=64))
+    design = image_convolution({n: {"ParallelizationFactor": s["positions"]} for n, s in found.settings().items()})
+    images = drawn(design.graph.inputs[0], 4, np.random.default_rng(1))
+    project, order = design._verilog([images])
+    check = simulated(project, tmp_path, 4, simulator).check
+    assert (check.events, check.differ) == (4, 0)
+    assert (check.latency, check.interval) == (order.latency, order.interval)
+    assert check.interval == found.estimate.ii <= 64
+    assert check.latency == found.estimate.latency_cycles <= 1.2 * check.interval
 
 
 def test_the_same_design_has_the_same_text():
@@ -180,3 +212,18 @@ def test_pace_of_fifos_that_are_too_short():
     built = build(made.network, PART.bit_delay, PERIOD)
     deep = clocked(made.network, built, dict.fromkeys(made.network.edges, 100))
     assert (deep.interval, deep.complete) == (35, True)
+
+
+_DECLARED = re.compile(r"^    (?:wire|reg) (?:\[\d+:0\] )?([\w, ]+)|^    \w+ (?:#\(.*?\) )?(\w+) \(", re.M)
+
+
+@pytest.mark.parametrize("axis", [False, True])
+def test_no_port_is_called_as_what_is_inside(axis):
+    """Ports have the layers' names, in which no two underscores follow each other; all else does."""
+    made = streamed(residual(np.random.default_rng(1)), positions={"a": 7})
+    target = "p", build(made.network, PART.bit_delay, PERIOD), made.fifos.depths
+    text = stream_rtl(made.network, made.design.graph, *target, axis=axis)
+    found = {w for pair in _DECLARED.findall(text[text.index("module p" + "__streams" * axis + " (") :]) for w in pair}
+    inside = {w for words in found for w in words.replace(",", " ").split()} - {"out0", "out1", "misplaced"}
+    assert len(inside) > 30
+    assert [w for w in inside if "__" not in w] == []

@@ -43,6 +43,7 @@ def call(function, inputs, sizes, kind):
     return function(ctypes.c_int64(len(xs[0])), *arrays), outputs
 
 
+@pytest.mark.long
 def test_every_op_is_what_the_emulator_answers(tmp_path):
     """With checks of overflow and of shifts: each proven range holds in C++ too."""
     rng = np.random.default_rng(31)

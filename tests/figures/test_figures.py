@@ -16,7 +16,7 @@ from nn2hls.compare.plots import counts
 from nn2hls.compare.spans import made_spans
 from nn2hls.errors import DataError
 from nn2hls.figures import answers, designs, diagram, layers, ranges, scanned
-from nn2hls.figures.style import around, save
+from nn2hls.figures.style import around, save, save_all
 from tests.kit.networks import hls_config, mlp
 from tests.kit.paths import ROOT
 
@@ -143,6 +143,7 @@ def test_values_beyond_a_type_are_red():
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=30))
+@pytest.mark.long
 def test_the_front_is_what_nothing_beats(points):
     found = {points[k] for k in designs.front(points)}
 
@@ -182,6 +183,19 @@ def test_axes_hold_what_they_show():
 def test_a_format_that_does_not_exist(tmp_path):
     with pytest.raises(DataError, match=r"Use \.png"):
         save(ranges.profiles({}), tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
+def test_figures_take_the_place_of_figures_and_of_nothing_else(tmp_path, ending):
+    figures = {"a": ranges.profiles({}), "b": ranges.profiles({})}
+    first = [p.read_bytes()[:4] for p in save_all(figures, tmp_path, ending)]
+    assert [p.read_bytes()[:4] for p in save_all(figures, tmp_path, ending)] == first
+    (tmp_path / f"b{ending}").write_bytes(b"mine" * 5000)
+    (tmp_path / f"a{ending}").unlink()
+    with pytest.raises(DataError, match=rf"did not draw what stands here: b\{ending}\."):
+        save_all(figures, tmp_path, ending)
+    assert [p.name for p in tmp_path.iterdir()] == [f"b{ending}"]
+    assert (tmp_path / f"b{ending}").read_bytes() == b"mine" * 5000
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------------

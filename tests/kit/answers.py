@@ -40,3 +40,13 @@ def converted(graph, word="ap_fixed<24,12>", **config):
         graph = graph if hasattr(graph, "inputs") else nn2hls.load(graph)
         types = {node.name: {"Precision": {"result": word}} for node in graph.inputs}
         return nn2hls.convert(graph, {"Model": {}, "LayerName": types, **config})
+
+
+def equals_the_record(folder, name, path=None):
+    """The design of an .h5 file beside the answers, or of another one, held to them in every value, emulated and in float."""
+    design = nn2hls.convert(path or ROOT / "tests" / "fixtures" / folder / f"{name}.h5")
+    x, want = (_file(folder)[f"{name}|{part}"] for part in "xy")
+    assert len(np.unique(want)) > 20
+    assert np.array_equal(design.predict(x), want)
+    assert np.array_equal(design.predict_float(x), want)
+    return design

@@ -33,9 +33,8 @@ from nn2hls.ops import (
     Transpose,
 )
 from nn2hls.ops.places import padded, patches
+from tests.kit.op_cases import OPS, SHAPES
 from tests.kit.witness import Case, random_type
-from tests.ops.test_activation import OPS
-from tests.ops.test_elementwise import SHAPES
 
 BAMBU = Options(backend="Bambu")
 NOISE = Hints(noise=2.0**-7, operand_rms=(1.0,))

@@ -59,7 +59,7 @@ def test_a_threshold_compares_and_selects_each_value():
     assert kinds(found.path) == [Kind.COMPARE, Kind.SELECT]
 
 
-@pytest.mark.parametrize("biases", [(0.0, 0.0, 0.0), (0.5, 0.0, 0.25)])
+@pytest.mark.parametrize("biases", [(0.0, 0.0, 0.0), (0.5, 0.0, 0.25), (0.5, 0.0, 0.0)])  # the deepest last, and first
 def test_the_bias_of_a_scale_is_an_addition_after_the_product(biases):
     found = schedule(Scale(Const(np.array([0.7, 0.7, 0.3])), Const(np.array(biases))))
     adds = [o for o in found.operators if o.kind is Kind.ADD]

@@ -12,18 +12,10 @@ from nn2hls.graph.op import Hints
 from nn2hls.hardware.schedule import Kind
 from nn2hls.ops import Concatenate, Elementwise, Merge, Reshape, Scale, Transpose
 from nn2hls.targets import find_part
+from tests.kit.op_cases import SHAPES
 from tests.kit.witness import Case, compiled_equals_emulated, random_type, types
 from tests.slow import elementwise as slow
 
-SHAPES = [
-    [(2, 3), (2, 3)],
-    [(2, 3), (3,)],
-    [(2, 1), (1, 3)],
-    [(2, 3, 2), (3, 1)],
-    [(2, 1, 2), (2, 3, 2)],
-    [(2, 1, 2, 1), (1, 3, 1, 2)],
-    [(), (4,)],
-]
 NOISE = Hints(noise=2.0**-9)
 
 

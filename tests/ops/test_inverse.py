@@ -67,6 +67,7 @@ def errors_of(case, m):
     result=st.none() | types((2, 24), (0, 8)),
     noise=st.sampled_from([2.0**-4, 2.0**-10, 2.0**-16]),
 )
+@pytest.mark.long
 def test_bounds_are_true_and_close(function, kind, result, noise):
     hints = Hints(noise=noise, operand_rms=(1.0,), result=result)
     case = case_of(function, kind, result or FixedType(32, 16), hints)
@@ -150,6 +151,7 @@ def test_every_table_counts(field):
     assert np.any(case.exact_mantissas([every])[0] != before)
 
 
+@pytest.mark.long
 def test_compiled_equals_emulated():
     rng = np.random.default_rng(11)
     cases = []

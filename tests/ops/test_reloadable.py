@@ -16,7 +16,7 @@ from nn2hls.cli import main
 from nn2hls.design.design import convert
 from nn2hls.design.reload import read_memories, reloaded, weights_image
 from nn2hls.emit.rtl_project import vector_files
-from nn2hls.errors import ConfigError, ModelError, Nn2hlsError, ToolError, TypeResolutionError
+from nn2hls.errors import ConfigError, LimitError, ModelError, Nn2hlsError, ToolError, TypeResolutionError
 from nn2hls.export.emulator import emulator_project
 from nn2hls.export.rtl import rtl_project
 from nn2hls.graph.builder import Builder
@@ -243,17 +243,23 @@ def test_zeros_cost_like_the_rest_and_are_said():
     assert any("fc0: Its weights are reloadable: zeros, " in n and "cost like all others" in n for n in sparse.notes)
 
 
-def test_the_compiled_cpp_has_the_weights_built_in():
-    design = convert(network(1), settings())
+def test_the_compiled_cpp_of_a_design_in_verilog_has_its_memories():
+    design = convert(network(1), settings() | {"Part": "xc7vx690tffg1930-3"})
     assert design.verify(np.random.default_rng(1).uniform(-8, 8, (50, 5))).equal
     assert "weights_write" in design.project.files["rtl/net.v"]
+    assert "static ap_int<7> fc0_weights" in design.for_cpp().project.files["firmware/layers/fc0.h"]
+    assert "weights_write" not in design._for_backend("Bambu").project.files["firmware/net.h"]
 
 
 REFUSED = [
     ({"Strategy": "Latency"}, TypeResolutionError, "Strategy: Resource and a ReuseFactor of 2 or more"),
     ({"ReuseFactor": 1}, TypeResolutionError, "ReuseFactor of 2 or more"),
     ({"Precision": {"weight": "ap_fixed<7,2>"}}, TypeResolutionError, "bias: ap_fixed<..>, result: ap_fixed<..>"),
-    ({"Precision": {**TYPES["fc0"], "accum": "ap_fixed<8,4>"}}, Exception, "in an order that reuse does not keep"),
+    (
+        {"Precision": {**TYPES["fc0"], "accum": "ap_fixed<8,4>"}},
+        LimitError,
+        "or leave Weights: reloadable out, and set ReuseFactor",
+    ),
     ({"Weights": "movable"}, ConfigError, "fixed, reloadable"),
 ]
 
@@ -268,18 +274,21 @@ def test_what_cannot_be_reloaded_is_refused(changed, kind, words):
     assert "fc0" in str(error.value)
 
 
-@pytest.mark.parametrize("change", [{"Backend": "Vitis"}, {"Backend": "Bambu"}, {"IOType": "io_stream"}])
-def test_other_back_ends_refuse(change):
+WITHOUT_PORTS = [
+    ({"Backend": "Bambu"}, "Bambu's core has no ports"),
+    ({"IOType": "io_stream"}, "A design in streams has no ports"),
+    ({"Backend": "Vitis", "Interface": "hls4ml"}, "The interface of hls4ml has no ports"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), WITHOUT_PORTS, ids=["bambu", "streams", "interface"])
+def test_what_has_no_ports_refuses(change, words):
     with pytest.raises(ConfigError) as error:
         convert(network(1), settings() | change)
-    assert "fc0: Weights: reloadable is for" in str(error.value)
+    assert f"fc0: {words} through which Weights: reloadable could be written." in str(error.value)
 
 
-def test_a_layer_at_many_places_is_refused():
-    b, rng = Builder(), np.random.default_rng(0)
-    x = b.add("fc0", Dense(Const(rng.normal(size=(5, 6))), Const(np.zeros(6))), [b.add("x", Input((4, 5)))])
-    with pytest.raises(TypeResolutionError, match="used at many places"):
-        convert(b.build([x]), settings(only=("fc0",)))
+def test_a_softmax_has_no_use_for_memories():
     b = Builder()
     graph = b.build([b.add("fc0", Softmax(0), [b.add("x", Input((5,)))])])
     notes = convert(graph, settings(only=("fc0",))).notes

@@ -237,6 +237,7 @@ def test_zero_is_as_exact_as_the_entries(function):
     assert abs(exact[0, 0] * 2.0**-bounds.fraction - case.op.evaluate_float(np.zeros(1))[0]) <= case.op.table_t.step / 2
 
 
+@pytest.mark.long
 def test_compiled_equals_emulated():
     rng = np.random.default_rng(3)
     cases = []

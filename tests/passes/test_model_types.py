@@ -70,6 +70,19 @@ def test_two_casts_are_one_where_the_second_changes_nothing(twice, left):
     assert np.array_equal(design.predict(X), design.predict_float(X))
 
 
+def test_a_cast_that_a_level_above_the_layer_narrows_stays():
+    b = Builder()
+    b.add("x", Input((3,)))
+    b.add("q", Quantize(FixedType(13, 9)), ["x"])  # holds every value of x; the type of all layers does not
+    b.add("y", Relu(), ["q"])
+    levels = {
+        "Model": {"Precision": "ap_ufixed<2,1>"},
+        "LayerName": {n: {"Precision": {"result": "ap_fixed<8,4>"}} for n in "xy"},
+    }
+    design = nn2hls.convert(b.build(["y"]), {"HLSConfig": levels})
+    assert design.predict(np.array([[0.75, 1.5, 2.5]])).tolist() == [[0.5, 1.5, 0.5]]
+
+
 def test_a_type_of_the_layer_comes_before_the_models_with_a_warning():
     config = {
         "Model": {},

@@ -155,6 +155,39 @@ def test_an_interrupted_scan_goes_on_and_every_point_can_be_repeated(data, tmp_p
         assert design.compare(x, y).outputs[0].accuracy_fixed == entry["point"]["accuracy"]
 
 
+@pytest.mark.parametrize("text", ['{"my": "results"}', "1", "a,b", '[{"provenance": {}}]'])
+def test_a_file_that_is_no_record_stays_as_it_is(data, tmp_path, text):
+    """Also one without a line's end, which is not the rest of an interrupted scan."""
+    record = tmp_path / "scan.jsonl"
+    record.write_text(text)
+    with pytest.raises(DataError, match=r"scan\.jsonl: This is not a record of a scan"):
+        run(data, record=record)
+    assert record.read_text() == text
+
+
+def test_a_line_that_was_cut_is_removed_only_where_no_other_scan_went_on(tmp_path):
+    path, cut = tmp_path / "scan.jsonl", b'{"provenance": {"ver'
+    path.write_bytes(cut)
+    with Record(path):
+        assert path.read_bytes() == b""
+    path.write_bytes(cut)
+    record = Record(path)
+    path.write_bytes(cut + b' .. the rest"}\n')
+    with record:
+        assert path.read_bytes() == cut + b' .. the rest"}\n'
+
+
+def test_a_full_disk_is_an_error_that_names_the_record(tmp_path):
+    path = tmp_path / "scan.jsonl"
+    record = Record(path)
+    with record, open("/dev/full", "wb", buffering=0) as full:
+        record._file.close()
+        record._file = full
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            record.add({}, {}, Point("", "", None))
+    assert caught.value.filename == str(path)
+
+
 def test_only_equal_provenance_is_taken_from_the_record(data, tmp_path):
     graph, x, y = data
     record = tmp_path / "scan.jsonl"
@@ -365,6 +398,7 @@ def test_the_command_scans_several_configs(capsys, tmp_path, monkeypatch):
     assert "Did you mean 'output'?" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_types_compute_float_once_and_run_once_each(monkeypatch):
     """5 widths and 4 numbers of integer bits of the pruned tagger: what float answers is computed once for all of them, the
     statistics once for each type of the input, and the emulator runs once for a type, whatever the reuse factors."""

@@ -19,6 +19,7 @@ from nn2hls.search.start import Goal
 from nn2hls.trials.network import Network, config_digest
 from tests.kit.networks import mlp
 from tests.kit.pages import Page
+from tests.kit.paths import ROOT
 
 pytest.importorskip("optuna")
 EVENTS = 600
@@ -46,6 +47,7 @@ def designs(result):
     return {k: v for k, v in result.to_dict().items() if k != "seconds"}
 
 
+@pytest.mark.long
 def test_a_seed_means_one_result_on_any_number_of_workers(data, found):
     assert designs(find(data, jobs=2)) == designs(found)
     assert designs(find(data, seed=1)) != designs(found)
@@ -100,6 +102,7 @@ def test_the_number_of_a_class_stays_exact(data):
     assert (number.width, number.integer, number.signed) == (2, 2, False)
 
 
+@pytest.mark.long
 def test_a_stored_study_goes_on_and_refuses_another_network(data, found, tmp_path):
     storage = f"sqlite:///{tmp_path / 'search.db'}"
     first = find(data, storage=storage)
@@ -188,6 +191,7 @@ def test_a_regression_network_meets_its_sqnr(regression, target):
     assert f"never seen     300  exact  {found.held.score:.1f} dB" in found.text()
 
 
+@pytest.mark.long
 def test_a_regression_network_with_labels_meets_its_mse(regression):
     graph, x, floats = regression
     y = floats + np.random.default_rng(1).normal(size=floats.shape) * 0.3
@@ -266,6 +270,7 @@ def test_types_follow_the_values_and_the_variables(data):
     assert config_digest(other, graph) != config_digest(space.config(network.config, params), graph)
 
 
+@pytest.mark.long
 def test_reuse_factors_are_searched_when_they_are_given(data):
     assert {c.ii for c in find(data, reuses="3", trials=8).front} == {3}
     both = find(data, reuses="3,1", trials=40)
@@ -306,8 +311,6 @@ def test_wrong_arguments_are_refused(data, wrong):
 
 @pytest.mark.long
 def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
-    from tests.test_jet_tagging import ROOT
-
     jets = ROOT / "examples" / "jet_tagging"
     monkeypatch.chdir(tmp_path)
     x, y = np.load(jets / "jets_test.npy"), np.load(jets / "jets_test_labels.npy")
@@ -330,8 +333,6 @@ def test_the_command_prints_and_writes(capsys, tmp_path, monkeypatch):
 @pytest.mark.long
 def test_the_pruned_tagger_at_half_the_cost_of_16_bits():
     """At most half a point below float, on jets the search never saw, at no more than half the cost of <16,6>."""
-    from tests.test_jet_tagging import ROOT
-
     jets = ROOT / "examples" / "jet_tagging"
     x, y = np.load(jets / "jets_test.npy"), np.load(jets / "jets_test_labels.npy")
     result = search(jets / "jet_tagger_pruned.keras", x=x, y=y, trials=60)
@@ -346,6 +347,7 @@ def _cost(jets, kind):
 
 
 @pytest.mark.filterwarnings("ignore::nn2hls.errors.ConversionWarning")
+@pytest.mark.long
 def test_with_our_own_verilog_each_layer_has_a_strategy(data):
     graph, x, y = data
     config = {"Backend": "Verilog", "HLSConfig": {"Model": {"Strategy": "Latency"}}}

@@ -112,6 +112,7 @@ def test_a_search_that_nobody_asked_for_is_short(monkeypatch):
     assert all("DistributedArithmetic" in x.by for x in design("DistributedArithmetic").additions.layers)
 
 
+@pytest.mark.long
 def test_convert_prints_them(tmp_path, capsys):
     path = str(ROOT / "example-configs/jet_tagger_verilog.yml")
     assert main(["convert", path, "--output", str(tmp_path / "p"), "--json"]) == 0

@@ -135,6 +135,7 @@ def test_a_refusal_names_a_limit_that_can_be_met(small):
             solver.solve(Limits(**limits))
 
 
+@pytest.mark.long
 def test_the_config_that_is_written_converts_to_what_was_promised(tmp_path, capsys):
     target = tmp_path / "chosen.yml"
     words = ["plan", TAGGER, "--target-ii", "12", "--max-dsp", "5%", "-o", str(target)]

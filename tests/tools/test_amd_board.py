@@ -17,7 +17,7 @@ from nn2hls.targets import find_part
 from nn2hls.targets.amd_board import amd_boards, any_board
 from nn2hls.tools.amd.kernel import CompiledKernel
 from tests.kit.amd_boards import fake_pynq, fake_xrt, load_driver
-from tests.kit.amd_tools import build, installer, net_folder, steps
+from tests.kit.amd_tools import build, net_folder, steps
 from tests.kit.boards import payload
 from tests.kit.networks import mlp
 
@@ -161,11 +161,6 @@ def folder(tmp_path, monkeypatch):
     for name in ("as", "ld"):
         (found / "bin" / name).symlink_to(shutil.which(name, path="/usr/bin:/bin"))
     return found
-
-
-@pytest.fixture
-def install(folder, monkeypatch):
-    return installer(folder, monkeypatch)
 
 
 @pytest.mark.parametrize(

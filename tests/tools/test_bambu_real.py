@@ -10,8 +10,8 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.ops import Dense, Elementwise, Input, Merge, Relu, Softmax
 from nn2hls.tools.find import find
-from tests.emit.test_core_cpp import bambu, two_in_two_out
-from tests.kit.networks import mlp
+from tests.kit.bambu import bambu
+from tests.kit.networks import mlp, two_in_two_out
 from tests.kit.tools import require_tool
 
 

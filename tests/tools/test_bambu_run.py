@@ -88,6 +88,7 @@ def test_a_core_is_built_simulated_and_verified(net, capsys):
     assert (code, verdict["tool"], verdict["values"], verdict["latency"], verdict["interval"]) == (0, "bambu", 2000, 1, 1)
 
 
+@pytest.mark.long
 def test_the_users_events_are_run_and_their_predictions_compared(net, capsys):
     require_tool("verilator", shutil.which("verilator"))
     design = nn2hls.convert(None, "net.yml")
@@ -211,6 +212,7 @@ def test_files_of_the_user_beside_the_rtl_stay(net, capsys):
     assert Path("out/bambu/mine/run.log").read_text() == "theirs"
 
 
+@pytest.mark.long
 def test_rtl_of_a_project_that_is_half_old_is_not_verified(net, capsys):
     require_tool("verilator", shutil.which("verilator"))
     assert run(capsys, "build", "net.yml", "--tool", "bambu", "--steps", "hls")[0] == 0

@@ -139,6 +139,7 @@ def disturbed(folder, n, mode):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("mode", ["error", "interrupt", "dead disk", "kill"])
 @pytest.mark.parametrize("name", ["fresh", "over", "edited", "old format"])
+@pytest.mark.long
 def test_a_fault_at_any_step_loses_nothing_and_the_next_write_completes(tmp_path, name, mode):
     interrupted = 0
     for n in itertools.count(1):

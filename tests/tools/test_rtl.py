@@ -42,6 +42,7 @@ def verilator(monkeypatch, library):
         monkeypatch.setattr(module, "clean", clean)
 
 
+@pytest.mark.long
 def test_the_simulation_leaves_its_log_only(tmp_path, monkeypatch):
     require_tool("verilator", shutil.which("verilator"))
     monkeypatch.chdir(tmp_path.parent)
@@ -86,6 +87,7 @@ def test_every_width_sign_and_skew(verilator, tmp_path):
 
 
 @pytest.mark.parametrize(("delay", "done"), [(1, 1), (2, 0), (5, 5)])
+@pytest.mark.long
 def test_the_latency_counts_registers(verilator, tmp_path, delay, done):
     pipe = simple(delay, done)
     x = pipe.events(50)
@@ -108,6 +110,7 @@ def test_a_constant_that_says_nothing_costs_no_latency(verilator, tmp_path):
     assert alignment == Alignment((2, 2, 2), 4, ("y[2]",))
 
 
+@pytest.mark.long
 def test_one_wrong_bit_in_a_thousand_events(verilator, tmp_path):
     pipe = simple()
     x = pipe.events(1000)
@@ -143,6 +146,7 @@ def test_a_core_that_mixes_neighbouring_events(verilator, tmp_path):
     assert "one every clock" in str(error.value)
 
 
+@pytest.mark.long
 def test_a_core_that_never_answers(verilator, tmp_path):
     pipe = simple(start="1'b0")
     x = pipe.events(20)

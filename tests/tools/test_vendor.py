@@ -15,17 +15,7 @@ from nn2hls.cli import main
 from nn2hls.errors import ToolError
 from nn2hls.tools.amd.run import read_project
 from nn2hls.tools.report import BuildReport
-from tests.kit.amd_tools import ALL, REPORTS, all_end, build, installer, net_folder, steps
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    return net_folder(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def install(folder, monkeypatch):
-    return installer(folder, monkeypatch)
+from tests.kit.amd_tools import ALL, REPORTS, all_end, build, steps
 
 
 @pytest.mark.parametrize("program", ["vitis_hls", "vitis-run", "vivado_hls"])

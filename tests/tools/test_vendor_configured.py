@@ -8,7 +8,7 @@ import pytest
 
 import nn2hls
 from nn2hls.tools.amd.run import read_project
-from tests.kit.amd_tools import ALL, build, installer, net_folder, steps
+from tests.kit.amd_tools import ALL, build, steps
 
 PLACE = "--config hls_config.cfg --work_dir net_prj"
 COMMANDS = {
@@ -17,16 +17,6 @@ COMMANDS = {
     "cosim": f"vitis-run --mode hls --cosim {PLACE}",
     "export": f"vitis-run --mode hls --package {PLACE}",
 }
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    return net_folder(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def install(folder, monkeypatch):
-    return installer(folder, monkeypatch)
 
 
 @pytest.mark.parametrize("release", ["2024.2", "2025.2", "2026.1"])

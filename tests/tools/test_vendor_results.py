@@ -12,17 +12,7 @@ import nn2hls
 from nn2hls.errors import Nn2hlsError, ToolError
 from nn2hls.tools.amd.run import read_project
 from nn2hls.tools.report import Resources
-from tests.kit.amd_tools import ALL, FIXTURES, build, installer, net_folder
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    return net_folder(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def install(folder, monkeypatch):
-    return installer(folder, monkeypatch)
+from tests.kit.amd_tools import ALL, FIXTURES, build
 
 
 def test_results_of_other_sources_are_stale_and_give_no_figures(capsys, install, folder):

@@ -69,6 +69,7 @@ def together(folder, names):
     return [f"{name}.v" for name in ("known", *names)]
 
 
+@pytest.mark.long
 def test_known_designs_on_7_series(yosys, tmp_path):
     """A product is a DSP, the ROMs three halves of block RAMs, the RAM four LUTs, the delay and the parity one each."""
     sources = together(tmp_path, ["register", "product", "rom", "rom2", "ram", "delay", "parity"])
@@ -96,6 +97,7 @@ def test_cells_beside_and_unknown_ones_are_listed():
     assert unknown == {"MYSTERY": 4}
 
 
+@pytest.mark.long
 def test_a_black_box_is_no_silent_zero(yosys, tmp_path):
     text = "(* blackbox *) module box(input x, output y); endmodule\nmodule top(input x, output y); box b(x, y); endmodule"
     (tmp_path / "top.v").write_text(text)
@@ -147,6 +149,7 @@ def test_failures_are_said(yosys, tmp_path):
         synthesise(tmp_path, "bad", "xc7z020")
 
 
+@pytest.mark.long
 def test_sums_stay_carry_chains(yosys, tmp_path):
     """A LUT for each bit that a sum adds, none for the bits written beside it: no carry-save sum of several operands."""
     builder = Builder()
@@ -209,6 +212,7 @@ def test_a_synthesis_is_chosen_or_refused_by_name(yosys, tmp_path):
             command_for(part, synth)
 
 
+@pytest.mark.long
 def test_a_build_counts_for_what_was_asked(yosys, tmp_path, capsys):
     builder = Builder()
     x = builder.add("x", Input((3,)))

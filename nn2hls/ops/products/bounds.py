@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from nn2hls.arith.parallel import matmul
 from nn2hls.arith.ranges import Range, ints
 from nn2hls.graph.const import Const
 
@@ -62,27 +63,25 @@ def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:
 @_remembered
 def product_bounds(weight: Const, x: Range) -> Bounds:
     """Bounds of x @ weight for a matrix of mantissas (n_in, n_out): most positions of a convolution share theirs."""
-    n_in = weight.shape[0]
-    lo, hi, which = _distinct(x, n_in)
-    ends = np.concatenate([lo, hi, np.minimum(lo, 0), np.maximum(hi, 0)])
-    up, down = (np.split(_matmul(ends, part), 4) for part in (np.maximum(weight.array, 0), np.minimum(weight.array, 0)))
-    total = _matmul(np.maximum(np.abs(lo), np.abs(hi)), np.abs(weight.array))
-    sums = (up[0] + down[1], up[1] + down[0], up[2] + down[3], up[3] + down[2], total)
+    lo, hi, which = _distinct(x, weight.shape[0])
+    ends = np.concatenate([lo, hi, np.minimum(lo, 0), np.maximum(hi, 0), np.maximum(np.abs(lo), np.abs(hi))])
+    up, down = (np.split(_matmul(ends, part), 5) for part in (np.maximum(weight.array, 0), np.minimum(weight.array, 0)))
+    sums = (up[0] + down[1], up[1] + down[0], up[2] + down[3], up[3] + down[2], up[4] - down[4])
     return Bounds(*sums, which, x.shape[:-1])
 
 
 def _distinct(x: Range, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(lo, hi, which) of the positions that differ: Python ints (distinct, n), and for each position its own row."""
+    """(lo, hi, which) of the positions that differ: whole numbers (distinct, n), and for each position its own row."""
     least, most = (np.broadcast_to(a, (*x.shape[:-1], n)) for a in (x.least, x.most))
     positions = math.prod(x.shape[:-1])
     if not any(a.strides[k] for a in (least, most) for k in range(a.ndim - 1)):
         first = (0,) * (least.ndim - 1)
-        return ints(least[first])[None], ints(most[first])[None], np.zeros(positions, dtype=np.int64)
+        return least[first][None], most[first][None], np.zeros(positions, dtype=np.int64)
     rows = np.concatenate([a.reshape(positions, n) for a in (least, most)], axis=1)
     numbers: dict[Any, int] = {}
     keys = map(tuple, rows.tolist()) if rows.dtype == object else (row.tobytes() for row in rows)
     which = np.array([numbers.setdefault(key, len(numbers)) for key in keys])
-    kept = ints(rows[np.unique(which, return_index=True)[1]])
+    kept = rows[np.unique(which, return_index=True)[1]]
     return kept[:, :n], kept[:, n:], which
 
 
@@ -101,6 +100,6 @@ def _matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     matrix, total, shift = b.astype(np.float64), ints(np.zeros((a.shape[0], b.shape[1]))), 0
     while a.size and max(abs(int(a.min())), abs(int(a.max()))) >> limb:
         low = (a & ((1 << limb) - 1)).astype(np.float64)
-        total = total + (ints(low @ matrix) << shift)
+        total = total + (ints(matmul(low, matrix)) << shift)
         a, shift = a >> limb, shift + limb
-    return ints(total + (ints(a.astype(np.float64) @ matrix) << shift))
+    return ints(total + (ints(matmul(a.astype(np.float64), matrix)) << shift))

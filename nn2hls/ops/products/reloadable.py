@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,19 +22,28 @@ class ReloadablePlan(ReusedPlan):
     Args:
         bias_t: Type of the biases.
         values: Their mantissas (n_out,).
+        seen: (n_in, n_out): which inputs an output is computed of; all others are not there.
     """
 
     bias_t: FixedType
     values: np.ndarray
+    seen: np.ndarray
+    in_order: ClassVar[str] = (
+        "Leave its accum type to nn2hls, which then is exact; or leave Weights: reloadable out, and set ReuseFactor: 1."
+    )
+    elsewhere: ClassVar[str] = "Make the layer narrower, or leave Weights: reloadable out for it."
 
     @property
     def counts(self) -> np.ndarray:
-        n_in, n_out = self.op.weight.shape
-        return np.full(n_out, n_in)
+        return np.asarray(self.seen.sum(axis=0))
 
     @property
     def taken(self) -> np.ndarray:
-        return np.ones(self.op.weight.shape, dtype=bool)
+        return self.seen
+
+    @property
+    def biased(self) -> np.ndarray:
+        return np.ones(len(self.values), dtype=bool)
 
     @property
     def ends(self) -> tuple[int, int]:

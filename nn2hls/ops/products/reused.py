@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -57,6 +58,8 @@ class ReusedPlan:
     """
 
     op: Affine
+    in_order: ClassVar[str] = "Set ReuseFactor: 1 for this layer, or leave its accum type to nn2hls, which then is exact."
+    elsewhere: ClassVar[str] = f"{STREAM} Or make the layer narrower."
 
     @property
     def x(self) -> Range:
@@ -176,6 +179,11 @@ class ReusedPlan:
         """Aligned mantissas of the biases."""
         return ints(self.op.bias)
 
+    @property
+    def biased(self) -> np.ndarray:
+        """Of each output whether a bias is added to it."""
+        return np.asarray(self.bias != 0)
+
     @cached_property
     def ends(self) -> tuple[int, int]:
         """The range of the factors of a multiplier: of the weights, and never of one value."""
@@ -200,10 +208,8 @@ class ReusedPlan:
             LimitError: Names a setting that works.
         """
         if self.op.narrowed:
-            raise LimitError(
-                f"Its accumulator {self.op.accum} casts after every product, in an order that reuse does not keep.",
-                fix="Set ReuseFactor: 1 for this layer, or leave its accum type to nn2hls, which then is exact.",
-            )
+            what = f"Its accumulator {self.op.accum} casts after every product, in an order that reuse does not keep."
+            raise LimitError(what, fix=self.in_order)
         if self.word_bits > MAX_ROM_WORD:
             raise LimitError(
                 f"A ROM word of {self.word_bits} bits (weight, index, segment) is wider than {MAX_ROM_WORD}.",
@@ -213,7 +219,7 @@ class ReusedPlan:
             raise LimitError(
                 f"At ReuseFactor {self.op.reuse} its {self.multipliers:,} multipliers with {self.segments} sums each, and "
                 f"{self.inputs:,} inputs, do not fit into arrays of {MAX_ARRAY:,} registers.",
-                fix=works(self.op),
+                fix=self.smaller(),
             )
 
     @property
@@ -221,6 +227,16 @@ class ReusedPlan:
         """Whether the arrays that the tools must partition are small enough."""
         wires = self.inputs if self.choices == self.inputs else self.multipliers * self.choices
         return max(self.multipliers * self.segments, wires) <= MAX_ARRAY
+
+    def smaller(self) -> str:
+        """What to set for a layer that is too large for its reuse factor, as a sentence."""
+        reuse = max(2, self.op.reuse, math.ceil(self.products / MAX_ARRAY))
+        while reuse <= self.products:
+            plan = replace(self, op=self.op.with_reuse(reuse))
+            if plan.fits:
+                return f"Set ReuseFactor: {reuse} for this layer, which leaves {plan.multipliers:,} multipliers."
+            reuse += max(1, reuse // 16)
+        return f"No reuse factor makes it fit into arrays of {MAX_ARRAY:,} registers. {self.elsewhere}"
 
     def hardware(self, result: FixedType) -> Hardware:
         """For each position in turn a loop of products that adds up segments, and one that joins them to the results."""
@@ -294,7 +310,7 @@ class ReusedPlan:
         accum = self.op.accum.width
         _, runs = self._runs
         used = int(np.count_nonzero(runs))
-        joins = int(runs.sum()) - used + int(np.count_nonzero(self.bias[runs > 0]))
+        joins = int(runs.sum()) - used + int(np.count_nonzero(self.biased[runs > 0]))
         depth = max(1, int(runs.max(initial=1)))
         casts = Net()
         exact = casts.input(0, self.op.exact.low, self.op.exact.high)
@@ -305,7 +321,7 @@ class ReusedPlan:
             Operator(Kind.MUL, (x_width, self.word[0]), m),
             Operator(Kind.ADD, (accum,), m),
         )
-        after = (Operator(Kind.ADD, (accum,)),) * (math.ceil(math.log2(depth)) + bool(self.bias.any()))
+        after = (Operator(Kind.ADD, (accum,)),) * (math.ceil(math.log2(depth)) + bool(self.biased.any()))
         return Schedule(
             ii=self.steps * self.positions,
             operators=(
@@ -332,7 +348,8 @@ def check_straight(op: Affine) -> None:
     products = int(column_counts(op.weight).sum())
     if products > MAX_PRODUCTS:
         raise LimitError(
-            f"Its {products:,} products do not fit into straight-line code of at most {MAX_PRODUCTS:,}.", fix=works(op)
+            f"Its {products:,} products do not fit into straight-line code of at most {MAX_PRODUCTS:,}.",
+            fix=ReusedPlan(op).smaller(),
         )
     longest = int(column_counts(op.weight).max(initial=0))
     if op.narrowed and longest > MAX_ORDERED:
@@ -340,18 +357,6 @@ def check_straight(op: Affine) -> None:
             f"One of its neurons adds {longest:,} products in order, more than the {MAX_ORDERED:,} of one function.",
             fix="Leave its accum type to nn2hls, which then is exact.",
         )
-
-
-def works(op: Affine) -> str:
-    """What to set for a layer that is too large for its reuse factor, as a sentence."""
-    products = int(column_counts(op.weight).sum())
-    reuse = max(2, op.reuse, math.ceil(products / MAX_ARRAY))
-    while reuse <= products:
-        plan = ReusedPlan(op.with_reuse(reuse))
-        if plan.fits:
-            return f"Set ReuseFactor: {reuse} for this layer, which leaves {plan.multipliers:,} multipliers."
-        reuse += max(1, reuse // 16)
-    return f"No reuse factor makes it fit into arrays of {MAX_ARRAY:,} registers. {STREAM} Or make the layer narrower."
 
 
 def _padded(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 from nn2hls.arith.fixed import FixedType
 from nn2hls.errors import DataError, ToolError
 from nn2hls.guard import Guard
-from nn2hls.tools.boards.packing import Field, bytes_of, pack, unpack
+from nn2hls.tools.boards.packing import Field, bytes_of, pack, unpack, words_of
 from nn2hls.tools.record import read_json, record
 
 FILE = "board.json"  # beside the Verilog
@@ -122,6 +122,19 @@ class Layout:
     def answer_bytes(self) -> int:
         """Of a whole answer."""
         return AROUND + size(self.outputs)
+
+
+def image_words(image: str, address_bits: int, word_bits: int) -> list[tuple[int, int]]:
+    """(address, word) of each line of an image of weights.
+
+    Raises:
+        ToolError: A line is none of an image for memories with addresses and words of so many bits.
+    """
+    try:
+        return words_of(image, address_bits, word_bits)
+    except ValueError as error:
+        fix = "Make the image with: nn2hls weights DIR MODEL -o FILE, for this design."
+        raise ToolError(f"T{str(error)[1:]}.", where="weights", fix=fix) from error
 
 
 def size(tensors: Sequence[Tensor]) -> int:

@@ -6,6 +6,7 @@ fill the last byte, or the last word where words are wider.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +26,30 @@ class Field(NamedTuple):
 def bytes_of(fields: Sequence[Field], word: int = 8) -> int:
     """Bytes of an event, in whole words of so many bits."""
     return -(-sum(f.size * f.width for f in fields) // word) * word // 8
+
+
+def memory_fields(sizes: tuple[int, int] | None) -> list[Field]:
+    """What stands behind the inputs of an event where weights can be written: whether one is, its address, and the word.
+
+    ``sizes``: bits of an address and of a word; None where none can.
+    """
+    return [Field(1, width, False) for width in (1, *sizes)] if sizes else []
+
+
+def words_of(image: str, address_bits: int, word_bits: int) -> list[tuple[int, int]]:
+    """(address, word) of each line of an image of weights, as ``nn2hls weights`` writes it.
+
+    Raises:
+        ValueError: A line is none of an image for memories with addresses and words of so many bits.
+    """
+    found = []
+    for line in image.splitlines():
+        match = re.fullmatch(r"@([0-9a-f]{1,8}) ([0-9a-f]{1,32})", line)
+        address, word = (int(part, 16) for part in match.groups()) if match else (1 << address_bits, 0)
+        if address >> address_bits or word >> word_bits:
+            raise ValueError(f"this is no word of an image for this design: {line[:60]!r}")
+        found.append((address, word))
+    return found
 
 
 def pack(arrays: Sequence[Any], fields: Sequence[Field], word: int = 8) -> Any:

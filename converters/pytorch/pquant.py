@@ -1,0 +1,238 @@
+"""Live modules of PQuantML: while a network is exported, modules of PyTorch between casts stand in their places.
+
+A program cannot hold them: what they compute depends on their own buffers. Weights are what a module itself answers for its
+``weight`` and ``bias``, pruned and quantised; casts have the bits and modes of its quantisers. PQuantML is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from nn2hls.arith.fixed import Overflow, Rounding
+from nn2hls.converters.lower import quantised
+from nn2hls.converters.lower.value import Refusal, plain
+from nn2hls.converters.pytorch.context import Args, Lowering, Value
+from nn2hls.errors import UnsupportedError
+from nn2hls.guard import shortened
+
+_PACKAGE = "pquant."
+_CALL_IT = "call the model once on a batch, which makes its quantisers, and train it to the end"
+_EXPORT = (
+    "export it and read that file: pquant.core.torch.convert_to_onnx.convert_to_onnx(model, shape, 'model.onnx', "
+    "use_qonnx=True); it rounds half to even, whatever the module does"
+)
+# What a module of PyTorch is made from, by class: names of attributes in the order of its arguments.
+_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+_NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+_POOL = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+_PLAIN: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "PQDense": ("Linear", ("in_features", "out_features")),
+    "PQConv1d": ("Conv1d", _CONV),
+    "PQConv2d": ("Conv2d", _CONV),
+    "PQBatchNorm1d": ("BatchNorm1d", _NORM),
+    "PQBatchNorm2d": ("BatchNorm2d", _NORM),
+    "PQLayerNorm": ("LayerNorm", ("normalized_shape", "eps", "elementwise_affine")),
+    "PQAvgPool1d": ("AvgPool1d", _POOL),
+    "PQAvgPool2d": ("AvgPool2d", (*_POOL, "divisor_override")),
+}
+_PRODUCTS = ("PQDense", "PQConv1d", "PQConv2d")
+_FUNCTIONS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
+    "relu": ("ReLU", ()),
+    "tanh": ("Tanh", ()),
+    "hard_tanh": ("Hardtanh", ()),
+    "leaky_relu": ("LeakyReLU", (0.1015625,)),
+    "gelu": ("GELU", ()),
+}
+_MODES: tuple[Mapping[str, Any], Mapping[str, Any]] = (
+    {mode.name: mode for mode in Rounding},
+    {name: Overflow[name] for name in ("WRAP", "SAT", "SAT_SYM")},
+)
+
+
+@contextmanager
+def standing_in(module: Any) -> Iterator[tuple[Any, frozenset[str]]]:
+    """The network with modules of PyTorch in the places of those of PQuantML, and the paths of those with quantised weights.
+
+    Raises:
+        UnsupportedError: Lists modules that are not offered, with the reason.
+    """
+    found = {path: part for path, part in module.named_modules() if _kind(part) in (*_PLAIN, "PQActivation", "PQSoftmax")}
+    whole = {path: part for path, part in found.items() if not any(path.startswith(f"{o}.") for o in found if o != path)}
+    made, problems = dict[int, Any](), []
+    for path, part in whole.items():
+        try:
+            made[id(part)] = _made(part)
+        except Refusal as reason:
+            problems.append(f"\n  {path or 'the module itself'} ({_kind(part)}): {reason}")
+        except (AttributeError, TypeError) as error:
+            what = f"it is not as PQuantML 0.1 makes it ({shortened(str(error))}); {_EXPORT}"
+            problems.append(f"\n  {path or 'the module itself'} ({_kind(part)}): {what}")
+    if problems:
+        raise UnsupportedError(f"{len(problems)} modules of PQuantML cannot be converted:{''.join(problems)}")
+    exact = frozenset(path for path, part in whole.items() if _kind(part) in _PRODUCTS and part.enable_quantization)
+    places = [
+        (parent, name, part) for parent in list(module.modules()) for name, part in parent._modules.items() if id(part) in made
+    ]
+    try:
+        for parent, name, part in places:
+            parent._modules[name] = made[id(part)]
+        yield made.get(id(module), module), exact
+    finally:
+        for parent, name, part in places:
+            parent._modules[name] = part
+
+
+def _kind(module: Any) -> str:
+    """The class of a module of PQuantML; empty for others."""
+    kind = type(module)
+    return kind.__name__ if kind.__module__.startswith(_PACKAGE) else ""
+
+
+def _made(module: Any) -> Any:
+    """The module of PyTorch that computes the same, with the casts before and behind it."""
+    import torch
+
+    kind = _kind(module)
+    if kind == "PQSoftmax":
+        raise Refusal(f"its tables are not offered; {_EXPORT}")
+    if getattr(module, "use_fitcompress", False) and module.is_pretraining:
+        raise Refusal(f"FITcompress is still searching; {_CALL_IT}")
+    name, arguments = _function(module) if kind == "PQActivation" else _arguments(module, kind)
+    if getattr(module, "padding_mode", "zeros") != "zeros":
+        raise Refusal(f"'padding_mode' = {shortened(module.padding_mode)} is not offered; zeros is")
+    entering = _cast(module, "input")
+    leaving = _cast(module, "output")
+    plain_one = getattr(torch.nn, name)(*arguments)
+    if kind not in ("PQActivation", "PQAvgPool1d", "PQAvgPool2d"):
+        _weigh(plain_one, module)
+    plain_one.eval()
+    steps = [*_multiplier(module, kind), *filter(None, [entering])]
+    if steps:
+        plain_one.register_forward_pre_hook(lambda _, given: (_through(steps, given[0]), *given[1:]))
+    if leaving is not None:
+        plain_one.register_forward_hook(lambda _, __, result: leaving(result))
+    return plain_one
+
+
+Step = Callable[[Any], Any]
+
+
+def _through(steps: list[Step], x: Any) -> Any:
+    for step in steps:
+        x = step(x)
+    return x
+
+
+def _arguments(module: Any, kind: str) -> tuple[str, tuple[Any, ...]]:
+    name, names = _PLAIN[kind]
+    return name, tuple(getattr(module, word) for word in names)
+
+
+def _function(module: Any) -> tuple[str, tuple[Any, ...]]:
+    word = module.activation_name
+    if word not in _FUNCTIONS:
+        raise Refusal(f"its activation {shortened(word)} is not offered; {', '.join(_FUNCTIONS)} are")
+    return _FUNCTIONS[word]
+
+
+def _multiplier(module: Any, kind: str) -> list[Step]:
+    """A power of two that training chose, before a ReLU."""
+    if kind != "PQActivation" or module.use_hgq or not module.use_multiplier or module.activation_name != "relu":
+        return []
+    if not module.built:
+        raise Refusal(f"it has no multiplier yet; {_CALL_IT}")
+    power = round(float(module.multiplier.detach()))
+    if abs(power) > quantised.MAX_WIDTH:
+        raise Refusal(f"its multiplier 2^{power} is out of reach; train it again")
+    return [lambda x: x * 2.0**power] if power else []
+
+
+def _weigh(made: Any, module: Any) -> None:
+    """Give it the weights that the module computes with, which may note down masks meanwhile; these are put back."""
+    import torch
+
+    pruning = getattr(module, "pruning_layer", None)
+    kept = {} if pruning is None else {name: value.clone() for name, value in pruning.state_dict().items()}
+    with torch.no_grad():
+        for word in ("weight", "bias"):
+            value = getattr(module, word)
+            setattr(made, word, None if value is None else torch.nn.Parameter(value.detach().clone(), requires_grad=False))
+        for word in ("running_mean", "running_var"):
+            if hasattr(module, word):
+                setattr(made, word, getattr(module, word))
+    if pruning is not None:
+        pruning.load_state_dict(kept)
+
+
+def _cast(module: Any, side: str) -> Step | None:
+    """What its quantiser of what enters, or leaves, makes of a value; None where it has none or does not use it."""
+    if not (getattr(module, f"quantize_{side}", False) and module.enable_quantization):
+        return None
+    quantiser = getattr(module, f"{side}_quantizer", None)
+    if quantiser is None or (quantiser.use_hgq and not quantiser.quantizer.built):
+        raise Refusal(f"it has no {side} quantiser yet; {_CALL_IT}")
+    inside = quantiser.quantizer
+    if quantiser.use_hgq and any(getattr(inside, word, None) is not None for word in ("scaler", "affine")):
+        raise Refusal("its quantiser has a 'scaler' or an 'affine', which is not offered")
+    words = [str(word).upper() for word in (quantiser.round_mode, quantiser.overflow)]
+    for word, known in zip(words, _MODES, strict=True):
+        if word not in known:
+            raise Refusal(f"{shortened(word)} of its quantiser is not offered; {', '.join(known)} are")
+    k, i, f = (value.detach().clone() for value in quantiser.get_quantization_bits())
+    if not quantiser.use_hgq:
+        i = i.maximum(-f)
+    operator = _operator()
+    return lambda x: operator(x, k, i, f, *words, "iq" if side == "input" else "oq")
+
+
+@cache
+def _operator() -> Any:
+    """An operator that a program names and that says everything of a cast; its own result is never used."""
+    import torch
+
+    def cast(
+        input: torch.Tensor,  # noqa: A002  (as PyTorch's own operators call it)
+        k: torch.Tensor,
+        i: torch.Tensor,
+        f: torch.Tensor,
+        rounding: str,
+        overflow: str,
+        part: str,
+    ) -> torch.Tensor:
+        return input.clone()
+
+    kinds = {
+        **dict.fromkeys(("input", "k", "i", "f", "return"), torch.Tensor),
+        **dict.fromkeys(("rounding", "overflow", "part"), str),
+    }
+    cast.__annotations__ = kinds  # as classes, which the schema is inferred from
+    made = torch.library.custom_op("nn2hls::cast", cast, mutates_args=())
+    made.register_fake(lambda input, *_: torch.empty_like(input))  # noqa: A006
+    return made
+
+
+def _lower(c: Lowering, a: Args) -> Value:
+    """Each element in its type; none of its bits left makes it zero."""
+    x, part = a.tensor("input"), str(a.get("part"))
+    k, i, f = (_bits(c, a, name, x.rank) for name in "kif")
+    if not np.isin(k, (0, 1)).all():
+        raise Refusal("its quantiser has signs other than 0 and 1")
+    rounding, overflow = (known[str(a.get(word))] for word, known in zip(("rounding", "overflow"), _MODES, strict=True))
+    if k.ndim:
+        plain(x)
+    return quantised.quantize_each(c.step(part), x, k + i + f, k + i, k, rounding, overflow)
+
+
+def _bits(c: Lowering, a: Args, name: str, rank: int) -> np.ndarray:
+    found = np.asarray(a.const(name), np.float64)
+    if not (np.isfinite(found) & (found == np.rint(found)) & (np.abs(found) <= quantised.MAX_WIDTH)).all():
+        raise Refusal(f"'{name}' of its quantiser is no whole number up to {quantised.MAX_WIDTH}; train it again")
+    return c.without_batch(found, rank).astype(np.int64)
+
+
+LOWERED: Mapping[str, Callable[[Lowering, Args], Value]] = {"torch.ops.nn2hls.cast.default": _lower}

@@ -1,0 +1,173 @@
+"""PQuantML files: answers recorded from PQuantML itself, equal in every value; what is not understood is refused by name."""
+
+import copy
+import json
+import os
+import zipfile
+from functools import cache
+
+import h5py
+import numpy as np
+import pytest
+
+import nn2hls
+from nn2hls.errors import ModelError, Nn2hlsError
+from tests.fixtures.pquant.record import MODELS, answered, drawn, made
+from tests.kit.paths import ROOT
+
+# Factors of a normalisation are no numbers of a type in PQuantML either: answers in the middle between two steps may differ.
+BOUNDED = {"norm": 2.0**-1}
+
+
+@cache
+def recorded():
+    with np.load(ROOT / "tests" / "fixtures" / "pquant" / "answers.npz") as file:
+        return {key: file[key] for key in file.files}
+
+
+def config_of(name):
+    return json.loads(str(recorded()[f"{name}|config"]))
+
+
+def arrays_of(name):
+    return {key.split("|")[2]: array for key, array in recorded().items() if key.startswith(f"{name}|w|")}
+
+
+def saved(folder, config, arrays):
+    """A ``.keras`` file as Keras lays it out."""
+    weights, path = folder / "model.weights.h5", folder / "model.keras"
+    with h5py.File(weights, "w") as file:
+        for place, array in arrays.items():
+            file.create_dataset(place, data=array)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.write(weights, "model.weights.h5")
+    return path
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_answer_is_that_of_pquant(name, tmp_path):
+    design = nn2hls.convert(saved(tmp_path, config_of(name), arrays_of(name)))
+    x, want = recorded()[f"{name}|x0"], recorded()[f"{name}|y00"]
+    assert len(np.unique(want)) > 3
+    for found in (design.predict(x), design.predict_float(x)):
+        assert np.abs(found - want).max() <= BOUNDED.get(name, 0.0)
+
+
+def test_the_compiled_code_answers_the_same(tmp_path):
+    name = "dense_pdp"
+    design = nn2hls.convert(saved(tmp_path, config_of(name), arrays_of(name)))
+    x = recorded()[f"{name}|x0"]
+    assert np.array_equal(design.csim_raw(x).mantissas, design.predict_raw(x).mantissas)
+
+
+def test_masks_are_zeros_that_cost_nothing(tmp_path):
+    """Of a model that is still trained, whose file has masks and weights apart."""
+    name = "dense_trained"
+    graph = nn2hls.load(saved(tmp_path, config_of(name), arrays_of(name)))
+    mask = arrays_of(name)["layers/pq_dense/pruning_layer/vars/0"]
+    weight = graph["first"].op.weight.array
+    assert mask.T.shape == weight.shape
+    assert 0 < np.count_nonzero(mask) < mask.size
+    assert not weight[mask.T == 0].any()
+    assert np.count_nonzero(weight)
+
+
+def changed(name, change):
+    """Config and arrays after ``change(config of the layer 'first', arrays)``."""
+    config, arrays = copy.deepcopy(config_of(name)), arrays_of(name)
+    spec = next(spec for spec in config["config"]["layers"] if spec["config"]["name"] == "first")
+    change(spec, arrays)
+    return config, arrays
+
+
+def setting(section, key, value):
+    return lambda spec, arrays: spec["config"]["config"][f"{section}_parameters"].update({key: value})
+
+
+def fill(place, value):
+    return lambda spec, arrays: arrays.update({f"layers/{place}": np.full_like(arrays[f"layers/{place}"], value)})
+
+
+def in_training(spec, arrays):
+    setting("pruning", "pruning_method", "pdp")(spec, arrays)
+    for place in ("2", "3"):
+        fill(f"pq_dense/vars/{place}", 0.0)(spec, arrays)
+
+
+def another_class(spec, arrays):
+    spec.update(class_name="PQMultiheadAttention", registered_name="PQuantML>PQMultiheadAttention")
+
+
+def without_settings(spec, arrays):
+    del spec["config"]["config"]
+
+
+def a_gelu(spec, arrays):
+    spec.update(class_name="PQActivation", registered_name="PQuantML>PQActivation")
+    spec["config"]["activation"] = "gelu"
+
+
+BITS = "pq_dense/input_quantizer/vars"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    ids=range(11),
+    argvalues=[
+        (in_training, r"first \(PQDense\): its weights are still being pruned by 'pdp'; call pquant.apply_final_compression"),
+        (setting("pruning", "pruning_method", "mdmm"), "still being pruned by 'mdmm'"),
+        (setting("quantization", "round_mode", "UP"), "'round_mode' = 'UP' of its quantiser is not offered"),
+        (setting("quantization", "overflow_mode_data", "WRAP_SM"), "'overflow_mode' = 'WRAP_SM' of its quantiser is not off"),
+        (fill(f"{BITS}/2", 3.5), "first: 'f' of its input_quantizer is no whole number"),
+        (fill(f"{BITS}/2", np.nan), "first: 'f' of its input_quantizer is no whole number"),
+        (fill(f"{BITS}/2", 70), "was left undefined, or has more than 64 bits"),
+        (fill(f"{BITS}/0", 2), "its quantiser has signs other than 0 and 1"),
+        (another_class, r"\(PQMultiheadAttention\): it is not offered yet; export it by pquant.core.keras.convert_to_onnx"),
+        (without_settings, "its config holds no 'quantization_parameters', as those of PQuantML do"),
+        (a_gelu, "its activation 'gelu' is not offered; relu, tanh, hard_tanh are"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(change, message, tmp_path):
+    with pytest.raises(Nn2hlsError, match=message):
+        nn2hls.load(saved(tmp_path, *changed("dense_trained", change)))
+
+
+def test_an_array_that_is_missing_is_named(tmp_path):
+    config, arrays = config_of("dense_pdp"), arrays_of("dense_pdp")
+    del arrays[f"layers/{BITS}/3"]
+    with pytest.raises(ModelError, match="first: A PQDense has the weights k, i, f, b; the file holds 3 arrays for it"):
+        nn2hls.load(saved(tmp_path, config, arrays))
+
+
+@pytest.fixture(scope="module")
+def packages():
+    pytest.importorskip("pquant", reason="pquant-ml is not installed; its answers are recorded in tests/fixtures/pquant")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    import keras
+    import pquant
+
+    return keras, pquant
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", MODELS)
+def test_live_models_with_new_weights_answer_the_same(packages, name):
+    keras, pquant = packages
+    keras.utils.clear_session()
+    rng = np.random.default_rng(11)
+    model = made(name, keras, pquant, rng)
+    (x,) = drawn(model, rng)
+    want = answered("", model, [x])["|y00"]
+    assert np.abs(nn2hls.convert(model).predict(x) - want).max() <= BOUNDED.get(name, 0.0)
+
+
+@pytest.mark.long
+def test_its_layers_are_read_or_refused_by_name(packages):
+    from nn2hls.converters.keras.pquant import LAYERS, REFUSED
+
+    _, pquant = packages
+    found = [*vars(pquant.layers).values(), *vars(pquant.activations).values()]
+    kinds = {thing.__name__ for thing in found if isinstance(thing, type) and thing.__module__.startswith("pquant")}
+    assert {kind for kind in kinds if kind.startswith("PQ") and not kind.endswith(("Base", "Config"))} == {*LAYERS, *REFUSED}

@@ -1,0 +1,210 @@
+"""Live modules of PQuantML for PyTorch: equal to their own answers in every value, and left as they were.
+
+Modules that have just what theirs show stand in for it where it is not installed.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nn2hls
+from nn2hls.errors import UnsupportedError
+from tests.fixtures.pquant.torch_models import MODELS, made
+
+
+def rounded(x, f, word):
+    x = x * 2.0**f
+    return {"RND": torch.floor(x + 0.5), "TRN": torch.floor(x), "RND_CONV": torch.round(x)}[word] / 2.0**f
+
+
+class Quantizer(nn.Module):
+    """A cast by one sign, one number of integer and one of fraction bits, or one of each for an element."""
+
+    use_hgq = False
+
+    def __init__(self, k, i, f, round_mode, overflow):
+        super().__init__()
+        self.k, self.i, self.f = (torch.as_tensor(value, dtype=torch.float32) for value in (k, i, f))
+        self.round_mode, self.overflow, self.quantizer = round_mode, overflow, None
+
+    def get_quantization_bits(self):
+        return self.k, self.i, self.f
+
+    def forward(self, x):
+        k, f = self.k, self.f
+        i = torch.maximum(self.i, -f)
+        x = rounded(x, f, self.round_mode)
+        if self.overflow == "WRAP":
+            return (x + k * 2.0**i) % 2.0 ** (i + k) - k * 2.0**i
+        top = 2.0**i - 2.0**-f
+        low = -k * (top if self.overflow == "SAT_SYM" else 2.0**i)
+        return torch.minimum(torch.maximum(x, low), top)
+
+
+class Between:
+    """What layers of theirs have in common."""
+
+    enable_quantization = use_fitcompress = use_hgq = False
+
+    def settle(self, entering=None, leaving=None):
+        self.enable_quantization = True
+        self.quantize_input, self.quantize_output = entering is not None, leaving is not None
+        self.input_quantizer, self.output_quantizer = entering, leaving
+        return self
+
+    def through(self, x):
+        x = self.input_quantizer(x) if self.quantize_input else x
+        x = self.compute(x)
+        return self.output_quantizer(x) if self.quantize_output else x
+
+
+class PQDense(Between, nn.Module):
+    """A product whose weights are pruned and cast whenever they are asked for."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.in_features, self.out_features = inputs, outputs
+        self._weight, self._bias = nn.Parameter(torch.randn(outputs, inputs)), nn.Parameter(torch.randn(outputs))
+        self.pruning_layer = nn.Module()
+        self.pruning_layer.register_buffer("mask", (torch.rand(outputs, inputs) > 0.4).float())
+        self.pruning_layer.register_buffer("asked", torch.zeros(()))
+
+    @property
+    def weight(self):
+        self.pruning_layer.asked += 1
+        return torch.round(self._weight * self.pruning_layer.mask * 16) / 16
+
+    @property
+    def bias(self):
+        return torch.round(self._bias * 8) / 8
+
+    def compute(self, x):
+        return nn.functional.linear(x, self.weight, self.bias)
+
+    forward = Between.through
+
+
+class PQActivation(Between, nn.Module):
+    use_multiplier, built = True, True
+
+    def __init__(self, name, multiplier):
+        super().__init__()
+        self.activation_name, self.multiplier = name, nn.Parameter(torch.tensor(multiplier))
+
+    def forward(self, x):
+        return self.through(x * 2.0 ** torch.round(self.multiplier) if self.activation_name == "relu" else x)
+
+    def compute(self, x):
+        return torch.relu(x) if self.activation_name == "relu" else torch.clamp(x, -1, 1)
+
+
+class PQAvgPool1d(Between, nn.AvgPool1d):
+    def compute(self, x):
+        return nn.AvgPool1d.forward(self, x)
+
+    forward = Between.through
+
+
+class PQSoftmax(nn.Module):
+    def forward(self, x):
+        return torch.softmax(x, 1)
+
+
+for kind in (PQDense, PQActivation, PQAvgPool1d, PQSoftmax):
+    kind.__module__ = "pquant.core.torch.layers"
+
+
+def network(rounding, overflow):
+    """Of casts by one type, and one by a type for each element."""
+    torch.manual_seed(3)
+
+    def cast(k, i, f):
+        return Quantizer(k, i, f, rounding, overflow)
+
+    each = [torch.randint(low, high, (1, 5)) for low, high in ((0, 2), (-1, 3), (0, 5))]
+    each[1][0, 0] = -9  # no bits are left of it but its sign
+    return nn.Sequential(
+        PQDense(4, 5).settle(cast(1, 1, 6), cast(*each)),
+        PQActivation("relu", -1.3).settle(None, cast(0, 0, 5)),
+        nn.Sequential(PQDense(5, 6).settle(), PQActivation("hard_tanh", 0.0).settle(cast(1, 2, 3), cast(1, 0, 4))),
+        nn.Unflatten(1, (2, 3)),
+        PQAvgPool1d(2, 1).settle(None, cast(1, 1, 3)),
+    ).eval()
+
+
+@pytest.mark.parametrize(("rounding", "overflow"), [("RND", "SAT"), ("TRN", "WRAP"), ("RND_CONV", "SAT_SYM")])
+def test_every_answer_is_that_of_the_modules(rounding, overflow):
+    module = network(rounding, overflow)
+    x = (np.round(np.random.default_rng(1).normal(size=(200, 4)) * 512) / 256).astype(np.float32)
+    with torch.no_grad():
+        want = module(torch.tensor(x)).numpy()
+    before, parts = {name: value.clone() for name, value in module.state_dict().items()}, list(module.modules())
+    design = nn2hls.convert(nn2hls.load(module, example=torch.zeros(2, 4)))
+    assert len(np.unique(want)) > 3
+    assert np.array_equal(design.predict(x), want)
+    assert np.array_equal(design.predict_float(x), want)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert all(one is other for one, other in zip(parts, module.modules(), strict=True))
+
+
+def test_nodes_have_the_names_of_the_modules():
+    graph = nn2hls.load(network("RND", "SAT"), example=torch.zeros(2, 4))
+    assert {"0_iq", "0", "0_oq", "1_oq", "2.0", "2.1_iq"} <= {node.name for node in graph}
+    zeros = network("RND", "SAT")[0].pruning_layer.mask == 0
+    assert not graph["0"].op.weight.array.T[zeros.numpy()].any()
+
+
+def with_quantiser(change):
+    module = network("RND", "SAT")
+    change(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    ids=range(8),
+    argvalues=[
+        (lambda m: setattr(m[0].input_quantizer, "round_mode", "UP"), r"0 \(PQDense\): 'UP' of its quantiser is not offered"),
+        (lambda m: setattr(m[0].input_quantizer, "overflow", "WRAP_SM"), r"0 \(PQDense\): 'WRAP_SM' of its quantiser"),
+        (
+            lambda m: setattr(m[0], "input_quantizer", None),
+            r"0 \(PQDense\): it has no input quantiser yet; call the model once",
+        ),
+        (lambda m: setattr(m[1], "activation_name", "selu"), r"1 \(PQActivation\): its activation 'selu' is not offered; relu"),
+        (lambda m: m.append(PQSoftmax()), r"5 \(PQSoftmax\): its tables are not offered; export it and read that file"),
+        (
+            lambda m: setattr(m[0].input_quantizer, "f", torch.tensor(2.5)),
+            "0 .*'f' of its quantiser is no whole number up to 64",
+        ),
+        (lambda m: setattr(m[0].input_quantizer, "k", torch.tensor(2.0)), "0 .*signs other than 0 and 1"),
+        (
+            lambda m: delattr(m[0], "quantize_input") or delattr(m[0], "in_features"),
+            r"0 \(PQDense\): it is not as PQuantML 0.1 makes",
+        ),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(change, message):
+    module = with_quantiser(change)
+    parts = list(module.modules())
+    with pytest.raises(UnsupportedError, match=message):
+        nn2hls.load(module, example=torch.zeros(2, 4))
+    assert all(one is other for one, other in zip(parts, module.modules(), strict=True))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", MODELS)
+def test_modules_of_the_package_itself(name):
+    pquant = pytest.importorskip("pquant", reason="pquant-ml is not installed")
+    from pquant.core.torch import activations, layers
+
+    rng, want = np.random.default_rng(5), np.zeros(1)
+    while len(np.unique(want)) < 4:  # bits at random may leave nothing
+        module, shape = made(name, pquant, layers, activations, rng)
+        x = (np.round(rng.normal(size=(60, *shape)) * 512) / 256).astype(np.float32)
+        with torch.no_grad():
+            want = module(torch.tensor(x)).numpy()
+    before = {word: value.clone() for word, value in module.state_dict().items()}
+    design = nn2hls.convert(nn2hls.load(module, example=torch.zeros(2, *shape)))
+    assert np.array_equal(design.predict(x), want)
+    assert all(torch.equal(value, before[word]) for word, value in module.state_dict().items())
