@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 FUZZ_SECONDS ?= 3600
 FUZZ_SEED ?= $(shell date +%Y%m%d)
 BOARD ?= ulx3s-25
+CONFIG ?= example-configs/jet_tagger_board.yml
 CPP := $(shell git ls-files 'firmware_lib/*.h' 'firmware_lib/*.cpp' 'tests/*.h' 'tests/*.cpp' 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -22,7 +23,7 @@ demo: $(STAMPS)/demo ## convert, emulate, compare, size, compile and verify a je
 	@PATH="$(abspath $(BIN)):$$PATH" examples/demo.sh
 
 board: $(STAMPS)/board ## a jet tagger from .keras to the bitstream of a board, with tools of PyPI (BOARD=ice40-hx8k: another one)
-	@PATH="$(abspath $(BIN)):$$PATH" examples/board.sh $(BOARD)
+	@PATH="$(abspath $(BIN)):$$PATH" examples/board.sh $(BOARD) $(CONFIG)
 
 test: $(STAMPS)/test ## all tests (installs PyTorch, TensorFlow, Keras, ONNX; ARGS="-m 'not long'" leaves the long ones out)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # A jet tagger from its .keras file to a board's bitstream: accuracy, Verilog, simulation, synthesis, place and route, packing.
 # All tools come from PyPI but the simulators, Verilator or Icarus Verilog; without them the step simulate is left out.
-#   examples/board.sh [BOARD]        ulx3s-25 where none is named; nn2hls doctor lists them
+#   examples/board.sh [BOARD [CONFIG]]        ulx3s-25 where none is named; nn2hls doctor lists them
 set -euo pipefail
 cd "$(dirname "$0")/.."
-config=example-configs/jet_tagger_board.yml
+config=${2:-example-configs/jet_tagger_board.yml}
 data=examples/jet_tagging/jets_test.npy
 labels=examples/jet_tagging/jets_test_labels.npy
 export YOWASP_CACHE_DIR="${YOWASP_CACHE_DIR:-$PWD/.venv/yowasp}" # what the WebAssembly of the tools is compiled to

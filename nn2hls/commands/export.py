@@ -19,12 +19,13 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> Result:
-    from nn2hls.export.run import KINDS as MAKERS
+    from nn2hls.export.run import exported
     from nn2hls.text import plural
 
     design = make_design(args)
-    project = MAKERS[args.kind](design)
-    written = project.write(args.output.expanduser())
+    place = args.output.expanduser()
+    project = exported(design, args.kind, place)
+    written = project.write(place)
     files = sorted(project.files)
     text = f"wrote {plural(len(files), 'file')} to {written}/; its README.md says how to use them\n"
     made = Made("export", written, files_of(design.config), tuple(written / f for f in files))

@@ -39,15 +39,27 @@ def with_about(project: Project, config: Config, options: Options, folder: Path,
         folder: Where it will stand, as the user names it.
         estimate: Of the design.
     """
-    real = Path(os.path.realpath(folder))  # `..` leads from there, also where the folder is a link
-    origins = origins_of(config, real)
     expected = {**estimate.synthesised.to_dict(), "latency_cycles": estimate.latency_cycles, "ii": estimate.ii}
-    made = {"version": __version__, "digest": project.digest, "origins": origins, "estimate": expected}
+    own = _verilog(project.name) if config.backend == "Verilog" else _cpp(project, config.backend)
+    made = with_origins(project, dataclasses.replace(config, output_dir=folder), folder, estimate=expected)
+    return dataclasses.replace(made, about={**made.about, **own})
+
+
+def with_origins(project: Project, config: Config, folder: Path, **more: Any) -> Project:
+    """The project with its config, and with the version, the digest and the origins of all that in its manifest.
+
+    Args:
+        project: With a manifest among what tells of it.
+        config: What it was made with.
+        folder: Where it will stand, as the user names it.
+        more: What else the manifest says.
+    """
+    real = Path(os.path.realpath(folder))  # `..` leads from there, also where the folder is a link
+    made = {"version": __version__, "digest": project.digest, "origins": origins_of(config, real), **more}
     manifest = json.loads(project.about[MANIFEST]) | made
     about = {
         MANIFEST: json.dumps(manifest, indent=1) + "\n",
-        CONFIG: _config_text(dataclasses.replace(config, output_dir=folder), real),
-        **(_verilog(project.name) if config.backend == "Verilog" else _cpp(project, config.backend)),
+        CONFIG: _config_text(config, real),
     }
     return dataclasses.replace(project, about={**project.about, **about})
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from nn2hls.design.about import with_origins
 from nn2hls.design.design import Design
 from nn2hls.design.kept import keep_call
 from nn2hls.errors import ConfigError, suggest
@@ -30,10 +31,20 @@ def export(design: Design, kind: str, folder: str | os.PathLike[str]) -> Path:
         ConfigError: There is no such kind.
         LimitError: The design is wider than the target has room for, or too slow for its clock; the layer is named.
     """
+    place = Path(os.path.expanduser(folder))
+    project = exported(design, kind, place)
+    written = project.write(place)
+    keep_call("export", "nn2hls.export", (kind, folder), design.config, written, project.files)
+    return written
+
+
+def exported(design: Design, kind: str, folder: Path) -> Project:
+    """What :func:`export` writes into ``folder``.
+
+    Raises:
+        ConfigError, LimitError: As there.
+    """
     if kind not in KINDS:
         fix = suggest(kind, list(KINDS)) or f"Known are {', '.join(KINDS)}."
         raise ConfigError(f"A design is not exported as {kind!r}.", fix=fix)
-    project = KINDS[kind](design)
-    written = project.write(os.path.expanduser(folder))
-    keep_call("export", "nn2hls.export", (kind, folder), design.config, written, project.files)
-    return written
+    return with_origins(KINDS[kind](design), design.config, folder)

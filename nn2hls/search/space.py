@@ -66,7 +66,7 @@ class Space:
             reuses: Reuse factors to choose from, per layer; none: as the config says.
         """
         graph, _, _ = network.stage(network.config)
-        nodes = [n for n in graph if not (isinstance(n.op, Constant) or n.op.rearranges)]
+        nodes = [n for n in graph if not (isinstance(n.op, Constant) or n.op.rearranges or _numbers(n, graph))]
         floats = run_float(graph, network.inputs, [n.name for n in nodes])
         values = {n.name: _bits(floats[n.name], SPARE) for n in nodes}
         owner = {n.name: _owner(n, graph) for n in nodes}
@@ -137,6 +137,11 @@ def _bits(values: np.ndarray, spare: int) -> tuple[int, bool]:
     """Integer bits, the sign among them, that hold all values and ``spare`` bits more, and whether there is a sign."""
     signed = bool(np.min(values, initial=0.0) < 0)
     return math.frexp(max(float(np.max(np.abs(values), initial=0.0)), 2.0**-30))[1] + spare + signed, signed
+
+
+def _numbers(node: Node, graph: Graph) -> bool:
+    """Whether values are numbers of classes, whose derived type is exact: there is nothing to search."""
+    return node.op.classes([n.shape for n in graph.operands(node)]) > 0
 
 
 def _owner(node: Node, graph: Graph) -> str:

@@ -92,6 +92,16 @@ def test_the_held_out_events_change_nothing_but_their_own_accuracy(data, found):
     assert other.held != found.held
 
 
+def test_the_number_of_a_class_stays_exact(data):
+    graph, x, y = data
+    config = {"Output": "argmax", "HLSConfig": {"Model": {"Precision": "auto"}}}
+    found = find((graph, x, y), config=config, trials=0, widest=5)
+    assert [s.name for s in found.sensitivities if "argmax" in s.name] == []
+    assert {"fc1.result", "fc1.weight"} <= found.chosen.params.keys()
+    number = nn2hls.convert(graph, found.config).graph["fc1_argmax"].result_type
+    assert (number.width, number.integer, number.signed) == (2, 2, False)
+
+
 @pytest.mark.long
 def test_a_stored_study_goes_on_and_refuses_another_network(data, found, tmp_path):
     storage = f"sqlite:///{tmp_path / 'search.db'}"

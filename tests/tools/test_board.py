@@ -3,6 +3,7 @@
 import json
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -260,7 +261,14 @@ def test_what_a_board_does_not_hold():
     run = BoardRun(order, order.rtl, order.rtl.board)
     assert run.missing(Resources(lut=5280, ff=100, bram=0)) == ""
     note = run.missing(Resources(lut=10_560, ff=5281, bram=0))
-    assert "iCEBreaker does not hold it: it takes 10,560 LUT of 5,280, 5,281 FF of 5,280. Lower it by 50% or more" in note
+    assert (
+        "iCEBreaker does not hold it: it takes 10,560 LUT of 5,280, 5,281 FF of 5,280. Lower it by 50% or more: a higher R"
+        in note
+    )
+    registers = run.missing(Resources(lut=5280, ff=5281, bram=0))
+    assert "5,281 FF of 5,280. Lower it by 1% or more: a longer ClockPeriod, for which the pipeline is cut less" in registers
+    slowest = BoardRun(replace(order, clock_ns=1e3 / 12), order.rtl, order.rtl.board)
+    assert "Lower it by 1% or more: a higher ReuseFactor" in slowest.missing(Resources(lut=1, ff=5281, bram=0))
 
 
 # ---- what does not go ------------------------------------------------------------------------------------------------------

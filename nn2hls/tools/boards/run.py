@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -104,8 +105,10 @@ class BoardRun(RtlRun):
         if not short:
             return ""
         lines = [f"{amount:,} {name.upper()} of {most:,}" for name, (amount, most) in short.items()]
-        factor = max(amount / most for amount, most in short.values())
-        return f"{self.board.title} does not hold it: it takes {', '.join(lines)}. {_smaller(factor)}"
+        worst = max(short, key=lambda name: short[name][0] / short[name][1])
+        factor = short[worst][0] / short[worst][1]
+        cut = worst == "ff" and self.order.clock_ns < 1e3 / self.board.mhz
+        return f"{self.board.title} does not hold it: it takes {', '.join(lines)}. {_smaller(factor, cut=cut)}"
 
     def _nextpnr(self) -> None:
         if not self.has(self.flow.program, "nextpnr"):
@@ -209,9 +212,11 @@ class BoardRun(RtlRun):
         self.steps.append(Step("pack", True, time.monotonic() - start, done.command, log, note))
 
 
-def _smaller(factor: float) -> str:
-    """What makes a design smaller by a factor."""
+def _smaller(factor: float, *, cut: bool = False) -> str:
+    """What makes a design smaller by a factor; ``cut``: it has too many registers, and the pipeline may be cut less often."""
+    longer = "a longer ClockPeriod, for which the pipeline is cut less often, " if cut else ""
     return (
-        f"Lower it by {1 - 1 / factor:.0%} or more: a higher ReuseFactor (about {max(2, round(factor * 2))}), narrower types "
-        "(Precision, MaxWidth, TargetSQNR), Strategy: DistributedArithmetic, or a larger board."
+        f"Lower it by {math.ceil(100 * (1 - 1 / factor) - 1e-9)}% or more: {longer}a higher ReuseFactor "
+        f"(about {max(2, round(factor * 2))}), narrower types (Precision, MaxWidth, TargetSQNR), "
+        "Strategy: DistributedArithmetic, or a larger board."
     )
