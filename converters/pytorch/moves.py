@@ -128,7 +128,10 @@ def _expand(c: Lowering, a: Args) -> Value:
 
 
 def _expand_as(c: Lowering, a: Args) -> Value:
-    x, other = a.tensor(), a.tensor("other")
+    other = a.tensor("other")
+    if isinstance(constant := a.get("self"), np.ndarray):  # as the places of a scatter are mostly written
+        return np.broadcast_to(constant, (1, *plain(other)))
+    x = a.tensor()
     if x.rank != other.rank:
         raise Refusal("its operands differ in rank, so that it adds axes before the batch")
     return moves.expand(c, x, plain(other))

@@ -72,7 +72,8 @@ def _sizes_as(c: Lowering, a: Args) -> list[int]:
 
 def _typed(c: Lowering, a: Args) -> Value:
     a.get("other")  # nothing but its element type counts
-    return a.tensor()
+    constant = a.get("self")
+    return constant if isinstance(constant, np.ndarray) else a.tensor()
 
 
 def _new(value: Callable[[Args], float]) -> Callable[[Lowering, Args], Value]:

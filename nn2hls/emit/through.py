@@ -32,7 +32,8 @@ class Wires:
 def wires(graph: Graph, reuse: Callable[[Node], int] = lambda node: node.op.reuse) -> dict[str, Wires]:
     """The layers to read through: they move elements of one operand, without a cast, for layers without reuse alone.
 
-    Layers that share multipliers count on operands of their own, which lie one position after the other; so do outputs.
+    Layers that share multipliers count on operands of their own, which lie one position after the other; so do outputs, and
+    recurrent layers in turns, also those of a single step.
 
     Args:
         graph: A fixed graph.
@@ -41,7 +42,8 @@ def wires(graph: Graph, reuse: Callable[[Node], int] = lambda node: node.op.reus
     chosen: set[str] = set()
     for node in reversed(graph.nodes):
         users = graph.users[node.name]
-        if users and _moves(graph, node) and all(u.name in chosen or reuse(u) == 1 for u in users):
+        through = (u.name in chosen or (not u.op.repeats and reuse(u) == 1) for u in users)
+        if users and _moves(graph, node) and all(through):
             chosen.add(node.name)
     found: dict[str, Wires] = {}
     for node in (n for n in graph if n.name in chosen):

@@ -224,6 +224,9 @@ class _Planner:
 
         A range by the layer's own rule may be wider: all of a type that wraps.
         """
+        if node.op.repeats is not None:
+            fix = "Set TimeStepLoopParallelism: Unroll for it: its steps side by side are constants."
+            raise LimitError("Its steps read nothing of the inputs.", where=node.origin.layer or node.name, fix=fix)
         operands = [self.views[i].constant for i in node.inputs]
         flat = [np.asarray(c, dtype=object).reshape(1, -1) for c in operands if c is not None]
         found = node.op.hardware([self.ranges[i] for i in node.inputs], node.result_type, self.most_digits).run(flat)

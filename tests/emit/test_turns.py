@@ -22,10 +22,10 @@ def in_turns(graph, backend="Verilog", layers=None, **model):
     return nn2hls.convert(graph, {"Backend": backend, "Part": "xcvu13p-flga2577-2-e", "HLSConfig": levels})
 
 
-def twice(seed=0):
+def twice(seed=0, length=3):
     """Two layers, the second backwards from states that are an input; it gives its sequence, the first also its last state."""
     rng, builder = np.random.default_rng(seed), Builder()
-    x = Tensor(builder.add("x", Input((3, 2))), (3, 2))
+    x = Tensor(builder.add("x", Input((length, 2))), (length, 2))
     before = Tensor(builder.add("s", Input((2,))), (2,))
     site, other = Place(builder, "a"), Place(builder, "b")
     run = recurrent.recurrence(site, x, cell("lstm", rng, 2, 2))
@@ -46,6 +46,7 @@ CASES = {
         {"ReuseFactor": 3, "MaxWidth": 12},
     ),
     "two layers": (twice(), {"Precision": "ap_fixed<11,4>"}),
+    "two layers of one step": (twice(length=1), {"Precision": "ap_fixed<8,3>"}),
 }
 
 
@@ -66,11 +67,16 @@ def test_the_verilog_is_the_emulator(case, tmp_path):
     assert slowest == said.ii
 
 
+def _same_in_cpp(design):
+    for got, want in zip(design.csim_raw(drawn(design)), design.predict_raw(drawn(design)), strict=True):
+        np.testing.assert_array_equal(got.mantissas, want.mantissas)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_cpp_is_the_emulator():
     design = in_turns(twice(1), "Vitis", {"a": {"ReuseFactor": 2}}, MaxWidth=12)
-    for got, want in zip(design.csim_raw(drawn(design)), design.predict_raw(drawn(design)), strict=True):
-        np.testing.assert_array_equal(got.mantissas, want.mantissas)
+    _same_in_cpp(design)
+    _same_in_cpp(in_turns(twice(1, length=1), "Vitis", Precision="ap_fixed<8,3>"))
     text = "".join(text for name, text in design.project.files.items() if name.startswith("firmware/layers/"))
     assert text.count("for (int turn = 0; turn < 3; turn++) {") == 2
     assert text.count("static void a_steps_step(") == 1

@@ -56,6 +56,10 @@ def draw(rng) -> Drawn:
         model["MaxWidth"] = int(rng.integers(8, 54))
     if rng.random() < 0.2:
         model["TargetSQNR"] = int(rng.integers(10, 120))
+    if rng.random() < 0.2:
+        model["TimeStepLoopParallelism"] = "Off"
+    if not reuse and rng.random() < 0.2:
+        model["Strategy"] = "DistributedArithmetic"
     backend = "Bambu" if size <= 36 and rng.random() < 0.25 else "Vitis"
     set_ones = {name: settings for name, settings in layers.items() if settings}
     return Drawn(graph, model, set_ones, backend, bool(rng.random() < 0.2), bool(rng.random() < STREAMED), rng)

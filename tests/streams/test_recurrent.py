@@ -11,9 +11,10 @@ from nn2hls.converters.lower import recurrent
 from nn2hls.converters.lower.value import Tensor
 from nn2hls.design.bench import mantissas_of
 from nn2hls.emit.stream_verilog import process_module
+from nn2hls.errors import LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
-from nn2hls.ops import Dense, Input
+from nn2hls.ops import Dense, Elementwise, Input, Merge, Relu
 from nn2hls.tools.rtl.run import simulate_rtl
 from tests.kit.networks import side_by_side
 from tests.kit.recurrent import Place, cell, images, network
@@ -152,3 +153,21 @@ def test_registers_and_clocks_are_those_of_the_estimate(case):
 def test_side_by_side_where_the_user_says_so():
     design = in_streams(CASES["every state"][0], TimeStepLoopParallelism="Unroll", **CASES["every state"][1])
     assert all(p.op.repeats is None for p in design.streams.network.processes)
+
+
+@pytest.mark.parametrize("steps", ["Off", "Unroll"])
+def test_steps_that_read_nothing_of_the_inputs_are_refused_or_constants(steps):
+    """Weights that a type makes zero leave constants to a layer, which the fixed graph alone sees."""
+    rng, builder = np.random.default_rng(0), Builder()
+    x = builder.add("x", Input((3, 2)))
+    zero = builder.add("zero", Dense(Const(np.full((2, 2), 1e-6)), Const(np.ones(2))), [builder.add("relu", Relu(), [x])])
+    site = Place(builder, "r")
+    run = recurrent.recurrence(site, Tensor(zero, (3, 2)), cell("rnn", rng, 2, 2))
+    y = builder.add("y", Elementwise(Merge.ADD), [run.sequence(site).node, x])
+    levels = {"Model": {"Precision": "ap_fixed<8,3>", "TimeStepLoopParallelism": steps}}
+    design = nn2hls.convert(builder.build([y]), {"IOType": "io_stream", "HLSConfig": levels})
+    if steps == "Off":
+        with pytest.raises(LimitError, match="read nothing of the inputs"):
+            design.estimate()
+    else:
+        assert design.verify().equal
