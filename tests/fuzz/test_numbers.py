@@ -28,6 +28,7 @@ def test_random_networks_agree():
 NOT_DRAWN = {
     "Op": "what all of them are",
     "Normalised": "resolving makes it of a Table",
+    "Carry": "it names an input of its network, whose type it has; tests/ops/test_carry.py draws it",
     "Gather": "its indices are computed; tests/ops/test_gather.py draws them",
     "QuantizeEach": "only quantised models have it; tests/ops/test_quantize_each.py draws it",
     "Lookup": "its words are those of a quantised model; tests/kit/core_cases.py draws them",
