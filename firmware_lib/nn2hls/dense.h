@@ -58,8 +58,8 @@ void dense_start(ACC acc[], ACC part[]) {
 #endif
 }
 
-// One step of multiplier m: it adds the product to its accumulator, which starts from zero where a segment starts, and keeps the
-// running sum in the segment's register. The index counts from its own CONFIG::inputs inputs; all share x where that is 0.
+// One step of multiplier m: it adds the product to its accumulator, which starts from zero where a segment starts, and keeps
+// the running sum in the segment's register. The index counts from its own CONFIG::inputs inputs; all share x where that is 0.
 template <class CONFIG, class X, class WORD, class ACC>
 void dense_add(const X x[], const WORD& word, const ap_int<CONFIG::weight_bits>& weight, int m, ACC acc[], ACC part[]) {
     const int segment_low = 0, first_low = CONFIG::segment_bits, index_low = first_low + 1;
