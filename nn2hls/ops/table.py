@@ -187,12 +187,13 @@ class Table(Op):
 
     def kernel(self, xs: Sequence[Range]) -> Kernel:
         (x,) = xs
-        watched, whole = self._watched(x), looked_up(lambda m: self._compute(m, x), x)
+        watched, compute = self._watched(x), self._computed(x)
+        whole = looked_up(compute, x)
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
             if watched is not None:
                 watched(ops[0], watch)
-            return self._compute(ops[0], x) if whole is None else whole.take(ops[0].astype(np.intp))
+            return compute(ops[0]) if whole is None else whole.take(ops[0].astype(np.intp))
 
         return run
 
@@ -209,16 +210,21 @@ class Table(Op):
 
         return see
 
-    def _compute(self, values: Any, x: Range) -> Any:
+    def _computed(self, x: Range) -> Callable[[Any], Any]:
+        """The sums for mantissas of the operand; what does not depend on them is computed once."""
         address_t, _, _, words = self._types()
         _, slope, up = self._sum(x)
         down = x.fraction - address_t.fraction
         # the operand, rounded to the address, and the sum with the linear part must be exact
         bound = max(self.exact([x]).bound, x.bound * max(1, slope), x.bound + (1 << max(down, 0)))
-        wide = lift(values, bound)
-        address = cast_to(_folded(self.split.fold, wide), x.fraction, address_t)
-        entry = scaled(words.astype(wide.dtype), up)[np.asarray(address, dtype=np.intp)]
-        return entry + _linear(self.split.linear, wide) * slope if slope else entry
+
+        def compute(values: Any) -> Any:
+            wide = lift(values, bound)
+            address = cast_to(_folded(self.split.fold, wide), x.fraction, address_t)
+            entry = scaled(words.astype(wide.dtype), up)[np.asarray(address, dtype=np.intp)]
+            return entry + _linear(self.split.linear, wide) * slope if slope else entry
+
+        return compute
 
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
