@@ -208,7 +208,21 @@ class _Judge:
             rows += [self._node(node), *map(_inside, inside)]
             if node.name in self.found or inside or self.dirty & set(node.inputs):
                 self.dirty.add(node.name)
-        return rows
+        return self._at_inputs(rows)
+
+    def _at_inputs(self, rows: Sequence[LayerComparison]) -> list[LayerComparison]:
+        """What the type of a state misses stands at the input that it is in the next event, where the config names it."""
+        known = {x.name: x for x in rows}
+        for before, after in self.design.graph.states.items():
+            both = known[before], known[after]
+            needs = [need for x in both for need in x.needs]
+            if needs:
+                integer, fraction = max(n.integer for n in needs), max(n.fraction for n in needs)
+                negative = any(x.low is not None and x.low < 0 for x in both)
+                needs = [widened("result", self.design.graph[before].result_type, integer, fraction, negative=negative)]
+            known[before] = dataclasses.replace(known[before], needs=tuple(needs))
+            known[after] = dataclasses.replace(known[after], needs=())
+        return list(known.values())
 
     def _node(self, node: Node) -> LayerComparison:
         kind, sums, found = node.result_type, self.run.sums[node.name], self.found.get(node.name)

@@ -59,6 +59,19 @@ def test_float_has_states_of_its_own(design):
     assert design.compare(x).outputs[0].max_error == pytest.approx(error)
 
 
+def test_what_a_state_misses_is_named_at_the_input():
+    """Where the config may name it: the output follows."""
+    narrow = {"layer0_state0_before": {"Precision": "ap_fixed<5,1>"}}
+    graph, x = kept(("rnn",), shape=SHAPE), drawn(EVENTS, SHAPE)
+    found = nn2hls.convert(graph, {"Model": {}, "LayerName": narrow}, x).compare(x)
+    needs = {layer.name: layer.needs for layer in found.layers}
+    (need,) = needs["layer0_state0_before"]
+    assert (need.word, need.fraction > 0, needs["layer0_state0_after"]) == ("result", True, ())
+    wider = {"layer0_state0_before": {"Precision": need.type}}
+    mended = nn2hls.convert(graph, {"Model": {}, "LayerName": wider}, x)
+    assert mended.compare(x).outputs[0].sqnr > found.outputs[0].sqnr
+
+
 def test_calibration_needs_no_states():
     """Their types are of the values that float finds after each event."""
     x = np.abs(drawn(12, (1, 2)))
