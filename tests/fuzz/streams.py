@@ -35,7 +35,7 @@ def check_processes(graph, inputs, chosen):
 def project(graph, options, chosen):
     """The C++ of a graph in streams, with the depths that are computed."""
     sizer = StreamSizer(graph, graph_ranges(graph), PART, CLOCK, "vitis", UNCERTAINTY, chosen)
-    return emit_stream(sizer.network, graph, options, sizer.fifos.depths)
+    return emit_stream(sizer.network, sizer.graph, options, sizer.fifos.depths)
 
 
 def renamed(chosen_of_cases):
