@@ -84,8 +84,8 @@ def emit_closed(
     vectors = closed_vectors(graph, vectors)
     arrays = [*(vectors[n.name] for _, n in inputs), restarts.astype(np.int64)[:, None]]
     kinds = [*(n.result_type for _, n in inputs), FixedType(1, 1, False)]
-    low = sum(width for _, _, width in ports_of([p for p, _ in inputs], [n for _, n in inputs]))
-    sent = [*ports_of([p for p, _ in inputs], [n for _, n in inputs]), (RESTART, low, 1)]
+    entering = ports_of([p for p, _ in inputs], [n for _, n in inputs])
+    sent = [*entering, (RESTART, sum(width for _, _, width in entering), 1)]
     given = ports_of([p for p, _ in outputs], [n for _, n in outputs])
     files = {
         f"{FOLDER}/{name}.v": rtl(graph, options.name, placed) + _HEAD + closed_module(graph, options.name) + _FOOT,

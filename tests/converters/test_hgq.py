@@ -3,8 +3,6 @@
 import copy
 import json
 import re
-import zipfile
-from functools import cache
 
 import h5py
 import numpy as np
@@ -15,41 +13,27 @@ from nn2hls.converters.keras import hgq_layers, hgq_quantisers
 from nn2hls.converters.keras.hgq_layers import LAYERS
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.errors import ModelError, Nn2hlsError, UnsupportedError
+from tests.kit.answers import entries, recorded_arrays, saved
 from tests.kit.paths import ROOT
 
 
-@cache
 def recorded():
-    with np.load(ROOT / "tests" / "fixtures" / "hgq2" / "answers.npz") as file:
-        return {key: file[key] for key in file.files}
+    return entries("hgq2")
 
 
 NAMES = sorted({key.split("|")[0] for key in recorded()})
 
 
 def config_of(name):
-    return json.loads(str(recorded()[f"{name}|config"]))
+    return json.loads(recorded_arrays("hgq2", name)[0])
 
 
 def arrays_of(name):
-    return {key.split("|")[2]: array for key, array in recorded().items() if key.startswith(f"{name}|w|")}
+    return recorded_arrays("hgq2", name)[1]
 
 
 def numbered(name, word):
     return [recorded()[key] for key in sorted(recorded()) if key.startswith(f"{name}|{word}")]
-
-
-def saved(folder, config, arrays):
-    """A ``.keras`` file as Keras lays it out."""
-    weights, path = folder / "model.weights.h5", folder / "model.keras"
-    with h5py.File(weights, "w") as file:
-        for place, array in arrays.items():
-            file.create_dataset(place, data=array)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(config))
-        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
-        archive.write(weights, "model.weights.h5")
-    return path
 
 
 def design_of(name, folder):

@@ -3,47 +3,29 @@
 import copy
 import json
 import os
-import zipfile
-from functools import cache
 
-import h5py
 import numpy as np
 import pytest
 
 import nn2hls
 from nn2hls.errors import ModelError, Nn2hlsError
 from tests.fixtures.pquant.record import MODELS, answered, drawn, made
-from tests.kit.paths import ROOT
+from tests.kit.answers import entries, recorded_arrays, saved
 
 # Factors of a normalisation are no numbers of a type in PQuantML either: answers in the middle between two steps may differ.
 BOUNDED = {"norm": 2.0**-1}
 
 
-@cache
 def recorded():
-    with np.load(ROOT / "tests" / "fixtures" / "pquant" / "answers.npz") as file:
-        return {key: file[key] for key in file.files}
+    return entries("pquant")
 
 
 def config_of(name):
-    return json.loads(str(recorded()[f"{name}|config"]))
+    return json.loads(recorded_arrays("pquant", name)[0])
 
 
 def arrays_of(name):
-    return {key.split("|")[2]: array for key, array in recorded().items() if key.startswith(f"{name}|w|")}
-
-
-def saved(folder, config, arrays):
-    """A ``.keras`` file as Keras lays it out."""
-    weights, path = folder / "model.weights.h5", folder / "model.keras"
-    with h5py.File(weights, "w") as file:
-        for place, array in arrays.items():
-            file.create_dataset(place, data=array)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(config))
-        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
-        archive.write(weights, "model.weights.h5")
-    return path
+    return recorded_arrays("pquant", name)[1]
 
 
 @pytest.mark.parametrize("name", MODELS)
