@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nn2hls.arith.fixed import Overflow, Rounding
-from nn2hls.converters.lower import arith, float32, quantised
+from nn2hls.converters.lower import arith, float32, quantised, tables
 from nn2hls.converters.lower.tables import Types
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.guard import shortened
@@ -132,8 +132,8 @@ def cast(quantiser: Quantiser | None, arrays: Mapping[str, np.ndarray]) -> Calla
         if not alike and (bits.k.ndim != len(x.shape) + 1 or bits.k.shape[0] != 1 or not x.is_plain):
             raise Refusal(f"its quantiser has bits of shape {bits.k.shape} for values of shape {x.shape}")
         at = site if quantiser.affine is None else site.step("cast")
-        width, integer, signed = (a if alike else a[0] for a in (bits.width, bits.k + bits.i, bits.k))
-        result = quantised.quantize_each(at, x, width, integer, signed, quantiser.rounding, quantiser.overflow)
+        own = bits if alike else replace(bits, k=bits.k[0], i=bits.i[0], f=bits.f[0])
+        result = tables.cast(at, x, own)
         if quantiser.affine is None:
             return result
         return arith.scale(quantised.Exact(site), result, *quantiser.affine)

@@ -55,7 +55,9 @@ def function_of(value: Any) -> Function:
     return FUNCTIONS[value]
 
 
-def tabled(layer: Layer, part: str, function: Function, before: Quantiser, behind: Quantiser) -> Callable[..., Tensor]:
+def tabled(
+    layer: Layer, part: str, function: Function, before: Quantiser, behind: Quantiser, *, entered: str = ""
+) -> Callable[..., Tensor]:
     """What a site makes of a value: the cast of it, then the quantised function of that by table.
 
     Args:
@@ -63,8 +65,9 @@ def tabled(layer: Layer, part: str, function: Function, before: Quantiser, behin
         part: The folder of its table, with a slash, or nothing.
         function: Of float32.
         before, behind: The quantisers of what enters, and of what leaves.
+        entered: Where what enters is cast already, the part of the layer whose arrays that quantiser has.
     """
-    entering, leaving = (quantiser_arrays(layer, f"{part}{word}") for word in ("iq", "oq"))
+    entering, leaving = (quantiser_arrays(layer, word) for word in (entered or f"{part}iq", f"{part}oq"))
     cast = hgq_quantisers.cast(before, entering)
     if cast is None or before.affine is not None or behind.affine is not None or behind.never_wraps:
         raise Refusal("the quantisers of its table have an 'affine' or are made for weights, which is not offered")
@@ -73,7 +76,7 @@ def tabled(layer: Layer, part: str, function: Function, before: Quantiser, behin
     which = types[0] if types.ndim else types  # without the batch; none where one type is that of all
 
     def apply(site: LowerSite, x: Tensor) -> Tensor:
-        return quantised.table(site, cast(site.step("iq"), x), kind, found, which)
+        return quantised.table(site, x if entered else cast(site.step("iq"), x), kind, found, which)
 
     return apply
 
@@ -115,18 +118,21 @@ def softmax(layer: Layer, keep: np.ndarray | None = None) -> Callable[[Site], Te
     axes, inverse = layer.integers("axes"), [_needed(layer, f"inv_{word}") for word in ("iq", "oq")]
     exp_out = _needed(layer, "exp_oq")
     exp_in = _needed(layer, "exp_iq") if stable else None
-    if exp_in is None:
-        raise Refusal("'stable' = False is not offered; train with the stable one")
+    before = exp_in if stable else entering
+    if before is None:
+        raise Refusal("'stable' = False is not offered without a quantiser of what enters; train with the stable one")
 
     def compute(site: Site) -> Tensor:
         x, over = site.tensor, site.tensor.axes(axes)
         if entering is not None:
             cast = hgq_quantisers.cast(entering, quantiser_arrays(layer, "iq"))
             x = x if cast is None else cast(site.step("iq"), x)
-        highest = _highest(site.step("max"), x, over, keep)
-        below = arith.merge(site.step("below"), Merge.SUB, [highest, x], ranks=False)
-        exponential = tabled(layer, "exp_table/", lambda v: np.exp(-v * scale), exp_in, exp_out)
-        e = exponential(site.step("exp"), below)
+        if stable:
+            highest = _highest(site.step("max"), x, over, keep)
+            x = arith.merge(site.step("below"), Merge.SUB, [highest, x], ranks=False)
+        sign = -scale if stable else scale
+        exponential = tabled(layer, "exp_table/", lambda v: np.exp(v * sign), before, exp_out, entered="" if stable else "iq")
+        e = exponential(site.step("exp"), x)
         if keep is not None:
             e = moves.where(site.step("seen"), keep, e, np.zeros(()))
         total = reductions.reduce(site.step("sum"), e, Reduction.SUM, over, keepdims=True)

@@ -1,17 +1,18 @@
-"""Functions that quantised models have as tables: a word for every value that a quantiser before them can give."""
+"""Types of a quantiser, its cast, and functions behind it as tables: a word for every value that it can give."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.grid import Grid
-from nn2hls.converters.lower import float32
-from nn2hls.converters.lower.value import Refusal, limited_weights
+from nn2hls.converters.lower import float32, moves, quantised
+from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited_weights
 
+_HIGHEST = 1e8  # far below what a mask adds, so that a score behind it saturates
 MAX_ADDRESS = 16  # bits of what a table may be asked
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -49,6 +50,24 @@ class Types:
                 f"its table is asked {hull.width} bits; up to {MAX_ADDRESS} are offered, which its quantisers may have"
             )
         return hull.with_modes(Rounding.TRN, Overflow.SAT)
+
+
+def cast(site: Site, x: Tensor, kinds: Types) -> Tensor:
+    """x with each element in its type, whose arrays broadcast to it; what a mask hides is as low as its type goes."""
+    hidden, x = x.hidden, replace(x, hidden=None)
+    arrays = (kinds.width, kinds.k + kinds.i, kinds.k)
+    result = quantised.quantize_each(site, x, *arrays, kinds.rounding, kinds.overflow)
+    if hidden is None:
+        return result
+    top = np.where(kinds.width > 0, np.exp2(kinds.i.astype(np.float64)), 0.0)
+    if kinds.overflow is Overflow.WRAP or top.max(initial=0) > _HIGHEST:
+        raise Refusal(
+            "a mask of minus infinity before a quantiser that wraps, or has so many bits, leaves no number; hide the keys of "
+            "places by 'key_padding_mask', or let it saturate"
+        )
+    step = np.exp2(-kinds.f.astype(np.float64)) if kinds.overflow is Overflow.SAT_SYM else 0.0
+    low = np.where(kinds.width > 0, -kinds.k * (top - step), 0.0)
+    return moves.where(site.step("masked"), hidden, np.broadcast_to(low, x.shape), result)
 
 
 def words(function: Function, kind: FixedType, behind: Types) -> tuple[np.ndarray, np.ndarray]:

@@ -6,16 +6,15 @@ Their own results in PyTorch are never used: they have the shape, and say everyt
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from nn2hls.converters.lower import moves, quantised, tables
+from nn2hls.converters.lower import quantised, tables
 from nn2hls.converters.lower.tables import Types
-from nn2hls.converters.lower.value import Refusal, Tensor, plain
+from nn2hls.converters.lower.value import Refusal, plain
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.guard import shortened
 
@@ -23,7 +22,6 @@ CALL_IT = "call the model once on a batch, which makes its quantisers, and train
 _ROUNDINGS = {mode.name: mode for mode in Rounding}
 _OVERFLOWS = {name: Overflow[name] for name in ("WRAP", "SAT", "SAT_SYM")}
 _STOCHASTIC = "S_"  # of a rounding that is so in training alone
-_HIGHEST = 1e8  # far below what a mask adds, so that a score behind it saturates
 Step = Callable[[Any], Any]
 
 
@@ -131,21 +129,7 @@ def _lower_cast(c: Lowering, a: Args) -> Value:
     rounding, overflow = _ROUNDINGS[str(a.get("rounding"))], _OVERFLOWS[str(a.get("overflow"))]
     if k.ndim:
         plain(x)
-    hidden, x = x.hidden, replace(x, hidden=None)
-    site = c.step(part)
-    result = quantised.quantize_each(site, x, k + i + f, k + i, k, rounding, overflow)
-    return result if hidden is None else _lowest(c.step(part, "masked"), result, hidden, Types(k, i, f, rounding, overflow))
-
-
-def _lowest(site: Any, x: Tensor, hidden: np.ndarray, kinds: Types) -> Tensor:
-    """x with the lowest numbers of its types where they are hidden."""
-    top = np.where(kinds.width > 0, np.exp2(kinds.i.astype(np.float64)), 0.0)
-    if kinds.overflow is Overflow.WRAP or top.max(initial=0) > _HIGHEST:
-        raise Refusal("a mask of minus infinity before a quantiser that wraps, or has so many bits, leaves no number; "
-                      "give the mask as 'key_padding_mask', or let it saturate")  # fmt: skip
-    step = np.exp2(-kinds.f.astype(np.float64)) if kinds.overflow is Overflow.SAT_SYM else 0.0
-    low = np.where(kinds.width > 0, -kinds.k * (top - step), 0.0)
-    return moves.where(site, hidden, np.broadcast_to(low, x.shape), x)
+    return tables.cast(c.step(part), x, Types(k, i, f, rounding, overflow))
 
 
 def _lower_table(c: Lowering, a: Args) -> Value:
