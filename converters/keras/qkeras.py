@@ -34,10 +34,11 @@ def _plain(layer: Layer, kind: str, **config: object) -> Layer:
 
 
 def as_quantiser(layer: Layer) -> Layer:
-    """The layer, names that QKeras has for other functions than Keras written as quantisers."""
+    """The layer, names that QKeras has for other functions than Keras, bare or in a form, written as quantisers."""
     value = layer.value("activation")
-    if isinstance(value, str) and value in FUNCTIONS:
-        return replace(layer, config={**layer.config, "activation": {"class_name": value, "config": {}}})
+    name = value.get("config") if isinstance(value, dict) and value.get("class_name") == "function" else value
+    if isinstance(name, str) and name in FUNCTIONS:
+        return replace(layer, config={**layer.config, "activation": {"class_name": name, "config": {}}})
     return layer
 
 

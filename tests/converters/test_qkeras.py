@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import nn2hls
+from nn2hls.converters.keras.qkeras import LAYERS
 from nn2hls.converters.keras.qkeras_adaptive import integer_bits
 from nn2hls.converters.keras.qkeras_options import read
+from nn2hls.converters.keras.qkeras_recurrent import LAYERS as RECURRENT
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.errors import Nn2hlsError, UnsupportedError
+from nn2hls.known_layers import QUANTISED_LAYERS
 from tests.kit.paths import ROOT
 
 FIXTURES = ROOT / "tests" / "fixtures" / "qkeras"
@@ -152,6 +155,11 @@ def test_a_bad_option_is_refused_by_the_name_of_the_layer(name, layer, key, valu
     with pytest.raises(UnsupportedError, match=reason) as caught:
         nn2hls.load(model, weights=weights)
     assert f"\n  {layer} (Q" in str(caught.value)
+
+
+def test_layers_that_are_read_are_known_by_name():
+    """Else they are refused as those of a package that is not read."""
+    assert {*LAYERS, *RECURRENT} <= QUANTISED_LAYERS
 
 
 def test_layers_that_are_not_offered_are_refused(tmp_path):
