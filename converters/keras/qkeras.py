@@ -98,6 +98,8 @@ def _of_channels(name: str, scale: np.ndarray, shape: tuple[int, ...]) -> np.nda
 
 def q_activation(layer: Layer) -> Prepared:
     """QActivation, whose only content is the quantiser."""
+    if layer.value("activation") is None:
+        raise Refusal("it has no 'activation', its quantiser; give it one, or leave the layer out")
     function = activation(as_quantiser(layer)).apply
     return (lambda site: site.tensor) if function is None else lambda site: function(site, site.tensor)
 

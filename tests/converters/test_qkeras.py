@@ -148,6 +148,9 @@ def changed(key, value, layer="fc"):
         ("act_relu", "act", "use_sigmoid", 1, "'use_sigmoid' of its quantized_relu is not offered"),
         ("act_relu_slope", "act", "negative_slope", 0.3, "a 'negative_slope' of 0.3"),
         ("act_po2", "act", "quadratic_approximation", True, "'quadratic_approximation' is offered for weights only"),
+        ("act_binary", "act", "use_01", 1000, "'use_01' of its binary must be true or false"),
+        ("dense_po2", "fc", "max_value", 0.0, "'max_value' = 0 of its quantized_po2 must be above zero"),
+        ("dense_bits", "fc", "integer", float("inf"), "'integer' of its quantized_bits must be a whole number"),
     ],
 )
 def test_a_bad_option_is_refused_by_the_name_of_the_layer(name, layer, key, value, reason, tmp_path):
@@ -155,6 +158,25 @@ def test_a_bad_option_is_refused_by_the_name_of_the_layer(name, layer, key, valu
     with pytest.raises(UnsupportedError, match=reason) as caught:
         nn2hls.load(model, weights=weights)
     assert f"\n  {layer} (Q" in str(caught.value)
+
+
+def test_an_activation_without_its_quantiser_is_refused(tmp_path):
+    def change(config):
+        next(spec for spec in config["config"]["layers"] if spec["config"]["name"] == "act")["config"]["activation"] = None
+        return config
+
+    model, weights = saved("act_bits", tmp_path, change)
+    with pytest.raises(UnsupportedError, match="it has no 'activation', its quantiser"):
+        nn2hls.load(model, weights=weights)
+
+
+def test_extremes_that_do_not_fit_are_refused(tmp_path):
+    model, weights = saved("adaptive_bits", tmp_path)
+    with h5py.File(weights, "a") as file:
+        del file["act/ema_min"]
+        file["act/ema_min"] = np.zeros(2, np.float32)
+    with pytest.raises(UnsupportedError, match="its extremes, 2 smallest and 1 largest, do not fit"):
+        nn2hls.load(model, weights=weights)
 
 
 def test_layers_that_are_read_are_known_by_name():
