@@ -94,7 +94,10 @@ def read(value: Any) -> Quantiser | None:
     _check_mapper(given.get("bw_mapper"))
     rounding, overflow = _mode(given, "round_mode", _ROUNDINGS), _mode(given, "overflow_mode", _OVERFLOWS)
     rounds_alone = word == "kif" or rounding is Rounding.RND
-    never = bool(given.get("is_weight")) and given.get("trainable", True) is True and overflow is Overflow.WRAP and rounds_alone
+    for key in ("is_weight", "trainable"):
+        if not isinstance(given.get(key, True), bool):
+            raise Refusal(f"'{key}' = {shortened(given[key])} of its quantiser must be true or false")
+    never = given.get("is_weight", False) and given.get("trainable", True) and overflow is Overflow.WRAP and rounds_alone
     return Quantiser(_KINDS[word], rounding, overflow, never, _affine(given.get("affine")))
 
 
