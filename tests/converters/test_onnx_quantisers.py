@@ -8,6 +8,7 @@ import pytest
 
 import nn2hls
 from nn2hls.errors import UnsupportedError
+from nn2hls.graph.analysis import graph_ranges
 from nn2hls.ops import Quantize
 from tests.kit.paths import ROOT
 
@@ -159,7 +160,7 @@ def test_thresholds_for_each_channel(layout, shape):
     """Written from the definition of qonnx: how many thresholds of its channel a value reaches."""
     rng = np.random.default_rng(3)
     thresholds = np.sort(rng.normal(size=(6, 5)), axis=1).astype(np.float32)
-    thresholds[4] = thresholds[1]  # two channels that are one node
+    thresholds[4] = thresholds[1]  # two channels that are computed alike
     made = node("MultiThreshold", [thresholds], out_scale=0.5, out_bias=-1.0, out_dtype="INT4", data_layout=layout)
     for value in (*made.graph.input, *made.graph.output):
         del value.type.tensor_type.shape.dim[1:]
@@ -172,7 +173,9 @@ def test_thresholds_for_each_channel(layout, shape):
     design = converted(made)
     assert np.array_equal(design.predict(x), want)
     assert np.array_equal(design.predict_float(x), want)
-    assert sum("levels" in n.name for n in design.graph) == 5
+    (levels,) = [n for n in design.graph if "MultiThreshold" in n.op.called]
+    hardware = levels.op.hardware([graph_ranges(design.graph)[i] for i in levels.inputs], levels.result_type)
+    assert len(hardware.loops) == 5
 
 
 def test_operators_of_several_domains_in_one_file():
