@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,9 +14,12 @@ from nn2hls.arith.ranges import Range, lift
 from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware import casts
 from nn2hls.hardware.net import Net
+from nn2hls.ops.steps import Row, behind
 
 # A type that is part of what the network computes, in both graphs, and not one that resolving derives.
 ModelType = FixedType
+
+FEW_BITS = 4  # of a type whose values may be levels between thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,9 @@ class Quantize(Op):
     def casts_to(self) -> FixedType:
         return self.kind
 
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:
+        return behind(scale, shift, [_as_row(self.kind)]) if _few_levels(self.kind) else None
+
     def evaluate_float(self, x: Any) -> Any:
         return quantised(x, self.kind)
 
@@ -53,6 +60,26 @@ class Quantize(Op):
     def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
         exact = self.exact(xs)
         return net.narrowed(casts.cast(net, wires[0], xs[0].fraction, self.kind), exact.low, exact.high), exact.fraction
+
+
+def _few_levels(kind: FixedType) -> bool:
+    """Whether what is cast to the type rises with the operand in so few steps that thresholds may stand for it."""
+    return kind.width <= FEW_BITS and kind.overflow in (Overflow.SAT, Overflow.SAT_SYM)
+
+
+def _as_row(kind: FixedType) -> Row:
+    """The cast as levels between thresholds, which lie at halves of its step: between them, quarters tell what it does."""
+    levels = range(_quarters(kind, kind.min_mantissa - 1, 0), kind.max_mantissa + 1)
+    marks = []
+    for level in levels[1:]:
+        reached = next(k for k in range(-4, 1) if _quarters(kind, level, k) >= level)  # the first quarter of a step up to it
+        marks.append((Fraction(2 * level + (reached - reached % 2) // 2, 2) / Fraction(2) ** kind.fraction, bool(reached % 2)))
+    return marks, [float(Fraction(level) / Fraction(2) ** kind.fraction) for level in levels]
+
+
+def _quarters(kind: FixedType, whole: int, more: int) -> int:
+    """The mantissa that the cast makes of ``whole + more / 4`` steps of the type."""
+    return int(cast_to(np.array([4 * whole + more], dtype=np.int64), kind.fraction + 2, kind)[0])
 
 
 def quantised(x: Any, kind: FixedType) -> Any:

@@ -19,6 +19,8 @@ from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part
 from nn2hls.ops.exact import given_or_derived
 
+Mark = tuple[Fraction, bool]  # a threshold, and whether only what is above it reaches it
+Row = tuple[Sequence[Mark], Sequence[float]]  # thresholds and levels
 Ends = dict[tuple[int, int, int], tuple[int, int]]  # (row, least and largest x): least and largest level
 
 
@@ -44,6 +46,7 @@ class Steps(Op):
     activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    decides: ClassVar[bool] = True
     per_channel: ClassVar[tuple[str, ...]] = ("which",)
 
     @classmethod
@@ -68,6 +71,10 @@ class Steps(Op):
 
     def classes(self, shapes: Sequence[Shape]) -> int:
         return 2 if self.levels.array.shape[1] == 2 and (self.levels.array == [0, 1]).all() else 0
+
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray) -> Steps | None:
+        at = [[(Fraction(t), False) for t in row] for row in self.thresholds.array.tolist()]
+        return behind(scale, shift, list(zip(at, self.levels.array.tolist(), strict=True)), self.which.array)
 
     def evaluate_float(self, x: Any) -> Any:
         return _levels(self.thresholds.array, self.levels.array, self.which.array, np.asarray(x, np.float64))
@@ -120,6 +127,48 @@ def _reached(thresholds: np.ndarray, x: Range) -> list[list[int]]:
     """For each row the smallest mantissa of x that reaches each threshold, or the one above all of x where none does."""
     up, low, above = Fraction(2) ** x.fraction, x.low, x.high + 1
     return [[min(max(math.ceil(Fraction(t) * up), low), above) for t in row] for row in thresholds.tolist()]
+
+
+def behind(scale: np.ndarray, shift: np.ndarray, rows: Sequence[Row], which: np.ndarray | int = 0) -> Steps | None:
+    """What rows of levels make of x * scale + shift, without scale and shift.
+
+    Args:
+        scale, shift: Of each element, or broadcasting.
+        rows: Thresholds and levels.
+        which: The row of each element, or broadcasting.
+
+    Returns:
+        Exact for every x that float64 holds; None where it does not hold a threshold, because a scale is next to nothing.
+    """
+    arrays = np.broadcast_arrays(which, scale, shift)
+    found: dict[tuple[int, float, float], int] = {}
+    places = [found.setdefault(key, len(found)) for key in zip(*(a.reshape(-1).tolist() for a in arrays), strict=True)]
+    try:
+        made = [_unscaled(*rows[row], Fraction(factor), Fraction(offset)) for row, factor, offset in found]
+    except OverflowError:
+        return None
+    thresholds, levels = (np.array([row[k] for row in made], np.float64) for k in range(2))
+    if not np.isfinite(thresholds).all():
+        return None
+    return Steps(Marks(thresholds), Const(levels), Places(np.array(places, np.int64).reshape(arrays[0].shape)))
+
+
+def _unscaled(at: Sequence[Mark], levels: Sequence[float], scale: Fraction, shift: Fraction) -> tuple[list[float], list[float]]:
+    """The row for x; a negative scale turns it round: what x * scale + shift no longer reaches, x has passed."""
+    if not scale:
+        count = sum(shift > t if beyond else shift >= t for t, beyond in at)
+        return [0.0] * len(at), [levels[count]] * len(levels)
+    marks = [((t - shift) / scale, beyond) for t, beyond in at]
+    if scale < 0:
+        marks, levels = [(t, not beyond) for t, beyond in reversed(marks)], levels[::-1]
+    return [_next_float(t, beyond) for t, beyond in marks], list(levels)
+
+
+def _next_float(value: Fraction, beyond: bool) -> float:
+    """The least float64 that is not below the value; ``beyond``: that is above it."""
+    near = float(value)
+    behind_it = Fraction(near) > value or (Fraction(near) == value and not beyond)
+    return near if behind_it else float(np.nextafter(near, np.inf))
 
 
 def _levels(thresholds: np.ndarray, levels: np.ndarray, which: np.ndarray, x: np.ndarray) -> np.ndarray:
