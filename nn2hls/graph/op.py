@@ -207,8 +207,16 @@ class Op:
         """The op on floats that gives this one's result * scale + shift; None where no op of its kind does."""
         return None
 
-    def unscaled(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:
-        """The op on floats that makes of x what this one makes of x * scale + shift, exactly; None where no op does."""
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray, within: tuple[float, float]) -> Op | None:
+        """The op on floats that makes of x what this one makes of x * scale + shift, brought between two ends, exactly.
+
+        None where no op does. The ends ``within`` may be infinite.
+        """
+        return None
+
+    @property
+    def clamps(self) -> tuple[float, float] | None:
+        """The ends of an op that is min(max(x, low), high), infinite where it has none; None for others."""
         return None
 
     def absorbed(self, xs: Sequence[Range]) -> tuple[Op, np.ndarray]:

@@ -32,6 +32,10 @@ class Relu(Op):
     pointwise: ClassVar[bool] = True
     homogeneous: ClassVar[bool] = True
 
+    @property
+    def clamps(self) -> tuple[float, float]:
+        return 0.0, math.inf
+
     def evaluate_float(self, x: Any) -> Any:
         return np.maximum(x, 0.0)
 
@@ -137,6 +141,10 @@ class Clip(Op):
     def identity(self, shapes: Sequence[Shape]) -> bool:
         return self.low == -np.inf and self.high == np.inf
 
+    @property
+    def clamps(self) -> tuple[float, float]:
+        return self.low, self.high
+
     def evaluate_float(self, x: Any) -> Any:
         return np.clip(x, self.low, self.high)
 
@@ -220,8 +228,8 @@ class Unary(Op):
     activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
-    def unscaled(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:
-        return behind(scale, shift, [_SIGN]) if self.simple is Simple.SIGN else None
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray, within: tuple[float, float]) -> Op | None:
+        return behind(scale, shift, within, [_SIGN]) if self.simple is Simple.SIGN else None
 
     def evaluate_float(self, x: Any) -> Any:
         return _FLOAT[self.simple](x)

@@ -43,8 +43,8 @@ class Quantize(Op):
     def casts_to(self) -> FixedType:
         return self.kind
 
-    def unscaled(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:
-        return behind(scale, shift, [_as_row(self.kind)]) if _few_levels(self.kind) else None
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray, within: tuple[float, float]) -> Op | None:
+        return behind(scale, shift, within, [_as_row(self.kind)]) if _few_levels(self.kind) else None
 
     def evaluate_float(self, x: Any) -> Any:
         return quantised(x, self.kind)

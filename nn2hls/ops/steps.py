@@ -72,9 +72,9 @@ class Steps(Op):
     def classes(self, shapes: Sequence[Shape]) -> int:
         return 2 if self.levels.array.shape[1] == 2 and (self.levels.array == [0, 1]).all() else 0
 
-    def unscaled(self, scale: np.ndarray, shift: np.ndarray) -> Steps | None:
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray, within: tuple[float, float]) -> Steps | None:
         at = [[(Fraction(t), False) for t in row] for row in self.thresholds.array.tolist()]
-        return behind(scale, shift, list(zip(at, self.levels.array.tolist(), strict=True)), self.which.array)
+        return behind(scale, shift, within, list(zip(at, self.levels.array.tolist(), strict=True)), self.which.array)
 
     def evaluate_float(self, x: Any) -> Any:
         return _levels(self.thresholds.array, self.levels.array, self.which.array, np.asarray(x, np.float64))
@@ -129,11 +129,14 @@ def _reached(thresholds: np.ndarray, x: Range) -> list[list[int]]:
     return [[min(max(math.ceil(Fraction(t) * up), low), above) for t in row] for row in thresholds.tolist()]
 
 
-def behind(scale: np.ndarray, shift: np.ndarray, rows: Sequence[Row], which: np.ndarray | int = 0) -> Steps | None:
-    """What rows of levels make of x * scale + shift, without scale and shift.
+def behind(
+    scale: np.ndarray, shift: np.ndarray, within: tuple[float, float], rows: Sequence[Row], which: np.ndarray | int = 0
+) -> Steps | None:
+    """What rows of levels make of x * scale + shift, brought between two ends, without scale, shift and ends.
 
     Args:
         scale, shift: Of each element, or broadcasting.
+        within: The ends.
         rows: Thresholds and levels.
         which: The row of each element, or broadcasting.
 
@@ -144,6 +147,7 @@ def behind(scale: np.ndarray, shift: np.ndarray, rows: Sequence[Row], which: np.
     found: dict[tuple[int, float, float], int] = {}
     places = [found.setdefault(key, len(found)) for key in zip(*(a.reshape(-1).tolist() for a in arrays), strict=True)]
     try:
+        rows = [_clamped(*row, *within) for row in rows]
         made = [_unscaled(*rows[row], Fraction(factor), Fraction(offset)) for row, factor, offset in found]
     except OverflowError:
         return None
@@ -151,6 +155,18 @@ def behind(scale: np.ndarray, shift: np.ndarray, rows: Sequence[Row], which: np.
     if not np.isfinite(thresholds).all():
         return None
     return Steps(Marks(thresholds), Const(levels), Places(np.array(places, np.int64).reshape(arrays[0].shape)))
+
+
+def _clamped(at: Sequence[Mark], levels: Sequence[float], low: float, high: float) -> Row:
+    """The row for values that come between two ends after it; a threshold that decides nothing stands beside one that does."""
+    if low >= high:  # the upper end stands above the lower one
+        level = levels[sum(high > t if beyond else high >= t for t, beyond in at)]
+        return [(Fraction(0), False)] * len(at), [level] * len(levels)
+    always = sum(low > t if beyond else low >= t for t, beyond in at)
+    ever = sum(high > t if beyond else high >= t for t, beyond in at)
+    left, spare = list(at[always:ever]), len(at) - (ever - always)
+    end = left[-1] if left else (Fraction(0), False)
+    return [*left, *[end] * spare], [*levels[always : ever + 1], *[levels[ever]] * spare]
 
 
 def _unscaled(at: Sequence[Mark], levels: Sequence[float], scale: Fraction, shift: Fraction) -> tuple[list[float], list[float]]:

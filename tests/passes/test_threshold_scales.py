@@ -1,5 +1,6 @@
 """Scales before few levels become thresholds: the exact constants decide on every value, and who has a say keeps the scale."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -14,14 +15,24 @@ from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const, Marks, Places
 from nn2hls.graph.leaves import Input
 from nn2hls.graph.op import Hints
-from nn2hls.ops import Clip, Dense, Quantize, Scale, Simple, Steps, Unary
+from nn2hls.graph.reference import run_float
+from nn2hls.ops import Clip, Dense, Quantize, Relu, Scale, Simple, Steps, Unary
 from tests.slow.fixed import cast_slow
 
+FREE = (-math.inf, math.inf)
 SIGN = Steps.of([0.0], [-1.0, 1.0])
 ROWS = Steps(
     Marks(np.array([[-0.5, 0.5], [0.0, 0.25]])), Const(np.array([[-1.0, 0, 1], [2, -1, 0]])), Places(np.array([0, 1, 1]))
 )
 NUMBERS = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.25, 1e-9]), st.integers(-4000, 4000).map(lambda n: n / 999))
+
+THREE = st.lists(NUMBERS, min_size=3, max_size=3)
+ENDS = st.sampled_from([FREE, (0.0, math.inf), (-math.inf, 0.5), (-0.5, 1.0), (0.1, 0.2), (0.5, 0.5), (1.0, -1.0)])
+
+
+def clamped(y, low, high):
+    y = max(y, Fraction(low)) if math.isfinite(low) else y
+    return min(y, Fraction(high)) if math.isfinite(high) else y
 
 
 def few(kind):
@@ -50,11 +61,13 @@ def readers(draw):
     return ROWS, rows
 
 
-@settings(max_examples=25, deadline=None)
-@given(readers(), st.lists(NUMBERS, min_size=3, max_size=3), st.lists(NUMBERS, min_size=3, max_size=3), st.integers(-2, 6))
-def test_every_value_meets_the_exact_constants(reader, scale, shift, fraction):
+@settings(max_examples=40, deadline=None)
+@given(
+    readers(), ENDS, st.lists(NUMBERS, min_size=3, max_size=3), st.lists(NUMBERS, min_size=3, max_size=3), st.integers(-2, 6)
+)
+def test_every_value_meets_the_exact_constants(reader, ends, scale, shift, fraction):
     op, function = reader
-    found = op.unscaled(np.array(scale), np.array(shift))
+    found = op.unscaled(np.array(scale), np.array(shift), ends)
     kind = FixedType(5, 5 - fraction)
     x = Range.of_type(kind).broadcast((3,))
     resolved = found.resolve([x], Hints(given={"level": FixedType(12, 6)}))
@@ -62,7 +75,7 @@ def test_every_value_meets_the_exact_constants(reader, scale, shift, fraction):
     got = resolved.kernel([x])([np.repeat(mantissas[:, None], 3, axis=1).astype(np.float32)], None)
     for k in range(3):
         values = [Fraction(int(m)) / Fraction(2) ** fraction for m in mantissas]
-        want = [function(v * Fraction(scale[k]) + Fraction(shift[k]), k) for v in values]
+        want = [function(clamped(v * Fraction(scale[k]) + Fraction(shift[k]), *ends), k) for v in values]
         assert [Fraction(int(v)) / 64 for v in got[:, k]] == want
         floats = np.array([[float(v)] * 3 for v in values])
         assert found.evaluate_float(floats)[:, k].tolist() == [float(v) for v in want]
@@ -70,7 +83,7 @@ def test_every_value_meets_the_exact_constants(reader, scale, shift, fraction):
 
 def test_ties_that_no_scale_moves_are_told_apart():
     """Between floats, too: half up to the even one, above the odd one; a threshold is the least float that is enough."""
-    op = Quantize(FixedType(2, 2, False, Rounding.RND_CONV, Overflow.SAT)).unscaled(np.array(1.0), np.array(0.0))
+    op = Quantize(FixedType(2, 2, False, Rounding.RND_CONV, Overflow.SAT)).unscaled(np.array(1.0), np.array(0.0), FREE)
     at = np.array([0.5, 1.5, 2.5])
     assert op.evaluate_float(at).tolist() == [0, 2, 2]
     assert op.evaluate_float(np.nextafter(at, np.inf)).tolist() == [1, 2, 3]
@@ -89,11 +102,11 @@ def test_ties_that_no_scale_moves_are_told_apart():
     ids=["wraps", "zero beyond", "wide", "abs", "clip"],
 )
 def test_what_is_no_few_rising_levels_keeps_its_scale(op):
-    assert op.unscaled(np.array(0.3), np.array(0.1)) is None
-    assert SIGN.unscaled(np.array(1e-320), np.array(1.0)) is None, "no float64 is that threshold"
+    assert op.unscaled(np.array(0.3), np.array(0.1), FREE) is None
+    assert SIGN.unscaled(np.array(1e-320), np.array(1.0), FREE) is None, "no float64 is that threshold"
 
 
-def network(op, scale=None, shift=None, *, type_given=None, spare=False):
+def network(op, scale=None, shift=None, *, between=(), type_given=None, spare=False):
     """Whole numbers, a sum of products with weights of the model, a normalisation, levels."""
     rng, b = np.random.default_rng(1), Builder()
     x = b.add("x", Input((6,)))
@@ -103,6 +116,8 @@ def network(op, scale=None, shift=None, *, type_given=None, spare=False):
     z = b.add("norm", Scale(Const(scale), Const(rng.normal(size=8) if shift is None else np.asarray(shift))), [y])
     if type_given is not None:
         b.give(z, type_given)
+    for k, clamp in enumerate(between):
+        z = b.add(f"clamp{k}", clamp, [z])
     out = b.add("act", op, [z])
     return b.build([out, z] if spare else [out])
 
@@ -150,6 +165,19 @@ def test_who_has_a_say_keeps_it():
     assert names(network(SIGN, [0.25] * 8, type_given={"scale": FixedType(4, 2)})) == ["x", "sum", "act"]
     design = nn2hls.convert(network(SIGN), config(act={"Precision": {"result": "ap_fixed<6,4>"}}))
     assert (len(design.graph.nodes), str(design.graph["act"].type)) == (3, "ap_fixed<6,4>")
+
+
+def test_what_clamps_between_them_goes_with_the_scale():
+    two = Quantize(FixedType(2, 1, False, Rounding.RND_CONV, Overflow.SAT))
+    graph = network(two, between=[Relu(), Clip(-1.0, 0.8)])
+    design = nn2hls.convert(graph, config(act={"Precision": {"result": "ap_fixed<6,4>"}}))
+    assert [node.name for node in design.graph] == ["x", "sum", "act"]
+    x = np.random.default_rng(2).integers(-16, 16, (200, 6)).astype(float)
+    trace, plain = design.trace(x), run_float(graph, [x], [node.name for node in graph])
+    assert all(np.array_equal(trace[name], plain[name]) for name in plain)
+    assert set(np.unique(trace["act"])) == {0.0, 0.5, 1.0}, "the end of the clip is 1 after rounding"
+    assert names(graph, clamp0={"Precision": {"result": "ap_fixed<9,5>"}}) == ["x", "sum", "norm", "clamp0", "clamp1", "act"]
+    assert names(network(SIGN, between=[Unary(Simple.ABS)])) == ["x", "sum", "norm", "clamp0", "act"]
 
 
 def test_comparisons_that_would_take_more_logic_are_not_made():
