@@ -200,7 +200,8 @@ def _resolve(
     node = _with_memories(node, settings)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     bounds = known.ranges(xs) if known else xs
-    op, faithful = resolved_exactly(node, bounds, hints) if kept else (node.op.resolve(bounds, hints), False)
+    whatever = model.quantised and node.op.decides  # where the operand is not exact, the few numbers of the result are
+    op, faithful = resolved_exactly(node, bounds, hints) if kept or whatever else (node.op.resolve(bounds, hints), False)
     op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
     if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
         context.notes += unused(node, settings, hints.given)
@@ -218,7 +219,7 @@ def _resolve(
     lost = why.type.step / 2 if whole and not given and why.type.fraction < exact.fraction else 0.0
     if lost or (kept and not faithful):
         context.notes += filter(None, [error_note(node, op, xs, lost)])
-    if node.op.casts_to is not None or (kept and (faithful or op.affine is not None) and holds(why.type, exact)):
+    if node.op.casts_to is not None or ((whole or (whatever and faithful)) and holds(why.type, exact)):
         model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))
