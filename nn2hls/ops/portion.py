@@ -35,6 +35,7 @@ class Portion(Op):
     arity: ClassVar[int | None] = 2
     pointwise: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    measures: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if not 1 <= self.count <= MOST or self.rounding not in (Rounding.RND_CONV, Rounding.RND_ZERO):

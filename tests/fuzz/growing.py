@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from nn2hls import ops
+from nn2hls.arith.fixed import Rounding
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const, Places
 from nn2hls.graph.graph import Graph

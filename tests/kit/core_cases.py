@@ -163,7 +163,11 @@ def quotients(rng, width):
 
 def portions(rng, width):
     """Of values that the whole holds and of others, of wholes that may be none."""
-    for count, signed, rounding in ((127, True, Rounding.RND_CONV), (7, False, Rounding.RND_ZERO), (8, False, Rounding.RND_CONV)):
+    for count, signed, rounding in (
+        (127, True, Rounding.RND_CONV),
+        (7, False, Rounding.RND_ZERO),
+        (8, False, Rounding.RND_CONV),
+    ):
         a, b = random_type(rng, width), random_type(rng, width)
         b = FixedType(b.width, b.integer, signed)
         yield Case(Portion(count, rounding), [a, b], [(2, 3), (2, 1)], random_type(rng, width))
