@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import os
 
 import numpy as np
@@ -172,6 +173,17 @@ def test_heads_that_do_not_divide_are_refused(tmp_path):
     spec["config"]["num_heads"] = 4
     with pytest.raises(Nn2hlsError, match="its 4 heads do not divide 'embed_dim' = 6"):
         nn2hls.load(saved(tmp_path, config, arrays))
+
+
+def test_a_tanh_between_two_casts_is_a_table(tmp_path):
+    config, arrays = copy.deepcopy(config_of("dense_pdp")), arrays_of("dense_pdp")
+    spec = next(spec for spec in config["config"]["layers"] if spec["config"]["name"] == "rectified")
+    spec["config"]["activation"] = "tanh"
+    for word, bits in (("input", (1, 1, 3)), ("output", (1, 0, 5))):
+        for place, value in enumerate(bits):
+            arrays[f"layers/pq_activation/{word}_quantizer/vars/{place}"] = np.float32(value)
+    (table,) = nn2hls.load(saved(tmp_path, config, arrays))["rectified"].op.table.array
+    assert table.tolist() == [math.floor(math.tanh(k / 8) * 32 + 0.5) / 32 for k in range(-16, 16)]
 
 
 def test_an_array_that_is_missing_is_named(tmp_path):
