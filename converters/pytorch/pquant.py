@@ -135,8 +135,8 @@ def _arguments(module: Any, kind: str) -> tuple[str, Mapping[str, Any]]:
 def _tabled(module: Any) -> list[Step]:
     """The cast before a function and the function with the cast behind it, as a table; none where it is none."""
     function, word = getattr(module, "activation_function", None), module.activation_name
-    own = function is not None and not (word in _FUNCTIONS and _of_packages(function))
-    if not own and (function is None or (word not in _SMOOTH and _function(module) == _FUNCTIONS[word])):
+    own = not (word in _FUNCTIONS and _of_packages(function))
+    if function is None or (not own and word not in _SMOOTH and _function(module) == _FUNCTIONS[word]):
         return []
     entering = cast(module, "input")
     if entering is None or not used(module, "output"):
