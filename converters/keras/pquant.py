@@ -115,11 +115,21 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
 }
 
 
+def _searching(layer: Layer) -> bool:
+    given = layer.value("config")
+    found = given.get("fitcompress_parameters") if isinstance(given, dict) else None
+    return isinstance(found, dict) and bool(found.get("enable_fitcompress"))
+
+
 def activation(layer: Layer) -> Prepared:
     """A function between casts, before them a factor of a power of two that training chose for a ReLU."""
     word, given = layer.value("activation"), settings(layer)
     if not isinstance(word, str) or word not in FUNCTIONS:
         raise Refusal(f"its activation {shortened(word)} is not offered; {', '.join(FUNCTIONS)} are")
+    if word == "relu" and _searching(layer):
+        raise Refusal(
+            "its FITcompress, which casts nothing while it searches, leaves no word of when that was over; set it off"
+        )
     written = _as_hgq(layer, "Activation")
     confs = [hgq_quantisers.read(written.value(f"{lane}_conf")) for lane in LANES]
     between = _between(layer, "Activation", lambda _, site: FUNCTIONS[word](site, site.tensor))

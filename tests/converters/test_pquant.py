@@ -63,6 +63,20 @@ def test_masks_are_zeros_that_cost_nothing(tmp_path):
     assert np.count_nonzero(weight)
 
 
+def test_mdmm_leaves_what_is_larger_than_its_epsilon_once_it_is_over(tmp_path):
+    def read(tuning):
+        def change(spec, arrays):
+            spec["config"]["config"]["pruning_parameters"].update(pruning_method="mdmm", epsilon=0.3)
+            spec["config"]["config"]["training_parameters"]["pruning_first"] = True
+            fill("pq_dense/vars/3", tuning)(spec, arrays)
+
+        return nn2hls.load(saved(tmp_path, *changed("dense_trained", change)))["first"].op.weight.array
+
+    large = np.abs(arrays_of("dense_trained")["layers/pq_dense/vars/0"]) > 0.3
+    assert 0 < np.count_nonzero(read(0.0)[~large])
+    assert np.array_equal(read(1.0), read(0.0) * large)
+
+
 def test_a_sign_is_left_where_integer_bits_are_below_the_fraction(tmp_path):
     """-2^-f and 0 are, as PQuantML takes no fewer integer bits than -f."""
     config, arrays = config_of("dense_pdp"), arrays_of("dense_pdp")
@@ -107,15 +121,22 @@ def a_gelu(spec, arrays):
     spec["config"]["activation"] = "gelu"
 
 
+def searching(spec, arrays):
+    spec.update(class_name="PQActivation", registered_name="PQuantML>PQActivation")
+    spec["config"].update(activation="relu")
+    spec["config"]["config"]["fitcompress_parameters"] = {"enable_fitcompress": True}
+
+
 BITS = "pq_dense/input_quantizer/vars"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    ids=range(11),
+    ids=range(12),
     argvalues=[
         (in_training, r"first \(PQDense\): its weights are still being pruned by 'pdp'; call pquant.apply_final_compression"),
-        (setting("pruning", "pruning_method", "mdmm"), "still being pruned by 'mdmm'"),
+        (setting("pruning", "pruning_method", "dither"), "still being pruned by 'dither'"),
+        (searching, "its FITcompress, which casts nothing while it searches"),
         (setting("quantization", "round_mode", "UP"), "'round_mode' = 'UP' of its quantiser is not offered"),
         (setting("quantization", "overflow_mode_data", "WRAP_SM"), "'overflow_mode' = 'WRAP_SM' of its quantiser is not off"),
         (fill(f"{BITS}/2", 3.5), "first: 'f' of its input_quantizer is no whole number"),
