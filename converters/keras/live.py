@@ -118,7 +118,7 @@ def _mark_functions(layer: Any, config: dict[str, Any]) -> None:
         function = getattr(layer, key, None)
         if function is not None and isinstance(config.get(key), str):
             thing = function if isinstance(function, types.FunctionType) else type(function)
-            if not _is_own(thing):
+            if not (_is_own(thing) or thing.__module__.startswith("qkeras.")):  # whose quantisers are read by their words
                 config[key] = {"class_name": "function", "config": _place(thing)}
 
 

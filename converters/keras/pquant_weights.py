@@ -29,6 +29,7 @@ _TURNED = {"PQDense": (1, 0), "PQConv1d": (2, 1, 0), "PQConv2d": (3, 2, 0, 1), "
 _MASKS = {"pdp": 0, "wanda": 0, "activation_pruning": 0, "autosparse": 1, "dst": 1, "cs": 2}
 _ALWAYS = ("wanda", "activation_pruning")  # whose masks hold while they are still trained
 _BARE = ("autosparse", "activation_pruning")  # which prune nothing before that
+_BY_SIZE = "mdmm"  # which leaves what is larger than a number once its training is over, and all before that
 _FLAGS = ["is_pretraining", "is_finetuning"]
 FINISH = "call pquant.apply_final_compression(model) before it is saved"
 
@@ -205,8 +206,9 @@ def quantised(layer: Layer) -> dict[str, np.ndarray]:
             found[name] = _cast(layer, word, found[name])
     if "kernel" in found:
         first = _section(layer, "training_parameters").get("pruning_first")
-        w = found["kernel"] * _mask(layer) if first else _cast(layer, "wq", found["kernel"])
-        found["kernel"] = _cast(layer, "wq", w) if first else w * _mask(layer)
+        w = found["kernel"] if first else _cast(layer, "wq", found["kernel"])
+        w = w * _mask(layer, w)
+        found["kernel"] = _cast(layer, "wq", w) if first else w
     return found
 
 
@@ -215,13 +217,16 @@ def _cast(layer: Layer, word: str, array: np.ndarray) -> np.ndarray:
     return hgq_quantisers.constants(_quantiser(layer, weights=True), bits, array) if bits else array
 
 
-def _mask(layer: Layer) -> np.ndarray:
+def _mask(layer: Layer, kernel: np.ndarray) -> np.ndarray:
     """What pruning multiplies the kernel with."""
     given = _section(layer, "pruning_parameters")
     if not layer.flag("enable_pruning", bool(given.get("enable_pruning"))):
         return np.ones(())
     method = str(given.get("pruning_method"))
     before, after = (bool(np.any(layer.weights[name])) for name in _FLAGS)
+    if method == _BY_SIZE:
+        least = np.float32(given["epsilon"]) if after and isinstance(given.get("epsilon"), (int, float)) else -1
+        return np.asarray(np.abs(np.asarray(kernel, np.float32)) > least)
     if before and method in _BARE:
         return np.ones(())
     if method not in _MASKS or not (before or after or method in _ALWAYS):

@@ -14,6 +14,7 @@ from nn2hls.converters.lower.value import Refusal, Site, Tensor, limited_weights
 
 _HIGHEST = 1e8  # far below what a mask adds, so that a score behind it saturates
 MAX_ADDRESS = 16  # bits of what a table may be asked
+PLAIN_ADDRESS = 12  # of one that takes the place of a function that a design has without it
 Function = Callable[[np.ndarray], np.ndarray]
 
 
@@ -38,13 +39,18 @@ class Types:
         return np.asarray(np.maximum(self.k + self.i + self.f, 0))
 
     @property
+    def hull(self) -> FixedType:
+        """The one type that holds all of its values, whatever its width."""
+        return Grid(self.width, self.k + self.i, self.k, self.rounding, self.overflow).hull
+
+    @property
     def address(self) -> FixedType:
         """What every value that it gives is a number of.
 
         Raises:
             Refusal: It has more bits than a table is asked.
         """
-        hull = Grid(self.width, self.k + self.i, self.k, self.rounding, self.overflow).hull
+        hull = self.hull
         if hull.width > MAX_ADDRESS:
             raise Refusal(
                 f"its table is asked {hull.width} bits; up to {MAX_ADDRESS} are offered, which its quantisers may have"

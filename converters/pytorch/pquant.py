@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from nn2hls.converters.lower import quantised
+from nn2hls.converters.lower.tables import PLAIN_ADDRESS
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.converters.pytorch import pquant_attention
-from nn2hls.converters.pytorch.pquant_casts import CALL_IT, Step, cast
+from nn2hls.converters.pytorch.pquant_casts import CALL_IT, Step, cast, table, types, used
 from nn2hls.errors import UnsupportedError
 from nn2hls.guard import shortened
 
@@ -22,6 +23,9 @@ _EXPORT = (
     "export it and read that file: pquant.core.torch.convert_to_onnx.convert_to_onnx(model, shape, 'model.onnx', "
     "use_qonnx=True); it rounds half to even, whatever the module does"
 )
+_SMOOTH = ("tanh", "gelu")
+# What a function that was given as such says itself, and what PyTorch's own function of that name takes.
+_OPTIONS = {"leaky_relu": ("negative_slope", 0.01), "gelu": ("approximate", "none")}
 # What a module of PyTorch is made from, by class: names of attributes, which are those of its arguments.
 _CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
 _NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
@@ -99,6 +103,9 @@ def _made(module: Any) -> Any:
         return pquant_attention.attention(module, _made)
     if getattr(module, "use_fitcompress", False) and module.is_pretraining:
         raise Refusal(f"FITcompress is still searching; {CALL_IT}")
+    steps = _multiplier(module, kind)
+    if kind == "PQActivation" and (tabled := _tabled(module)):
+        return pquant_attention.holding(lambda x: _through([*steps, *tabled], x))
     name, arguments = _function(module) if kind == "PQActivation" else _arguments(module, kind)
     entering = cast(module, "input")
     leaving = cast(module, "output")
@@ -106,7 +113,7 @@ def _made(module: Any) -> Any:
     if kind not in ("PQActivation", "PQAvgPool1d", "PQAvgPool2d"):
         _weigh(plain_one, module)
     plain_one.eval()
-    steps = [*_multiplier(module, kind), *filter(None, [entering])]
+    steps += filter(None, [entering])
     if steps:
         plain_one.register_forward_pre_hook(lambda _, given: (_through(steps, given[0]), *given[1:]))
     if leaving is not None:
@@ -125,11 +132,42 @@ def _arguments(module: Any, kind: str) -> tuple[str, Mapping[str, Any]]:
     return name, {word: getattr(module, word) for word in names}
 
 
+def _tabled(module: Any) -> list[Step]:
+    """The cast before a function and the function with the cast behind it, as a table; none where it is none."""
+    function, word = getattr(module, "activation_function", None), module.activation_name
+    own = not (word in _FUNCTIONS and _of_packages(function))
+    if function is None or (not own and word not in _SMOOTH and _function(module) == _FUNCTIONS[word]):
+        return []
+    entering = cast(module, "input")
+    if entering is None or not used(module, "output"):
+        if own:
+            raise Refusal(
+                f"its function {shortened(word)} is offered as a table alone; set quantize_input and quantize_output, "
+                f"or take one of {', '.join(_FUNCTIONS)}"
+            )
+        return []
+    if not own and types(module, "input").hull.width > PLAIN_ADDRESS:
+        return []
+    return [entering, table(function, (module, "input"), (module, "output"), "")]
+
+
+def _of_packages(function: Any) -> bool:
+    """Whether a function, or a module that is one, is of PyTorch or of PQuantML."""
+    thing = function if hasattr(function, "__name__") else type(function)
+    home = getattr(thing, "__module__", None) or "torch"  # functions in C have none
+    return str(home).startswith(("torch", _PACKAGE))
+
+
 def _function(module: Any) -> tuple[str, Mapping[str, Any]]:
     word = module.activation_name
     if word not in _FUNCTIONS:
         raise Refusal(f"its activation {shortened(word)} is not offered; {', '.join(_FUNCTIONS)} are")
-    return _FUNCTIONS[word]
+    name, arguments = _FUNCTIONS[word]
+    function = getattr(module, "activation_function", None)
+    if function is None or word not in _OPTIONS:
+        return name, arguments
+    option, default = _OPTIONS[word]
+    return name, {option: getattr(function, option, default)}
 
 
 def _multiplier(module: Any, kind: str) -> list[Step]:

@@ -36,7 +36,7 @@ def softmax(module: Any) -> Any:
         divisor = over(_through(before_inv, e.sum(dim=axes, keepdim=True)))
         return _through(leaving, e * divisor)
 
-    return _holding(forward)
+    return holding(forward)
 
 
 def attention(module: Any, made: Callable[[Any], Any]) -> Any:
@@ -72,14 +72,14 @@ def attention(module: Any, made: Callable[[Any], Any]) -> Any:
         return back, weights.mean(dim=1) if need_weights else None
 
     parts = zip((*PROJECTIONS, "softmax"), (q_proj, k_proj, v_proj, out_proj, weigh), strict=True)
-    return _holding(forward, **dict(parts))
+    return holding(forward, **dict(parts))
 
 
 def _through(step: Callable[[Any], Any] | None, x: Any) -> Any:
     return x if step is None else step(x)
 
 
-def _holding(forward: Callable[..., Any], **parts: Any) -> Any:
+def holding(forward: Callable[..., Any], **parts: Any) -> Any:
     """A module that computes a function, and holds others under their names."""
     import torch
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import os
 
 import numpy as np
@@ -62,6 +63,20 @@ def test_masks_are_zeros_that_cost_nothing(tmp_path):
     assert np.count_nonzero(weight)
 
 
+def test_mdmm_leaves_what_is_larger_than_its_epsilon_once_it_is_over(tmp_path):
+    def read(tuning):
+        def change(spec, arrays):
+            spec["config"]["config"]["pruning_parameters"].update(pruning_method="mdmm", epsilon=0.3)
+            spec["config"]["config"]["training_parameters"]["pruning_first"] = True
+            fill("pq_dense/vars/3", tuning)(spec, arrays)
+
+        return nn2hls.load(saved(tmp_path, *changed("dense_trained", change)))["first"].op.weight.array
+
+    large = np.abs(arrays_of("dense_trained")["layers/pq_dense/vars/0"]) > 0.3
+    assert np.count_nonzero(read(0.0)[~large]) > 0
+    assert np.array_equal(read(1.0), read(0.0) * large)
+
+
 def test_a_sign_is_left_where_integer_bits_are_below_the_fraction(tmp_path):
     """-2^-f and 0 are, as PQuantML takes no fewer integer bits than -f."""
     config, arrays = config_of("dense_pdp"), arrays_of("dense_pdp")
@@ -106,15 +121,22 @@ def a_gelu(spec, arrays):
     spec["config"]["activation"] = "gelu"
 
 
+def searching(spec, arrays):
+    spec.update(class_name="PQActivation", registered_name="PQuantML>PQActivation")
+    spec["config"].update(activation="relu")
+    spec["config"]["config"]["fitcompress_parameters"] = {"enable_fitcompress": True}
+
+
 BITS = "pq_dense/input_quantizer/vars"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    ids=range(11),
+    ids=range(12),
     argvalues=[
         (in_training, r"first \(PQDense\): its weights are still being pruned by 'pdp'; call pquant.apply_final_compression"),
-        (setting("pruning", "pruning_method", "mdmm"), "still being pruned by 'mdmm'"),
+        (setting("pruning", "pruning_method", "dither"), "still being pruned by 'dither'"),
+        (searching, "its FITcompress, which casts nothing while it searches"),
         (setting("quantization", "round_mode", "UP"), "'round_mode' = 'UP' of its quantiser is not offered"),
         (setting("quantization", "overflow_mode_data", "WRAP_SM"), "'overflow_mode' = 'WRAP_SM' of its quantiser is not off"),
         (fill(f"{BITS}/2", 3.5), "first: 'f' of its input_quantizer is no whole number"),
@@ -172,6 +194,17 @@ def test_heads_that_do_not_divide_are_refused(tmp_path):
     spec["config"]["num_heads"] = 4
     with pytest.raises(Nn2hlsError, match="its 4 heads do not divide 'embed_dim' = 6"):
         nn2hls.load(saved(tmp_path, config, arrays))
+
+
+def test_a_tanh_between_two_casts_is_a_table(tmp_path):
+    config, arrays = copy.deepcopy(config_of("dense_pdp")), arrays_of("dense_pdp")
+    spec = next(spec for spec in config["config"]["layers"] if spec["config"]["name"] == "rectified")
+    spec["config"]["activation"] = "tanh"
+    for word, bits in (("input", (1, 1, 3)), ("output", (1, 0, 5))):
+        for place, value in enumerate(bits):
+            arrays[f"layers/pq_activation/{word}_quantizer/vars/{place}"] = np.float32(value)
+    (table,) = nn2hls.load(saved(tmp_path, config, arrays))["rectified"].op.table.array
+    assert table.tolist() == [math.floor(math.tanh(k / 8) * 32 + 0.5) / 32 for k in range(-16, 16)]
 
 
 def test_an_array_that_is_missing_is_named(tmp_path):

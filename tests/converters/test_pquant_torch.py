@@ -228,6 +228,34 @@ def test_a_softmax_has_its_tables(make, shape):
     assert np.array_equal(design.predict_float(x), want)
 
 
+def mish(x):
+    return x * torch.tanh(nn.functional.softplus(x))
+
+
+@pytest.mark.parametrize("function", [torch.tanh, nn.GELU("tanh"), nn.functional.leaky_relu, mish], ids=range(4))
+def test_a_function_between_two_casts_is_a_table(function):
+    """Also one of the user's own, and those of PyTorch with the options that they have."""
+    word = getattr(function, "__name__", type(function).__name__).lower()
+    cast = Quantizer(1, 2, torch.tensor([[3, 4, 5]]), "RND_CONV", "SAT"), Quantizer(1, 1, 6, "TRN", "SAT_SYM")
+    module = nn.Sequential(PQActivation(word, 0.0).settle(*cast))
+    module[0].activation_function, module[0].compute = function, lambda x: function(x)
+    x = torch.arange(-600, 600).reshape(-1, 3) / 128
+    with torch.no_grad():
+        want = module(x).numpy()
+    design = nn2hls.convert(nn2hls.load(module, example=x[:2]))
+    assert len(np.unique(want)) > 20
+    assert np.array_equal(design.predict(x.numpy()), want)
+
+
+def test_a_function_of_few_casts_is_no_table():
+    module = nn.Sequential(PQActivation("mish", 0.0).settle(Quantizer(1, 2, 3, "RND", "SAT")))
+    module[0].activation_function = mish
+    with pytest.raises(UnsupportedError, match="its function 'mish' is offered as a table alone; set quantize_input and"):
+        nn2hls.load(module, example=torch.zeros(2, 3))
+    module[0].activation_function, module[0].activation_name = nn.LeakyReLU(0.25), "leaky_relu"
+    assert nn2hls.load(module, example=torch.zeros(2, 3))["0"].op.slope.array == 0.25
+
+
 class Attending(nn.Module):
     """Attention of each place to all, or by a mask of one kind."""
 

@@ -235,3 +235,35 @@ def test_adaptive_activations_with_bad_options_are_refused(key, value, reason, t
     model, weights = saved("adaptive_relu", tmp_path, change)
     with pytest.raises(UnsupportedError, match=rf"act \(QAdaptiveActivation\): .*{reason}"):
         nn2hls.load(model, weights=weights)
+
+
+def test_a_live_adaptive_relu_has_its_upper_bound():
+    """Which its config leaves out; its quantiser, an object of QKeras, is read by the words of that config."""
+    keras = pytest.importorskip("keras")
+
+    class QAdaptiveActivation(keras.layers.Layer):
+        relu_upper_bound = 1.25
+
+        def build(self, shape):
+            self.activation = quantized_relu()
+            for name, value in (("Variable", 7.0), ("ema_min", 0.0), ("ema_max", 1.75)):
+                self.add_weight(shape=(1,), initializer=keras.initializers.Constant(value), name=name, trainable=False)
+
+        def call(self, x):
+            return keras.ops.minimum(keras.ops.clip(keras.ops.round(x * 16) / 16, 0, 2 - 1 / 16), self.relu_upper_bound)
+
+        def get_config(self):
+            own = {"activation": "quantized_relu", "total_bits": 5, "symmetric": True, "relu_neg_slope": 0.0}
+            return {"name": self.name, "trainable": False, **own, "per_channel": False, "po2_rounding": False}
+
+    class quantized_relu:  # noqa: N801  (as QKeras calls it)
+        pass
+
+    for kind, home in ((QAdaptiveActivation, "qkeras.qlayers"), (quantized_relu, "qkeras.quantizers")):
+        kind.__module__, kind.__qualname__ = home, kind.__name__
+    given = keras.Input((3,))
+    model = keras.Model(given, QAdaptiveActivation(name="act")(given))
+    x = (np.arange(-150, 150).reshape(-1, 3) / 64).astype(np.float32)
+    found = nn2hls.convert(nn2hls.load(model)).predict(x)
+    assert np.array_equal(found, model.predict(x, verbose=0))
+    assert found.max() == 1.25

@@ -77,6 +77,15 @@ def test_the_reference_rounds_as_the_cast(case, quarters):
     assert op.evaluate_float(x).reshape(len(x), -1).tolist() == [[float(v) for v in row] for row in want]
 
 
+def test_what_has_no_bits_is_an_array_of_its_own():
+    """A ReLU behind it, which overwrites what it reads."""
+    op = QuantizeEach(*(Const(np.array(v)) for v in ([0, 0], [1, 2], [0, 1])), Rounding.RND, Overflow.SAT)
+    x = Range.of_type(FixedType(6, 3, True)).broadcast((2,))
+    found = op.kernel([x])([np.arange(-4.0, 4).reshape(4, 2)], None)
+    assert found.flags.writeable
+    assert not np.asarray(found).any()
+
+
 def test_long_and_short_rows_are_alike():
     """Events are cast side by side in rows; the last ones are fewer."""
     op = QuantizeEach(Const([0, 3, 5]), Const([0, 2, 1]), Const([1, 0, 1]), Rounding.RND, Overflow.SAT)
