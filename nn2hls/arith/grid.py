@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.arith.ranges import Range, carrier, compact, ints, lift
+from nn2hls.arith.ranges import Range, carrier, ints, lift
 
 _LONG = 1 << 10  # elements of a row that NumPy's loops run over: short ones are slow
 _BLOCK = 1 << 15  # elements that are cast before the next ones, to stay in cache
@@ -102,7 +102,7 @@ class Grid:
             if kind is not None:
                 chosen = np.broadcast_to(mask, x.shape)
                 out[:, chosen] = ints(cast_to(values[:, chosen], x.fraction, kind)) << (self.hull.fraction - kind.fraction)
-        return compact(out) if self.hull.width < 63 else out
+        return out.astype(np.int64) if self.hull.width < 63 else out
 
     def _rows(self, x: Range) -> _Rows | None:
         """The cast in floats that hold all that is met on the way; None where they do not, or have no such rounding."""

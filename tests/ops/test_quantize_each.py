@@ -134,3 +134,14 @@ def test_bit_operations_are_products_of_the_bits_that_factors_have():
     assert MatMul().bit_operations([x, Range(x.lo.T, x.hi.T, x.fraction, x.zeros.T)]) == 9 * sum(entering**2)
     scale = Scale(Const(np.array([3, 0, 1, 6, 5])), Const(np.array([0, 1, 0, 7, 2])))
     assert scale.bit_operations([x]) == 3 * (2 * entering[0] + 2 * entering[3] + 3 * entering[4] + 5)
+
+
+@pytest.mark.parametrize("rounding", [Rounding.RND, Rounding.RND_ZERO])
+@pytest.mark.parametrize("width", [0, 3, 40])
+def test_a_result_whose_elements_are_alike_may_be_overwritten(rounding, width):
+    """As the ReLU behind it does."""
+    op = QuantizeEach(Const(np.array([width, 0])), Const(np.array([1, 0])), Const(np.array([1, 0])), rounding, Overflow.SAT)
+    x = Range.of_type(FixedType(8, 4)).broadcast((2,))
+    found = op.kernel([x])([np.zeros((3, 2), np.float32)], None)
+    found += 1
+    assert found.tolist() == [[1, 1]] * 3
