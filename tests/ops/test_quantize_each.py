@@ -46,6 +46,26 @@ def test_however_wide_they_are(case, kind, seed):
     check(case, kind, seed)
 
 
+# Elements (width, integer bits, sign): the constant zero beside one with fine steps; steps above all values.
+NOTHING, COARSE = [(0, -2, 0), (0, 3, 1), (6, 1, 1)], [(1, 9, 1), (3, 12, 0), (6, 1, 1)]
+
+
+@pytest.mark.parametrize("overflow", Overflow)
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("elements", [NOTHING, COARSE], ids=["nothing", "coarse"])
+def test_operands_that_take_all_bits_of_the_floats(elements, rounding, overflow):
+    """Where half a bit is lost first."""
+    op = QuantizeEach(*map(Const, np.transpose(elements)), rounding, overflow)
+    for width in (20, 22, 23, 24, 26, 50, 52):
+        x = Range.of_type(FixedType(width, 2)).broadcast((3,))
+        top = 1 << width - 1
+        values = np.array([-top, -top + 1, -3, -1, 0, 1, 2, top // 2, top - 1])
+        found = op.kernel([x])([np.tile(values[:, None], 3).astype(carrier(x.bound))], None)
+        want = [slow(op, np.array([Fraction(int(v), 1 << width - 2)] * 3, dtype=object)) for v in values]
+        scale = Fraction(2) ** -op.exact([x]).fraction
+        assert [[int(v) * scale for v in row] for row in found] == want, width
+
+
 def check(case, kind, seed):
     op, shape = case
     rng = np.random.default_rng(seed)
