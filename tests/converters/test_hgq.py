@@ -206,7 +206,7 @@ def test_other_layers_are_refused_with_the_way_out(kind, tmp_path):
         ("recurrent", "third", "stateful", True, "'stateful' keeps its state from event to event"),
         ("attention", "one", "fuse", "all", "'fuse' = 'all' is not one of none, kv, qkv"),
         ("attention", "one", "use_gate", True, "'use_gate' = True is not offered; leave it out"),
-        ("attention", "two", "stable_softmax", False, "'stable' = False is not offered; train with the stable one"),
+        ("attention", "two", "stable_softmax", False, "'stable' = False is not offered without a quantiser of what enters"),
         ("luts", "mixed", "d_hl", 2, "2 numbers enter each of its tables, and there is one, so that HGQ2 itself cannot"),
         ("luts", "dense", "subnn_activation", "mine", "its function 'mine' is not offered as a table"),
         ("luts", "over", "data_format", "channels_first", "channels first, and groups, are not offered with tables"),
