@@ -113,11 +113,12 @@ class Grid:
         up = max(-int(shifts.min()), 0)
         if up > _FAR or int(shifts.max()) > _FAR or int(self.width.max()) > _FAR:
             return None
-        kind = carrier(4 * max(x.bound << up, 1 << self.hull.width))
+        # Truncation takes half a step off each value, and the smallest one below zero shall still be told from zero.
+        coarsest = 1 << max(int(shifts.max()), 0) if self.rounding is Rounding.TRN else 1
+        kind = carrier(4 * max(x.bound << up, 1 << self.hull.width, coarsest))
         if kind is None or kind.kind != "f":
             return None
-        drop = np.where(real, shifts, x.bound.bit_length() + 2)  # the constant zero: all bits are dropped
-        return _Rows(self, x, drop, kind)
+        return _Rows(self, x, shifts, kind)
 
 
 class _Rows:
@@ -128,7 +129,7 @@ class _Rows:
 
     Args:
         grid, x: Types and operand.
-        drop: How many low bits each element has to lose; negative: to get.
+        drop: How many low bits each element has to lose; negative: to get; 0 for the constant zero, which has no bits left.
         kind: Of floats, which have two bits more than any value needs.
     """
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import nn2hls
+from nn2hls.converters.keras.model import Layer
+from nn2hls.converters.keras.pquant_weights import quantised
 from nn2hls.errors import ModelError, Nn2hlsError
 from tests.fixtures.pquant.record import MODELS, answered, drawn, made
 from tests.kit.answers import entries, recorded_arrays, saved
@@ -75,6 +77,17 @@ def test_mdmm_leaves_what_is_larger_than_its_epsilon_once_it_is_over(tmp_path):
     large = np.abs(arrays_of("dense_trained")["layers/pq_dense/vars/0"]) > 0.3
     assert np.count_nonzero(read(0.0)[~large]) > 0
     assert np.array_equal(read(1.0), read(0.0) * large)
+
+
+def test_biases_wrap_where_kernels_do_not():
+    """With HGQ2's quantisers, which take a kernel's range as it is."""
+    modes = {"use_high_granularity_quantization": True, "round_mode": "RND", "overflow_mode_parameters": "WRAP"}
+    config = {"quantization_parameters": modes, "training_parameters": {}, "pruning_parameters": {}}
+    bits = {f"{word}/{name}": np.array([v]) for word in ("wq", "bq") for name, v in (("k", 0), ("i", 1), ("f", 2))}
+    layer = Layer("first", "", "PQDense", {"config": config}, "pquant.core.keras.layers", keras=3)
+    layer.weights = {"kernel": np.array([[3.25]]), "bias": np.array([-0.5]), **bits}
+    found = quantised(layer)
+    assert (found["kernel"].item(), found["bias"].item()) == (3.25, 1.5)
 
 
 def test_a_sign_is_left_where_integer_bits_are_below_the_fraction(tmp_path):
