@@ -104,6 +104,7 @@ class Op:
     uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy ..
     called: ClassVar[tuple[str, ...]] = ()  # what LayerType may call it beside the class of its own and of the framework
     decides: ClassVar[bool] = False  # each value of the result is one of few numbers of the op's own
+    measures: ClassVar[bool] = False  # the result is the first operand in steps of the second, which has the size of its event
     activation: ClassVar[bool] = False  # inside a layer it is a node with a name and types of its own
     unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel

@@ -17,6 +17,7 @@ from nn2hls.ops.matmul import MatMul
 from nn2hls.ops.move import Move
 from nn2hls.ops.norm import Norm
 from nn2hls.ops.order import TopK
+from nn2hls.ops.portion import Portion
 from nn2hls.ops.products.affine import Strategy
 from nn2hls.ops.quantize import Quantize
 from nn2hls.ops.quantize_each import QuantizeEach
@@ -50,6 +51,7 @@ __all__ = [
     "Norm",
     "Normalised",
     "Op",
+    "Portion",
     "Quantize",
     "QuantizeEach",
     "Reduce",

@@ -18,6 +18,7 @@ from nn2hls.graph.leaves import Constant, Input
 from nn2hls.graph.op import Hints
 from nn2hls.ops.reloadable import reloadable
 from nn2hls.passes.base import Context, Provenance
+from nn2hls.passes.event_sizes import Sizes, event_sizes
 from nn2hls.passes.model_types import (
     SOURCE,
     error_note,
@@ -48,7 +49,7 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
     signals = measure(graph, context) if context.signals is None else context.signals
 
     def model() -> _Model:
-        return _Model(is_quantised(graph), input_types(graph))
+        return _Model(is_quantised(graph), input_types(graph), event_sizes(graph))
 
     tied: dict[str, Common] = {}
     if any(node.tied for node in graph):  # a draft says what each step needs; all of them get what holds that
@@ -157,11 +158,13 @@ class _Model:
     Args:
         quantised: Whether it gives any: then results are exact where they can be.
         inputs: Of its inputs.
+        sizes: Of its events.
         exact: The values so far that have no rounding but the model's own, and factors whose error is told.
     """
 
     quantised: bool
     inputs: Mapping[str, FixedType]
+    sizes: Sizes
     exact: set[str] = field(default_factory=set)
 
 
@@ -189,7 +192,8 @@ def _resolve(
     if isinstance(node.op, Input):
         return _input(node, signal, settings, context, model)
     noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
-    kept = model.quantised and all(o.name in model.exact for o in operands)
+    kept = model.quantised and (name in model.sizes.spans or all(o.name in model.exact for o in operands))
+    own = name not in model.sizes.floats
     if isinstance(node.op, Constant):
         return _constant(node, noise, settings, model, name)
     xs = [ranges[o.name] for o in operands]
@@ -209,17 +213,19 @@ def _resolve(
     for text in op.warnings(bounds, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
-    if kept and not faithful:
-        context.notes += filter(None, [error_note(node, op, xs)])
-    whole = kept and (faithful or op.affine is not None) and _sound_width(exact, exact.fraction) <= exact_room(settings)
+    whole = kept and own and (faithful or op.affine is not None)
     if known:
         why = known.why
     elif whole and not given:
-        why = _whole_result(exact)
+        why = _whole_result(exact, exact_room(settings))
     else:
         why = _given_or_derived(node, exact, signal, noise * math.sqrt(6), settings, context)
-    restored = whatever and faithful and holds(why.type, exact)
-    if restored or node.op.casts_to is not None or (kept and (faithful or op.affine is not None) and holds(why.type, exact)):
+    lost = why.type.step / 2 if whole and not given and why.type.fraction < exact.fraction else 0.0
+    if lost or (kept and not faithful):
+        context.notes += filter(None, [error_note(node, op, xs, lost)])
+    context.notes += [f"{node.name}: {text}" for text in filter(None, [model.sizes.notes.get(name)])]
+    cast = node.op.casts_to is not None or name in model.sizes.measured
+    if cast or ((whole or (whatever and faithful)) and holds(why.type, exact)):
         model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))
@@ -305,12 +311,15 @@ def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Co
     return Provenance("result", kind, "calibrated", why)
 
 
-def _whole_result(exact: Range) -> Provenance:
-    """Every bit of the exact result, as a quantised model has it."""
-    width = _sound_width(exact, exact.fraction)
-    kind = FixedType(width, width - exact.fraction, exact.signed)
+def _whole_result(exact: Range, room: int) -> Provenance:
+    """Every bit of the exact result, as a quantised model has it; the lowest are rounded off where ``room`` is too small."""
+    fraction = exact.fraction - max(0, _sound_width(exact, exact.fraction) - room)
+    fraction -= max(0, _sound_width(exact, fraction) - room)  # rounding carried an end into one more bit
+    width, rounding = _sound_width(exact, fraction), Rounding.TRN if fraction == exact.fraction else Rounding.RND
+    kind = FixedType(width, width - fraction, exact.signed, rounding)
     bits = f"{plural(kind.integer, 'integer bit')}: any input gives {exact.real_low:.3g}..{exact.real_high:.3g}"
-    return Provenance("result", kind, "sound", f"{bits}; {plural(exact.fraction, 'fraction bit')}: exact, as in the model")
+    why = "exact, as in the model" if fraction == exact.fraction else f"as many as {room} bits have room for"
+    return Provenance("result", kind, "sound", f"{bits}; {plural(fraction, 'fraction bit')}: {why}")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from nn2hls import ops
+from nn2hls.arith.fixed import Rounding
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const, Marks, Places
 from nn2hls.graph.graph import Graph
@@ -201,6 +202,12 @@ def _divide(net):
     net._add(ops.Divide(), [a, net.any(partial(_broadcasts, net.shape(a)))])
 
 
+def _portion(net):
+    a = net.any()
+    count, rounding = int(net.rng.integers(1, 300)), (Rounding.RND_CONV, Rounding.RND_ZERO)[net.rng.integers(2)]
+    net._add(ops.Portion(count, rounding), [a, net.any(partial(_broadcasts, net.shape(a)))])
+
+
 def _norm(net):
     rng = net.rng
     x = net.any(lambda s: len(s) > 0)
@@ -265,6 +272,7 @@ MAKERS = {
     _reduce: 1.5,
     _matmul: 1,
     _divide: 0.6,
+    _portion: 0.5,
     _norm: 0.6,
     _choose: 0.8,
     _embedding: 0.4,
