@@ -27,6 +27,7 @@ ROWS = Steps(
 )
 NUMBERS = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.25, 1e-9]), st.integers(-4000, 4000).map(lambda n: n / 999))
 
+SPREAD = [0.07, -0.11, 0.23, 0.31, -0.2, 0.13, 0.29, 0.17]
 THREE = st.lists(NUMBERS, min_size=3, max_size=3)
 ENDS = st.sampled_from([FREE, (0.0, math.inf), (-math.inf, 0.5), (-0.5, 1.0), (0.1, 0.2), (0.5, 0.5), (1.0, -1.0)])
 
@@ -198,6 +199,16 @@ def test_comparisons_that_would_take_more_logic_are_not_made():
     assert names(network(four)) == ["x", "sum", "norm", "act"]
     assert names(network(two, 0.5, 0.0)) == ["x", "sum", "norm", "act"]
     assert names(network(two, 0.3, 0.0)) == ["x", "sum", "act"]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3])
+def test_thresholds_take_no_more_than_what_they_replace(bits):
+    """By the estimate of our own Verilog; the scale stays where its result has a type of the user."""
+    graph = network(Quantize(FixedType(bits, 1, False, Rounding.RND_CONV, Overflow.SAT)), SPREAD)
+    layers, kept = {"x": {"Precision": "ap_fixed<5,5>"}}, {"norm": {"Precision": {"result": "ap_fixed<16,8>"}}}
+    configs = [{"Backend": "Verilog", "HLSConfig": {"Model": {}, "LayerName": layers | more}} for more in ({}, kept)]
+    found = [nn2hls.convert(graph, chosen).estimate().report.lut for chosen in configs]
+    assert 0 < found[0] < found[1]
 
 
 def test_levels_are_the_model_s_own_numbers():
