@@ -39,7 +39,7 @@ def threshold_scales(graph: Graph, context: Context) -> Graph:
         op = _without(way, node) if way else None
         if op is not None:
             gone.update(before.name for before in way)
-            node = dataclasses.replace(node, op=op, inputs=way[0].inputs, given=_given(node))
+            node = dataclasses.replace(node, op=op, inputs=way[0].inputs)
         done.append(node)
     return Graph(tuple(node for node in done if node.name not in gone), graph.outputs)
 
@@ -76,12 +76,6 @@ def _free(graph: Graph, node: Node, context: Context) -> bool:
         return False
     numbers = {word: node.op.numbers(word, []) for word in node.given}
     return all(values is not None and holds_numbers(node.given[word], values) for word, values in numbers.items())
-
-
-def _given(node: Node) -> dict[str, FixedType]:
-    """The types that the model gives: its levels are numbers of its result's."""
-    result = node.given.get("result")
-    return {**node.given, "level": result} if result is not None else dict(node.given)
 
 
 def _worth(ops: Sequence[Op], instead: Op, shape: Shape) -> bool:

@@ -5,18 +5,19 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nn2hls
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.functions import Function
 from nn2hls.arith.ranges import Range
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const, Marks, Places
 from nn2hls.graph.leaves import Input
 from nn2hls.graph.op import Hints
 from nn2hls.graph.reference import run_float
-from nn2hls.ops import Clip, Dense, Quantize, Relu, Scale, Simple, Steps, Unary
+from nn2hls.ops import Clip, Dense, Quantize, Relu, Scale, Simple, Steps, Table, Unary
 from tests.slow.fixed import cast_slow
 
 FREE = (-math.inf, math.inf)
@@ -26,6 +27,7 @@ ROWS = Steps(
 )
 NUMBERS = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.25, 1e-9]), st.integers(-4000, 4000).map(lambda n: n / 999))
 
+SPREAD = [0.07, -0.11, 0.23, 0.31, -0.2, 0.13, 0.29, 0.17]
 THREE = st.lists(NUMBERS, min_size=3, max_size=3)
 ENDS = st.sampled_from([FREE, (0.0, math.inf), (-math.inf, 0.5), (-0.5, 1.0), (0.1, 0.2), (0.5, 0.5), (1.0, -1.0)])
 
@@ -53,18 +55,23 @@ def readers(draw):
     if which:
         return Unary(Simple.SIGN), lambda y, channel: Fraction((y > 0) - (y < 0))
 
-    def rows(y, channel):
-        row = ROWS.which.array[channel]
-        count = sum(y >= Fraction(t) for t in ROWS.thresholds.array[row].tolist())
-        return Fraction(ROWS.levels.array[row][count])
-
     return ROWS, rows
 
 
+def rows(y, channel):
+    """ROWS from its definition."""
+    row = ROWS.which.array[channel]
+    count = sum(y >= Fraction(t) for t in ROWS.thresholds.array[row].tolist())
+    return Fraction(ROWS.levels.array[row][count])
+
+
+THREE = st.lists(NUMBERS, min_size=3, max_size=3)
+
+
 @settings(max_examples=40, deadline=None)
-@given(
-    readers(), ENDS, st.lists(NUMBERS, min_size=3, max_size=3), st.lists(NUMBERS, min_size=3, max_size=3), st.integers(-2, 6)
-)
+@example((ROWS, rows), (0.5, 0.5), [1.0, 0.0, -1.0], [0.0, 0.25, 0.0], 0)
+@example((ROWS, rows), (-math.inf, 0.5), [1.0, 1.0, -1.0], [0.0, 0.0, 0.0], 2)
+@given(readers(), ENDS, THREE, THREE, st.integers(-2, 6))
 def test_every_value_meets_the_exact_constants(reader, ends, scale, shift, fraction):
     op, function = reader
     found = op.unscaled(np.array(scale), np.array(shift), ends)
@@ -106,7 +113,7 @@ def test_what_is_no_few_rising_levels_keeps_its_scale(op):
     assert SIGN.unscaled(np.array(1e-320), np.array(1.0), FREE) is None, "no float64 is that threshold"
 
 
-def network(op, scale=None, shift=None, *, between=(), type_given=None, spare=False):
+def network(op, scale=None, shift=None, *, between=(), type_given=None, spare=False, twice=False):
     """Whole numbers, a sum of products with weights of the model, a normalisation, levels."""
     rng, b = np.random.default_rng(1), Builder()
     x = b.add("x", Input((6,)))
@@ -116,10 +123,11 @@ def network(op, scale=None, shift=None, *, between=(), type_given=None, spare=Fa
     z = b.add("norm", Scale(Const(scale), Const(rng.normal(size=8) if shift is None else np.asarray(shift))), [y])
     if type_given is not None:
         b.give(z, type_given)
+    others = [b.add("other", Relu(), [z])] if twice else []
     for k, clamp in enumerate(between):
         z = b.add(f"clamp{k}", clamp, [z])
     out = b.add("act", op, [z])
-    return b.build([out, z] if spare else [out])
+    return b.build([out, *others, *[z] * spare])
 
 
 def config(**layers):
@@ -160,6 +168,7 @@ def test_who_has_a_say_keeps_it():
     assert names(network(SIGN), norm={"Precision": {"result": "ap_fixed<9,5>"}}) == kept
     assert names(network(SIGN), norm={"Precision": {"scale": "ap_fixed<9,5>"}}) == kept
     assert names(network(SIGN, spare=True)) == kept
+    assert names(network(SIGN, twice=True)) == ["x", "sum", "norm", "other", "act"]
     assert names(network(SIGN, type_given={"result": FixedType(8, 4)})) == kept
     assert names(network(SIGN, [0.3] * 8, type_given={"scale": FixedType(4, 2)})) == kept, "0.3 is not what the model has"
     assert names(network(SIGN, [0.25] * 8, type_given={"scale": FixedType(4, 2)})) == ["x", "sum", "act"]
@@ -176,6 +185,9 @@ def test_what_clamps_between_them_goes_with_the_scale():
     trace, plain = design.trace(x), run_float(graph, [x], [node.name for node in graph])
     assert all(np.array_equal(trace[name], plain[name]) for name in plain)
     assert set(np.unique(trace["act"])) == {0.0, 0.5, 1.0}, "the end of the clip is 1 after rounding"
+    ternary = Steps.of([-0.5, 0.5], [-1.0, 0.0, 1.0])
+    found = nn2hls.convert(network(ternary, between=[Relu()]), config()).predict(x)
+    assert set(np.unique(found)) == {0.0, 1.0}, "never below zero"
     assert names(graph, clamp0={"Precision": {"result": "ap_fixed<9,5>"}}) == ["x", "sum", "norm", "clamp0", "clamp1", "act"]
     assert names(network(SIGN, between=[Unary(Simple.ABS)])) == ["x", "sum", "norm", "clamp0", "act"]
 
@@ -187,6 +199,33 @@ def test_comparisons_that_would_take_more_logic_are_not_made():
     assert names(network(four)) == ["x", "sum", "norm", "act"]
     assert names(network(two, 0.5, 0.0)) == ["x", "sum", "norm", "act"]
     assert names(network(two, 0.3, 0.0)) == ["x", "sum", "act"]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3])
+def test_thresholds_take_no_more_than_what_they_replace(bits):
+    """By the estimate of our own Verilog; the scale stays where its result has a type of the user."""
+    graph = network(Quantize(FixedType(bits, 1, False, Rounding.RND_CONV, Overflow.SAT)), SPREAD)
+    layers, kept = {"x": {"Precision": "ap_fixed<5,5>"}}, {"norm": {"Precision": {"result": "ap_fixed<16,8>"}}}
+    configs = [{"Backend": "Verilog", "HLSConfig": {"Model": {}, "LayerName": layers | more}} for more in ({}, kept)]
+    found = [nn2hls.convert(graph, chosen).estimate().report.lut for chosen in configs]
+    assert 0 < found[0] < found[1]
+
+
+def test_levels_are_the_model_s_own_numbers():
+    """Whatever the config says of constants in general, and whatever rounding the operand had: what follows is exact."""
+    kind, b = FixedType(2, 1, False, Rounding.RND_CONV, Overflow.SAT), Builder()
+    x = b.add("table", Table(Function.TANH), [b.add("x", Input((3,)))])
+    y = b.add("act", Quantize(kind), [b.add("norm", Scale(Const(np.array([0.3, -0.7, 1.9])), Const(np.zeros(()))), [x])])
+    b.give(y, {"result": kind})
+    weight = FixedType(20, 1)
+    z = b.add("dense", Dense(Const(np.rint(np.array([[0.123456], [-0.3], [0.7]]) * 2**19) / 2**19), Const(np.zeros(1))), [y])
+    b.give(z, {"weight": weight})
+    layers = {"x": {"Precision": "ap_fixed<8,3>"}}
+    design = nn2hls.convert(b.build([z]), {"Model": {"Precision": {"param": "ap_fixed<3,3>"}}, "LayerName": layers})
+    assert [node.name for node in design.graph] == ["x", "table", "act", "dense"]
+    assert design.graph["act"].op.levels.array.tolist()[0] == [0, 1, 2, 3]
+    assert design.graph["act"].type.fraction == 1
+    assert design.graph["dense"].type.fraction == weight.fraction + 1
 
 
 @pytest.mark.long
