@@ -218,6 +218,10 @@ class Unary(Op):
     activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
+    @property
+    def homogeneous(self) -> bool:
+        return self.simple in (Simple.ABS, Simple.NEG)
+
     def evaluate_float(self, x: Any) -> Any:
         return _FLOAT[self.simple](x)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
@@ -20,6 +20,7 @@ from nn2hls.ops.reloadable import reloadable
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.model_types import (
     SOURCE,
+    cast_next,
     error_note,
     exact_constant,
     exact_room,
@@ -48,7 +49,7 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
     signals = measure(graph, context) if context.signals is None else context.signals
 
     def model() -> _Model:
-        return _Model(is_quantised(graph), input_types(graph))
+        return _Model(is_quantised(graph), input_types(graph), cast_next(graph))
 
     tied: dict[str, Common] = {}
     if any(node.tied for node in graph):  # a draft says what each step needs; all of them get what holds that
@@ -157,11 +158,13 @@ class _Model:
     Args:
         quantised: Whether it gives any: then results are exact where they can be.
         inputs: Of its inputs.
+        cast: The values that it casts next, whoever reads them.
         exact: The values so far that have no rounding but the model's own, and factors whose error is told.
     """
 
     quantised: bool
     inputs: Mapping[str, FixedType]
+    cast: Collection[str]
     exact: set[str] = field(default_factory=set)
 
 
@@ -189,7 +192,8 @@ def _resolve(
     if isinstance(node.op, Input):
         return _input(node, signal, settings, context, model)
     noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
-    kept = model.quantised and all(o.name in model.exact for o in operands)
+    factors = node.op.affine is not None and name in model.cast  # of a value that is exact or not
+    kept = model.quantised and (factors or all(o.name in model.exact for o in operands))
     if isinstance(node.op, Constant):
         return _constant(node, noise, settings, model, name)
     xs = [ranges[o.name] for o in operands]
