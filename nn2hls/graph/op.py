@@ -154,6 +154,11 @@ class Op:
         return self.moves
 
     @property
+    def multilinear(self) -> bool:
+        """Whether any one operand times a number gives the result times that number, in the op on floats."""
+        return False
+
+    @property
     def probability(self) -> str:
         """``softmax`` or ``sigmoid`` where that function gives the result, or its logarithm; else empty."""
         return ""

@@ -228,6 +228,10 @@ class Unary(Op):
     activation: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
 
+    @property
+    def homogeneous(self) -> bool:
+        return self.simple in (Simple.ABS, Simple.NEG)
+
     def unscaled(self, scale: np.ndarray, shift: np.ndarray, within: tuple[float, float]) -> Op | None:
         return behind(scale, shift, within, [_SIGN]) if self.simple is Simple.SIGN else None
 

@@ -72,6 +72,10 @@ class Elementwise(Op):
     def homogeneous(self) -> bool:
         return self.merge is not Merge.MUL
 
+    @property
+    def multilinear(self) -> bool:
+        return self.merge is Merge.MUL
+
     def evaluate_float(self, *xs: Any) -> Any:
         total = reduce(_BINARY[self.merge], _aligned_axes(xs))
         return total / len(xs) if self.merge is Merge.AVERAGE else total

@@ -29,6 +29,7 @@ class MatMul(Op):
     called: ClassVar[tuple[str, ...]] = ("Dot",)
     arity: ClassVar[int | None] = 2
     fresh: ClassVar[bool] = True
+    multilinear: ClassVar[bool] = True
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         a, b = shapes

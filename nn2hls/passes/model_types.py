@@ -50,6 +50,17 @@ def input_types(graph: Graph) -> dict[str, FixedType]:
     return found
 
 
+def cast_next(graph: Graph) -> frozenset[str]:
+    """The values that the model casts next, by all readers, perhaps behind layers that only move them."""
+    found: set[str] = set()
+    for node in reversed(graph.nodes):
+        users = graph.users[node.name]
+        read = all(user.op.casts_to is not None or (user.op.moves and user.name in found) for user in users)
+        if users and read and node.name not in graph.outputs:
+            found.add(node.name)
+    return frozenset(found)
+
+
 def _first_types(graph: Graph, node: Node) -> list[FixedType | None]:
     """The types as which all readers of a value may have it, behind layers that only move it; None for one that rounds none."""
     found: list[FixedType | None] = []

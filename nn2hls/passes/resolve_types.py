@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
@@ -15,12 +15,13 @@ from nn2hls.graph.analysis import node_range
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
-from nn2hls.graph.op import Hints
+from nn2hls.graph.op import Hints, Op
 from nn2hls.ops.reloadable import reloadable
 from nn2hls.passes.base import Context, Provenance
 from nn2hls.passes.event_sizes import Sizes, event_sizes
 from nn2hls.passes.model_types import (
     SOURCE,
+    cast_next,
     error_note,
     exact_constant,
     exact_room,
@@ -49,7 +50,7 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
     signals = measure(graph, context) if context.signals is None else context.signals
 
     def model() -> _Model:
-        return _Model(is_quantised(graph), input_types(graph), event_sizes(graph))
+        return _Model(is_quantised(graph), input_types(graph), event_sizes(graph), cast_next(graph))
 
     tied: dict[str, Common] = {}
     if any(node.tied for node in graph):  # a draft says what each step needs; all of them get what holds that
@@ -159,13 +160,22 @@ class _Model:
         quantised: Whether it gives any: then results are exact where they can be.
         inputs: Of its inputs.
         sizes: Of its events.
+        cast: The values that it casts next, whoever reads them.
         exact: The values so far that have no rounding but the model's own, and factors whose error is told.
     """
 
     quantised: bool
     inputs: Mapping[str, FixedType]
     sizes: Sizes
+    cast: Collection[str]
     exact: set[str] = field(default_factory=set)
+
+    def keeps(self, name: str, op: Op, operands: Sequence[Node]) -> bool:
+        """Whether a value is one that the model itself computes: of exact operands, of the size of an event, or a factor
+        before a cast, of whatever value.
+        """
+        factors = op.affine is not None and name in self.cast
+        return self.quantised and (factors or name in self.sizes.spans or all(o.name in self.exact for o in operands))
 
 
 def _resolve(
@@ -192,8 +202,7 @@ def _resolve(
     if isinstance(node.op, Input):
         return _input(node, signal, settings, context, model)
     noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
-    kept = model.quantised and (name in model.sizes.spans or all(o.name in model.exact for o in operands))
-    own = name not in model.sizes.floats
+    kept = model.keeps(name, node.op, operands)
     if isinstance(node.op, Constant):
         return _constant(node, noise, settings, model, name)
     xs = [ranges[o.name] for o in operands]
@@ -213,7 +222,7 @@ def _resolve(
     for text in op.warnings(bounds, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
-    whole = kept and own and (faithful or op.affine is not None)
+    whole = kept and name not in model.sizes.floats and (faithful or op.affine is not None)
     if known:
         why = known.why
     elif whole and not given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,15 +21,17 @@ def sink_scales(graph: Graph, context: Context) -> Graph:
 
     Only by a positive number that is no power of two, which costs a multiplier and a rounding where it stands. It goes behind
     sums of products whose weights the model gives, or that only add and subtract, as sums along an axis do, and behind layers
-    that take it as a factor of their result, where all operands have it; there it becomes part of the next scale. A layer that
-    the user gave a type of its own stays.
+    that take it as a factor of their result, where all operands have it; there it becomes part of the next scale. Products of
+    computed tensors are multiplied by the product of what their operands have. A layer that the user gave a type of its own
+    stays.
     """
     done: dict[str, Node] = {}
     cast: set[str] = set()  # what the model cast, and what is computed of that without a factor
     taken = {node.name for node in graph}
     for node in graph:
         scales = [done[name] for name in node.inputs]
-        parts = _parts(node, scales[0].op) if scales and _common(scales, cast, context) else None
+        outside = _outside(node, scales, cast, context)
+        parts = None if outside is None else _parts(node, outside)
         if parts is None or context.settings(node).own_type:
             done[node.name] = node
             cast |= {node.name} if _is_cast(node, cast) else set()
@@ -37,7 +40,7 @@ def sink_scales(graph: Graph, context: Context) -> Graph:
         name = unused(f"{node.name}_whole", taken)
         hidden = dataclasses.replace(node.origin, is_result=False, holds=None)
         given = {**_unit_weights(inner), **{word: kind for word, kind in node.given.items() if word != "bias"}}
-        inputs = tuple(scale.inputs[0] for scale in scales)
+        inputs = tuple(s.inputs[0] if _factor(s, cast, context) else s.name for s in scales)
         done[name] = dataclasses.replace(node, name=name, op=inner, inputs=inputs, origin=hidden, given=given)
         done[node.name] = dataclasses.replace(node, op=outer, inputs=(name,), given={})
         cast.add(name)
@@ -54,21 +57,38 @@ def number_of(op: Op) -> float | None:
 
 
 def _is_cast(node: Node, cast: set[str]) -> bool:
-    """Whether the model cast a value, perhaps with a shift or an end of its range behind the cast."""
-    if node.op.casts_to is not None or "level" in node.given:
+    """Whether the model cast a value, perhaps with a shift, an end of its range or a move behind the cast."""
+    op, affine = node.op, node.op.affine
+    if op.casts_to is not None or "level" in node.given:
         return True
-    affine = node.op.affine
-    unscaled = node.op.pointwise if affine is None else bool((affine[0] == 1).all())
+    if affine is None:
+        unscaled = op.pointwise or op.homogeneous or op.multilinear
+    else:
+        unscaled = bool((np.frexp(affine[0])[0] == 0.5).all())
     return unscaled and bool(node.inputs) and cast.issuperset(node.inputs)
 
 
-def _common(scales: Sequence[Node], cast: set[str], context: Context) -> bool:
-    """Whether all are products of what the model cast with one number that is no power of two."""
-    factors = {number_of(scale.op) for scale in scales}
-    first = factors.pop()
-    if factors or first is None or np.frexp(first)[0] == 0.5:
-        return False
-    return all(scale.inputs[0] in cast and not context.settings(scale).own_type for scale in scales)
+def _factor(node: Node, cast: set[str], context: Context) -> float | None:
+    """The number that what the model cast is multiplied by; None where there is none, or one that the user gave a type."""
+    number = number_of(node.op)
+    return number if number and node.inputs[0] in cast and not context.settings(node).own_type else None
+
+
+def _outside(node: Node, operands: Sequence[Node], cast: set[str], context: Context) -> Op | None:
+    """The factor, no power of two, that may stand behind a node in place of those before it."""
+    factors = [_factor(operand, cast, context) for operand in operands]
+    first = next((k for k, factor in enumerate(factors) if factor), None)
+    if first is None:
+        return None
+    if node.op.multilinear:
+        if not all(factor or operand.name in cast for factor, operand in zip(factors, operands, strict=True)):
+            return None
+        others = math.prod(factor or 1.0 for k, factor in enumerate(factors) if k != first)
+        outside = operands[first].op.folded(np.asarray(others), np.zeros(()))
+    else:
+        outside = operands[first].op if len({*factors}) == 1 else None
+    number = None if outside is None else number_of(outside)
+    return None if number is None or np.frexp(number)[0] == 0.5 else outside
 
 
 def _unit_weights(op: Op) -> dict[str, FixedType]:
@@ -80,7 +100,7 @@ def _unit_weights(op: Op) -> dict[str, FixedType]:
 
 def _parts(node: Node, scale: Op) -> tuple[Op, Op] | None:
     """The op on operands without their scale, and what is made of its result; None where there is no such op."""
-    bias, inner = np.zeros(()), node.op if node.op.homogeneous else None
+    bias, inner = np.zeros(()), node.op if node.op.homogeneous or node.op.multilinear else None
     if node.op.linear is not None and ("weight" in node.given or _unit_weights(node.op)):
         bias = node.op.linear[1]
         inner = node.op.folded(np.ones(()), -bias)
