@@ -111,7 +111,7 @@ def test_results_are_within_what_the_notes_say(name):
     model, x = network(make()), events()
     want, design = answers(model, x), designed(model)
     off = steps_off(x, whole_numbers(model, x), axes)
-    share = noted(design, r"changes no result by more than (\S+) of the event's largest")
+    share = noted(design, r"changes no result by more than (\S+) times fc_")
     factor = noted(design, r"they change no value by more than (\S+)\.$")
     assert (len(share), len(factor)) == (1, 1)
     largest = np.abs(x).reshape(len(x), -1).max(axis=1)
