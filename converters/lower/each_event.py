@@ -57,17 +57,19 @@ def _portion(site: Site, x: Tensor, size: Tensor, steps: Steps) -> Tensor:
     return whole
 
 
-def by_range(site: Site, x: Tensor, axes: Sequence[int], count: int) -> tuple[Tensor, Tensor]:
+def by_range(site: Site, x: Tensor, axes: Sequence[int], count: int, smallest_step: float = 0.0) -> tuple[Tensor, Tensor]:
     """x in steps of its range along the node's ``axes``, from its smallest to its largest value and zero, and that range.
 
     A zero point z, the smallest value in steps, makes numbers from 0 to ``count`` of these; z itself is taken off again here:
-    min(round(x * count / range), count - z), halves to even.
+    min(round(x * count / range), count - z), halves to even. ``smallest_step``: no step is smaller.
     """
     most = arith.maximum(site.step("most"), reduce(site.step("largest"), x, Reduction.MAX, axes, keepdims=True), np.zeros(()))
     least = arith.minimum(
         site.step("least"), reduce(site.step("smallest"), x, Reduction.MIN, axes, keepdims=True), np.zeros(())
     )
     extent = arith.subtract(site.step("range"), most, least)
+    if smallest_step:
+        extent = activations.clip(site.step("widened"), extent, low=count * smallest_step)
     below, steps = (_portion(site.step(word), v, extent, Steps(count)) for word, v in (("below", least), ("steps", x)))
     top = arith.scale(site.step("top"), below, 1.0, float(count))
     return arith.minimum(site.step("whole"), steps, top), extent
@@ -79,7 +81,7 @@ def dense(site: Site, x: Tensor, weights: Weights, steps: Steps) -> Tensor:
         raise Refusal("it sums over the batch")
     whole, largest = whole_numbers(site, x, (len(x.shape) - 1,), steps)
     total = linear.dense(Exact(site.step("product")), whole, weights.numbers)
-    return _scaled(site, total, largest, weights, steps)
+    return scaled(site, total, largest, weights, steps.count)
 
 
 def scaled_dense(site: Site, x: Tensor, weights: Weights) -> Tensor:
@@ -95,7 +97,7 @@ def einsum_constant(site: Site, equation: einsum.Equation, x: Tensor, weights: W
     summed = [k for k, c in enumerate(letters) if c not in out]
     whole, largest = whole_numbers(site, x, summed, steps)
     total = einsum.einsum_constant(Exact(site.step("product")), equation, whole, weights.numbers)
-    return _scaled(site, total, _along(site, largest, letters, out), weights, steps)
+    return scaled(site, total, _along(site, largest, letters, out), weights, steps.count)
 
 
 def _along(site: Site, largest: Tensor, letters: str, out: str) -> Tensor:
@@ -107,10 +109,11 @@ def _along(site: Site, largest: Tensor, letters: str, out: str) -> Tensor:
     return reshape(site.step("largest_spread"), turned, tuple(sizes.get(c, 1) for c in out))
 
 
-def _scaled(site: Site, total: Tensor, largest: Tensor, weights: Weights, steps: Steps) -> Tensor:
+def scaled(site: Site, total: Tensor, size: Tensor, weights: Weights, count: int) -> Tensor:
+    """Sums of products of these weights with numbers of steps, ``count`` of which are the size, as values."""
     positive(weights.scale)
-    sized = arith.multiply(site.step("sized"), total, largest)
-    return arith.scale(site, sized, weights.scale / steps.count, _offset(weights))
+    sized = arith.multiply(site.step("sized"), total, size)
+    return arith.scale(site, sized, weights.scale / count, _offset(weights))
 
 
 def _offset(weights: Weights) -> np.ndarray:

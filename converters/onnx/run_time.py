@@ -13,8 +13,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nn2hls.converters.lower import arith, each_event, linear, quantised
-from nn2hls.converters.lower.value import Site, Tensor
+from nn2hls.converters.lower import each_event, linear, quantised
+from nn2hls.converters.lower.each_event import Weights
+from nn2hls.converters.lower.value import Tensor
 from nn2hls.converters.onnx import quantised_values as values
 from nn2hls.converters.onnx.context import At, Handler, Value
 from nn2hls.converters.onnx.file import FileNode
@@ -68,16 +69,12 @@ def _values(at: At) -> tuple[Tensor, Tensor]:
     return each_event.by_range(at, x, range(len(x.shape)), _LAST)
 
 
-def _scaled(at: Site, total: Tensor, extent: Tensor, scale: np.ndarray) -> Tensor:
-    factor = values.checked_scale(scale.reshape(()) if scale.size == 1 else scale) / _LAST
-    return arith.scale(at, arith.multiply(at.step("sized"), total, extent), factor)
-
-
 def matmul(at: At) -> Value:
     """Sums over the last axis."""
     numbers, extent = _values(at)
-    total = linear.matmul(quantised.Exact(at.step("product")), numbers, weights(at, 1, 3, -1))
-    return _scaled(at, total, extent, at.array(2, "scale").reshape(-1))
+    weight = weights(at, 1, 3, -1)
+    total = linear.matmul(quantised.Exact(at.step("product")), numbers, weight)
+    return each_event.scaled(at, total, extent, Weights(weight, _scale(at, ())), _LAST)
 
 
 def conv(at: At) -> Value:
@@ -85,8 +82,13 @@ def conv(at: At) -> Value:
     numbers, extent = _values(at)
     weight = weights(at, 1, 3, 0)
     total = convolved(at, at.step("product"), numbers, weight, None)
-    scale = at.array(2, "scale").reshape(-1)
-    return _scaled(at, total, extent, scale.reshape(-1, *(1,) * (weight.ndim - 2)))
+    return each_event.scaled(at, total, extent, Weights(weight, _scale(at, (1,) * (weight.ndim - 2))), _LAST)
+
+
+def _scale(at: At, behind: tuple[int, ...]) -> np.ndarray:
+    """The scale of the weights, one for all or for each channel, before so many other axes."""
+    scale = values.checked_scale(at.array(2, "scale"))
+    return np.asarray(scale.reshape(() if scale.size == 1 else (-1, *behind)))
 
 
 RUN_TIME: dict[str, Handler] = {_PRODUCTS["MatMulInteger"]: matmul, _PRODUCTS["ConvInteger"]: conv}

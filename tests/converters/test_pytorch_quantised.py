@@ -81,4 +81,4 @@ def test_bad_quantisers_are_refused(change, reason):
 
 def test_scales_of_each_event_are_refused_with_the_way_out():
     with pytest.raises(Refusal, match="quantise with calibration data"):
-        QUANTISED[f"{LIBRARY}choose_qparams.tensor"](None, None)
+        QUANTISED[f"{LIBRARY}choose_qparams_per_token.default"](None, None)
