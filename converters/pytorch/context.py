@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +139,14 @@ class Args:
     def measured(self) -> bool:
         """Whether an operand is quantised at run time."""
         return any(isinstance(x, Measured) for x in self._flat())
+
+    def change(self, kind: type, made: Callable[[Any], Any]) -> None:
+        """What ``made`` gives in place of each operand of a kind."""
+        for key, value in self._values.items():
+            if isinstance(value, list):
+                self._values[key] = [made(v) if isinstance(v, kind) else v for v in value]
+            elif isinstance(value, kind):
+                self._values[key] = made(value)
 
     def _flat(self) -> list[Any]:
         return [x for v in self._values.values() for x in (v if isinstance(v, list) else [v])]

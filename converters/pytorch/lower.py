@@ -16,7 +16,7 @@ from nn2hls.converters.pytorch.ops import LOWER
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call, Meta, Program
 from nn2hls.converters.pytorch.quantised import scales_of
 from nn2hls.converters.pytorch.rewrite import with_activations, with_biases, without_in_place, without_unused
-from nn2hls.converters.pytorch.run_time import ELSEWHERE, READERS
+from nn2hls.converters.pytorch.run_time import READERS, dequantized
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.graph import Graph, Origin
@@ -88,7 +88,7 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
     args = Args(call, values)
     try:
         if args.measured() and call.target not in READERS:
-            raise Refusal(ELSEWHERE)
+            args.change(Measured, lambda found: dequantized(context, found))
         constant = not args.tensors() and not args.measured()
         if constant and call.target in FOLD:
             inherited = next((context.scales[name] for name in call.refs() if name in context.scales), None)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nn2hls.converters.lower import each_event
+from nn2hls.converters.lower import arith, each_event
 from nn2hls.converters.lower import linear as lowered
 from nn2hls.converters.lower.each_event import Weights
 from nn2hls.converters.lower.quantised import positive
-from nn2hls.converters.lower.value import Refusal, Site
+from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.converters.pytorch.context import Args, Lowering, Measured, Value
 from nn2hls.ops import Op
 
@@ -19,10 +19,6 @@ LIBRARY = "torch.ops.quantized_decomposed."
 READERS = frozenset((
     "linear.default", f"{LIBRARY}quantize_per_tensor.tensor", f"{LIBRARY}dequantize_per_tensor.tensor",
 ))  # fmt: skip
-ELSEWHERE = (
-    "its operand is quantised by the range of each event, which is offered for linear layers with quantised weights; "
-    "quantise it with calibration data, is_dynamic=False"
-)
 BATCH = (
     "choose_qparams takes one scale for all events of a batch, and a design sees one event: its answers are those of PyTorch "
     "for batches of one."
@@ -73,11 +69,16 @@ def _chosen(a: Args) -> Measured:
     return found
 
 
+def dequantized(c: Lowering, found: Measured) -> Tensor:
+    """The tensor as values again, for what is no linear layer; of a type that is derived, for it is a float there."""
+    return arith.scale(c.step("values"), arith.multiply(c.step("values_sized"), found.numbers, found.size), 1 / found.count)
+
+
 def linear(c: Lowering, a: Args) -> Value:
     """A linear layer with whole weights."""
     x, weight, bias, scales = a.get("input"), a.const("weight"), a.const("bias"), c.scales_of_call()
     if not isinstance(x, Measured) or weight is None or weight.ndim != 2 or not scales:
-        raise Refusal(ELSEWHERE)
+        raise Refusal("its values have a scale of each event and its weights none; quantise both, or use is_dynamic=False")
     scale = np.asarray(scales[0], np.float64).reshape(-1)
     positive(scale)
     exact = weight.T.astype(np.float64) / scale if scale.size in (1, len(weight)) else np.full((1, 1), 0.5)
