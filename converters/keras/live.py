@@ -41,6 +41,19 @@ def has_quantisers(model: Any) -> bool:
     return any(type(layer).__module__.partition(".")[0] in ("hgq", "pquant") or has_quantisers(layer) for layer in inside)
 
 
+def mark_compressed(model: Any, specs: Any) -> None:
+    """Write into the specs of a saved config which attention of PQuantML has its final weights, which its own config omits."""
+    layers = {layer.name: layer for layer in model.layers}
+    for spec in specs if isinstance(specs, list) else ():
+        layer = layers.get(spec["config"].get("name"))
+        if layer is None:
+            continue
+        if _is_model(layer):
+            mark_compressed(layer, spec["config"].get("layers"))
+        elif type(layer).__module__.startswith("pquant.") and hasattr(layer, "out_proj"):
+            spec["config"]["final_compression_done"] = bool(layer.out_proj.final_compression_done)
+
+
 def read(model: Any) -> Live:
     """Config, weights and version of a Sequential or functional model.
 

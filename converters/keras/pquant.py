@@ -15,7 +15,7 @@ import numpy as np
 from nn2hls.converters.keras import hgq, hgq_tables, layers, norms, windows
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.keras.pquant_weights import LANES, SUBLAYERS, inner, quantised, settings, uses
+from nn2hls.converters.keras.pquant_weights import LANES, SUBLAYERS, inner, quantised, settings, uses, weights_of
 from nn2hls.converters.lower import activations, arith
 from nn2hls.converters.lower.quantised import Exact
 from nn2hls.converters.lower.value import Refusal, Tensor
@@ -27,10 +27,6 @@ _IDLE = """
     activity_regularizer
 """
 _IDLE_BITS = ("quantizer", "quant_bits", "quant_granularity")
-REFUSED: Mapping[str, str] = {
-    "PQMultiheadAttention": "it is not offered yet; export it by pquant.core.keras.convert_to_onnx.convert_to_onnx(model, "
-    "'model.onnx'), or build it of PQDense and PQSoftmax",
-}
 
 
 def _as_hgq(layer: Layer, kind: str) -> Layer:
@@ -167,8 +163,7 @@ def separable(layer: Layer) -> Prepared:
 
     def lower(site: Site) -> Tensor:
         for part in (first, second):
-            start = f"{part.name}/"
-            part.weights = {k.removeprefix(start): a for k, a in layer.weights.items() if k.startswith(start)}
+            part.weights = weights_of(layer, part.name)
         found = steps[0](site.at("depthwise", site.tensor))
         assert isinstance(found, Tensor)
         result = steps[1](replace(site, operands=(found,), keywords=("",)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.ranges import holding_type
 from nn2hls.converters.lower import activations, arith, integers, linear, quantised, window
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.converters.onnx import quantised_values as values
@@ -19,6 +20,9 @@ _MODES = {
     "HALF_UP": Rounding.RND_INF,
     "HALF_DOWN": Rounding.RND_ZERO,
 }
+
+
+_LAYOUTS = {3: "NWC"}  # what qonnx takes a tensor of so many axes for, where nothing says it; channels come first elsewhere
 
 
 def _one(array: np.ndarray) -> np.ndarray:
@@ -70,7 +74,7 @@ def _cast(site: Site, x: Tensor, kind: FixedType, top: float | None) -> Tensor:
 
 def _bipolar(site: Site, x: Tensor, scale: np.ndarray) -> Tensor:
     """-scale below zero, else scale."""
-    if scale.ndim == 0:
+    if scale.ndim == 0 and quantised.is_power(scale):
         return quantised.levels(site, x, [0.0], [-float(scale), float(scale)])
     return arith.scale(site, quantised.levels(site.step("sign"), x, [0.0], [-1.0, 1.0]), scale)
 
@@ -98,7 +102,10 @@ def trunc(at: At) -> Value:
     on_grid = quantised.integer_type(64, float(scale), signed=True)
     x = quantised.quantize(at.step("whole"), x, on_grid)
     if newer:
-        return quantised.quantize(at, x, quantised.integer_type(after, step, signed=signed, narrow=narrow, rounding=mode))
+        kind = quantised.integer_type(after, step, signed=signed, narrow=narrow, rounding=mode)
+        return _cast(
+            at, x, kind, float(values.ends(after, signed=False, narrow=True)[1]) * step if narrow and not signed else None
+        )
     dropped = quantised.quantize(at.step("dropped"), x, FixedType(64, 64 + power, True, mode, Overflow.SAT))
     return arith.scale(at, dropped, float(scale) / step)
 
@@ -107,17 +114,24 @@ def multi_threshold(at: At) -> Value:
     """out_scale * (the number of thresholds that x reaches) + out_bias; a row of thresholds for all channels, or for each."""
     x, thresholds = at.tensor(), at.array(1, "thresholds")
     scale, bias = float(at.attr("out_scale", 1.0)), float(at.attr("out_bias", 0.0))
-    layout = str(at.attr("data_layout", "")) or "NC"
+    layout = str(at.attr("data_layout", "")) or _LAYOUTS.get(x.rank, "NC")
     at.attr("out_dtype")  # says what type the levels fit in, which follows from them
     if layout.find("C") not in (1, len(layout) - 1):
         raise Refusal(f"data_layout '{layout[:20]}' is not understood; NCHW and NHWC are")
+    if layout.find("C") != 1 and len(layout) != x.rank:
+        raise Refusal(f"data_layout '{layout[:20]}' does not fit a tensor of {x.rank} axes")
     if thresholds.ndim != 2 or not thresholds.size:
         raise Refusal(f"its thresholds of shape {thresholds.shape} must be a row of them for all channels, or for each")
     axis = x.axis(1 if layout.find("C") == 1 else -1)
     if len(thresholds) not in (1, x.shape[axis]):
         raise Refusal(f"its {len(thresholds)} rows of thresholds do not fit {x.shape[axis]} channels")
-    values = [scale * k + bias for k in range(thresholds.shape[1] + 1)]
-    return quantised.levels_along(at, x, axis, np.sort(thresholds, axis=1), values)
+    rows, whole = np.sort(thresholds, axis=1), np.arange(thresholds.shape[1] + 1)
+    levels = scale * whole + bias
+    if not np.isfinite(levels).all():
+        raise Refusal(f"its out_scale {scale:g} and out_bias {bias:g} must be finite numbers")
+    if holding_type(levels).width <= quantised.WHOLE_BITS:
+        return quantised.levels_along(at, x, axis, rows, levels.tolist())
+    return arith.scale(at, quantised.levels_along(at.step("levels"), x, axis, rows, whole.tolist()), scale, bias)
 
 
 # ---- QuantizeLinear and what belongs to it -------------------------------------------------------------------------------

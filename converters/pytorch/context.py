@@ -197,7 +197,7 @@ class Lowering(Site):
         if op.linear is not None and scales:
             return integers.products(self._named, self.builder, op, nodes, word, scales)
         node = self._named(op, nodes, word)
-        if op.linear is not None and call.module.path in self.exact:
+        if call.module.path in self.exact:
             quantised.own(self.builder, node, op)
         return node
 

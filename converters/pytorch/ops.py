@@ -16,7 +16,7 @@ from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
 from nn2hls.converters.pytorch.norms import NORMS, TRAINING
 from nn2hls.converters.pytorch.places import PLACES
-from nn2hls.converters.pytorch.pquant import LOWERED as PQUANT
+from nn2hls.converters.pytorch.pquant_casts import LOWERED as PQUANT
 from nn2hls.converters.pytorch.quantised import QUANTISED
 from nn2hls.converters.pytorch.recurrent import RECURRENT
 from nn2hls.converters.pytorch.reductions import REDUCTIONS

@@ -19,6 +19,8 @@ def fold_scale(graph: Graph, context: Context) -> Graph:
     A layer between them that only puts the channels elsewhere, as where these come first, stays and shows the Scale; so do, for
     a number before a cast of the model, layers between that take it as a factor of their result.
 
+    What takes the zero point off a cast of the model stays before a factor that is rounded: a product with zero is zero.
+
     A node that the user gave a type of its own is not folded across; a note says so.
     """
     done: dict[str, Node] = {}
@@ -39,7 +41,8 @@ def _merge(graph: Graph, done: dict[str, Node], gone: dict[str, str], node: Node
     before = done[node.inputs[0]]  # what it read may be folded into another one already
     op = before.op.folded(*node.op.affine)
     if op is not None:
-        return _with(before, op, node) if _allowed((before, node), context) else ()
+        apart = _centred(before, done) and not _is_shift(node.op.affine[0])
+        return _with(before, op, node) if not apart and _allowed((before, node), context) else ()
     raised = _raised(graph, done, gone, node, context)
     if raised or not before.op.rearranges or not _only_reader(graph, graph[before.name].inputs[0]):
         return raised
@@ -50,6 +53,20 @@ def _merge(graph: Graph, done: dict[str, Node], gone: dict[str, str], node: Node
         return ()
     scaled = dataclasses.replace(inner.origin, holds=None)  # its channels in the scale of what is normalised behind the Move
     return dataclasses.replace(inner, op=op, origin=scaled), *_with(before, before.op, node)
+
+
+def _centred(node: Node, done: dict[str, Node]) -> bool:
+    """Whether a layer only adds numbers to what the model cast, perhaps with an end of its range behind the cast."""
+    if node.op.affine is None or (node.op.affine[0] != 1).any() or not node.op.affine[1].any():
+        return False
+    before = done[node.inputs[0]]
+    while before.op.casts_to is None and before.op.pointwise and before.op.affine is None and len(before.inputs) == 1:
+        before = done[before.inputs[0]]
+    return before.op.casts_to is not None
+
+
+def _is_shift(factor: np.ndarray) -> bool:
+    return bool((np.frexp(np.abs(factor))[0] == 0.5).all())
 
 
 def _raised(graph: Graph, done: dict[str, Node], gone: dict[str, str], node: Node, context: Context) -> tuple[Node, ...]:

@@ -74,14 +74,15 @@ def resolved_exactly(node: Node, xs: Sequence[Range], hints: Hints) -> tuple[Op,
     whole = {word: holding_type(values) for word, values in numbers.items() if values is not None}
     fitting = {word: kind for word, kind in whole.items() if kind.width <= hints.max_width and word not in {*hints.given}}
     fine = node.op.resolve(xs, dataclasses.replace(hints, given=Words({**hints.given, **fitting})))
-    if all(_holds(fine.types()[word], values) for word, values in numbers.items()):
+    if all(holds_numbers(fine.types()[word], values) for word, values in numbers.items()):
         return fine, True
     if node.op.affine is None and node.op.linear is None:
         return op, False
     return node.op.resolve(xs, dataclasses.replace(hints, noise=hints.noise * 2.0**-GUARD)), False
 
 
-def _holds(kind: FixedType, values: np.ndarray | None) -> bool:
+def holds_numbers(kind: FixedType, values: np.ndarray | None) -> bool:
+    """Whether numbers of the type are exactly these; None: no numbers."""
     if values is None:
         return False
     return np.array_equal(np.ldexp(round_constant(values, kind).astype(np.float64), -kind.fraction), values)
@@ -104,22 +105,30 @@ def exact_room(settings: LayerSettings) -> int:
     return settings.max_width if "max_width" in settings.sources else MAX_AUTO_ACCUMULATOR
 
 
-def error_note(node: Node, op: Op, xs: Sequence[Range]) -> str:
-    """The bound on the error of factors that no type holds, in a scale or a sum of products; their width and their shift."""
+def error_note(node: Node, op: Op, xs: Sequence[Range], lost: float) -> str:
+    """The bound on the error of factors that no type holds, in a scale or a sum of products; their width and their shift.
+
+    Args:
+        node, op, xs: The node, its op with types and the bounds of its operands.
+        lost: What rounding the result to the bits there is room for changes at most.
+    """
+    error, why = _factors(node, op, xs)
+    told = [why] if error else []
+    told += ["its results are rounded"] if lost else []
+    return f"{node.name}: {', and '.join(told)}; they change no value by more than {rounded_up(error + lost)}." if told else ""
+
+
+def _factors(node: Node, op: Op, xs: Sequence[Range]) -> tuple[float, str]:
+    """What the factors change at most, and what they are; zero where types hold them."""
     arrays, kinds = node.op.affine or node.op.linear, op.types()
     factor_t, bias_t = kinds.get("scale" if node.op.affine else "weight"), kinds.get("bias")
     if arrays is None or factor_t is None or bias_t is None or len(xs) != 1:
-        return ""
+        return 0.0, ""
     reach = np.ldexp(float(xs[0].bound), -xs[0].fraction)
     factor, bias = (np.abs(v - _rounded(v, kind)) for v, kind in zip(arrays, (factor_t, bias_t), strict=True))
     summed = factor if node.op.affine else factor.sum(axis=0)
     error = float(np.max(summed * reach + bias, initial=0.0))
-    if not error:
-        return ""
-    return (
-        f"{node.name}: its factors are multipliers of {factor_t.width} bits and a shift by {factor_t.fraction}; "
-        f"they change no value by more than {rounded_up(error)}."
-    )
+    return error, f"its factors are multipliers of {factor_t.width} bits and a shift by {factor_t.fraction}"
 
 
 def rounded_up(bound: float) -> str:

@@ -204,7 +204,8 @@ def _resolve(
     node = _with_memories(node, settings)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     bounds = known.ranges(xs) if known else xs
-    op, faithful = resolved_exactly(node, bounds, hints) if kept else (node.op.resolve(bounds, hints), False)
+    whatever = model.quantised and node.op.decides  # where the operand is not exact, the few numbers of the result are
+    op, faithful = resolved_exactly(node, bounds, hints) if kept or whatever else (node.op.resolve(bounds, hints), False)
     op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
     if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
         context.notes += unused(node, settings, hints.given)
@@ -212,18 +213,19 @@ def _resolve(
     for text in op.warnings(bounds, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
-    if kept and not faithful:
-        context.notes += filter(None, [error_note(node, op, xs)])
-    context.notes += [f"{node.name}: {text}" for text in filter(None, [model.sizes.notes.get(name)])]
-    whole = kept and own and (faithful or op.affine is not None) and _sound_width(exact, exact.fraction) <= exact_room(settings)
+    whole = kept and own and (faithful or op.affine is not None)
     if known:
         why = known.why
     elif whole and not given:
-        why = _whole_result(exact)
+        why = _whole_result(exact, exact_room(settings))
     else:
         why = _given_or_derived(node, exact, signal, noise * math.sqrt(6), settings, context)
+    lost = why.type.step / 2 if whole and not given and why.type.fraction < exact.fraction else 0.0
+    if lost or (kept and not faithful):
+        context.notes += filter(None, [error_note(node, op, xs, lost)])
+    context.notes += [f"{node.name}: {text}" for text in filter(None, [model.sizes.notes.get(name)])]
     cast = node.op.casts_to is not None or name in model.sizes.measured
-    if cast or (kept and own and (faithful or op.affine is not None) and holds(why.type, exact)):
+    if cast or ((whole or (whatever and faithful)) and holds(why.type, exact)):
         model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))
@@ -309,12 +311,15 @@ def _input_type(node: Node, signal: Signal, settings: LayerSettings, context: Co
     return Provenance("result", kind, "calibrated", why)
 
 
-def _whole_result(exact: Range) -> Provenance:
-    """Every bit of the exact result, as a quantised model has it."""
-    width = _sound_width(exact, exact.fraction)
-    kind = FixedType(width, width - exact.fraction, exact.signed)
+def _whole_result(exact: Range, room: int) -> Provenance:
+    """Every bit of the exact result, as a quantised model has it; the lowest are rounded off where ``room`` is too small."""
+    fraction = exact.fraction - max(0, _sound_width(exact, exact.fraction) - room)
+    fraction -= max(0, _sound_width(exact, fraction) - room)  # rounding carried an end into one more bit
+    width, rounding = _sound_width(exact, fraction), Rounding.TRN if fraction == exact.fraction else Rounding.RND
+    kind = FixedType(width, width - fraction, exact.signed, rounding)
     bits = f"{plural(kind.integer, 'integer bit')}: any input gives {exact.real_low:.3g}..{exact.real_high:.3g}"
-    return Provenance("result", kind, "sound", f"{bits}; {plural(exact.fraction, 'fraction bit')}: exact, as in the model")
+    why = "exact, as in the model" if fraction == exact.fraction else f"as many as {room} bits have room for"
+    return Provenance("result", kind, "sound", f"{bits}; {plural(fraction, 'fraction bit')}: {why}")
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def number_of(op: Op) -> float | None:
 
 def _is_cast(node: Node, cast: set[str]) -> bool:
     """Whether the model cast a value, perhaps with a shift or an end of its range behind the cast."""
-    if node.op.casts_to is not None:
+    if node.op.casts_to is not None or "level" in node.given:
         return True
     affine = node.op.affine
     unscaled = node.op.pointwise if affine is None else bool((affine[0] == 1).all())

@@ -33,6 +33,7 @@ HELPERS = {
     "reductions.divergence",  # of the config, and of custom Keras layers, as those of graphs: test_graph_layers.py
     "shape.move",
     "shape.unsqueeze",
+    "tables.cast",  # test_hgq.py, test_pquant.py
     "window.channels_first",
     "window.locally_connected",  # in files of Keras 2 alone: tests/converters/test_keras2_local.py
 }  # steps of several lowerings, no layers

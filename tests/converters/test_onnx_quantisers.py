@@ -8,6 +8,7 @@ import pytest
 
 import nn2hls
 from nn2hls.errors import UnsupportedError
+from nn2hls.graph.analysis import graph_ranges
 from nn2hls.ops import Quantize
 from tests.kit.paths import ROOT
 
@@ -124,6 +125,9 @@ def test_normalisation_with_channels_last():
         (lambda: node("MultiThreshold", [np.zeros((3, 2), np.float32)]), "its 3 rows of thresholds do not fit 4 channels"),
         (lambda: node("MultiThreshold", [np.zeros(3, np.float32)]), "must be a row of them for all channels, or for each"),
         (lambda: node("MultiThreshold", [np.zeros((4, 2), np.float32)], data_layout="CHWN"), "data_layout 'CHWN' is not"),
+        (lambda: node("MultiThreshold", [np.zeros((4, 2), np.float32)], data_layout="NHWC"), "does not fit a tensor of 2 axes"),
+        (lambda: node("MultiThreshold", [np.zeros((4, 2), np.float32)], out_scale=np.inf), "its out_scale inf and out_bias 0"),
+        (lambda: node("MultiThreshold", [np.zeros((4, 2), np.float32)], out_bias=np.nan), "its out_scale 1 and out_bias nan"),
         (lambda: node("MultiThreshold", [np.full((4, 2), np.nan, np.float32)]), "holds NaN"),
         (lambda: node("QuantizeLinear", [np.float32(np.nan), np.int8(0)], domain=""), "NaN"),
         (lambda: node("QuantizeLinear", [np.float32(np.inf), np.int8(0)], domain=""), "Inf"),
@@ -154,25 +158,98 @@ def test_bad_quantisers_are_refused_by_name(model, reason):
     assert "\n  first (" in str(caught.value)
 
 
-@pytest.mark.parametrize(("layout", "shape"), [("NC", (6,)), ("NCHW", (6, 3, 2)), ("NHWC", (3, 2, 6))])
-def test_thresholds_for_each_channel(layout, shape):
-    """Written from the definition of qonnx: how many thresholds of its channel a value reaches."""
-    rng = np.random.default_rng(3)
-    thresholds = np.sort(rng.normal(size=(6, 5)), axis=1).astype(np.float32)
-    thresholds[4] = thresholds[1]  # two channels that are one node
-    made = node("MultiThreshold", [thresholds], out_scale=0.5, out_bias=-1.0, out_dtype="INT4", data_layout=layout)
+def sized(made, shape):
+    """A model whose input and output have that shape."""
     for value in (*made.graph.input, *made.graph.output):
         del value.type.tensor_type.shape.dim[1:]
         for n in shape:
             value.type.tensor_type.shape.dim.add().dim_value = n
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"),
+    [
+        ("NC", (6,)),
+        ("", (6,)),
+        ("NCHW", (6, 3, 2)),
+        ("", (6, 3, 2)),
+        ("NHWC", (3, 2, 6)),
+        ("NCW", (6, 4)),
+        ("NWC", (4, 6)),
+        ("", (4, 6)),
+    ],
+)
+def test_thresholds_for_each_channel(layout, shape):
+    """Written from the definition of qonnx: how many thresholds of its channel a value reaches; no layout of 3 axes is NWC."""
+    rng = np.random.default_rng(3)
+    thresholds = np.sort(rng.normal(size=(6, 5)), axis=1).astype(np.float32)
+    thresholds[4] = thresholds[1]  # two channels that are computed alike
+    made = node("MultiThreshold", [thresholds], out_scale=0.5, out_bias=-1.0, out_dtype="INT4", data_layout=layout)
+    sized(made, shape)
     x = np.round(rng.normal(size=(40, *shape)) * 1024) / 1024
-    last = x if layout == "NHWC" else np.moveaxis(x, 1, -1)
+    ends = shape[-1] == 6
+    last = x if ends else np.moveaxis(x, 1, -1)
     count = (last[..., None] >= thresholds).sum(axis=-1)
-    want = 0.5 * (count if layout == "NHWC" else np.moveaxis(count, -1, 1)) - 1.0
+    want = 0.5 * (count if ends else np.moveaxis(count, -1, 1)) - 1.0
     design = converted(made)
     assert np.array_equal(design.predict(x), want)
     assert np.array_equal(design.predict_float(x), want)
-    assert sum("levels" in n.name for n in design.graph) == 5
+    (levels,) = [n for n in design.graph if "MultiThreshold" in n.op.called]
+    hardware = levels.op.hardware([graph_ranges(design.graph)[i] for i in levels.inputs], levels.result_type)
+    assert len(hardware.loops) == 5
+
+
+def behind(first, op, values, domain=DOMAIN):
+    """A model of one quantiser with a node behind it."""
+    model, second = first, node(op, values, domain=domain)
+    model.graph.node[0].output[0] = "between"
+    last = model.graph.node.add()
+    last.CopyFrom(second.graph.node[0])
+    last.name = "last"
+    last.input[:] = ["between", *(f"d{k}" for k in range(len(values)))]
+    for k, constant in enumerate(second.graph.initializer):
+        constant.name = f"d{k}"
+        model.graph.initializer.add().CopyFrom(constant)
+    return model
+
+
+@pytest.mark.parametrize("scale", [0.3, [0.3, 0.17, 1.9, 0.0123]], ids=["tensor", "channels"])
+def test_a_zero_point_is_zero_whatever_the_scale(scale):
+    """(q - zero) * scale is exactly zero there, and its sign is that of zero; no rounding of the factor may change it."""
+    zero = np.full(np.shape(scale), 5.0, np.float32)
+    model = behind(quant(np.float32(scale), zero, 5.0, signed=0), "BipolarQuant", [np.float32(1)])
+    x = np.arange(-40, 40)[:, None] * np.array([[1, 2, 4, 8]]) / 64
+    want = np.where(np.rint(x / np.float32(scale)) >= 0, 1.0, -1.0)
+    assert np.array_equal(converted(model).predict(x), want)
+
+
+@pytest.mark.parametrize(
+    ("first", "values"),
+    [
+        (lambda: node("MultiThreshold", [np.arange(-3, 4, dtype=np.float32)[None]], out_scale=0.3, out_bias=0.0), range(8)),
+        (lambda: node("BipolarQuant", [np.float32(0.3)]), (-1, 1)),
+    ],
+    ids=["thresholds", "sign"],
+)
+def test_levels_that_are_no_powers_of_two_apart_are_whole_numbers_in_products(first, values):
+    design = converted(behind(first(), "MatMul", [np.eye(4, dtype=np.float32)[::-1].copy()], domain=""))
+    product = next(n for n in design.graph if n.op.linear is not None)
+    x = np.random.default_rng(0).normal(size=(200, 4)) * 2
+    found = np.unique(np.round(design.predict_float(x), 6))
+    assert np.array_equal(found, np.round(np.array(values) * 0.3, 6))
+    assert np.abs(design.predict(x) - design.predict_float(x)).max() < 1e-5
+    assert design.graph[product.inputs[0]].type.fraction == 0
+    assert design.graph[product.inputs[0]].type.width <= 4
+
+
+@pytest.mark.parametrize(("signed", "narrow"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_the_ends_of_trunc(signed, narrow):
+    """Its second version clips: 2 bits of steps of a half, of a value in steps of an eighth."""
+    values = [np.float32(v) for v in (0.125, 0, 6, 0.5, 2)]
+    model = node("Trunc", values, signed=signed, narrow=narrow, rounding_mode="FLOOR")
+    low, high = (-2 + narrow, 1) if signed else (0, 3 - narrow)
+    x = np.arange(-24, 24).reshape(-1, 4) / 8
+    assert np.array_equal(converted(model).predict(x), np.clip(np.floor(x / 0.5), low, high) * 0.5)
 
 
 def test_operators_of_several_domains_in_one_file():

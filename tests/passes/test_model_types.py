@@ -142,6 +142,23 @@ def test_the_bound_that_is_told_is_no_smaller_than_what_can_happen(factor):
         assert abs(found - factor) * 128 <= bound <= abs(found - factor) * 128 * 1.2
 
 
+def test_a_result_beyond_the_room_for_exact_ones_is_rounded_by_no_more_than_is_told():
+    """A factor of a wide value; a cast that rounds down comes behind it and would show any coarser rounding."""
+    b, whole = Builder(), FixedType(9, 9, True, Rounding.TRN, Overflow.SAT)
+    b.add("x", Input((4,)))
+    b.add("scale", Scale(Const(np.array(1 / 3)), Const(np.array(0.0))), ["x"])
+    b.give(b.add("q", Quantize(whole), ["scale"]), {"result": whole})
+    given = {"Model": {}, "LayerName": {"x": {"Precision": {"result": "ap_fixed<48,8>"}}}}
+    design = nn2hls.convert(b.build([b.add("clip", Clip(-100.0, 100.0), ["q"])]), given)
+    scale, (note,) = design.graph["scale"], [n for n in design.notes if n.startswith("scale:")]
+    assert "its results are rounded" in note
+    assert scale.type.width == 53
+    bound = float(note.rpartition("more than ")[2].rstrip("."))
+    x = np.random.default_rng(4).uniform(-128, 128, (1000, 4))
+    assert scale.type.step / 2 <= bound
+    assert np.abs(design.trace(x)["scale"] - np.floor(x * 2.0**40) / 2.0**40 / 3).max() <= bound < 1e-3
+
+
 def test_bounds_are_told_in_two_digits_that_make_none_smaller():
     for bound in (
         9.94e-5,
@@ -219,7 +236,7 @@ def test_a_factor_does_not_enter_a_scale_that_another_layer_reads_too():
     b, whole = Builder(), FixedType(6, 6, True, Rounding.RND_CONV, Overflow.SAT)
     b.add("x", Input((4,)))
     b.give(b.add("q", Quantize(whole), ["x"]), {"result": whole})
-    b.add("shift", Scale(Const(np.array(1.0)), Const(np.array(3.0))), ["q"])
+    b.add("shift", Scale(Const(np.array(2.0)), Const(np.array(3.0))), ["q"])
     b.add("value", Scale(Const(np.array(0.3)), Const(np.array(0.0))), ["shift"])
     b.add("other", Scale(Const(np.array(0.7)), Const(np.array(0.1))), ["q"])
     b.add("sum", Elementwise(Merge.MAX), ["value", "other"])

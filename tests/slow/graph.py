@@ -22,7 +22,7 @@ _SIMPLE = {
     ops.Quantize: lambda op, x, n: activation.quantize(op, x),
     ops.QuantizeEach: lambda op, x, n: activation.quantize_each(op, x, *own(op, n)),
     ops.Lookup: lambda op, x, n: activation.lookup(op, x, *own(op, n)),
-    ops.Steps: lambda op, x, n: activation.steps(op, x),
+    ops.Steps: lambda op, x, n: activation.steps(op, x, *own(op, n)),
     ops.Table: lambda op, x, n: _table(op, x),
 }
 _WHOLE = {
