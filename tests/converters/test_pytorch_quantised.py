@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+import torch.ao.quantization.fx._decomposed  # the operators of the programs
 
 import nn2hls
 from nn2hls.converters.lower.value import Refusal, Tensor
@@ -120,6 +121,15 @@ def test_bad_quantisers_are_refused(change, reason):
 def test_scales_of_each_event_are_refused_with_the_way_out():
     with pytest.raises(Refusal, match="quantise with calibration data"):
         QUANTISED[f"{LIBRARY}choose_qparams_per_token.default"](None, None)
+
+
+def test_steps_of_small_events_are_no_smaller_than_epsilon(tmp_path):
+    model, x, _ = recorded("torchao", "dynamic_dense")
+    (tmp_path / "model.pt2").write_bytes(model)
+    small = np.sign(x) * 2.0**-9 * np.arange(1, 7)
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    want = np.concatenate([program(torch.tensor(event[None], dtype=torch.float32)).detach().numpy() for event in small])
+    assert np.median(np.abs(nn2hls.convert(nn2hls.load(tmp_path / "model.pt2")).predict_float(small) - want)) < 1e-6
 
 
 def call_of(name, **arguments):
