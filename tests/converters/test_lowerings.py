@@ -18,7 +18,7 @@ for framework in ("keras", "torch", "onnx"):
 
 HELPERS = {
     *{
-        f"each_event.{name}" for name in ("by_range", "dense", "einsum_constant", "scaled_dense", "whole_numbers")
+        f"each_event.{name}" for name in ("by_range", "dense", "einsum_constant", "scaled", "scaled_dense", "whole_numbers")
     },  # test_each_event.py
     *{f"graphs.{name}" for name in ("garnet", "garnet_simplified", "gravnet", "nearest", "potential", "squared_distances")},
     "integers.dequantized",  # of quantised files alone: test_onnxruntime.py, test_pytorch_quantised.py
