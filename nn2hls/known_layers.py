@@ -121,8 +121,8 @@ _ONNX_NEVER = {
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
     "DynamicQuantizeLinear": (
-        "its scale comes from the values of each event, and a type is fixed; quantise with calibration data, as "
-        "onnxruntime.quantization.quantize_static does"
+        "its scale comes from the values of each event, as is offered for products of weights that quantize_dynamic wrote; "
+        "quantise with calibration data, as onnxruntime.quantization.quantize_static does"
     ),
     "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
     **dict.fromkeys(

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from nn2hls.converters.lower import arith, einsum, linear
-from nn2hls.converters.lower.activations import function
+from nn2hls.converters.lower import activations, arith, einsum, linear
 from nn2hls.converters.lower.quantised import Exact, positive
 from nn2hls.converters.lower.reductions import reduce
 from nn2hls.converters.lower.shape import reshape, transpose
@@ -46,12 +45,34 @@ class Weights:
 
 def whole_numbers(site: Site, x: Tensor, axes: Sequence[int], steps: Steps) -> tuple[Tensor, Tensor]:
     """x in steps of its largest magnitude along the node's ``axes``, and that, which keeps them with one element each."""
-    magnitude = function(site.step("magnitude"), x, "abs")
+    magnitude = activations.function(site.step("magnitude"), x, "abs")
     largest = reduce(site.step("largest"), magnitude, Reduction.MAX, axes, keepdims=True)
-    whole = site.step("whole").emit(Portion(steps.count, steps.rounding), x, largest)
+    return _portion(site.step("whole"), x, largest, steps), largest
+
+
+def _portion(site: Site, x: Tensor, size: Tensor, steps: Steps) -> Tensor:
+    whole = site.emit(Portion(steps.count, steps.rounding), x, size)
     bits = steps.count.bit_length() + 1
     site.builder.give(whole.node, {"result": FixedType(bits, bits, True, Rounding.RND_CONV, Overflow.SAT_SYM)})
-    return whole, largest
+    return whole
+
+
+def by_range(site: Site, x: Tensor, axes: Sequence[int], count: int, smallest_step: float = 0.0) -> tuple[Tensor, Tensor]:
+    """x in steps of its range along the node's ``axes``, from its smallest to its largest value and zero, and that range.
+
+    A zero point z, the smallest value in steps, makes numbers from 0 to ``count`` of these; z itself is taken off again here:
+    min(round(x * count / range), count - z), halves to even. ``smallest_step``: no step is smaller.
+    """
+    most = arith.maximum(site.step("most"), reduce(site.step("largest"), x, Reduction.MAX, axes, keepdims=True), np.zeros(()))
+    least = arith.minimum(
+        site.step("least"), reduce(site.step("smallest"), x, Reduction.MIN, axes, keepdims=True), np.zeros(())
+    )
+    extent = arith.subtract(site.step("range"), most, least)
+    if smallest_step:
+        extent = activations.clip(site.step("widened"), extent, low=count * smallest_step)
+    below, steps = (_portion(site.step(word), v, extent, Steps(count)) for word, v in (("below", least), ("steps", x)))
+    top = arith.scale(site.step("top"), below, 1.0, float(count))
+    return arith.minimum(site.step("whole"), steps, top), extent
 
 
 def dense(site: Site, x: Tensor, weights: Weights, steps: Steps) -> Tensor:
@@ -60,7 +81,7 @@ def dense(site: Site, x: Tensor, weights: Weights, steps: Steps) -> Tensor:
         raise Refusal("it sums over the batch")
     whole, largest = whole_numbers(site, x, (len(x.shape) - 1,), steps)
     total = linear.dense(Exact(site.step("product")), whole, weights.numbers)
-    return _scaled(site, total, largest, weights, steps)
+    return scaled(site, total, largest, weights, steps.count)
 
 
 def scaled_dense(site: Site, x: Tensor, weights: Weights) -> Tensor:
@@ -76,7 +97,7 @@ def einsum_constant(site: Site, equation: einsum.Equation, x: Tensor, weights: W
     summed = [k for k, c in enumerate(letters) if c not in out]
     whole, largest = whole_numbers(site, x, summed, steps)
     total = einsum.einsum_constant(Exact(site.step("product")), equation, whole, weights.numbers)
-    return _scaled(site, total, _along(site, largest, letters, out), weights, steps)
+    return scaled(site, total, _along(site, largest, letters, out), weights, steps.count)
 
 
 def _along(site: Site, largest: Tensor, letters: str, out: str) -> Tensor:
@@ -88,10 +109,11 @@ def _along(site: Site, largest: Tensor, letters: str, out: str) -> Tensor:
     return reshape(site.step("largest_spread"), turned, tuple(sizes.get(c, 1) for c in out))
 
 
-def _scaled(site: Site, total: Tensor, largest: Tensor, weights: Weights, steps: Steps) -> Tensor:
+def scaled(site: Site, total: Tensor, size: Tensor, weights: Weights, count: int) -> Tensor:
+    """Sums of products of these weights with numbers of steps, ``count`` of which are the size, as values."""
     positive(weights.scale)
-    sized = arith.multiply(site.step("sized"), total, largest)
-    return arith.scale(site, sized, weights.scale / steps.count, _offset(weights))
+    sized = arith.multiply(site.step("sized"), total, size)
+    return arith.scale(site, sized, weights.scale / count, _offset(weights))
 
 
 def _offset(weights: Weights) -> np.ndarray:

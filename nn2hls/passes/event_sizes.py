@@ -79,5 +79,5 @@ def _note(graph: Graph, measured: Node, product: Node, scale: Node) -> str:
         return ""
     return (
         f"{measured.name} is exact; a framework's float32 may take the other step for a value next to a middle between two, "
-        f"which changes no result by more than {rounded_up(largest * factor)} of the event's largest value."
+        f"which changes no result by more than {rounded_up(largest * factor)} times {measured.inputs[1]}."
     )

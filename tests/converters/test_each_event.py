@@ -111,7 +111,7 @@ def test_results_are_within_what_the_notes_say(name):
     model, x = network(make()), events()
     want, design = answers(model, x), designed(model)
     off = steps_off(x, whole_numbers(model, x), axes)
-    share = noted(design, r"changes no result by more than (\S+) of the event's largest")
+    share = noted(design, r"changes no result by more than (\S+) times fc_")
     factor = noted(design, r"they change no value by more than (\S+)\.$")
     assert (len(share), len(factor)) == (1, 1)
     largest = np.abs(x).reshape(len(x), -1).max(axis=1)
@@ -127,9 +127,12 @@ def test_results_are_within_what_the_notes_say(name):
 
 
 def test_the_largest_value_keeps_every_bit_and_results_do_not():
-    """As the input of a second layer, whose values are as fine as their target asks."""
-    design = designed(network(keras.layers.Dense(8, activation="relu", name="fc"), keras.layers.Dense(2, name="last")))
+    """As the input of a second layer, whose values are as fine as their target asks, or finer where the user says so."""
+    graph = nn2hls.load(network(keras.layers.Dense(8, activation="relu", name="fc"), keras.layers.Dense(2, name="last")))
+    named = {"x": INPUT, "fc_relu": {"result": "ap_ufixed<24,6>"}}
+    design = nn2hls.convert(graph, {"Model": {}, "LayerName": {name: {"Precision": kind} for name, kind in named.items()}})
     types = {node.name: node.type for node in design.graph}
+    assert types["fc_relu"].fraction == 18
     assert types["fc_largest"].fraction == types["x"].fraction
     assert types["last_largest"].fraction == types["fc_relu"].fraction
     assert types["fc_sized"].fraction == types["fc_largest"].fraction

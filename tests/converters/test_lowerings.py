@@ -17,7 +17,9 @@ for framework in ("keras", "torch", "onnx"):
     pytest.importorskip(framework)
 
 HELPERS = {
-    *{f"each_event.{name}" for name in ("dense", "einsum_constant", "scaled_dense", "whole_numbers")},  # test_each_event.py
+    *{
+        f"each_event.{name}" for name in ("by_range", "dense", "einsum_constant", "scaled", "scaled_dense", "whole_numbers")
+    },  # test_each_event.py
     *{f"graphs.{name}" for name in ("garnet", "garnet_simplified", "gravnet", "nearest", "potential", "squared_distances")},
     "integers.dequantized",  # of quantised files alone: test_onnxruntime.py, test_pytorch_quantised.py
     "integers.quantized",
