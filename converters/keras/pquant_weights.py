@@ -58,12 +58,12 @@ def uses(layer: Layer, part: str) -> bool:
     return bool(settings(layer).get("enable_quantization", True)) and layer.flag(word, part == INPUT)
 
 
-def _quantiser(layer: Layer, *, weights: bool, kernel: bool = False) -> Quantiser:
-    """``weights``: of what is trained, not of values; ``kernel``: which HGQ2 never wraps, as it does biases."""
+def _quantiser(layer: Layer, *, weights: bool, wraps: bool = False) -> Quantiser:
+    """The quantiser of values, or of weights; those of HGQ2 for kernels and factors never wrap, those for offsets do."""
     given = settings(layer)
     word = "overflow_mode_parameters" if weights else "overflow_mode_data"
     modes = {"round_mode": given.get("round_mode"), "overflow_mode": given.get(word)}
-    own = {"q_type": "kif", "is_weight": kernel and _granular(layer), **modes}
+    own = {"q_type": "kif", "is_weight": weights and not wraps and _granular(layer), **modes}
     found = hgq_quantisers.read({"class_name": "QuantizerConfig", "config": own})
     assert found is not None
     return found
@@ -215,7 +215,14 @@ def quantised(layer: Layer) -> dict[str, np.ndarray]:
 
 def _cast(layer: Layer, word: str, array: np.ndarray) -> np.ndarray:
     bits = {name: layer.weights[f"{word}/{name}"] for name in "kif" if f"{word}/{name}" in layer.weights}
-    return hgq_quantisers.constants(_quantiser(layer, weights=True, kernel=word == "wq"), bits, array) if bits else array
+    if not bits:
+        return array
+    found, wrapped = (
+        hgq_quantisers.constants(_quantiser(layer, weights=True, wraps=wraps), bits, array) for wraps in (word == "bq", True)
+    )
+    if not layer.flag("trainable", True) and not np.array_equal(found, wrapped):
+        raise Refusal(f"its weights are frozen, of which no file says whether they wrap; set trainable = True, or {FINISH}")
+    return found
 
 
 def _mask(layer: Layer, kernel: np.ndarray) -> np.ndarray:

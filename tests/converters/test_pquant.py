@@ -65,6 +65,36 @@ def test_masks_are_zeros_that_cost_nothing(tmp_path):
     assert np.count_nonzero(weight)
 
 
+GRANULAR = "pq_dense/{}_quantizer/quantizer/quantizer/vars/{}"
+
+
+def wrapping(**more):
+    """Offsets of 1.3125 and kernels of that, before its end, in types from -1 to 15/16 that wrap."""
+
+    def change(spec, arrays):
+        spec["config"].update(final_compression_done=False, **more)
+        fill("pq_dense/vars/0", 1.3125)(spec, arrays)
+        fill("pq_dense/vars/1", 1.3125)(spec, arrays)
+        for word in ("weight", "bias"):
+            for place, value in enumerate((4.0, 1.0, 0.0)):  # fraction bits, sign, integer bits
+                fill(GRANULAR.format(word, place), value)(spec, arrays)
+
+    return changed("dense_granular", change)
+
+
+def test_offsets_wrap_where_kernels_are_rounded_and_no_more(tmp_path):
+    """As the quantisers of HGQ2 for these places do."""
+    op = nn2hls.load(saved(tmp_path, *wrapping()))["first"].op
+    assert set(op.bias.array.tolist()) == {1.3125 - 2}
+    assert set(op.weight.array.ravel().tolist()) <= {0.0, 1.3125}
+    assert op.weight.array.any()
+
+
+def test_frozen_weights_that_may_wrap_are_refused(tmp_path):
+    with pytest.raises(Nn2hlsError, match="its weights are frozen, of which no file says whether they wrap"):
+        nn2hls.load(saved(tmp_path, *wrapping(trainable=False)))
+
+
 def test_mdmm_leaves_what_is_larger_than_its_epsilon_once_it_is_over(tmp_path):
     def read(tuning):
         def change(spec, arrays):
