@@ -212,14 +212,14 @@ def _resolve(
     for text in op.warnings(bounds, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
-    whole = kept and (faithful or op.affine is not None)
+    whole = _whole_result(exact, exact_room(settings)) if kept and (faithful or op.affine is not None) and not given else None
+    if whole and whole.type.fraction < exact.fraction and whole.type.step > noise * math.sqrt(6):
+        whole = None  # it spends its bits on an interval that is far from what values are
     if known:
         why = known.why
-    elif whole and not given:
-        why = _whole_result(exact, exact_room(settings))
     else:
-        why = _given_or_derived(node, exact, signal, noise * math.sqrt(6), settings, context)
-    lost = why.type.step / 2 if whole and not given and why.type.fraction < exact.fraction else 0.0
+        why = whole or _given_or_derived(node, exact, signal, noise * math.sqrt(6), settings, context)
+    lost = why.type.step / 2 if whole and why.type.fraction < exact.fraction else 0.0
     if lost or (kept and not faithful):
         context.notes += filter(None, [error_note(node, op, xs, lost)])
     if node.op.casts_to is not None or (kept and (faithful or op.affine is not None) and holds(why.type, exact)):
