@@ -138,6 +138,14 @@ def test_products_of_two_computed_tensors(integer):
     assert np.array_equal(design.predict(x), want)
 
 
+def test_a_zero_point_is_zero_behind_layers_that_move_whole_numbers():
+    """The answer where x is zero is zero, and not what rounding leaves of a scale and of its product with the zero point."""
+    nodes = [("Transpose", "q", "t", "", {"perm": [0, 2, 1]}), ("MaxPool", "t", "m", "", {"kernel_shape": [2]})]
+    nodes.append(("DequantizeLinear", "m ys xz", "y", "", {}))
+    data = by_hand(nodes, {"ys": np.float32(0.017745)}, (3, 2), onnx.TensorProto.FLOAT)
+    assert not converted(data).predict(np.zeros((1, 3, 2))).any()
+
+
 def test_scales_for_each_row_of_a_computed_operand_are_refused():
     constants = {"as": np.ones(2, np.float32), "w": np.eye(2, dtype=np.int8), "ws": np.float32(1), "wz": np.int8(0)}
     constants |= {"ys": np.float32(0.5), "yz": np.uint8(100)}
