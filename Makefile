@@ -32,7 +32,7 @@ matrix: ## the core on every Python from 3.10 to 3.14 that is on this machine, e
 	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m tests.matrix
 
 fuzz: $(STAMPS)/test ## random networks, damaged files and tests for hours, with new seeds (FUZZ_SECONDS=3600 FUZZ_SEED=1)
-	$(BIN)/python -m tests.fuzz numbers --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+	$(BIN)/python -m tests.fuzz numbers --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --jobs 2
 	$(BIN)/python -m tests.fuzz files --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 	NN2HLS_HYPOTHESIS=fuzz $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 

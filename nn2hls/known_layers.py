@@ -70,11 +70,11 @@ _QUANTISED_LAYERS = """
     FixedPointQuantizer HActivation HAdd HConv1D HConv2D HDense HQuantize QActivation QAdaptiveActivation QAdd
     QAffinedUnaryFunctionLUT QAverage QAveragePooling1D QAveragePooling2D QAveragePooling3D QAveragePow2 QBatchNormDense
     QBatchNormalization QConv1D QConv2D QConv2DBatchnorm QConv3D QConvT1D QConvT2D QDense QDenseBatchnorm QDenseT
-    QDepthwiseConv2D QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QEinsumDenseT QGRU QGlobalAveragePooling1D
-    QGlobalAveragePooling2D QGlobalAveragePooling3D QGlobalMaxPooling1D QGlobalMaxPooling2D QGlobalMaxPooling3D QLSTM
-    QLinformerAttention QLinformerAttentionT QMaxPooling1D QMaxPooling2D QMaxPooling3D QMaximum QMeanPow2 QMinimum
-    QMultiHeadAttention QMultiHeadAttentionT QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax QSubtract QSum
-    QUnaryFunctionLUT Quantizer UnaryLUT
+    QDepthwiseConv2D QDepthwiseConv2DBatchnorm QDot QEinsum QEinsumDense QEinsumDenseBatchnorm QEinsumDenseT QGRU
+    QGlobalAveragePooling1D QGlobalAveragePooling2D QGlobalAveragePooling3D QGlobalMaxPooling1D QGlobalMaxPooling2D
+    QGlobalMaxPooling3D QLSTM QLinformerAttention QLinformerAttentionT QMaxPooling1D QMaxPooling2D QMaxPooling3D QMaximum
+    QMeanPow2 QMinimum QMultiHeadAttention QMultiHeadAttentionT QMultiply QSeparableConv1D QSeparableConv2D QSimpleRNN QSoftmax
+    QSubtract QSum QUnaryFunctionLUT Quantizer UnaryLUT
 """
 
 _TORCH_MODULES = """
@@ -121,8 +121,8 @@ _ONNX_NEVER = {
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(_ONNX_PREPROCESSING.split(), _OUTSIDE),
     "DynamicQuantizeLinear": (
-        "its scale comes from the values of each event, and a type is fixed; quantise with calibration data, as "
-        "onnxruntime.quantization.quantize_static does"
+        "its scale comes from the values of each event, as is offered for products of weights that quantize_dynamic wrote; "
+        "quantise with calibration data, as onnxruntime.quantization.quantize_static does"
     ),
     "LRN": "local response normalisation is no part of today's networks; use BatchNormalization, which costs no divider",
     **dict.fromkeys(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nn2hls.converters.keras import files as keras_files
-from nn2hls.converters.keras import hgq1, hgq_layers, pquant
+from nn2hls.converters.keras import hgq1, hgq_layers, pquant_attention
 from nn2hls.converters.keras import live as keras_live
 from nn2hls.converters.keras.binarised import LAYERS as BINARISED
 from nn2hls.converters.keras.calls import Call, Ref
@@ -60,6 +60,7 @@ def load_live(model: Any) -> Graph:
             path = os.path.join(folder, "model.keras")
             model.save(path)
             saved = keras_files.read(path)
+        keras_live.mark_compressed(model, saved.config["config"].get("layers"))
         return convert(saved.config, saved.weights, saved.version, str(model.name))
     live = keras_live.read(model)
     return convert(live.config, live.weights, live.version, live.where)
@@ -108,7 +109,7 @@ def _table(layer: Layer) -> Mapping[str, Entry]:
     if layer.of_hgq_1:
         return hgq1.LAYERS
     if layer.of_pquant:
-        return pquant.LAYERS
+        return pquant_attention.LAYERS
     own = {**LAYERS, **QKERAS, **QKERAS_RECURRENT, **BINARISED, "TFOpLambda": tf_function}
     return OPERATIONS if layer.is_operation else own
 

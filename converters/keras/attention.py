@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.keras import weights_only
 from nn2hls.converters.keras.calls import mask_of
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
@@ -24,6 +26,8 @@ PARTS = {
     "value_dense": "value",
     "output_dense": "attention_output",
 }
+# Where a config says how projections are quantised, by their names: Keras' own leaves it out, a live model is asked.
+QUANTISED = "quantized_projections"
 _MASKS = ("query_mask", "value_mask", "key_mask", "attention_mask")
 SETTINGS = ("use_causal_mask", "return_attention_scores")  # arguments of a call that these layers take
 _NAMES = ("query", "value", "key")  # in Keras' order of the arguments
@@ -33,7 +37,25 @@ def part_names(layer: Layer) -> list[str]:
     """Names of the weights, in Keras' order."""
     own = ["kernel", "bias"] if layer.flag("use_bias", True) else ["kernel"]
     parts = [part for part in PARTS.values() if part != "gate" or layer.flag("use_gate", False)]
-    return [f"{part}/{name}" for part in parts for name in own]
+    return [f"{part}/{name}" for part in parts for name in (*own, *weights_only.arrays(_part(layer, part)))]
+
+
+def _part(layer: Layer, part: str) -> Layer:
+    """A projection as the layer that it is in Keras, with what :data:`QUANTISED` says of it."""
+    said = layer.value(QUANTISED, default={})
+    config = said.get(part) if isinstance(said, dict) else None
+    weights = {name.partition("/")[2]: array for name, array in layer.weights.items() if name.startswith(f"{part}/")}
+    return replace(layer, kind="EinsumDense", config=config if isinstance(config, dict) else {}, weights=weights, calls=())
+
+
+def _projection(layer: Layer) -> Projection:
+    reason = weights_only.refusal(layer)
+    if reason:
+        raise Refusal(f"of a projection {reason}")
+    if not weights_only.mode(layer):
+        return Projection(layer.weights["kernel"], layer.weights.get("bias"))
+    kernel, scale, steps = weights_only.read(layer)
+    return Projection(kernel, layer.weights.get("bias"), scale, steps)
 
 
 def _plain_only(layer: Layer, **defaults: Any) -> None:
@@ -92,7 +114,7 @@ def multi_head(layer: Layer) -> Prepared:
         query, key, value = operands(site)
         weights = layer.weights
         own = [p for p in PARTS.values() if f"{p}/kernel" in weights]
-        parts = {p: Projection(weights[f"{p}/kernel"], weights.get(f"{p}/bias")) for p in own}
+        parts = {p: _projection(_part(layer, p)) for p in own}
         places = None if axes is None else query.axes(axes)
         keep = seen_keys(site)
         if places is not None and len(places) > 1 and keep is not None:

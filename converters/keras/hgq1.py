@@ -12,9 +12,9 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
-from nn2hls.converters.keras.hgq_tables import MAX_ADDRESS
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import quantised
+from nn2hls.converters.lower.tables import MAX_ADDRESS
 from nn2hls.converters.lower.value import Refusal, Tensor, plain
 from nn2hls.guard import shortened
 

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.arith.fixed import Overflow, Rounding
 from nn2hls.converters.keras import hgq, hgq_quantisers, windows
 from nn2hls.converters.keras.activations import activation
 from nn2hls.converters.keras.emit import Activation, Entry, Prepared, Site
 from nn2hls.converters.keras.hgq_inner import inner
-from nn2hls.converters.keras.hgq_tables import address_type, function_of
+from nn2hls.converters.keras.hgq_tables import function_of
 from nn2hls.converters.keras.hgq_weights import quantiser_arrays
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.lower import quantised, reductions, window
@@ -90,7 +89,7 @@ def summed(layer: Layer, site: LowerSite, x: Tensor, pairs: Pairs, axes: tuple[i
     entering, leaving = quantiser_arrays(layer, "iq"), quantiser_arrays(layer, "toq")
     cast = hgq_quantisers.cast(before, entering)
     assert cast is not None
-    kind = address_type(before, entering).with_modes(Rounding.TRN, Overflow.SAT)
+    kind = before.bits(entering).address
     addresses = np.arange(kind.min_mantissa, kind.max_mantissa + 1)
     shape = [x.shape[k] if k in axes else 1 for k in range(len(x.shape))]
     own = next(iter(leaving.values())).shape[1:]

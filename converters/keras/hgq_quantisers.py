@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nn2hls.arith.fixed import Overflow, Rounding
-from nn2hls.converters.lower import arith, quantised
+from nn2hls.converters.lower import arith, float32, quantised, tables
+from nn2hls.converters.lower.tables import Types
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.guard import shortened
 
@@ -54,7 +55,7 @@ class Quantiser:
         trained = [name for name in self.names if name != "k" and not (name == "i" and wraps)]
         return [*trained, *(name for name in self.names if name not in trained), *(["i_decay_speed"] if wraps else [])]
 
-    def bits(self, arrays: Mapping[str, np.ndarray]) -> Bits:
+    def bits(self, arrays: Mapping[str, np.ndarray]) -> Types:
         """The bits of each element, rounded as the package rounds them."""
         if len({arrays[name].shape for name in self.names}) > 1:
             raise Refusal(f"its quantiser has bits of shapes {', '.join(str(arrays[name].shape) for name in self.names)}")
@@ -65,21 +66,7 @@ class Quantiser:
             raise Refusal("its quantiser has signs other than 0 and 1")
         if max(np.abs(i).max(initial=0), np.abs(f).max(initial=0)) > quantised.MAX_WIDTH:
             raise Refusal(f"its quantiser was left undefined, or has more than {quantised.MAX_WIDTH} bits; trace its ranges")
-        return Bits(k, i, f)
-
-
-@dataclass(frozen=True)
-class Bits:
-    """Sign, integer and fraction bits of each element, both without the sign; arrays of one shape."""
-
-    k: np.ndarray
-    i: np.ndarray
-    f: np.ndarray
-
-    @property
-    def width(self) -> np.ndarray:
-        """All bits; none where nothing is left."""
-        return np.asarray(np.maximum(self.k + self.i + self.f, 0))
+        return Types(k, i, f, self.rounding, self.overflow)
 
 
 def read(value: Any) -> Quantiser | None:
@@ -107,7 +94,10 @@ def read(value: Any) -> Quantiser | None:
     _check_mapper(given.get("bw_mapper"))
     rounding, overflow = _mode(given, "round_mode", _ROUNDINGS), _mode(given, "overflow_mode", _OVERFLOWS)
     rounds_alone = word == "kif" or rounding is Rounding.RND
-    never = bool(given.get("is_weight")) and given.get("trainable", True) is True and overflow is Overflow.WRAP and rounds_alone
+    for key in ("is_weight", "trainable"):
+        if not isinstance(given.get(key, True), bool):
+            raise Refusal(f"'{key}' = {shortened(given[key])} of its quantiser must be true or false")
+    never = given.get("is_weight", False) and given.get("trainable", True) and overflow is Overflow.WRAP and rounds_alone
     return Quantiser(_KINDS[word], rounding, overflow, never, _affine(given.get("affine")))
 
 
@@ -145,8 +135,8 @@ def cast(quantiser: Quantiser | None, arrays: Mapping[str, np.ndarray]) -> Calla
         if not alike and (bits.k.ndim != len(x.shape) + 1 or bits.k.shape[0] != 1 or not x.is_plain):
             raise Refusal(f"its quantiser has bits of shape {bits.k.shape} for values of shape {x.shape}")
         at = site if quantiser.affine is None else site.step("cast")
-        width, integer, signed = (a if alike else a[0] for a in (bits.width, bits.k + bits.i, bits.k))
-        result = quantised.quantize_each(at, x, width, integer, signed, quantiser.rounding, quantiser.overflow)
+        own = bits if alike else replace(bits, k=bits.k[0], i=bits.i[0], f=bits.f[0])
+        result = tables.cast(at, x, own)
         if quantiser.affine is None:
             return result
         return arith.scale(quantised.Exact(site), result, *quantiser.affine)
@@ -161,31 +151,9 @@ def constants(quantiser: Quantiser | None, arrays: Mapping[str, np.ndarray], val
         return x.astype(np.float64)
     bits = quantiser.bits(arrays)
     try:
-        k, i, f = (np.broadcast_to(a, x.shape) for a in (bits.k, np.maximum(bits.i, -bits.f), bits.f))
+        x = float32.cast(x, bits.k, bits.i, bits.f, bits.rounding, bits.overflow, only_rounds=quantiser.never_wraps)
     except ValueError:
         raise Refusal(f"its quantiser has bits of shape {bits.k.shape} for weights of shape {x.shape}") from None
-    step, top = np.exp2(-f).astype(np.float32), np.exp2(i).astype(np.float32)
-    if quantiser.overflow is not Overflow.WRAP:
-        low = -(top - step) * k if quantiser.overflow is Overflow.SAT_SYM else -top * k
-        x = np.clip(x, low.astype(np.float32), top - step)
-    x = _ROUND[quantiser.rounding](x / step) * step
-    if quantiser.overflow is Overflow.WRAP and not quantiser.never_wraps:
-        bias = np.where(k == 1, top, np.float32(0))
-        x = np.mod(x + bias, top * (1 + k).astype(np.float32)) - bias
-    if not quantiser.never_wraps:
-        x = np.where(bits.width > 0, x, np.float32(0))
     if quantiser.affine is not None:
         x = x * np.float32(quantiser.affine[0]) + np.float32(quantiser.affine[1])
     return np.asarray(x, np.float64)
-
-
-_HALF = np.float32(0.5)
-_ROUND: Mapping[Rounding, Callable[[np.ndarray], np.ndarray]] = {
-    Rounding.TRN: np.floor,
-    Rounding.TRN_ZERO: np.trunc,
-    Rounding.RND: lambda x: np.floor(x + _HALF),
-    Rounding.RND_ZERO: lambda x: -np.floor(-np.abs(x) + _HALF) * np.sign(x),
-    Rounding.RND_INF: lambda x: np.floor(np.abs(x) + _HALF) * np.sign(x),
-    Rounding.RND_MIN_INF: lambda x: -np.floor(-x + _HALF),
-    Rounding.RND_CONV: np.rint,
-}

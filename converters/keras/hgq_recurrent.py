@@ -11,6 +11,7 @@ from nn2hls.converters.keras.hgq_quantisers import Quantiser
 from nn2hls.converters.keras.hgq_weights import quantiser_arrays
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.quantised_cells import Apply, Parts, gru, simple
+from nn2hls.converters.keras.recurrent import check_shapes
 from nn2hls.converters.lower import activations, recurrent
 from nn2hls.converters.lower.value import Refusal, Tensor
 
@@ -26,6 +27,8 @@ _CASTS = {"sq": "state", "praq": "gates", "paq": "candidate", "rhq": "memory"}
 
 def _parts(layer: Layer, cell: Layer, found: Mapping[str, Quantiser | None]) -> Parts:
     """What the cell is made of, once its arrays are there."""
+    after = layer.kind == "QGRU" and layer.flag("reset_after", True)
+    check_shapes(layer, cell.weights, layer.kind.removeprefix("Q"), twice=after)
     own = {part: quantiser_arrays(cell, part) for part in found}
     casts = {word: hgq_quantisers.cast(found[part], own[part]) for part, word in _CASTS.items() if found.get(part)}
     weights = {

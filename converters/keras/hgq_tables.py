@@ -8,25 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from nn2hls.arith.grid import Grid
 from nn2hls.converters.keras import hgq_quantisers
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.hgq_quantisers import Quantiser
 from nn2hls.converters.keras.hgq_weights import quantiser_arrays
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.lower import arith, moves, quantised, reductions
-from nn2hls.converters.lower.value import Refusal, Tensor, limited_weights
+from nn2hls.converters.lower import arith, moves, quantised, reductions, tables
+from nn2hls.converters.lower.tables import Function
+from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.lower.value import Site as LowerSite
 from nn2hls.graph.const import Places
 from nn2hls.guard import shortened
 from nn2hls.ops import Merge, Reduce, Reduction
 
-MAX_ADDRESS = 16  # bits of what a table may be asked
 EPSILON = np.float32(1e-7)  # keras.config.epsilon(), which the inverse adds
 _IDLE = ("enable_ebops", "ebops_factor", "beta0", "parallelization_factor", "allow_heterogeneous_table")
 _ONE, _HALF = np.float32(1), np.float32(0.5)
-Function = Callable[[np.ndarray], np.ndarray]
 
 # Functions of float32, as Keras has them.
 FUNCTIONS: Mapping[str, Function] = {
@@ -58,20 +55,9 @@ def function_of(value: Any) -> Function:
     return FUNCTIONS[value]
 
 
-def address_type(before: Quantiser, arrays: Mapping[str, np.ndarray]) -> FixedType:
-    """What every value that a quantiser gives is a number of.
-
-    Raises:
-        Refusal: It has more bits than a table is asked.
-    """
-    bits = before.bits(arrays)
-    hull = Grid(bits.width, bits.k + bits.i, bits.k, before.rounding, before.overflow).hull
-    if hull.width > MAX_ADDRESS:
-        raise Refusal(f"its table is asked {hull.width} bits; up to {MAX_ADDRESS} are offered, which its quantisers may have")
-    return hull
-
-
-def tabled(layer: Layer, part: str, function: Function, before: Quantiser, behind: Quantiser) -> Callable[..., Tensor]:
+def tabled(
+    layer: Layer, part: str, function: Function, before: Quantiser, behind: Quantiser, *, entered: str = ""
+) -> Callable[..., Tensor]:
     """What a site makes of a value: the cast of it, then the quantised function of that by table.
 
     Args:
@@ -79,38 +65,20 @@ def tabled(layer: Layer, part: str, function: Function, before: Quantiser, behin
         part: The folder of its table, with a slash, or nothing.
         function: Of float32.
         before, behind: The quantisers of what enters, and of what leaves.
+        entered: Where what enters is cast already, the part of the layer whose arrays that quantiser has.
     """
-    entering, leaving = (quantiser_arrays(layer, f"{part}{word}") for word in ("iq", "oq"))
+    entering, leaving = (quantiser_arrays(layer, word) for word in (entered or f"{part}iq", f"{part}oq"))
     cast = hgq_quantisers.cast(before, entering)
     if cast is None or before.affine is not None or behind.affine is not None or behind.never_wraps:
         raise Refusal("the quantisers of its table have an 'affine' or are made for weights, which is not offered")
-    kind = address_type(before, entering).with_modes(Rounding.TRN, Overflow.SAT)
-    tables, which = _tables(function, kind, behind, leaving)
+    kind = before.bits(entering).address
+    found, types = tables.words(function, kind, behind.bits(leaving))
+    which = types[0] if types.ndim else types  # without the batch; none where one type is that of all
 
     def apply(site: LowerSite, x: Tensor) -> Tensor:
-        return quantised.table(site, cast(site.step("iq"), x), kind, tables, which)
+        return quantised.table(site, x if entered else cast(site.step("iq"), x), kind, found, which)
 
     return apply
-
-
-def _tables(
-    function: Function, kind: FixedType, behind: Quantiser, arrays: Mapping[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """A table for each type of a result, and which one each element has, without batch axis."""
-    addresses = np.arange(kind.min_mantissa, kind.max_mantissa + 1)
-    with np.errstate(all="ignore"):
-        values = np.asarray(function(np.ldexp(addresses, -kind.fraction).astype(np.float32)), np.float32)
-    rows = np.stack([arrays[name].reshape(-1) for name in behind.names], axis=1)
-    distinct, which = np.unique(rows, axis=0, return_inverse=True)
-    limited_weights([len(distinct), len(addresses)])
-    found = []
-    for row in distinct:
-        own = {name: np.full(values.shape, v) for name, v in zip(behind.names, row.tolist(), strict=True)}
-        found.append(hgq_quantisers.constants(behind, own, values))
-    if not np.isfinite(found).all():
-        raise Refusal("its function is not finite for every value that enters, and its quantiser wraps; let it saturate")
-    shape = arrays[behind.names[0]].shape[1:]  # without the batch; none where one type is that of all
-    return np.array(found), np.asarray(which).reshape(shape)
 
 
 def _needed(layer: Layer, part: str) -> Quantiser:
@@ -150,18 +118,21 @@ def softmax(layer: Layer, keep: np.ndarray | None = None) -> Callable[[Site], Te
     axes, inverse = layer.integers("axes"), [_needed(layer, f"inv_{word}") for word in ("iq", "oq")]
     exp_out = _needed(layer, "exp_oq")
     exp_in = _needed(layer, "exp_iq") if stable else None
-    if exp_in is None:
-        raise Refusal("'stable' = False is not offered; train with the stable one")
+    before = exp_in if stable else entering
+    if before is None:
+        raise Refusal("'stable' = False is not offered without a quantiser of what enters; train with the stable one")
 
     def compute(site: Site) -> Tensor:
         x, over = site.tensor, site.tensor.axes(axes)
         if entering is not None:
             cast = hgq_quantisers.cast(entering, quantiser_arrays(layer, "iq"))
             x = x if cast is None else cast(site.step("iq"), x)
-        highest = _highest(site.step("max"), x, over, keep)
-        below = arith.merge(site.step("below"), Merge.SUB, [highest, x], ranks=False)
-        exponential = tabled(layer, "exp_table/", lambda v: np.exp(-v * scale), exp_in, exp_out)
-        e = exponential(site.step("exp"), below)
+        if stable:
+            highest = _highest(site.step("max"), x, over, keep)
+            x = arith.merge(site.step("below"), Merge.SUB, [highest, x], ranks=False)
+        sign = -scale if stable else scale
+        exponential = tabled(layer, "exp_table/", lambda v: np.exp(v * sign), before, exp_out, entered="" if stable else "iq")
+        e = exponential(site.step("exp"), x)
         if keep is not None:
             e = moves.where(site.step("seen"), keep, e, np.zeros(()))
         total = reductions.reduce(site.step("sum"), e, Reduction.SUM, over, keepdims=True)

@@ -38,6 +38,7 @@ def _recurrent(layer: Layer) -> list[str]:
     return ["kernel", "recurrent_kernel", *_biased(layer)[1:]]
 
 
+PARTS = ("iq", "kq", "bq", "oq", "toq", "sq", "rkq", "paq", "praq", "rhq")  # what a layer has quantisers of
 BY_CELL = ("QSimpleRNN", "QGRU")  # all of theirs is in what they do at a step
 _COUNTS = ["moving_mean", "moving_variance"]
 # By class the arrays that are trained, and the others behind what counts bits.
@@ -68,7 +69,7 @@ def parts(layer: Layer) -> Iterator[tuple[str, Any]]:
     config = layer.config
     if layer.kind in BY_CELL:
         return
-    for word in ("iq", "kq", "bq", "oq", "toq", "sq", "rkq", "paq", "praq", "rhq"):
+    for word in PARTS:
         if config.get(f"{word}_conf") is not None:
             yield word, config[f"{word}_conf"]
     for k, conf in enumerate(config.get("iq_confs") or ()):
@@ -91,6 +92,10 @@ def of(layer: Layer, key: str, weights: Weights) -> dict[str, np.ndarray]:
     places = _places(key, weights)
     for folder, inner in inside(layer, places.__contains__).items():
         found |= {f"{folder}/{name}": a for name, a in of(inner, places.get(folder, f"{key}/{folder}"), weights).items()}
+    for part in PARTS:
+        if layer.config.get(f"{part}_conf") is None and weights.groups.get(f"{key}/{part}/quantizer"):
+            what = f"Its config has no '{part}_conf', and the file holds arrays of that quantiser."
+            raise ModelError(what, where=f"{weights.where}: {layer.where}", fix=SAVE)
     for part, config in parts(layer):
         quantiser = read(config)
         if quantiser is not None:

@@ -123,6 +123,8 @@ def time_distributed(layer: Layer) -> Prepared:
     inner = layer.inner
     if inner is None or inner.kind not in LAYERS or inner.custom:
         raise Refusal(f"it holds a layer of the class {inner.kind if inner else 'none'}, which is not offered inside of it")
+    if weights_only.mode(inner):
+        raise Refusal(f"Keras calls its quantised {inner.kind} without the scales; use that layer alone, on all positions")
     prepared = LAYERS[inner.kind](inner)
 
     def lower(site: Site) -> Tensor | Sequence[Tensor]:

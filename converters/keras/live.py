@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.keras.attention import MULTI_HEAD, PARTS, QUANTISED
 from nn2hls.converters.keras.files import major
 from nn2hls.converters.keras.h5 import Arrays, Weights
 from nn2hls.converters.keras.model import foreign
@@ -38,6 +39,19 @@ def has_quantisers(model: Any) -> bool:
     """Whether any layer of a model, or of a model in it, is one of HGQ2 or PQuantML."""
     inside = getattr(model, "layers", None) or ()
     return any(type(layer).__module__.partition(".")[0] in ("hgq", "pquant") or has_quantisers(layer) for layer in inside)
+
+
+def mark_compressed(model: Any, specs: Any) -> None:
+    """Write into the specs of a saved config which attention of PQuantML has its final weights, which its own config omits."""
+    layers = {layer.name: layer for layer in model.layers}
+    for spec in specs if isinstance(specs, list) else ():
+        layer = layers.get(spec["config"].get("name"))
+        if layer is None:
+            continue
+        if _is_model(layer):
+            mark_compressed(layer, spec["config"].get("layers"))
+        elif type(layer).__module__.startswith("pquant.") and hasattr(layer, "out_proj"):
+            spec["config"]["final_compression_done"] = bool(layer.out_proj.final_compression_done)
 
 
 def read(model: Any) -> Live:
@@ -88,6 +102,7 @@ def _mark(model: Any, specs: Any) -> None:
             spec["config"].setdefault("relu_upper_bound", layer.relu_upper_bound)
         _mark_functions(layer, spec["config"])
         _mark_cells(layer, spec["config"])
+        _mark_projections(layer, spec["config"])
         for side in ("layer", "backward_layer"):  # of a Bidirectional layer
             inner = spec["config"].get(side)
             if isinstance(inner, dict) and hasattr(layer, _SIDES[side]):
@@ -103,7 +118,7 @@ def _mark_functions(layer: Any, config: dict[str, Any]) -> None:
         function = getattr(layer, key, None)
         if function is not None and isinstance(config.get(key), str):
             thing = function if isinstance(function, types.FunctionType) else type(function)
-            if not _is_own(thing):
+            if not (_is_own(thing) or thing.__module__.startswith("qkeras.")):  # whose quantisers are read by their words
                 config[key] = {"class_name": "function", "config": _place(thing)}
 
 
@@ -118,6 +133,20 @@ def _mark_cells(layer: Any, config: dict[str, Any]) -> None:
         if not _is_own(type(one)) and not foreign(own):
             own.update(module=None, registered_name=_place(type(one)))
         _mark_functions(one, own["config"])
+
+
+def _mark_projections(layer: Any, config: dict[str, Any]) -> None:
+    """How the projections of attention are quantised, of which Keras' config says nothing."""
+    found = {}
+    for word, part in PARTS.items():
+        inner: Any = getattr(layer, f"_{word}", None)
+        if inner is not None and getattr(inner, "quantization_mode", None):
+            found[part] = {key: value for key, value in _plain(inner.get_config()).items() if key in _TYPES}
+    if found:
+        config[QUANTISED] = found
+
+
+_TYPES = ("dtype", "quantization_config", "equation")
 
 
 def _is_model(layer: Any) -> bool:
@@ -152,7 +181,8 @@ def _groups(model: Any, prefix: str) -> Iterator[tuple[str, Arrays]]:
             # Keras' config has the same word for keras.ops.gelu and keras.activations.gelu, and they differ.
             fix = f"Use keras.activations.{function.__name__}, or keras.ops on the layer's output."
             raise ModelError(f"Its activation is {_place(function)}.", where=path, fix=fix)
-        names, arrays = [str(w.name) for w in layer.weights], layer.get_weights()
+        kept = "path" if type(layer).__name__ in MULTI_HEAD else "name"  # projections use each name again
+        names, arrays = [str(getattr(w, kept, w.name)) for w in layer.weights], layer.get_weights()
         if len(arrays) < len(names):  # of a class that keeps some of its own
             arrays = [np.asarray(w) for w in layer.weights]
         yield path, [(n, np.asarray(a, dtype=np.float64)) for n, a in zip(names, arrays, strict=True)]

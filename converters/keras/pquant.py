@@ -6,18 +6,20 @@ a weight: each layer is written as one of HGQ2 and read as that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from nn2hls.converters.keras import hgq, hgq_tables, layers, norms, windows
+from nn2hls.converters.keras import hgq, hgq_quantisers, hgq_tables, layers, norms, windows
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
+from nn2hls.converters.keras.hgq_weights import quantiser_arrays
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.keras.pquant_weights import LANES, SUBLAYERS, inner, quantised, settings, uses
+from nn2hls.converters.keras.pquant_weights import LANES, SUBLAYERS, inner, quantised, settings, uses, weights_of
 from nn2hls.converters.lower import activations, arith
 from nn2hls.converters.lower.quantised import Exact
+from nn2hls.converters.lower.tables import PLAIN_ADDRESS
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.guard import shortened
 
@@ -27,10 +29,6 @@ _IDLE = """
     activity_regularizer
 """
 _IDLE_BITS = ("quantizer", "quant_bits", "quant_granularity")
-REFUSED: Mapping[str, str] = {
-    "PQMultiheadAttention": "it is not offered yet; export it by pquant.core.keras.convert_to_onnx.convert_to_onnx(model, "
-    "'model.onnx'), or build it of PQDense and PQSoftmax",
-}
 
 
 def _as_hgq(layer: Layer, kind: str) -> Layer:
@@ -117,12 +115,35 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
 }
 
 
+def _searching(layer: Layer) -> bool:
+    given = layer.value("config")
+    found = given.get("fitcompress_parameters") if isinstance(given, dict) else None
+    return isinstance(found, dict) and bool(found.get("enable_fitcompress"))
+
+
 def activation(layer: Layer) -> Prepared:
     """A function between casts, before them a factor of a power of two that training chose for a ReLU."""
     word, given = layer.value("activation"), settings(layer)
     if not isinstance(word, str) or word not in FUNCTIONS:
         raise Refusal(f"its activation {shortened(word)} is not offered; {', '.join(FUNCTIONS)} are")
-    prepared = _between(layer, "Activation", lambda _, site: FUNCTIONS[word](site, site.tensor))
+    if word == "relu" and _searching(layer):
+        raise Refusal(
+            "its FITcompress, which casts nothing while it searches, leaves no word of when that was over; set it off"
+        )
+    written = _as_hgq(layer, "Activation")
+    confs = [hgq_quantisers.read(written.value(f"{lane}_conf")) for lane in LANES]
+    between = _between(layer, "Activation", lambda _, site: FUNCTIONS[word](site, site.tensor))
+
+    def prepared(site: Site) -> Tensor | Sequence[Tensor]:
+        """A tanh between two casts, of few bits, is a table of its words."""
+        before, behind = confs
+        if word != "tanh" or before is None or behind is None:
+            return between(site)
+        written.weights = layer.weights
+        if before.bits(quantiser_arrays(written, "iq")).hull.width > PLAIN_ADDRESS:
+            return between(site)
+        return hgq_tables.tabled(written, "", np.tanh, before, behind)(site, site.tensor)
+
     scaled = word == "relu" and given.get("use_relu_multiplier") and not given.get("use_high_granularity_quantization")
 
     def lower(site: Site) -> Tensor:
@@ -167,8 +188,7 @@ def separable(layer: Layer) -> Prepared:
 
     def lower(site: Site) -> Tensor:
         for part in (first, second):
-            start = f"{part.name}/"
-            part.weights = {k.removeprefix(start): a for k, a in layer.weights.items() if k.startswith(start)}
+            part.weights = weights_of(layer, part.name)
         found = steps[0](site.at("depthwise", site.tensor))
         assert isinstance(found, Tensor)
         result = steps[1](replace(site, operands=(found,), keywords=("",)))

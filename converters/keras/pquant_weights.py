@@ -20,6 +20,8 @@ from nn2hls.guard import shortened
 INPUT, OUTPUT = "input_quantizer", "output_quantizer"
 LANES = {"iq": INPUT, "oq": OUTPUT}
 SUBLAYERS = ("depthwise_conv", "pointwise_conv")
+PROJECTIONS, SOFTMAX = ("q_proj", "k_proj", "v_proj", "out_proj"), "softmax"
+_INNER = {"PQSeparableConv2d": SUBLAYERS, "PQMultiheadAttention": (*PROJECTIONS, SOFTMAX)}
 TABLES = ("exp_table", "inv_table")
 # The axes of a kernel in the order of PyTorch, in which masks are.
 _TURNED = {"PQDense": (1, 0), "PQConv1d": (2, 1, 0), "PQConv2d": (3, 2, 0, 1), "PQDepthwiseConv2d": (2, 3, 0, 1)}
@@ -27,6 +29,7 @@ _TURNED = {"PQDense": (1, 0), "PQConv1d": (2, 1, 0), "PQConv2d": (3, 2, 0, 1), "
 _MASKS = {"pdp": 0, "wanda": 0, "activation_pruning": 0, "autosparse": 1, "dst": 1, "cs": 2}
 _ALWAYS = ("wanda", "activation_pruning")  # whose masks hold while they are still trained
 _BARE = ("autosparse", "activation_pruning")  # which prune nothing before that
+_BY_SIZE = "mdmm"  # which leaves what is larger than a number once its training is over, and all before that
 _FLAGS = ["is_pretraining", "is_finetuning"]
 FINISH = "call pquant.apply_final_compression(model) before it is saved"
 
@@ -55,18 +58,21 @@ def uses(layer: Layer, part: str) -> bool:
     return bool(settings(layer).get("enable_quantization", True)) and layer.flag(word, part == INPUT)
 
 
-def _quantiser(layer: Layer, *, weights: bool) -> Quantiser:
+def _quantiser(layer: Layer, *, weights: bool, kernel: bool = False) -> Quantiser:
+    """``weights``: of what is trained, not of values; ``kernel``: which HGQ2 never wraps, as it does biases."""
     given = settings(layer)
     word = "overflow_mode_parameters" if weights else "overflow_mode_data"
     modes = {"round_mode": given.get("round_mode"), "overflow_mode": given.get(word)}
-    own = {"q_type": "kif", "is_weight": weights and _granular(layer), **modes}
+    own = {"q_type": "kif", "is_weight": kernel and _granular(layer), **modes}
     found = hgq_quantisers.read({"class_name": "QuantizerConfig", "config": own})
     assert found is not None
     return found
 
 
 def inner(layer: Layer, name: str) -> Layer:
-    """One of the two convolutions of a separable one."""
+    """One of the two convolutions of a separable one, of the projections of attention, or its softmax."""
+    if layer.kind == "PQMultiheadAttention":
+        return _attending(layer, name)
     first = name == SUBLAYERS[0]
     keys = ["config", "data_format", "final_compression_done", "enable_pruning"]
     own: dict[str, Any] = {key: layer.config[key] for key in keys if key in layer.config}
@@ -78,6 +84,26 @@ def inner(layer: Layer, name: str) -> Layer:
         own |= {"use_bias": layer.value("use_bias"), "quantize_input": False}
         own["quantize_output"] = layer.value("quantize_output")
     return replace(layer, name=name, kind="PQDepthwiseConv2d" if first else "PQConv2d", config=own, weights={})
+
+
+def _attending(layer: Layer, name: str) -> Layer:
+    own: dict[str, Any] = {"config": layer.value("config")}
+    if name == SOFTMAX:
+        own |= {"axis": [-1], "stable": True, "input_scaler": 1.0, "quantize_input": True, "quantize_output": True}
+        return replace(layer, name=name, kind="PQSoftmax", config=own, weights={})
+    own |= {"units": layer.value("embed_dim"), "use_bias": layer.flag("bias", True), "quantize_input": True}
+    own |= {"quantize_output": True, "final_compression_done": layer.flag("final_compression_done", False)}
+    if name == PROJECTIONS[-1]:
+        own["quantize_output"] = layer.flag("quantize_output", False)
+    else:  # which are never pruned
+        own |= {"quantize_input": layer.flag("quantize_input", True), "enable_pruning": False}
+    return replace(layer, name=name, kind="PQDense", config=own, weights={})
+
+
+def weights_of(layer: Layer, name: str) -> dict[str, np.ndarray]:
+    """The arrays of a layer inside."""
+    start = f"{name}/"
+    return {k.removeprefix(start): a for k, a in layer.weights.items() if k.startswith(start)}
 
 
 def _biased(layer: Layer) -> list[str]:
@@ -116,7 +142,8 @@ def _lanes(layer: Layer) -> Iterator[tuple[str, str, bool]]:
     if layer.kind == "PQSoftmax":
         for table in TABLES:
             for word, part in LANES.items():
-                yield f"{table}/{part}", f"{table}/{word}", False
+                if (table, word) != (TABLES[0], "iq") or layer.flag("stable", True):
+                    yield f"{table}/{part}", f"{table}/{word}", False
     if (layer.kind in _TURNED or layer.kind == "PQBatchNormalization") and not finished(layer):
         yield "weight_quantizer", "wq", True
         if layer.kind == "PQBatchNormalization" or layer.flag("use_bias", True):
@@ -136,8 +163,8 @@ def of(layer: Layer, key: str, weights: Weights) -> dict[str, np.ndarray]:
     Raises:
         ModelError: Some are missing, or there are others.
     """
-    if layer.kind == "PQSeparableConv2d":
-        parts = {name: of(inner(layer, name), f"{key}/{name}", weights) for name in SUBLAYERS}
+    if layer.kind in _INNER:
+        parts = {name: of(inner(layer, name), f"{key}/{name}", weights) for name in _INNER[layer.kind]}
         return {f"{name}/{own}": array for name, arrays in parts.items() for own, array in arrays.items()}
     found = {}
     if layer.kind in _OWN:
@@ -180,23 +207,27 @@ def quantised(layer: Layer) -> dict[str, np.ndarray]:
             found[name] = _cast(layer, word, found[name])
     if "kernel" in found:
         first = _section(layer, "training_parameters").get("pruning_first")
-        w = found["kernel"] * _mask(layer) if first else _cast(layer, "wq", found["kernel"])
-        found["kernel"] = _cast(layer, "wq", w) if first else w * _mask(layer)
+        w = found["kernel"] if first else _cast(layer, "wq", found["kernel"])
+        w = w * _mask(layer, w)
+        found["kernel"] = _cast(layer, "wq", w) if first else w
     return found
 
 
 def _cast(layer: Layer, word: str, array: np.ndarray) -> np.ndarray:
     bits = {name: layer.weights[f"{word}/{name}"] for name in "kif" if f"{word}/{name}" in layer.weights}
-    return hgq_quantisers.constants(_quantiser(layer, weights=True), bits, array) if bits else array
+    return hgq_quantisers.constants(_quantiser(layer, weights=True, kernel=word == "wq"), bits, array) if bits else array
 
 
-def _mask(layer: Layer) -> np.ndarray:
+def _mask(layer: Layer, kernel: np.ndarray) -> np.ndarray:
     """What pruning multiplies the kernel with."""
     given = _section(layer, "pruning_parameters")
     if not layer.flag("enable_pruning", bool(given.get("enable_pruning"))):
         return np.ones(())
     method = str(given.get("pruning_method"))
     before, after = (bool(np.any(layer.weights[name])) for name in _FLAGS)
+    if method == _BY_SIZE:
+        least = np.float32(given["epsilon"]) if after and isinstance(given.get("epsilon"), (int, float)) else -1
+        return np.asarray(np.abs(np.asarray(kernel, np.float32)) > least)
     if before and method in _BARE:
         return np.ones(())
     if method not in _MASKS or not (before or after or method in _ALWAYS):

@@ -34,10 +34,11 @@ def _plain(layer: Layer, kind: str, **config: object) -> Layer:
 
 
 def as_quantiser(layer: Layer) -> Layer:
-    """The layer, names that QKeras has for other functions than Keras written as quantisers."""
+    """The layer, names that QKeras has for other functions than Keras, bare or in a form, written as quantisers."""
     value = layer.value("activation")
-    if isinstance(value, str) and value in FUNCTIONS:
-        return replace(layer, config={**layer.config, "activation": {"class_name": value, "config": {}}})
+    name = value.get("config") if isinstance(value, dict) and value.get("class_name") == "function" else value
+    if isinstance(name, str) and name in FUNCTIONS:
+        return replace(layer, config={**layer.config, "activation": {"class_name": name, "config": {}}})
     return layer
 
 
@@ -97,6 +98,8 @@ def _of_channels(name: str, scale: np.ndarray, shape: tuple[int, ...]) -> np.nda
 
 def q_activation(layer: Layer) -> Prepared:
     """QActivation, whose only content is the quantiser."""
+    if layer.value("activation") is None:
+        raise Refusal("it has no 'activation', its quantiser; give it one, or leave the layer out")
     function = activation(as_quantiser(layer)).apply
     return (lambda site: site.tensor) if function is None else lambda site: function(site, site.tensor)
 

@@ -15,6 +15,7 @@ from nn2hls.converters.keras.qkeras_weights import EPSILON, power_ends
 from nn2hls.converters.lower import activations as lower
 from nn2hls.converters.lower import arith, quantised
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
+from nn2hls.guard import shortened
 
 ABOVE_ZERO = math.ulp(0.0)
 # A function of one tensor, applied at a site or at a step on the way.
@@ -29,7 +30,7 @@ def activation(value: Any) -> Activation:
     """
     quantiser = read(value)
     if quantiser is None or quantiser.kind not in _ACTIVATIONS:
-        raise Refusal(f"quantiser {value!r:.80} is not offered for activations")
+        raise Refusal(f"quantiser {shortened(repr(value))} is not offered for activations; {', '.join(_ACTIVATIONS)} are")
     if quantiser.options.get("qnoise_factor", 1.0) != 1.0:
         raise Refusal("its quantiser has a 'qnoise_factor' other than 1: it was still fading in; train it to the end")
     return Activation(quantiser.kind, _ACTIVATIONS[quantiser.kind](quantiser))
@@ -64,7 +65,7 @@ def _bits(q: Quantiser) -> Apply:
     if q.bits == 1 and negative:
         return _scaled(q, _levels([0.0], [-1.0, 1.0]))
     if q.bits == 1 and q.integer("integer") > 200:
-        raise Refusal("its integer bits are out of reach")
+        raise Refusal("its integer bits are out of reach; take up to 200")
     return _scaled(q, _cast(_kind(q.bits, q.integer("integer"), signed=negative, symmetric=q.flag("symmetric"))))
 
 
@@ -125,7 +126,7 @@ def _line(slope: float) -> Apply:
 
 
 def _binary(q: Quantiser) -> Apply:
-    return _scaled(q, _levels([0.0], [0.0 if q.options.get("use_01") else -1.0, 1.0]))
+    return _scaled(q, _levels([0.0], [0.0 if q.kind == "binary" and q.flag("use_01") else -1.0, 1.0]))
 
 
 def _ternary(q: Quantiser) -> Apply:

@@ -54,10 +54,12 @@ def adaptive(layer: Layer) -> Prepared:
         own["is_quantized_clip"] = False
 
     def lower(site: Site) -> Tensor:
-        low, high = (np.asarray(layer.weights[name], np.float32).reshape(-1) for name in WEIGHTS[1:])
-        negative = kind == KINDS[0] or slope != 0
-        nearest = layer.flag("po2_rounding", False)
-        integer, x = integer_bits(low, high, bits, symmetric=symmetric, negative=negative, nearest=nearest), site.tensor
+        x, (low, high) = site.tensor, (np.asarray(layer.weights[name], np.float32).reshape(-1) for name in WEIGHTS[1:])
+        if low.shape != high.shape or len(low) not in (1, x.shape[-1]):
+            what = f"its extremes, {len(low)} smallest and {len(high)} largest, do not fit values of shape {x.shape}"
+            raise Refusal(f"{what}; save the model again")
+        negative, nearest = kind == KINDS[0] or slope != 0, layer.flag("po2_rounding", False)
+        integer = integer_bits(low, high, bits, symmetric=symmetric, negative=negative, nearest=nearest)
         if len(np.unique(integer)) == 1:
             config = {"bits": bits, "integer": int(integer[0]), **own}
             apply = activation({"class_name": kind, "config": config}).apply
@@ -71,8 +73,8 @@ def adaptive(layer: Layer) -> Prepared:
         overflow = Overflow.SAT_SYM if signed and symmetric else Overflow.SAT
         whole = integer + signed
         widths, signs = np.full(whole.shape, bits), np.full(whole.shape, int(signed))
-        if len(whole) != x.shape[-1] or bits < 1:
-            raise Refusal(f"its integer bits for {len(whole)} channels do not fit values of shape {x.shape} and {bits} bits")
+        if bits < 1:
+            raise Refusal(f"it has {bits} bits; 1 to 64 are offered")
         return quantised.quantize_each(site, x, widths, whole, signs, Rounding.RND_CONV, overflow)
 
     return lower

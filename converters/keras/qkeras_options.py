@@ -69,7 +69,8 @@ class Quantiser:
         """A whole number; files have it as a list of one, too."""
         value = self.options[key]
         value = value[0] if isinstance(value, list) and len(value) == 1 else value
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or abs(value) > 1 << 16:
+        number = not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= 1 << 16
+        if not number or value != int(value):
             raise Refusal(f"'{key}' of its {self.kind} must be a whole number, not {shortened(repr(value))}")
         return int(value)
 
@@ -140,7 +141,9 @@ def read(value: Any) -> Quantiser | None:
     else:
         kind, given = "", None
     if kind not in OPTIONS or not isinstance(given, dict):
-        raise Refusal(f"its quantiser {shortened(repr(value))} is not offered. {suggest(kind, OPTIONS)}".rstrip(" ."))
+        quantisers = ", ".join(name for name, options in OPTIONS.items() if options)
+        way = suggest(kind, OPTIONS) or f"Those of QKeras that are: {quantisers}"
+        raise Refusal(f"its quantiser {shortened(repr(value))} is not offered. {way}".rstrip("."))
     known = OPTIONS[kind]
     for key, setting in given.items():
         if key not in known and key not in ("name", "dtype") and setting is not None:

@@ -10,6 +10,7 @@ from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.qkeras import as_quantiser, quantised_weights_of, quantisers_of
 from nn2hls.converters.keras.quantised_cells import Apply, Parts, gru, lstm, simple
+from nn2hls.converters.keras.recurrent import check_shapes
 from nn2hls.converters.lower import recurrent
 from nn2hls.converters.lower.recurrent import Cell
 from nn2hls.converters.lower.value import Refusal, Tensor
@@ -45,13 +46,15 @@ def repeated(layer: Layer) -> Prepared:
     layer.read.add("reset_after")
 
     def lower(site: Site) -> Tensor | Sequence[Tensor]:
+        after = layer.kind == "QGRU" and layer.flag("reset_after", False)
+        check_shapes(layer, layer.weights, layer.kind.removeprefix("Q"), twice=after)
         casts = {} if state is None else {"state": state}
         parts = Parts(quantised_weights_of(layer, quantisers), casts, function, gates, exact)
         sequence, *initial = site.tensors
         run = recurrent.recurrence(site, sequence, _CELLS[layer.kind](parts, layer), initial, reverse=backwards)
         output = run.turned(site) if sequences else run.last(site)
-        after = [run.last(site.step(f"state{k}"), k) for k in range(len(run.cell.states))] if states else []
-        return [output, *after] if states else output
+        ends = [run.last(site.step(f"state{k}"), k) for k in range(len(run.cell.states))] if states else []
+        return [output, *ends] if states else output
 
     return lower
 

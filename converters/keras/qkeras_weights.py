@@ -22,7 +22,7 @@ def weights(quantiser: Quantiser, x: Array) -> tuple[Array, Array]:
     QKeras hands x + (q - x) on, which in float32 may differ from q in the last bit; q is meant.
     """
     if quantiser.kind not in _WEIGHTS:
-        raise Refusal(f"'{quantiser.kind}' is not offered for weights")
+        raise Refusal(f"'{quantiser.kind}' is not offered for weights; {', '.join(_WEIGHTS)} are")
     if quantiser.options.get("qnoise_factor", 1.0) != 1.0:
         raise Refusal("its quantiser has a 'qnoise_factor' other than 1: it was still fading in; train it to the end")
     if not np.isfinite(x).all():
@@ -105,7 +105,7 @@ def _sign(x: Array) -> Array:
 
 def _binary(q: Quantiser, x: Array) -> tuple[Array, Array]:
     sign = _sign(x)
-    sign = (sign + 1) / 2 if q.options.get("use_01") else sign
+    sign = (sign + 1) / 2 if q.kind == "binary" and q.flag("use_01") else sign
     return sign, _fitted(x, sign, _axes(q, x.ndim), q.alpha())
 
 
@@ -128,11 +128,13 @@ def _ternary(q: Quantiser, x: Array) -> tuple[Array, Array]:
 
 def power_ends(q: Quantiser) -> tuple[int, int]:
     """The smallest and the largest exponent of a quantiser to powers of two."""
-    top = q.options["max_value"]
-    sign = 1 if top is None or q.number("max_value") > 1 else 0
+    top = None if q.options["max_value"] is None else q.number("max_value")
+    if top is not None and top <= 0:
+        raise Refusal(f"'max_value' = {top:g} of its {q.kind} must be above zero")
+    sign = 1 if top is None or top > 1 else 0
     effective = q.bits - sign - (q.kind == "quantized_po2")
     if effective < 0 or effective > 9:
-        raise Refusal(f"its {q.kind} of {q.bits} bits has exponents out of reach")
+        raise Refusal(f"its {q.kind} of {q.bits} bits has exponents out of reach; take more than its signs need, and up to 11")
     high = 2**effective - 1
     return -(2**effective), 2 * (high // 2) if q.flag("quadratic_approximation") else high
 

@@ -94,18 +94,32 @@ def _function(layer: Layer, key: str, default: str) -> Activation:
     return Activation(found.word, cast("Callable[[Any, Tensor], Tensor] | None", found.apply))  # at a site of Keras, as here
 
 
+def check_shapes(layer: Layer, weights: Mapping[str, np.ndarray], kind: str, *, twice: bool) -> None:
+    """Refuse arrays that are not those of a cell.
+
+    Args:
+        layer: Whose they are, which names its units.
+        weights: ``kernel``, ``recurrent_kernel`` and perhaps ``bias``.
+        kind: The class of Keras that has the same arrays.
+        twice: Whether there are biases of its own for the product with the state.
+    """
+    units = layer.integer("units")
+    wanted = len(GATES[kind]) * units
+    kernel = weights["kernel"]
+    shapes = {"kernel": (*kernel.shape[:1], wanted), "recurrent_kernel": (units, wanted)}
+    shapes["bias"] = (2, wanted) if twice else (wanted,)
+    for name, shape in shapes.items():
+        if name in weights and weights[name].shape != shape:
+            what = f"Its {name} has shape {weights[name].shape} and must have {shape}."
+            raise ModelError(what, where=layer.where, fix="Save config and weights together in one .keras file.")
+
+
 def _gates(layer: Layer, weights: Mapping[str, np.ndarray]) -> dict[str, Gate]:
     """The weights gate by gate; the biases of a GRU that resets after its product are two."""
     names, units = GATES[layer.kind], layer.integer("units")
-    kernel, recurrent, bias = weights["kernel"], weights["recurrent_kernel"], weights.get("bias")
-    wanted = len(names) * units
     twice = layer.kind == "GRU" and _reset_after(layer)
-    shapes = {"kernel": ((*kernel.shape[:1], wanted), kernel), "recurrent_kernel": ((units, wanted), recurrent)}
-    if bias is not None:
-        shapes["bias"] = ((2, wanted) if twice else (wanted,), bias)
-    for name, (shape, array) in shapes.items():
-        if array.shape != shape:
-            raise ModelError(f"Its {name} has shape {array.shape} and must have {shape}.", where=layer.where)
+    check_shapes(layer, weights, layer.kind, twice=twice)
+    kernel, recurrent, bias = weights["kernel"], weights["recurrent_kernel"], weights.get("bias")
     gates = {}
     for k, name in enumerate(names):
         cut = slice(k * units, (k + 1) * units)

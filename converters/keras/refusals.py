@@ -8,7 +8,6 @@ from nn2hls.converters.keras import weights_only
 from nn2hls.converters.keras.hgq1 import REFUSED as OF_HGQ_1
 from nn2hls.converters.keras.hgq_layers import REFUSED as OF_HGQ
 from nn2hls.converters.keras.model import Layer
-from nn2hls.converters.keras.pquant import REFUSED as OF_PQUANT
 from nn2hls.errors import suggest
 from nn2hls.known_layers import FIELD, KERAS, OWN_CLASSES, QUANTISED_LAYERS, not_offered
 
@@ -60,7 +59,7 @@ def refusal(layer: Layer, known: Iterable[str]) -> str:
 def _of_package(layer: Layer) -> str:
     """Why a layer of a package that quantises is not read."""
     if layer.of_pquant:
-        return OF_PQUANT.get(layer.kind, _PQUANT)
+        return _PQUANT
     return OF_HGQ_1 if layer.of_hgq_1 else OF_HGQ.get(layer.kind, _QUANTISED)
 
 

@@ -268,7 +268,10 @@ def _parts(name: str) -> tuple[str, str]:
 def _assign(layer: Layer, arrays: Arrays, weights: Weights, found: int | None = None) -> None:
     names = [n for kind in expected(layer) for n in kind]
     flat = {_parts(name)[1]: array for name, array in arrays}
-    if {n.replace("/", "_") for n in names} == set(flat):  # sub-layers that put their name before that of a weight
+    whole = {"/".join(_parts(name)): array for name, array in arrays}
+    if set(names) == set(whole):
+        layer.weights = whole
+    elif {n.replace("/", "_") for n in names} == set(flat):  # sub-layers that put their name before that of a weight
         layer.weights = {n: flat[n.replace("/", "_")] for n in names}
     elif any("/" in n for n in names) and [_parts(n)[1] for n in names] == [_parts(n)[1] for n, _ in arrays]:
         layer.weights = {name: array for name, (_, array) in zip(names, arrays, strict=True)}  # sub-layers use a name twice
@@ -279,8 +282,12 @@ def _assign(layer: Layer, arrays: Arrays, weights: Weights, found: int | None = 
     if missing or found > len(names) or set(layer.weights) - set(names):
         has = _listed(n for n, _ in arrays) if found == len(arrays) else f"{found} arrays"
         what = f"A {layer.kind} has the weights {_listed(names)}; the file holds {has} for it."
-        fix = "Are the weights those of this model? Save both in one .keras file."
+        fix = _QUANTISED if layer.kind in attention.MULTI_HEAD and found > len(names) else _OTHERS
         raise ModelError(what, where=f"{weights.where}: {layer.where}", fix=fix)
+
+
+_OTHERS = "Are the weights those of this model? Save both in one .keras file."
+_QUANTISED = "Is it quantised? Keras' file does not say how, and Keras cannot load it: load the model, nn2hls.load(model)."
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,20 +1,21 @@
-"""What ``model.quantize()`` of Keras 3 makes of layers: weights of 8 or 4 bits, a scale for each channel, values as they are.
+"""What ``model.quantize()`` of Keras 3 makes of layers: weights of 8 or 4 bits, a scale for each channel.
 
-Where it quantises values as well, their scale is the largest one of each event, which no fixed type has: that is refused.
+Values are as they are, or whole numbers by the largest one of each event: :mod:`nn2hls.converters.keras.each_event`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from nn2hls.converters.keras import each_event
 from nn2hls.converters.keras.activations import activation
 from nn2hls.converters.keras.emit import Entry, Prepared, Site
 from nn2hls.converters.keras.model import Layer
 from nn2hls.converters.keras.scaled import scaled_product
+from nn2hls.converters.lower.each_event import Steps, Weights
 from nn2hls.converters.lower.quantised import positive
 from nn2hls.converters.lower.value import Refusal, Tensor
 
@@ -38,20 +39,25 @@ def refusal(layer: Layer) -> str:
     if not word or layer.kind == "InputLayer":
         return ""
     what = f"its weights are quantised ('{word[:40]}')"
-    if _each_event(layer, word):
-        return f"{what}, and its activations by the largest value of each event; {_WAY}, or {_FLOAT}"
+    try:
+        _steps(layer, word)
+    except Refusal as reason:
+        return f"{what}, and {reason}; {_WAY}, or {_FLOAT}"
     if layer.kind in _OFFERED.get(word.partition("/")[0], ()):
         return ""
     return f"{what}, which is offered for {', '.join(_OFFERED['int8'])} with int8; {_WAY}, or {_FLOAT}"
 
 
-def _each_event(layer: Layer, word: str) -> bool:
-    """Whether its values have a scale of each event, which is the default of eight bits where a file does not say."""
-    settings = layer.value("quantization_config", default=None)
-    inner: Any = settings.get("config") if isinstance(settings, dict) else None
-    if not isinstance(inner, dict):
-        return word == "int8" and layer.kind != "Embedding"
-    return inner.get("activation_quantizer") is not None and layer.kind != "Embedding"
+def _steps(layer: Layer, word: str) -> Steps | None:
+    """How its values become whole numbers; None where they are as they are."""
+    if layer.kind == "Embedding":
+        return None
+    found = each_event.steps(layer.value("quantization_config", default=None), word)
+    policy = layer.value("dtype", default="")
+    source = policy["config"].get("source_name", "float32") if isinstance(policy, dict) else "float32"
+    if found and source != "float32":
+        raise Refusal(f"its scales are those of values in {source!r:.40}, not in float32")
+    return found
 
 
 def arrays(layer: Layer) -> list[str]:
@@ -106,6 +112,13 @@ def _numbers(layer: Layer, own: str, columns: int, channels: int) -> tuple[np.nd
     return numbers - (zero.reshape(-1) if own == "kernel" else zero.reshape(-1, 1)), given
 
 
+def read(layer: Layer) -> tuple[np.ndarray, np.ndarray, Steps | None]:
+    """Whole weights of a layer of products, their scales as they meet a result, and how its values become whole numbers."""
+    units = layer.integer("units") if layer.kind == "Dense" else 0
+    kernel, scale = _numbers(layer, "kernel", units, units)
+    return kernel, scale[0] if scale.ndim > 1 and scale.shape[0] == 1 else scale, _steps(layer, mode(layer))
+
+
 def product(keras: Entry) -> Entry:
     """A layer of products, whose weights may be of this kind."""
 
@@ -117,19 +130,15 @@ def product(keras: Entry) -> Entry:
         prepared = keras(inner)
 
         def compute(site: Site) -> Tensor:
-            units = layer.integer("units") if layer.kind == "Dense" else 0
-            kernel, scale = _numbers(layer, "kernel", units, units)
+            kernel, scale, steps = read(layer)
+            if steps:
+                return each_event.product(site, inner, Weights(kernel, scale, layer.weights.get("bias")), steps)
             own = {name: array for name, array in layer.weights.items() if name == "bias"}
-            return scaled_product(replace(site, exact=True), inner, prepared, {"kernel": kernel, **own}, _behind(scale))
+            return scaled_product(replace(site, exact=True), inner, prepared, {"kernel": kernel, **own}, scale)
 
         return lambda site: site.then(function, compute)
 
     return entry
-
-
-def _behind(scale: np.ndarray) -> np.ndarray:
-    """Scales as they meet a result, without its batch axis."""
-    return scale[0] if scale.ndim > 1 and scale.shape[0] == 1 else scale
 
 
 def rows(keras: Callable[[Layer], Prepared]) -> Entry:

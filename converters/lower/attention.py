@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nn2hls.converters.lower import each_event
 from nn2hls.converters.lower.activations import function, softmax
 from nn2hls.converters.lower.arith import add, multiply
+from nn2hls.converters.lower.each_event import Steps, Weights, scaled_dense
 from nn2hls.converters.lower.einsum import matmul_tensors
 from nn2hls.converters.lower.layout import permute
 from nn2hls.converters.lower.linear import dense
@@ -22,10 +24,24 @@ from nn2hls.ops import Reduction
 
 @dataclass(frozen=True)
 class Projection:
-    """A matrix (n_in, heads, size) to heads, or (heads, size, n_out) from them, and its bias, which may be missing."""
+    """A matrix (n_in, heads, size) to heads, or (heads, size, n_out) from them, and its bias, which may be missing.
+
+    Whole weights have a scale for each result; with ``steps`` the values that they meet become whole numbers, too.
+    """
 
     kernel: np.ndarray
     bias: np.ndarray | None = None
+    scale: np.ndarray | None = None
+    steps: Steps | None = None
+
+    def of(self, site: Site, x: Tensor, n_in: int) -> Tensor:
+        """(.., n_in) as (.., results)."""
+        matrix = self.kernel.reshape(n_in, -1)
+        bias = None if self.bias is None else self.bias.reshape(-1)
+        if self.scale is None:
+            return dense(site, x, matrix, bias)
+        weights = Weights(matrix, self.scale.reshape(-1), bias)
+        return scaled_dense(site, x, weights) if self.steps is None else each_event.dense(site, x, weights, self.steps)
 
 
 PLACES = "its queries, keys and values need an axis of places and one of features"
@@ -133,15 +149,13 @@ def _arranged(site: Site, x: Tensor, places: Sequence[int]) -> Tensor:
 
 def _back(site: Site, joined: Tensor, back: Projection, query: Tensor, places: Sequence[int]) -> Tensor:
     """The heads as features of the result, places where those of the query stand."""
-    kernel = back.kernel.reshape(joined.shape[-1], -1)
     size, rank = back.kernel.shape[2:], len(query.shape)
     apart = [k for k in range(rank - 1) if k not in places]
     given = [*apart, *places]
     split = (*(query.shape[k] for k in given), *size)
     sorted_ = given == sorted(given)
-    same = split == (*joined.shape[:-1], kernel.shape[1])
-    bias = None if back.bias is None else back.bias.reshape(-1)
-    product = dense(site if same and sorted_ else site.step("product"), joined, kernel, bias)
+    same = len(size) == 1 and split == (*joined.shape[:-1], *size)
+    product = back.of(site if same and sorted_ else site.step("product"), joined, joined.shape[-1])
     wide = reshape(site if sorted_ else site.step("features"), product, split)
     return transpose(site, wide, [*(given.index(k) for k in range(rank - 1)), *range(rank - 1, len(split))])
 
@@ -154,11 +168,11 @@ def _spread(site: Site, weights: Tensor, query: Tensor, key: Tensor, places: Seq
 
 def _heads(site: Site, x: Tensor, projection: Projection, heads: int) -> Tensor:
     """(.., places, n_in) as (.., heads, places, size)."""
-    kernel, bias = projection.kernel, projection.bias
+    kernel = projection.kernel
     if kernel.ndim != 3 or x.shape[-1] != kernel.shape[0] or heads % kernel.shape[1]:
         raise Refusal(f"its projection of shape {kernel.shape} does not fit {x.shape} and {heads} heads")
     apart = len(x.shape) - 2
-    flat = dense(site, x, kernel.reshape(kernel.shape[0], -1), None if bias is None else bias.reshape(-1))
+    flat = projection.of(site, x, kernel.shape[0])
     split = reshape(site.step("split"), flat, (*x.shape[:-1], *kernel.shape[1:]))
     turned = transpose(site.step("heads"), split, (*range(apart), apart + 1, apart, apart + 2))
     return turned if kernel.shape[1] == heads else repeat(site.step("shared"), turned, [heads // kernel.shape[1]], apart)

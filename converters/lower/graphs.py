@@ -109,7 +109,7 @@ class Vertices:
         if size != 1:
             raise Refusal(f"the number of its vertices has the shape {number.shape} and must be one value an event")
         left = arith.add(site.step("left"), number, -np.arange(1.0, n + 1))
-        mask = site.step("mask").emit(Steps((0.0,), (0.0, 1.0)), left)
+        mask = site.step("mask").emit(Steps.of([0.0], [0.0, 1.0]), left)
         return cls(reshape(site.step("present"), mask, (n, 1)), number)
 
     def masked(self, site: Site, x: Tensor) -> Tensor:

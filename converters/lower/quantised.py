@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 
@@ -10,10 +9,9 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.ranges import holding_type
-from nn2hls.converters.lower.shape import move
 from nn2hls.converters.lower.value import Refusal, Site, Tensor, const, trimmed
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Places
+from nn2hls.graph.const import Marks, Places
 from nn2hls.ops import Dense, Lookup, Op, Quantize, QuantizeEach, Scale, Steps
 
 MAX_WIDTH = 64  # bits of a type that a model may ask for
@@ -68,28 +66,24 @@ def table(site: Site, x: Tensor, kind: FixedType, values: np.ndarray, which: np.
 
 def levels(site: Site, x: Tensor, thresholds: Sequence[float], values: Sequence[float]) -> Tensor:
     """``values[k]``, k the number of thresholds that x reaches; exact."""
-    result = site.emit(Steps(tuple(map(float, thresholds)), tuple(map(float, values))), x)
-    kind = exact_type(np.asarray(values, np.float64))
-    site.builder.give(result.node, {"result": kind, "level": kind})
-    return result
+    return _steps(site, x, Steps.of(thresholds, values))
 
 
 def levels_along(site: Site, x: Tensor, axis: int, thresholds: np.ndarray, values: Sequence[float]) -> Tensor:
-    """:func:`levels` with a row of thresholds for each entry of the node's ``axis``; entries with equal rows are one node."""
+    """:func:`levels` with a row of thresholds for each entry of the node's ``axis``."""
     rows, which = np.unique(thresholds, axis=0, return_inverse=True)
     if len(rows) == 1:
         return levels(site, x, rows[0].tolist(), values)
-    places = [np.flatnonzero(which.reshape(-1) == k) for k in range(len(rows))]
-    parts = []
-    for k, (row, place) in enumerate(zip(rows, places, strict=True)):
-        taken = move(site.step(f"taken{k}"), functools.partial(_taken, place, axis), x)
-        parts.append(levels(site.step(f"levels{k}"), taken, row.tolist(), values))
-    back = np.argsort(np.concatenate(places))
-    return move(site, lambda *found: np.concatenate(found, axis).take(back, axis), *parts)
+    places = which.reshape([-1 if k == axis else 1 for k in range(len(x.shape))])
+    table = np.broadcast_to(np.asarray(values, np.float64), (len(rows), len(values)))
+    return _steps(site, x, Steps(Marks(rows), const(table), Places(trimmed(places))))
 
 
-def _taken(places: np.ndarray, axis: int, array: np.ndarray) -> np.ndarray:
-    return array.take(places, axis)
+def _steps(site: Site, x: Tensor, op: Steps) -> Tensor:
+    result = site.emit(op, x)
+    kind = exact_type(op.levels.array)
+    site.builder.give(result.node, {"result": kind, "level": kind})
+    return result
 
 
 def integer_type(

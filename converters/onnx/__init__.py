@@ -27,6 +27,7 @@ from nn2hls.converters.onnx.quantisers import QUANTISERS
 from nn2hls.converters.onnx.recurrent import RECURRENT
 from nn2hls.converters.onnx.reductions import REDUCTIONS
 from nn2hls.converters.onnx.refusals import CONTROL, NO_OPERATORS, makes_labels, not_offered_node, way_out
+from nn2hls.converters.onnx.run_time import RUN_TIME
 from nn2hls.converters.onnx.shapes import SHAPES
 from nn2hls.converters.onnx.unary import UNARY
 from nn2hls.converters.onnx.windows import WINDOWS
@@ -52,6 +53,7 @@ HANDLERS = {
     **CHOICE,
     **RECURRENT,
     **QUANTISERS,
+    **RUN_TIME,
     **CHANNELS_LAST,
     **MICROSOFT,
 }

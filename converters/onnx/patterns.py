@@ -13,6 +13,7 @@ import numpy as np
 from nn2hls.converters.onnx.file import FileNode, attribute_float
 from nn2hls.converters.onnx.fold import ELEMENTWISE, axes_of
 from nn2hls.converters.onnx.graph import FileGraph
+from nn2hls.converters.onnx.run_time import grouped
 
 Known = Mapping[str, np.ndarray]
 
@@ -55,7 +56,7 @@ def simplify(graph: FileGraph, known: Known) -> FileGraph:
 
     Only values change that float32 constants of the exporter already changed: every function is recognised by its values.
     """
-    graph = graph.needed()
+    graph = grouped(graph, known).needed()
     makers = {o: n for n in graph.nodes for o in n.outputs}
     graph = dataclasses.replace(graph, nodes=tuple(_function(n, makers, known) for n in graph.nodes)).needed()
     for rewrite in (_threshold, _bias, _unit_axes, _own_statistics):

@@ -255,7 +255,8 @@ def qlinear_matmul(at: At) -> Value:
     return requantised(at, _product(at, at.step("product"), 3, (2, 5)), factor, 6, 0)
 
 
-def _convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None) -> Tensor:
+def convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None) -> Tensor:
+    """A convolution of whole numbers by the window that the node says."""
     same_kernel(at, weight.shape[2:])
     seen = window_of(at, weight.shape[2:], window.space_of(x, first=True))
     kernel = kernel_last(weight)
@@ -264,14 +265,14 @@ def _convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarr
 
 def conv_integer(at: At) -> Value:
     """A convolution of whole numbers; its padding is the zero point."""
-    return _convolved(at, at, centred(at, 0, 2), weights(at, 1, 3, 0), None)
+    return convolved(at, at, centred(at, 0, 2), weights(at, 1, 3, 0), None)
 
 
 def qlinear_conv(at: At) -> Value:
     """ConvInteger with a whole bias, then the whole numbers of the result."""
     factor = factor_of(at, 1, 4)
     x, weight = centred(at, 0, 2), weights(at, 3, 5, 0)
-    product = _convolved(at, at.step("product"), x, weight, at.optional(8, "bias"))
+    product = convolved(at, at.step("product"), x, weight, at.optional(8, "bias"))
     return requantised(at, product, factor, 6, weight.ndim - 2)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,29 @@ class BatchSize:
     times: int = 1
 
 
-Value = Tensor | BatchSize | np.ndarray | int | float | None
+@dataclass(frozen=True)
+class Measured:
+    """A tensor that a program quantises at run time: whole numbers, and the size that ``count`` steps of them make.
+
+    Args:
+        x: The tensor.
+        numbers: Without their zero point.
+        size: One for all of an event.
+        ends: The smallest and the largest number with the zero point.
+    """
+
+    x: Tensor
+    numbers: Tensor
+    size: Tensor
+    ends: tuple[int, int]
+
+    @property
+    def count(self) -> int:
+        """Steps of the size."""
+        return self.ends[1] - self.ends[0]
+
+
+Value = Tensor | Measured | BatchSize | np.ndarray | int | float | None
 
 
 # Arguments that concern training, memory, or the order of products; "empty" is a part of an activation in pieces.
@@ -112,8 +134,22 @@ class Args:
 
     def tensors(self) -> list[Tensor]:
         """All operands that depend on the input, those in lists included."""
-        flat = [x for v in self._values.values() for x in (v if isinstance(v, list) else [v])]
-        return [x for x in flat if isinstance(x, Tensor)]
+        return [x for x in self._flat() if isinstance(x, Tensor)]
+
+    def measured(self) -> bool:
+        """Whether an operand is quantised at run time."""
+        return any(isinstance(x, Measured) for x in self._flat())
+
+    def change(self, kind: type, made: Callable[[Any], Any]) -> None:
+        """What ``made`` gives in place of each operand of a kind."""
+        for key, value in self._values.items():
+            if isinstance(value, list):
+                self._values[key] = [made(v) if isinstance(v, kind) else v for v in value]
+            elif isinstance(value, kind):
+                self._values[key] = made(value)
+
+    def _flat(self) -> list[Any]:
+        return [x for v in self._values.values() for x in (v if isinstance(v, list) else [v])]
 
 
 def _looked_up(value: Any, values: Mapping[str, Any]) -> Any:
@@ -157,13 +193,23 @@ class Lowering(Site):
     def add(self, op: Op, nodes: Sequence[str], word: str) -> str:  # noqa: D102  (as in Site)
         call = self._call
         assert call is not None
-        scales = [self.scales[name] for name in call.refs() if name in self.scales]
+        scales = self.scales_of_call()
         if op.linear is not None and scales:
             return integers.products(self._named, self.builder, op, nodes, word, scales)
         node = self._named(op, nodes, word)
-        if op.linear is not None and call.module.path in self.exact:
+        if call.module.path in self.exact:
             quantised.own(self.builder, node, op)
         return node
+
+    def add_whole(self, op: Op, nodes: Sequence[str], word: str) -> str:
+        """The same of sums of whole numbers, whatever scales the call has."""
+        node = self._named(op, nodes, word)
+        quantised.own(self.builder, node, op)
+        return node
+
+    def scales_of_call(self) -> list[np.ndarray]:
+        """The scales of the constants that the call reads."""
+        return [] if self._call is None else [self.scales[name] for name in self._call.refs() if name in self.scales]
 
     def _named(self, op: Op, nodes: Sequence[str], word: str) -> str:
         call = self._call

@@ -10,8 +10,8 @@ _QONNX = (
     "Export it: brevitas.export.export_qonnx(model, args=example, export_path='model.onnx'); nn2hls reads that file as it is."
 )
 _PQUANT = (
-    "Give nn2hls.load the module itself, of PQDense, PQConv1d and 2d, PQAvgPool1d and 2d, PQBatchNorm1d and 2d, PQLayerNorm "
-    "and PQActivation. Else, after apply_final_compression, export it, and read that file: "
+    "Give nn2hls.load the module itself, of PQDense, PQConv1d and 2d, PQAvgPool1d and 2d, PQBatchNorm1d and 2d, PQLayerNorm, "
+    "PQActivation, PQSoftmax and PQMultiheadAttention. Else, after apply_final_compression, export it, and read that file: "
     "pquant.core.torch.convert_to_onnx.convert_to_onnx(model, shape, 'model.onnx', use_qonnx=True). "
     "It rounds half to even, whatever the module does."
 )

@@ -9,13 +9,14 @@ import numpy as np
 
 from nn2hls.converters.lower.value import Refusal, Tensor
 from nn2hls.converters.plugins import brought
-from nn2hls.converters.pytorch.context import Args, Lowering, Unknown, Value
+from nn2hls.converters.pytorch.context import Args, Lowering, Measured, Unknown, Value
 from nn2hls.converters.pytorch.fold import FOLD, PARTS, fold
 from nn2hls.converters.pytorch.foreign import refuse
 from nn2hls.converters.pytorch.ops import LOWER
 from nn2hls.converters.pytorch.pt2_program import FLOATS, Call, Meta, Program
 from nn2hls.converters.pytorch.quantised import scales_of
 from nn2hls.converters.pytorch.rewrite import with_activations, with_biases, without_in_place, without_unused
+from nn2hls.converters.pytorch.run_time import READERS, dequantized
 from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.graph import Graph, Origin
@@ -55,7 +56,7 @@ def lower(program: Program, exact: frozenset[str] = frozenset()) -> Graph:
         except Refusal as reason:
             if not isinstance(reason, Unknown):
                 report(call, str(reason))
-            constant = not any(isinstance(values.get(r), Tensor) for r in call.refs())
+            constant = not any(isinstance(values.get(r), (Tensor, Measured)) for r in call.refs())
             results = [_stand_in(context, program, o, constant) for o in call.outputs]
         values.update(zip(call.outputs, results, strict=False))  # a lowering may give only the first result
     makers = {o: call for call in program.calls for o in call.outputs}
@@ -86,12 +87,15 @@ def _results(context: Lowering, program: Program, call: Call, values: dict[str, 
         raise Refusal(WHOLE[call.module.kind])
     args = Args(call, values)
     try:
-        if not args.tensors() and call.target in FOLD:
+        if args.measured() and call.target not in READERS:
+            args.change(Measured, lambda found: dequantized(context, found))
+        constant = not args.tensors() and not args.measured()
+        if constant and call.target in FOLD:
             inherited = next((context.scales[name] for name in call.refs() if name in context.scales), None)
             scales = scales_of(call.target, args, inherited)
             context.scales.update({} if scales is None else {call.outputs[0]: scales})
             return [fold(context, call, args)]
-        if not args.tensors() and call.target in PARTS:
+        if constant and call.target in PARTS:
             return list(PARTS[call.target](args))
         lowering = LOWER.get(call.target) or brought("pytorch", _operator(call.target))
         if lowering is None:

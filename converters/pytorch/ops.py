@@ -9,13 +9,14 @@ import numpy as np
 
 from nn2hls.converters.lower import activations, arith, contract, einsum, linear, moves, norm, over_axes
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
+from nn2hls.converters.pytorch import run_time
 from nn2hls.converters.pytorch.attention import ATTENTION
 from nn2hls.converters.pytorch.choice import CHOICE
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
 from nn2hls.converters.pytorch.moves import MOVES, Lower
 from nn2hls.converters.pytorch.norms import NORMS, TRAINING
 from nn2hls.converters.pytorch.places import PLACES
-from nn2hls.converters.pytorch.pquant import LOWERED as PQUANT
+from nn2hls.converters.pytorch.pquant_casts import LOWERED as PQUANT
 from nn2hls.converters.pytorch.quantised import QUANTISED
 from nn2hls.converters.pytorch.recurrent import RECURRENT
 from nn2hls.converters.pytorch.reductions import REDUCTIONS
@@ -32,6 +33,8 @@ def _dense(c: Lowering, x: Tensor, weight: np.ndarray | None, bias: np.ndarray |
 
 def _linear(c: Lowering, a: Args) -> Value:
     weight = a.const("weight")
+    if a.measured():
+        return run_time.linear(c, a)
     return _dense(c, a.tensor("input"), None if weight is None else weight.T, a.const("bias"))
 
 

@@ -6,28 +6,28 @@ A program cannot hold them: what they compute depends on their own buffers. Weig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
-import numpy as np
-
-from nn2hls.arith.fixed import Overflow, Rounding
 from nn2hls.converters.lower import quantised
-from nn2hls.converters.lower.value import Refusal, plain
-from nn2hls.converters.pytorch.context import Args, Lowering, Value
+from nn2hls.converters.lower.tables import PLAIN_ADDRESS
+from nn2hls.converters.lower.value import Refusal
+from nn2hls.converters.pytorch import pquant_attention
+from nn2hls.converters.pytorch.pquant_casts import CALL_IT, Step, cast, table, types, used
 from nn2hls.errors import UnsupportedError
 from nn2hls.guard import shortened
 
 _PACKAGE = "pquant."
-_CALL_IT = "call the model once on a batch, which makes its quantisers, and train it to the end"
 _EXPORT = (
     "export it and read that file: pquant.core.torch.convert_to_onnx.convert_to_onnx(model, shape, 'model.onnx', "
     "use_qonnx=True); it rounds half to even, whatever the module does"
 )
-# What a module of PyTorch is made from, by class: names of attributes in the order of its arguments.
-_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+_SMOOTH = ("tanh", "gelu")
+# What a function that was given as such says itself, and what PyTorch's own function of that name takes.
+_OPTIONS = {"leaky_relu": ("negative_slope", 0.01), "gelu": ("approximate", "none")}
+# What a module of PyTorch is made from, by class: names of attributes, which are those of its arguments.
+_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
 _NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
 _POOL = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
 _PLAIN: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -40,18 +40,15 @@ _PLAIN: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "PQAvgPool1d": ("AvgPool1d", _POOL),
     "PQAvgPool2d": ("AvgPool2d", (*_POOL, "divisor_override")),
 }
-_PRODUCTS = ("PQDense", "PQConv1d", "PQConv2d")
-_FUNCTIONS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
-    "relu": ("ReLU", ()),
-    "tanh": ("Tanh", ()),
-    "hard_tanh": ("Hardtanh", ()),
-    "leaky_relu": ("LeakyReLU", (0.1015625,)),
-    "gelu": ("GELU", ()),
+_OTHERS = ("PQActivation", "PQSoftmax", "PQMultiheadAttention")
+_PRODUCTS = ("PQDense", "PQConv1d", "PQConv2d", "PQMultiheadAttention")
+_FUNCTIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "relu": ("ReLU", {}),
+    "tanh": ("Tanh", {}),
+    "hard_tanh": ("Hardtanh", {}),
+    "leaky_relu": ("LeakyReLU", {"negative_slope": 0.1015625}),
+    "gelu": ("GELU", {}),
 }
-_MODES: tuple[Mapping[str, Any], Mapping[str, Any]] = (
-    {mode.name: mode for mode in Rounding},
-    {name: Overflow[name] for name in ("WRAP", "SAT", "SAT_SYM")},
-)
 
 
 @contextmanager
@@ -61,8 +58,10 @@ def standing_in(module: Any) -> Iterator[tuple[Any, frozenset[str]]]:
     Raises:
         UnsupportedError: Lists modules that are not offered, with the reason.
     """
-    found = {path: part for path, part in module.named_modules() if _kind(part) in (*_PLAIN, "PQActivation", "PQSoftmax")}
-    whole = {path: part for path, part in found.items() if not any(path.startswith(f"{o}.") for o in found if o != path)}
+    found = {path: part for path, part in module.named_modules() if _kind(part) in (*_PLAIN, *_OTHERS)}
+    whole = {
+        path: part for path, part in found.items() if not any(path.startswith(f"{o}." if o else "") for o in found if o != path)
+    }
     made, problems = dict[int, Any](), []
     for path, part in whole.items():
         try:
@@ -74,7 +73,7 @@ def standing_in(module: Any) -> Iterator[tuple[Any, frozenset[str]]]:
             problems.append(f"\n  {path or 'the module itself'} ({_kind(part)}): {what}")
     if problems:
         raise UnsupportedError(f"{len(problems)} modules of PQuantML cannot be converted:{''.join(problems)}")
-    exact = frozenset(path for path, part in whole.items() if _kind(part) in _PRODUCTS and part.enable_quantization)
+    exact = frozenset(path for path, part in found.items() if _kind(part) in _PRODUCTS and part.enable_quantization)
     places = [
         (parent, name, part) for parent in list(module.modules()) for name, part in parent._modules.items() if id(part) in made
     ]
@@ -99,27 +98,27 @@ def _made(module: Any) -> Any:
 
     kind = _kind(module)
     if kind == "PQSoftmax":
-        raise Refusal(f"its tables are not offered; {_EXPORT}")
+        return pquant_attention.softmax(module)
+    if kind == "PQMultiheadAttention":
+        return pquant_attention.attention(module, _made)
     if getattr(module, "use_fitcompress", False) and module.is_pretraining:
-        raise Refusal(f"FITcompress is still searching; {_CALL_IT}")
+        raise Refusal(f"FITcompress is still searching; {CALL_IT}")
+    steps = _multiplier(module, kind)
+    if kind == "PQActivation" and (tabled := _tabled(module)):
+        return pquant_attention.holding(lambda x: _through([*steps, *tabled], x))
     name, arguments = _function(module) if kind == "PQActivation" else _arguments(module, kind)
-    if getattr(module, "padding_mode", "zeros") != "zeros":
-        raise Refusal(f"'padding_mode' = {shortened(module.padding_mode)} is not offered; zeros is")
-    entering = _cast(module, "input")
-    leaving = _cast(module, "output")
-    plain_one = getattr(torch.nn, name)(*arguments)
+    entering = cast(module, "input")
+    leaving = cast(module, "output")
+    plain_one = getattr(torch.nn, name)(**arguments)
     if kind not in ("PQActivation", "PQAvgPool1d", "PQAvgPool2d"):
         _weigh(plain_one, module)
     plain_one.eval()
-    steps = [*_multiplier(module, kind), *filter(None, [entering])]
+    steps += filter(None, [entering])
     if steps:
         plain_one.register_forward_pre_hook(lambda _, given: (_through(steps, given[0]), *given[1:]))
     if leaving is not None:
         plain_one.register_forward_hook(lambda _, __, result: leaving(result))
     return plain_one
-
-
-Step = Callable[[Any], Any]
 
 
 def _through(steps: list[Step], x: Any) -> Any:
@@ -128,16 +127,47 @@ def _through(steps: list[Step], x: Any) -> Any:
     return x
 
 
-def _arguments(module: Any, kind: str) -> tuple[str, tuple[Any, ...]]:
+def _arguments(module: Any, kind: str) -> tuple[str, Mapping[str, Any]]:
     name, names = _PLAIN[kind]
-    return name, tuple(getattr(module, word) for word in names)
+    return name, {word: getattr(module, word) for word in names}
 
 
-def _function(module: Any) -> tuple[str, tuple[Any, ...]]:
+def _tabled(module: Any) -> list[Step]:
+    """The cast before a function and the function with the cast behind it, as a table; none where it is none."""
+    function, word = getattr(module, "activation_function", None), module.activation_name
+    own = not (word in _FUNCTIONS and _of_packages(function))
+    if function is None or (not own and word not in _SMOOTH and _function(module) == _FUNCTIONS[word]):
+        return []
+    entering = cast(module, "input")
+    if entering is None or not used(module, "output"):
+        if own:
+            raise Refusal(
+                f"its function {shortened(word)} is offered as a table alone; set quantize_input and quantize_output, "
+                f"or take one of {', '.join(_FUNCTIONS)}"
+            )
+        return []
+    if not own and types(module, "input").hull.width > PLAIN_ADDRESS:
+        return []
+    return [entering, table(function, (module, "input"), (module, "output"), "")]
+
+
+def _of_packages(function: Any) -> bool:
+    """Whether a function, or a module that is one, is of PyTorch or of PQuantML."""
+    thing = function if hasattr(function, "__name__") else type(function)
+    home = getattr(thing, "__module__", None) or "torch"  # functions in C have none
+    return str(home).startswith(("torch", _PACKAGE))
+
+
+def _function(module: Any) -> tuple[str, Mapping[str, Any]]:
     word = module.activation_name
     if word not in _FUNCTIONS:
         raise Refusal(f"its activation {shortened(word)} is not offered; {', '.join(_FUNCTIONS)} are")
-    return _FUNCTIONS[word]
+    name, arguments = _FUNCTIONS[word]
+    function = getattr(module, "activation_function", None)
+    if function is None or word not in _OPTIONS:
+        return name, arguments
+    option, default = _OPTIONS[word]
+    return name, {option: getattr(function, option, default)}
 
 
 def _multiplier(module: Any, kind: str) -> list[Step]:
@@ -145,7 +175,7 @@ def _multiplier(module: Any, kind: str) -> list[Step]:
     if kind != "PQActivation" or module.use_hgq or not module.use_multiplier or module.activation_name != "relu":
         return []
     if not module.built:
-        raise Refusal(f"it has no multiplier yet; {_CALL_IT}")
+        raise Refusal(f"it has no multiplier yet; {CALL_IT}")
     power = round(float(module.multiplier.detach()))
     if abs(power) > quantised.MAX_WIDTH:
         raise Refusal(f"its multiplier 2^{power} is out of reach; train it again")
@@ -167,72 +197,3 @@ def _weigh(made: Any, module: Any) -> None:
                 setattr(made, word, getattr(module, word))
     if pruning is not None:
         pruning.load_state_dict(kept)
-
-
-def _cast(module: Any, side: str) -> Step | None:
-    """What its quantiser of what enters, or leaves, makes of a value; None where it has none or does not use it."""
-    if not (getattr(module, f"quantize_{side}", False) and module.enable_quantization):
-        return None
-    quantiser = getattr(module, f"{side}_quantizer", None)
-    if quantiser is None or (quantiser.use_hgq and not quantiser.quantizer.built):
-        raise Refusal(f"it has no {side} quantiser yet; {_CALL_IT}")
-    inside = quantiser.quantizer
-    if quantiser.use_hgq and any(getattr(inside, word, None) is not None for word in ("scaler", "affine")):
-        raise Refusal("its quantiser has a 'scaler' or an 'affine', which is not offered")
-    words = [str(word).upper() for word in (quantiser.round_mode, quantiser.overflow)]
-    for word, known in zip(words, _MODES, strict=True):
-        if word not in known:
-            raise Refusal(f"{shortened(word)} of its quantiser is not offered; {', '.join(known)} are")
-    k, i, f = (value.detach().clone() for value in quantiser.get_quantization_bits())
-    if not quantiser.use_hgq:
-        i = i.maximum(-f)
-    operator = _operator()
-    return lambda x: operator(x, k, i, f, *words, "iq" if side == "input" else "oq")
-
-
-@cache
-def _operator() -> Any:
-    """An operator that a program names and that says everything of a cast; its own result is never used."""
-    import torch
-
-    def cast(
-        input: torch.Tensor,  # noqa: A002  (as PyTorch's own operators call it)
-        k: torch.Tensor,
-        i: torch.Tensor,
-        f: torch.Tensor,
-        rounding: str,
-        overflow: str,
-        part: str,
-    ) -> torch.Tensor:
-        return input.clone()
-
-    kinds = {
-        **dict.fromkeys(("input", "k", "i", "f", "return"), torch.Tensor),
-        **dict.fromkeys(("rounding", "overflow", "part"), str),
-    }
-    cast.__annotations__ = kinds  # as classes, which the schema is inferred from
-    made = torch.library.custom_op("nn2hls::cast", cast, mutates_args=())
-    made.register_fake(lambda input, *_: torch.empty_like(input))  # noqa: A006
-    return made
-
-
-def _lower(c: Lowering, a: Args) -> Value:
-    """Each element in its type; none of its bits left makes it zero."""
-    x, part = a.tensor("input"), str(a.get("part"))
-    k, i, f = (_bits(c, a, name, x.rank) for name in "kif")
-    if not np.isin(k, (0, 1)).all():
-        raise Refusal("its quantiser has signs other than 0 and 1")
-    rounding, overflow = (known[str(a.get(word))] for word, known in zip(("rounding", "overflow"), _MODES, strict=True))
-    if k.ndim:
-        plain(x)
-    return quantised.quantize_each(c.step(part), x, k + i + f, k + i, k, rounding, overflow)
-
-
-def _bits(c: Lowering, a: Args, name: str, rank: int) -> np.ndarray:
-    found = np.asarray(a.const(name), np.float64)
-    if not (np.isfinite(found) & (found == np.rint(found)) & (np.abs(found) <= quantised.MAX_WIDTH)).all():
-        raise Refusal(f"'{name}' of its quantiser is no whole number up to {quantised.MAX_WIDTH}; train it again")
-    return c.without_batch(found, rank).astype(np.int64)
-
-
-LOWERED: Mapping[str, Callable[[Lowering, Args], Value]] = {"torch.ops.nn2hls.cast.default": _lower}

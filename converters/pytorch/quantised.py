@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from nn2hls.converters.lower import integers, norm
 from nn2hls.converters.lower.quantised import positive
 from nn2hls.converters.lower.value import Refusal, Tensor
+from nn2hls.converters.pytorch import run_time
 from nn2hls.converters.pytorch.context import Args, Lowering, Value
+from nn2hls.converters.pytorch.run_time import LIBRARY, ends
 
-LIBRARY = "torch.ops.quantized_decomposed."
 AT_RUN_TIME = (
     "its scale comes from the values of each event, and a type is fixed; quantise with calibration data, is_dynamic=False"
 )
@@ -21,14 +22,6 @@ REARRANGES = frozenset((
     "alias.default", "clone.default", "contiguous.default", "detach.default", "flatten.using_ints", "permute.default",
     "reshape.default", "squeeze.dim", "t.default", "transpose.int", "unsqueeze.default", "view.default",
 ))  # fmt: skip
-
-
-def _ends(a: Args) -> tuple[int, int]:
-    a.get("dtype"), a.get("out_dtype")
-    ends = [a.number(name) for name in ("quant_min", "quant_max")]
-    if any(end != int(end) or abs(end) > 1 << 31 for end in ends):
-        raise Refusal(f"its whole numbers from {ends[0]:g} to {ends[1]:g} are not offered")
-    return int(ends[0]), int(ends[1])
 
 
 def _constant(a: Args, name: str) -> np.ndarray:
@@ -61,20 +54,24 @@ def _along(a: Args, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _quantize(c: Lowering, a: Args) -> Value:
+    if a.measured():
+        return run_time.quantize(a)
     x = a.tensor("input")
-    return integers.quantized(c, x, *_along(a, x), *_ends(a))
+    return integers.quantized(c, x, *_along(a, x), *ends(a))
 
 
 def _dequantize(c: Lowering, a: Args) -> Value:
+    if a.measured():
+        return run_time.dequantize(a)
     x = a.tensor("input")
-    _ends(a)
+    ends(a)
     return integers.dequantized(c, x, *_along(a, x))
 
 
 def _folded(a: Args) -> np.ndarray:
     """The values of constant whole numbers."""
     x, (scale, zero) = _constant(a, "input"), _scales(a)
-    _ends(a)
+    ends(a)
     positive(scale)
     if scale.ndim:
         shape = [-1 if k == a.whole("axis") % x.ndim else 1 for k in range(x.ndim)]
@@ -87,10 +84,10 @@ def _at_run_time(c: Lowering, a: Args) -> Value:
 
 
 _FORMS = ("per_tensor.default", "per_tensor.tensor", "per_tensor.tensor2", "per_channel.default")
-QUANTISED: Mapping[str, Callable[[Lowering, Args], Value]] = {
+QUANTISED: Mapping[str, Callable[[Lowering, Args], Value | Sequence[Value]]] = {
     **{f"{LIBRARY}quantize_{form}": _quantize for form in _FORMS},
     **{f"{LIBRARY}dequantize_{form}": _dequantize for form in _FORMS},
-    f"{LIBRARY}choose_qparams.tensor": _at_run_time,
+    f"{LIBRARY}choose_qparams.tensor": run_time.choose,
     f"{LIBRARY}choose_qparams_symmetric.tensor": _at_run_time,
     f"{LIBRARY}choose_qparams_per_token.default": _at_run_time,
     f"{LIBRARY}choose_qparams_per_token_asymmetric.default": _at_run_time,

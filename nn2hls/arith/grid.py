@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.arith.ranges import Range, carrier, compact, ints, lift
+from nn2hls.arith.ranges import Range, carrier, ints, lift
 
 _LONG = 1 << 10  # elements of a row that NumPy's loops run over: short ones are slow
 _BLOCK = 1 << 15  # elements that are cast before the next ones, to stay in cache
@@ -102,7 +102,7 @@ class Grid:
             if kind is not None:
                 chosen = np.broadcast_to(mask, x.shape)
                 out[:, chosen] = ints(cast_to(values[:, chosen], x.fraction, kind)) << (self.hull.fraction - kind.fraction)
-        return compact(out) if self.hull.width < 63 else out
+        return out.astype(np.int64) if self.hull.width < 63 else out
 
     def _rows(self, x: Range) -> _Rows | None:
         """The cast in floats that hold all that is met on the way; None where they do not, or have no such rounding."""
@@ -113,11 +113,12 @@ class Grid:
         up = max(-int(shifts.min()), 0)
         if up > _FAR or int(shifts.max()) > _FAR or int(self.width.max()) > _FAR:
             return None
-        kind = carrier(4 * max(x.bound << up, 1 << self.hull.width))
+        # Truncation takes half a step off each value, and the smallest one below zero shall still be told from zero.
+        coarsest = 1 << max(int(shifts.max()), 0) if self.rounding is Rounding.TRN else 1
+        kind = carrier(4 * max(x.bound << up, 1 << self.hull.width, coarsest))
         if kind is None or kind.kind != "f":
             return None
-        drop = np.where(real, shifts, x.bound.bit_length() + 2)  # the constant zero: all bits are dropped
-        return _Rows(self, x, drop, kind)
+        return _Rows(self, x, shifts, kind)
 
 
 class _Rows:
@@ -128,7 +129,7 @@ class _Rows:
 
     Args:
         grid, x: Types and operand.
-        drop: How many low bits each element has to lose; negative: to get.
+        drop: How many low bits each element has to lose; negative: to get; 0 for the constant zero, which has no bits left.
         kind: Of floats, which have two bits more than any value needs.
     """
 

@@ -62,3 +62,13 @@ class Places(Const):
         super().__post_init__()
         if self.array.dtype != np.int64:
             raise GraphError(f"Places are whole numbers, not {self.array.dtype}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Marks(Const):
+    """Numbers that values are compared with as they are, however fine: float64 in both graphs."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.array.dtype.kind != "f":
+            raise GraphError(f"Numbers to compare with are float64, not {self.array.dtype}.")

@@ -103,6 +103,8 @@ class Op:
     written: ClassVar[bool] = False  # its weights are memories with a port
     uses: ClassVar[tuple[str, ...]] = ()  # settings that only some ops have a use for: reuse, strategy ..
     called: ClassVar[tuple[str, ...]] = ()  # what LayerType may call it beside the class of its own and of the framework
+    decides: ClassVar[bool] = False  # each value of the result is one of few numbers of the op's own
+    measures: ClassVar[bool] = False  # the result is the first operand in steps of the second, which has the size of its event
     activation: ClassVar[bool] = False  # inside a layer it is a node with a name and types of its own
     unlimited: ClassVar[tuple[str, ...]] = ()  # float fields that may be infinite
     per_channel: ClassVar[tuple[str, ...]] = ()  # Const fields that broadcast to the result, such as one value per channel
@@ -209,6 +211,18 @@ class Op:
 
     def folded(self, scale: np.ndarray, shift: np.ndarray) -> Op | None:
         """The op on floats that gives this one's result * scale + shift; None where no op of its kind does."""
+        return None
+
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray, within: tuple[float, float]) -> Op | None:
+        """The op on floats that makes of x what this one makes of x * scale + shift, brought between two ends, exactly.
+
+        None where no op does. The ends ``within`` may be infinite.
+        """
+        return None
+
+    @property
+    def clamps(self) -> tuple[float, float] | None:
+        """The ends of an op that is min(max(x, low), high), infinite where it has none; None for others."""
         return None
 
     def absorbed(self, xs: Sequence[Range]) -> tuple[Op, np.ndarray]:

@@ -9,7 +9,7 @@ from nn2hls.errors import GraphError
 
 if TYPE_CHECKING:
     pass
-from nn2hls.graph.const import Const, Places
+from nn2hls.graph.const import Const, Marks, Places
 from nn2hls.graph.graph import Graph, Node, Spread
 
 
@@ -57,5 +57,5 @@ def _verify_stage(node: Node, typed: bool) -> None:
         value = getattr(node.op, f.name)
         if str(f.type).startswith("FixedType") and (value is not None) != typed:
             raise GraphError(f"{f.name} is " + ("missing." if typed else "set too early."), where=node.name)
-        if isinstance(value, Const) and not isinstance(value, Places) and (value.array.dtype.kind == "f") == typed:
+        if isinstance(value, Const) and not isinstance(value, Places | Marks) and (value.array.dtype.kind == "f") == typed:
             raise GraphError(f"{f.name} holds {value.array.dtype} at this stage.", where=node.name)

@@ -17,14 +17,16 @@ from nn2hls.ops.matmul import MatMul
 from nn2hls.ops.move import Move
 from nn2hls.ops.norm import Norm
 from nn2hls.ops.order import TopK
+from nn2hls.ops.portion import Portion
 from nn2hls.ops.products.affine import Strategy
-from nn2hls.ops.quantize import Quantize, Steps
+from nn2hls.ops.quantize import Quantize
 from nn2hls.ops.quantize_each import QuantizeEach
 from nn2hls.ops.reduce import Reduce, Reduction
 from nn2hls.ops.scale import Scale
 from nn2hls.ops.scan import Scan
 from nn2hls.ops.shape import Concatenate, Reshape, Transpose
 from nn2hls.ops.softmax import Softmax
+from nn2hls.ops.steps import Steps
 from nn2hls.ops.table import Table
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "Norm",
     "Normalised",
     "Op",
+    "Portion",
     "Quantize",
     "QuantizeEach",
     "Reduce",

@@ -18,6 +18,7 @@ from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.net import Net
 from nn2hls.ops.exact import given_or_derived, hull, operand_rms, scaled
+from nn2hls.ops.steps import Row, behind
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,10 @@ class Relu(Op):
     follows: ClassVar[bool] = True
     pointwise: ClassVar[bool] = True
     homogeneous: ClassVar[bool] = True
+
+    @property
+    def clamps(self) -> tuple[float, float]:
+        return 0.0, math.inf
 
     def evaluate_float(self, x: Any) -> Any:
         return np.maximum(x, 0.0)
@@ -136,6 +141,10 @@ class Clip(Op):
     def identity(self, shapes: Sequence[Shape]) -> bool:
         return self.low == -np.inf and self.high == np.inf
 
+    @property
+    def clamps(self) -> tuple[float, float]:
+        return self.low, self.high
+
     def evaluate_float(self, x: Any) -> Any:
         return np.clip(x, self.low, self.high)
 
@@ -206,6 +215,7 @@ _SIMPLE: dict[Simple, Callable[[Net, int], int]] = {
     Simple.SQUARE: lambda net, a: net.mul(a, a),
     Simple.SIGN: lambda net, a: net.sub(net.less(net.const(0), a), net.less(a, net.const(0))),
 }
+_SIGN: Row = ([(Fraction(0), False), (Fraction(0), True)], [-1.0, 0.0, 1.0])
 _FLOAT = {Simple.ABS: np.abs, Simple.NEG: np.negative, Simple.SQUARE: np.square, Simple.SIGN: np.sign}
 
 
@@ -221,6 +231,9 @@ class Unary(Op):
     @property
     def homogeneous(self) -> bool:
         return self.simple in (Simple.ABS, Simple.NEG)
+
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray, within: tuple[float, float]) -> Op | None:
+        return behind(scale, shift, within, [_SIGN]) if self.simple is Simple.SIGN else None
 
     def evaluate_float(self, x: Any) -> Any:
         return _FLOAT[self.simple](x)

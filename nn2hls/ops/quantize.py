@@ -1,9 +1,7 @@
-"""What a quantised model does to its values: a cast to a type of its own, and levels between thresholds."""
+"""What a quantised model does to its values: a cast to a type of its own."""
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,16 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, cast_to
-from nn2hls.arith.ranges import Range, ints, lift, round_constant
-from nn2hls.errors import ModelError
-from nn2hls.graph.const import Shape
-from nn2hls.graph.op import Hints, Kernel, Op
+from nn2hls.arith.ranges import Range, lift
+from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware import casts
 from nn2hls.hardware.net import Net
-from nn2hls.ops.exact import given_or_derived
+from nn2hls.ops.steps import Row, behind
 
 # A type that is part of what the network computes, in both graphs, and not one that resolving derives.
 ModelType = FixedType
+
+FEW_BITS = 4  # of a type whose values may be levels between thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +43,9 @@ class Quantize(Op):
     def casts_to(self) -> FixedType:
         return self.kind
 
+    def unscaled(self, scale: np.ndarray, shift: np.ndarray, within: tuple[float, float]) -> Op | None:
+        return behind(scale, shift, within, [_as_row(self.kind)]) if _few_levels(self.kind) else None
+
     def evaluate_float(self, x: Any) -> Any:
         return quantised(x, self.kind)
 
@@ -61,100 +62,24 @@ class Quantize(Op):
         return net.narrowed(casts.cast(net, wires[0], xs[0].fraction, self.kind), exact.low, exact.high), exact.fraction
 
 
-@dataclass(frozen=True, eq=False)
-class Steps(Op):
-    """y = cast(level[k]), k = how many of the thresholds x reaches: x >= threshold.
-
-    Thresholds ascend and are compared as they are, however fine; levels are rounded half to even to ``level_t`` (config:
-    ``level`` or ``param``). A sign is one threshold, a ternary value two; quantisers to powers of two have one for each.
-
-    Args:
-        thresholds: Finite numbers.
-        levels: One more.
-    """
-
-    thresholds: tuple[float, ...]
-    levels: tuple[float, ...]
-    level_t: FixedType | None = None
-    called: ClassVar[tuple[str, ...]] = ("Activation", "BipolarQuant", "MultiThreshold")
-    activation: ClassVar[bool] = True
-    pointwise: ClassVar[bool] = True
-    fresh: ClassVar[bool] = True
-
-    def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
-        rising = all(a <= b for a, b in itertools.pairwise(self.thresholds))
-        if (
-            len(self.levels) != len(self.thresholds) + 1
-            or not rising
-            or not np.isfinite([*self.thresholds, *self.levels]).all()
-        ):
-            raise ModelError("Its thresholds must be finite and ascend, and there must be one level more.", where=where)
-        return shapes[0]
-
-    def classes(self, shapes: Sequence[Shape]) -> int:
-        return 2 if tuple(self.levels) == (0.0, 1.0) else 0
-
-    def evaluate_float(self, x: Any) -> Any:
-        return np.asarray(self.levels)[np.searchsorted(np.asarray(self.thresholds), x, side="right")]
-
-    def resolve(self, xs: Sequence[Range], hints: Hints) -> Steps:
-        resolved: Steps = self.replace(level_t=given_or_derived(hints, ("level", "param"), self.levels, hints.noise))
-        return resolved
-
-    def numbers(self, word: str, xs: Sequence[Range]) -> np.ndarray:
-        return np.asarray(self.levels)
-
-    def _tables(self, x: Range) -> tuple[list[int], list[int]]:
-        """The smallest mantissa of x that reaches each threshold, and the levels as mantissas."""
-        assert self.level_t is not None
-        reached = [math.ceil(Fraction(t) * Fraction(2) ** x.fraction) for t in self.thresholds]
-        return reached, [int(v) for v in round_constant(np.asarray(self.levels), self.level_t)]
-
-    def exact(self, xs: Sequence[Range]) -> Range:
-        (x,) = xs
-        assert self.level_t is not None
-        reached, levels = self._tables(x)
-        steps = ints(reached)
-        first, last = (np.searchsorted(steps, end, side="right") for end in (x.lo, x.hi))
-        # Of levels between the first and the last only those count that some value of x has.
-        used = [k for k in range(len(levels)) if k in (0, len(reached)) or reached[k - 1] < reached[k]]
-        pairs = {
-            (i, j): [levels[k] for k in {i, j, *(u for u in used if i <= u <= j)}]
-            for i, j in set(zip(np.ravel(first).tolist(), np.ravel(last).tolist(), strict=True))
-        }
-        lo, hi = (
-            ints([end(pairs[i, j]) for i, j in zip(np.ravel(first).tolist(), np.ravel(last).tolist(), strict=True)])
-            for end in (min, max)
-        )
-        return Range(lo.reshape(x.lo.shape), hi.reshape(x.lo.shape), self.level_t.fraction)
-
-    def kernel(self, xs: Sequence[Range]) -> Kernel:
-        (x,) = xs
-        reached, levels = self._tables(x)
-        bound = max(x.bound, *map(abs, reached), *map(abs, levels), 1)
-
-        def run(ops: Sequence[Any], watch: Any) -> Any:
-            values = lift(ops[0] if isinstance(ops[0], np.ndarray) else ints(ops[0]), bound)
-            kind = values.dtype
-            steps, table = (ints(a) if kind.kind == "O" else np.asarray(a, dtype=kind) for a in (reached, levels))
-            return table[np.searchsorted(steps, values, side="right")]
-
-        return run
-
-    def element(self, net: Net, wires: Sequence[int], xs: Sequence[Range]) -> tuple[int, int]:
-        assert self.level_t is not None
-        reached, levels = self._tables(xs[0])
-        return _tree(net, wires[0], reached, [net.const(v) for v in levels]), self.level_t.fraction
+def _few_levels(kind: FixedType) -> bool:
+    """Whether what is cast to the type rises with the operand in so few steps that thresholds may stand for it."""
+    return kind.width <= FEW_BITS and kind.overflow in (Overflow.SAT, Overflow.SAT_SYM)
 
 
-def _tree(net: Net, x: int, reached: Sequence[int], levels: Sequence[int]) -> int:
-    """The level of x by comparisons in halves: as many stages as the logarithm of the thresholds."""
-    if not reached:
-        return levels[0]
-    middle = len(reached) // 2
-    below = _tree(net, x, reached[:middle], levels[: middle + 1])
-    above = _tree(net, x, reached[middle + 1 :], levels[middle + 1 :])
-    return net.select(net.less(x, net.const(reached[middle])), below, above)
+def _as_row(kind: FixedType) -> Row:
+    """The cast as levels between thresholds, which lie at halves of its step: between them, quarters tell what it does."""
+    levels = range(_quarters(kind, kind.min_mantissa - 1, 0), kind.max_mantissa + 1)
+    marks = []
+    for level in levels[1:]:
+        reached = next(k for k in range(-4, 1) if _quarters(kind, level, k) >= level)  # the first quarter of a step up to it
+        marks.append((Fraction(2 * level + (reached - reached % 2) // 2, 2) / Fraction(2) ** kind.fraction, bool(reached % 2)))
+    return marks, [float(Fraction(level) / Fraction(2) ** kind.fraction) for level in levels]
+
+
+def _quarters(kind: FixedType, whole: int, more: int) -> int:
+    """The mantissa that the cast makes of ``whole + more / 4`` steps of the type."""
+    return int(cast_to(np.array([4 * whole + more], dtype=np.int64), kind.fraction + 2, kind)[0])
 
 
 def quantised(x: Any, kind: FixedType) -> Any:

@@ -15,6 +15,7 @@ from nn2hls.passes.join_moves import join_moves
 from nn2hls.passes.resolve_types import resolve_types
 from nn2hls.passes.shrink import shrink
 from nn2hls.passes.sink_scales import sink_scales
+from nn2hls.passes.threshold_scales import threshold_scales
 from nn2hls.passes.unroll import unroll
 
 PIPELINE: tuple[Pass, ...] = (
@@ -23,6 +24,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("join-moves", join_moves, False, "before folding: what is moved there and back must not keep two layers apart"),
     Pass("sink-scales", sink_scales, False, "before folding: factors behind casts become part of the scales that follow"),
     Pass("fold-scale", fold_scale, False, "before types, so that BatchNormalization costs no rounding of its own"),
+    Pass("threshold-scales", threshold_scales, False, "after folding: scales that no layer before them takes in"),
     Pass("unroll", unroll, False, "before types, which all steps of a recurrent layer have in common"),
     Pass("drop-unused", drop_unused, False, "last of the float graph: what no output needs gets no type"),
     Pass("resolve-types", resolve_types, True, "the float graph becomes the fixed graph"),

@@ -85,14 +85,15 @@ def resolved_exactly(node: Node, xs: Sequence[Range], hints: Hints) -> tuple[Op,
     whole = {word: holding_type(values) for word, values in numbers.items() if values is not None}
     fitting = {word: kind for word, kind in whole.items() if kind.width <= hints.max_width and word not in {*hints.given}}
     fine = node.op.resolve(xs, dataclasses.replace(hints, given=Words({**hints.given, **fitting})))
-    if all(_holds(fine.types()[word], values) for word, values in numbers.items()):
+    if all(holds_numbers(fine.types()[word], values) for word, values in numbers.items()):
         return fine, True
     if node.op.affine is None and node.op.linear is None:
         return op, False
     return node.op.resolve(xs, dataclasses.replace(hints, noise=hints.noise * 2.0**-GUARD)), False
 
 
-def _holds(kind: FixedType, values: np.ndarray | None) -> bool:
+def holds_numbers(kind: FixedType, values: np.ndarray | None) -> bool:
+    """Whether numbers of the type are exactly these; None: no numbers."""
     if values is None:
         return False
     return np.array_equal(np.ldexp(round_constant(values, kind).astype(np.float64), -kind.fraction), values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding, TypeSyntaxError
@@ -15,9 +15,10 @@ from nn2hls.graph.analysis import node_range
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant, Input
-from nn2hls.graph.op import Hints
+from nn2hls.graph.op import Hints, Op
 from nn2hls.ops.reloadable import reloadable
 from nn2hls.passes.base import Context, Provenance
+from nn2hls.passes.event_sizes import Sizes, event_sizes
 from nn2hls.passes.model_types import (
     SOURCE,
     cast_next,
@@ -49,7 +50,7 @@ def resolve_types(graph: Graph, context: Context) -> Graph:
     signals = measure(graph, context) if context.signals is None else context.signals
 
     def model() -> _Model:
-        return _Model(is_quantised(graph), input_types(graph), cast_next(graph))
+        return _Model(is_quantised(graph), input_types(graph), event_sizes(graph), cast_next(graph))
 
     tied: dict[str, Common] = {}
     if any(node.tied for node in graph):  # a draft says what each step needs; all of them get what holds that
@@ -158,14 +159,23 @@ class _Model:
     Args:
         quantised: Whether it gives any: then results are exact where they can be.
         inputs: Of its inputs.
+        sizes: Of its events.
         cast: The values that it casts next, whoever reads them.
         exact: The values so far that have no rounding but the model's own, and factors whose error is told.
     """
 
     quantised: bool
     inputs: Mapping[str, FixedType]
+    sizes: Sizes
     cast: Collection[str]
     exact: set[str] = field(default_factory=set)
+
+    def keeps(self, name: str, op: Op, operands: Sequence[Node]) -> bool:
+        """Whether a value is one that the model itself computes: of exact operands, of the size of an event, or a factor
+        before a cast, of whatever value.
+        """
+        factors = op.affine is not None and name in self.cast
+        return self.quantised and (factors or name in self.sizes.spans or all(o.name in self.exact for o in operands))
 
 
 def _resolve(
@@ -192,8 +202,7 @@ def _resolve(
     if isinstance(node.op, Input):
         return _input(node, signal, settings, context, model)
     noise = max(10 ** (-settings.target_sqnr / 20) * (signal.spread or signal.rms or 1.0), 2.0**-1000)
-    factors = node.op.affine is not None and name in model.cast  # of a value that is exact or not
-    kept = model.quantised and (factors or all(o.name in model.exact for o in operands))
+    kept = model.keeps(name, node.op, operands)
     if isinstance(node.op, Constant):
         return _constant(node, noise, settings, model, name)
     xs = [ranges[o.name] for o in operands]
@@ -204,7 +213,8 @@ def _resolve(
     node = _with_memories(node, settings)
     hints = _hints(node, operands, settings, signals, noise / math.sqrt(2), given)
     bounds = known.ranges(xs) if known else xs
-    op, faithful = resolved_exactly(node, bounds, hints) if kept else (node.op.resolve(bounds, hints), False)
+    whatever = model.quantised and node.op.decides  # where the operand is not exact, the few numbers of the result are
+    op, faithful = resolved_exactly(node, bounds, hints) if kept or whatever else (node.op.resolve(bounds, hints), False)
     op = op.configured(**{word: getattr(settings, word) for word in CONFIGURED if word in op.uses})
     if not (op.moves and any(o.origin.layer == node.origin.layer for o in operands)):  # the product before it has the use
         context.notes += unused(node, settings, hints.given)
@@ -212,9 +222,10 @@ def _resolve(
     for text in op.warnings(bounds, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
-    whole = _whole_result(exact, exact_room(settings)) if kept and (faithful or op.affine is not None) and not given else None
+    free = kept and name not in model.sizes.floats and (faithful or op.affine is not None)
+    whole = _whole_result(exact, exact_room(settings)) if free and not given else None
     if whole and whole.type.fraction < exact.fraction and whole.type.step > noise * math.sqrt(6):
-        whole = None  # it spends its bits on an interval that is far from what values are
+        free, whole = False, None  # it spends its bits on an interval that is far from what values are
     if known:
         why = known.why
     else:
@@ -222,7 +233,9 @@ def _resolve(
     lost = why.type.step / 2 if whole and why.type.fraction < exact.fraction else 0.0
     if lost or (kept and not faithful):
         context.notes += filter(None, [error_note(node, op, xs, lost)])
-    if node.op.casts_to is not None or (kept and (faithful or op.affine is not None) and holds(why.type, exact)):
+    context.notes += [f"{node.name}: {text}" for text in filter(None, [model.sizes.notes.get(name)])]
+    cast = node.op.casts_to is not None or name in model.sizes.measured
+    if cast or ((free or (whatever and faithful)) and holds(why.type, exact)):
         model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))

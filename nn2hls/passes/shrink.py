@@ -247,7 +247,7 @@ def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range
     elif op.linear:
         op = _rewired(node, op.linear[0], places[node.inputs[0]], place, context)
         op = op if op is node.op or node.op.narrowed([before[name] for name in node.inputs]) else op.widened(xs)
-    elif not place.whole:
+    elif len(place.chosen) < _size(node):
         op = op.take(place.chosen)
     if place.whole or not node.shape:
         return dataclasses.replace(node, op=op)

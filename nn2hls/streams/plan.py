@@ -243,7 +243,7 @@ class _Planner:
         views = []
         for k, name in enumerate(node.inputs):
             operand = self.graph[name]
-            if alike(operand.result_type, node.result_type):
+            if alike(operand.result_type, node.result_type, self.ranges[name]):
                 views.append(self.views[name])
                 continue
             cast = f"{node.name}_operand{k}" if len(node.inputs) > 1 else f"{node.name}_operand"

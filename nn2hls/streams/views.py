@@ -43,9 +43,9 @@ def ordered(x: Range, axes: Sequence[int]) -> Range:
     return x.moved(lambda array: array.transpose(axes))
 
 
-def alike(a: FixedType, b: FixedType) -> bool:
-    """Whether every mantissa of one type is the same value in the other."""
-    return (a.width, a.integer, a.signed) == (b.width, b.integer, b.signed)
+def alike(a: FixedType, b: FixedType, values: Range) -> bool:
+    """Whether every mantissa of ``values`` in type a is the same value in b, of which a symmetric one lacks the lowest."""
+    return (a.width, a.integer, a.signed) == (b.width, b.integer, b.signed) and values.low >= b.min_mantissa
 
 
 def join(views: Sequence[View], elements: Mapping[str, int]) -> View:

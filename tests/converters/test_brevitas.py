@@ -69,18 +69,18 @@ def test_modules_are_refused_by_name_with_the_way_out(exported):
     assert "brevitas.export.export_qonnx" in text
 
 
-class PQMultiheadAttention(nn.Linear):
+class PQEmbedding(nn.Linear):
     """What a layer of PQuantML is to one who does not import it."""
 
 
-PQMultiheadAttention.__module__ = "pquant.core.torch.layers"
+PQEmbedding.__module__ = "pquant.core.torch.layers"
 
 
 @pytest.mark.parametrize("exported", [False, True], ids=["live", "program"])
 def test_modules_of_pquantml_that_are_not_read_are_refused_with_their_own_export(exported):
-    module, example = nn.Sequential(PQMultiheadAttention(3, 2)).eval(), torch.zeros(2, 3)
+    module, example = nn.Sequential(PQEmbedding(3, 2)).eval(), torch.zeros(2, 3)
     model = torch.export.export(module, (example,)) if exported else module
     with pytest.raises(UnsupportedError, match="modules of PQuantML") as caught:
         nn2hls.load(model, **({} if exported else {"example": example}))
-    assert "\n  0 (PQMultiheadAttention)\n" in str(caught.value)
+    assert "\n  0 (PQEmbedding)\n" in str(caught.value)
     assert "use_qonnx=True" in str(caught.value)

@@ -15,7 +15,7 @@ from nn2hls.converters.pytorch.ops import LOWER
 from tests.kit.paths import ROOT
 
 # What the readers make of several operators, or of sizes; no user writes it.
-OWN = {"LogSigmoid", "TanhShrink", "Threshold", "_operator", "nn2hls", "sym_size"}
+OWN = {"nn2hls.DynamicConv", "nn2hls.DynamicMatMul", "LogSigmoid", "TanhShrink", "Threshold", "_operator", "nn2hls", "sym_size"}
 TABLES = {
     "keras": {*LAYERS, *QKERAS, *BINARISED},
     "operations": set(OPERATIONS),

@@ -94,6 +94,7 @@ REFUSED = {
     ),
     "mapper": (option("iq_conf", "bw_mapper", {"class_name": "Mine"}), r"'bw_mapper' of its own, whose code is never run"),
     "affine": (option("iq_conf", "affine", [1.0]), r"'affine' = \[1.0\] of its quantiser must be two finite numbers"),
+    "flag": (option("kq_conf", "is_weight", "no"), r"'is_weight' = 'no' of its quantiser must be true or false"),
     "layer": (
         lambda config: config.update(twist=2),
         r"first \(QDense\): its option 'twist' = 2 is not understood",
@@ -205,7 +206,7 @@ def test_other_layers_are_refused_with_the_way_out(kind, tmp_path):
         ("recurrent", "third", "stateful", True, "'stateful' keeps its state from event to event"),
         ("attention", "one", "fuse", "all", "'fuse' = 'all' is not one of none, kv, qkv"),
         ("attention", "one", "use_gate", True, "'use_gate' = True is not offered; leave it out"),
-        ("attention", "two", "stable_softmax", False, "'stable' = False is not offered; train with the stable one"),
+        ("attention", "two", "stable_softmax", False, "'stable' = False is not offered without a quantiser of what enters"),
         ("luts", "mixed", "d_hl", 2, "2 numbers enter each of its tables, and there is one, so that HGQ2 itself cannot"),
         ("luts", "dense", "subnn_activation", "mine", "its function 'mine' is not offered as a table"),
         ("luts", "over", "data_format", "channels_first", "channels first, and groups, are not offered with tables"),
@@ -278,3 +279,10 @@ def test_values_of_another_kind_are_refused_with_their_layer(case, tmp_path):
     spec["config"][key] = value
     with pytest.raises(Nn2hlsError, match=rf"\b{layer}\b"):
         nn2hls.load(saved(tmp_path, config, arrays_of(name)))
+
+
+def test_arrays_of_a_quantiser_that_the_config_leaves_out_are_refused(tmp_path):
+    """Its values would not be cast at all."""
+    path = saved(tmp_path, changed("dense", lambda config: config.pop("kq_conf")), arrays_of("dense"))
+    with pytest.raises(ModelError, match="Its config has no 'kq_conf', and the file holds arrays of that quantiser"):
+        nn2hls.load(path)

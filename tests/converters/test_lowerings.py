@@ -17,6 +17,9 @@ for framework in ("keras", "torch", "onnx"):
     pytest.importorskip(framework)
 
 HELPERS = {
+    *{
+        f"each_event.{name}" for name in ("by_range", "dense", "einsum_constant", "scaled", "scaled_dense", "whole_numbers")
+    },  # test_each_event.py
     *{f"graphs.{name}" for name in ("garnet", "garnet_simplified", "gravnet", "nearest", "potential", "squared_distances")},
     "integers.dequantized",  # of quantised files alone: test_onnxruntime.py, test_pytorch_quantised.py
     "integers.quantized",
@@ -30,6 +33,7 @@ HELPERS = {
     "reductions.divergence",  # of the config, and of custom Keras layers, as those of graphs: test_graph_layers.py
     "shape.move",
     "shape.unsqueeze",
+    "tables.cast",  # test_hgq.py, test_pquant.py
     "window.channels_first",
     "window.locally_connected",  # in files of Keras 2 alone: tests/converters/test_keras2_local.py
 }  # steps of several lowerings, no layers

@@ -8,6 +8,7 @@ import pytest
 
 import nn2hls
 from nn2hls.errors import UnsupportedError
+from nn2hls.graph.analysis import graph_ranges
 from nn2hls.ops import Quantize
 from tests.kit.paths import ROOT
 
@@ -190,7 +191,7 @@ def test_thresholds_for_each_channel(layout, shape):
     """Written from the definition of qonnx: how many thresholds of its channel a value reaches; no layout of 3 axes is NWC."""
     rng = np.random.default_rng(3)
     thresholds = np.sort(rng.normal(size=(6, 5)), axis=1).astype(np.float32)
-    thresholds[4] = thresholds[1]  # two channels that are one node
+    thresholds[4] = thresholds[1]  # two channels that are computed alike
     made = node("MultiThreshold", [thresholds], out_scale=0.5, out_bias=-1.0, out_dtype="INT4", data_layout=layout)
     sized(made, shape)
     x = np.round(rng.normal(size=(40, *shape)) * 1024) / 1024
@@ -201,7 +202,9 @@ def test_thresholds_for_each_channel(layout, shape):
     design = converted(made)
     assert np.array_equal(design.predict(x), want)
     assert np.array_equal(design.predict_float(x), want)
-    assert sum("levels" in n.name for n in design.graph) == 5
+    (levels,) = [n for n in design.graph if "MultiThreshold" in n.op.called]
+    hardware = levels.op.hardware([graph_ranges(design.graph)[i] for i in levels.inputs], levels.result_type)
+    assert len(hardware.loops) == 5
 
 
 def behind(first, op, values, domain=DOMAIN):

@@ -15,7 +15,8 @@ from tests.fixtures.pquant.torch_models import MODELS, made
 
 def rounded(x, f, word):
     x = x * 2.0**f
-    return {"RND": torch.floor(x + 0.5), "TRN": torch.floor(x), "RND_CONV": torch.round(x)}[word] / 2.0**f
+    up, even = torch.floor(x + 0.5), torch.round(x)
+    return {"RND": up, "S_RND": up, "TRN": torch.floor(x), "RND_CONV": even}[word] / 2.0**f
 
 
 class Quantizer(nn.Module):
@@ -106,12 +107,59 @@ class PQAvgPool1d(Between, nn.AvgPool1d):
     forward = Between.through
 
 
-class PQSoftmax(nn.Module):
-    def forward(self, x):
-        return torch.softmax(x, 1)
+class Tabled(Between, nn.Module):
+    """A function between two casts."""
+
+    def __init__(self, function, entering, leaving):
+        super().__init__()
+        self.activation_function = function
+        self.settle(entering, leaving)
+
+    def compute(self, x):
+        return self.activation_function(x)
+
+    forward = Between.through
 
 
-for kind in (PQDense, PQActivation, PQAvgPool1d, PQSoftmax):
+class PQSoftmax(Between, nn.Module):
+    """One over the sum of exponentials, both by table; what a mask leaves out is in no sum."""
+
+    def __init__(self, entering, leaving, exp, inv, axes=(-1,), stable=True):
+        super().__init__()
+        self.settle(entering, leaving)
+        self.axes, self.stable = axes, stable
+        self.exp_table = Tabled(lambda x: torch.exp(-x if stable else x), exp[0] if stable else None, exp[1])
+        self.inv_table = Tabled(lambda x: 1.0 / (x + 1e-7), *inv)
+
+    def forward(self, x, mask=None):
+        x = self.input_quantizer(x) if self.quantize_input else x
+        x = x.amax(dim=self.axes, keepdim=True) - x if self.stable else x
+        e = self.exp_table(x) * (1 if mask is None else mask)
+        y = e * self.inv_table(e.sum(dim=self.axes, keepdim=True))
+        return self.output_quantizer(y) if self.quantize_output else y
+
+
+class PQMultiheadAttention(nn.Module):
+    """Heads of 2 queries, keys and values each, which see each other by that softmax."""
+
+    enable_quantization, batch_first, head_dim, scale = True, True, 2, float(np.float32(0.5**0.5))
+
+    def __init__(self, heads, softmax, cast):
+        super().__init__()
+        self.num_heads, self.softmax, size = heads, softmax, 2 * heads
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            self.add_module(name, PQDense(size, size).settle(cast(1, 1, 4), cast(1, 2, 3)))
+
+    def forward(self, query, key, value, key_padding_mask=None, attn_mask=None, need_weights=True):
+        q, k, v = self.q_proj(query), self.k_proj(key), self.v_proj(value)
+        q, k, v = (x.unflatten(-1, (self.num_heads, 2)).transpose(1, 2) for x in (q, k, v))
+        scores = q @ k.mT * self.scale + (0 if attn_mask is None else attn_mask)
+        weights = self.softmax(scores, None if key_padding_mask is None else ~key_padding_mask[:, None, None])
+        back = self.out_proj((weights @ v).transpose(1, 2).flatten(2))
+        return back, weights.mean(dim=1) if need_weights else None
+
+
+for kind in (PQDense, PQActivation, PQAvgPool1d, PQSoftmax, PQMultiheadAttention):
     kind.__module__ = "pquant.core.torch.layers"
 
 
@@ -148,11 +196,129 @@ def test_every_answer_is_that_of_the_modules(rounding, overflow):
     assert all(one is other for one, other in zip(parts, module.modules(), strict=True))
 
 
+def softmax(rounding="RND", overflow="SAT", each=None, **more):
+    def cast(k, i, f):
+        return Quantizer(k, i, f, rounding, overflow)
+
+    entering = cast(1, 2, 3) if each is None else cast(1, 2, torch.arange(each[-1]).expand(1, *each) % 4)
+    leaving = cast(0, 0, 5) if each is None else cast(0, 0, torch.arange(each[-1]).expand(1, *each) % 3 + 4)
+    return PQSoftmax(entering, leaving, (cast(1, 3, 2), cast(0, 1, 6)), (cast(0, 3, 3), cast(0, 1, 7)), **more)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    ids=range(6),
+    argvalues=[
+        (softmax, (6,)),
+        (lambda: softmax("TRN", "SAT_SYM", stable=False), (6,)),
+        (lambda: softmax("RND_CONV", "WRAP", axes=(1, 2)), (3, 2)),
+        (lambda: softmax(each=(6,)), (6,)),
+        (lambda: softmax(each=(2, 5), axes=(2,)), (2, 5)),
+        (lambda: softmax("S_RND"), (6,)),  # stochastic in training alone
+    ],
+)
+def test_a_softmax_has_its_tables(make, shape):
+    module = make()
+    x = (np.round(np.random.default_rng(1).normal(size=(100, *shape)) * 512) / 256).astype(np.float32)
+    with torch.no_grad():
+        want = module(torch.tensor(x)).numpy()
+    design = nn2hls.convert(nn2hls.load(module, example=torch.zeros(2, *shape)))
+    assert len(np.unique(want)) > 4
+    assert np.array_equal(design.predict(x), want)
+    assert np.array_equal(design.predict_float(x), want)
+
+
+def mish(x):
+    return x * torch.tanh(nn.functional.softplus(x))
+
+
+@pytest.mark.parametrize("function", [torch.tanh, nn.GELU("tanh"), nn.functional.leaky_relu, mish], ids=range(4))
+def test_a_function_between_two_casts_is_a_table(function):
+    """Also one of the user's own, and those of PyTorch with the options that they have."""
+    word = getattr(function, "__name__", type(function).__name__).lower()
+    cast = Quantizer(1, 2, torch.tensor([[3, 4, 5]]), "RND_CONV", "SAT"), Quantizer(1, 1, 6, "TRN", "SAT_SYM")
+    module = nn.Sequential(PQActivation(word, 0.0).settle(*cast))
+    module[0].activation_function, module[0].compute = function, lambda x: function(x)
+    x = torch.arange(-600, 600).reshape(-1, 3) / 128
+    with torch.no_grad():
+        want = module(x).numpy()
+    design = nn2hls.convert(nn2hls.load(module, example=x[:2]))
+    assert len(np.unique(want)) > 20
+    assert np.array_equal(design.predict(x.numpy()), want)
+
+
+def test_a_function_of_few_casts_is_no_table():
+    module = nn.Sequential(PQActivation("mish", 0.0).settle(Quantizer(1, 2, 3, "RND", "SAT")))
+    module[0].activation_function = mish
+    with pytest.raises(UnsupportedError, match="its function 'mish' is offered as a table alone; set quantize_input and"):
+        nn2hls.load(module, example=torch.zeros(2, 3))
+    module[0].activation_function, module[0].activation_name = nn.LeakyReLU(0.25), "leaky_relu"
+    assert nn2hls.load(module, example=torch.zeros(2, 3))["0"].op.slope.array == 0.25
+
+
+class Attending(nn.Module):
+    """Attention of each place to all, or by a mask of one kind."""
+
+    def __init__(self, overflow="SAT", **masks):
+        super().__init__()
+        torch.manual_seed(5)
+        self.attend = PQMultiheadAttention(2, softmax(overflow=overflow), lambda *bits: Quantizer(*bits, "RND", overflow))
+        self.masks = list(masks)
+        for name, mask in masks.items():
+            self.register_buffer(name, mask)
+
+    def forward(self, x):
+        return self.attend(x, x, x, **{name: getattr(self, name) for name in self.masks})
+
+
+CAUSAL = torch.triu(torch.full((3, 3), float("-inf")), 1)
+MASKS = {
+    "none": {},
+    "causal": {"attn_mask": CAUSAL},
+    "added": {"attn_mask": torch.tensor([[0.5, -1.25, 0], [0, 0, 2], [-1e4, 0.25, 1]])},
+    "places": {"key_padding_mask": torch.tensor([[False, False, True]])},
+}
+
+
+@pytest.mark.parametrize(
+    ("overflow", "mask"), [*(("SAT", name) for name in MASKS), ("SAT_SYM", "causal"), ("WRAP", "places"), ("WRAP", "none")]
+)
+def test_attention_sees_what_its_masks_leave(overflow, mask):
+    module = Attending(overflow, **MASKS[mask]).eval()
+    x = (np.round(np.random.default_rng(2).normal(size=(60, 3, 4)) * 512) / 256).astype(np.float32)
+    with torch.no_grad():
+        want = [y.numpy() for y in module(torch.tensor(x))]
+    design = nn2hls.convert(nn2hls.load(module, example=torch.zeros(2, 3, 4)))
+    assert min(len(np.unique(y)) for y in want) > 4
+    for found in (design.predict(x), design.predict_float(x)):
+        assert all(np.array_equal(one, other) for one, other in zip(found, want, strict=True))
+
+
+def test_nodes_of_attention_have_the_names_of_its_modules():
+    module = Attending()
+    names = {node.name for node in nn2hls.load(module, example=torch.zeros(2, 3, 4))}
+    assert {"attend.q_proj_iq", "attend.out_proj", "attend.softmax_exp", "attend.softmax_inv_iq", "attend.softmax_oq"} <= names
+    alone = {node.name for node in nn2hls.load(module.attend, example=(torch.zeros(2, 3, 4),) * 3)}
+    assert {"q_proj_iq", "softmax_exp"} <= alone
+
+
 def test_nodes_have_the_names_of_the_modules():
     graph = nn2hls.load(network("RND", "SAT"), example=torch.zeros(2, 4))
     assert {"0_iq", "0", "0_oq", "1_oq", "2.0", "2.1_iq"} <= {node.name for node in graph}
     zeros = network("RND", "SAT")[0].pruning_layer.mask == 0
     assert not graph["0"].op.weight.array.T[zeros.numpy()].any()
+
+
+def changed(word, **more):
+    """A softmax without one of its flags."""
+    module = softmax(**more)
+    setattr(module, word, False)
+    return module
+
+
+def test_a_hidden_score_that_wraps_is_refused():
+    with pytest.raises(UnsupportedError, match="a mask of minus infinity before a quantiser that wraps"):
+        nn2hls.load(Attending("WRAP", attn_mask=CAUSAL), example=torch.zeros(2, 3, 4))
 
 
 def with_quantiser(change):
@@ -163,7 +329,7 @@ def with_quantiser(change):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    ids=range(8),
+    ids=range(10),
     argvalues=[
         (lambda m: setattr(m[0].input_quantizer, "round_mode", "UP"), r"0 \(PQDense\): 'UP' of its quantiser is not offered"),
         (lambda m: setattr(m[0].input_quantizer, "overflow", "WRAP_SM"), r"0 \(PQDense\): 'WRAP_SM' of its quantiser"),
@@ -172,7 +338,18 @@ def with_quantiser(change):
             r"0 \(PQDense\): it has no input quantiser yet; call the model once",
         ),
         (lambda m: setattr(m[1], "activation_name", "selu"), r"1 \(PQActivation\): its activation 'selu' is not offered; relu"),
-        (lambda m: m.append(PQSoftmax()), r"5 \(PQSoftmax\): its tables are not offered; export it and read that file"),
+        (
+            lambda m: m.append(changed("enable_quantization")),
+            r"5 \(PQSoftmax\): its tables are not quantised; use torch",
+        ),
+        (
+            lambda m: m.append(changed("quantize_input", stable=False)),
+            r"5 \(PQSoftmax\): it casts nothing that enters",
+        ),
+        (
+            lambda m: setattr(m.append(softmax())[5].inv_table.input_quantizer, "i", torch.tensor(14)),
+            "5 .*is asked 17 bits",
+        ),
         (
             lambda m: setattr(m[0].input_quantizer, "f", torch.tensor(2.5)),
             "0 .*'f' of its quantiser is no whole number up to 64",

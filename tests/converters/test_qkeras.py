@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import nn2hls
+from nn2hls.converters.keras.qkeras import LAYERS
 from nn2hls.converters.keras.qkeras_adaptive import integer_bits
 from nn2hls.converters.keras.qkeras_options import read
+from nn2hls.converters.keras.qkeras_recurrent import LAYERS as RECURRENT
 from nn2hls.converters.lower.value import Refusal
 from nn2hls.errors import Nn2hlsError, UnsupportedError
+from nn2hls.known_layers import QUANTISED_LAYERS
 from tests.kit.paths import ROOT
 
 FIXTURES = ROOT / "tests" / "fixtures" / "qkeras"
@@ -145,6 +148,9 @@ def changed(key, value, layer="fc"):
         ("act_relu", "act", "use_sigmoid", 1, "'use_sigmoid' of its quantized_relu is not offered"),
         ("act_relu_slope", "act", "negative_slope", 0.3, "a 'negative_slope' of 0.3"),
         ("act_po2", "act", "quadratic_approximation", True, "'quadratic_approximation' is offered for weights only"),
+        ("act_binary", "act", "use_01", 1000, "'use_01' of its binary must be true or false"),
+        ("dense_po2", "fc", "max_value", 0.0, "'max_value' = 0 of its quantized_po2 must be above zero"),
+        ("dense_bits", "fc", "integer", float("inf"), "'integer' of its quantized_bits must be a whole number"),
     ],
 )
 def test_a_bad_option_is_refused_by_the_name_of_the_layer(name, layer, key, value, reason, tmp_path):
@@ -152,6 +158,30 @@ def test_a_bad_option_is_refused_by_the_name_of_the_layer(name, layer, key, valu
     with pytest.raises(UnsupportedError, match=reason) as caught:
         nn2hls.load(model, weights=weights)
     assert f"\n  {layer} (Q" in str(caught.value)
+
+
+def test_an_activation_without_its_quantiser_is_refused(tmp_path):
+    def change(config):
+        next(spec for spec in config["config"]["layers"] if spec["config"]["name"] == "act")["config"]["activation"] = None
+        return config
+
+    model, weights = saved("act_bits", tmp_path, change)
+    with pytest.raises(UnsupportedError, match="it has no 'activation', its quantiser"):
+        nn2hls.load(model, weights=weights)
+
+
+def test_extremes_that_do_not_fit_are_refused(tmp_path):
+    model, weights = saved("adaptive_bits", tmp_path)
+    with h5py.File(weights, "a") as file:
+        del file["act/ema_min"]
+        file["act/ema_min"] = np.zeros(2, np.float32)
+    with pytest.raises(UnsupportedError, match="its extremes, 2 smallest and 1 largest, do not fit"):
+        nn2hls.load(model, weights=weights)
+
+
+def test_layers_that_are_read_are_known_by_name():
+    """Else they are refused as those of a package that is not read."""
+    assert {*LAYERS, *RECURRENT} <= QUANTISED_LAYERS
 
 
 def test_layers_that_are_not_offered_are_refused(tmp_path):
@@ -205,3 +235,35 @@ def test_adaptive_activations_with_bad_options_are_refused(key, value, reason, t
     model, weights = saved("adaptive_relu", tmp_path, change)
     with pytest.raises(UnsupportedError, match=rf"act \(QAdaptiveActivation\): .*{reason}"):
         nn2hls.load(model, weights=weights)
+
+
+def test_a_live_adaptive_relu_has_its_upper_bound():
+    """Which its config leaves out; its quantiser, an object of QKeras, is read by the words of that config."""
+    keras = pytest.importorskip("keras")
+
+    class QAdaptiveActivation(keras.layers.Layer):
+        relu_upper_bound = 1.25
+
+        def build(self, shape):
+            self.activation = quantized_relu()
+            for name, value in (("Variable", 7.0), ("ema_min", 0.0), ("ema_max", 1.75)):
+                self.add_weight(shape=(1,), initializer=keras.initializers.Constant(value), name=name, trainable=False)
+
+        def call(self, x):
+            return keras.ops.minimum(keras.ops.clip(keras.ops.round(x * 16) / 16, 0, 2 - 1 / 16), self.relu_upper_bound)
+
+        def get_config(self):
+            own = {"activation": "quantized_relu", "total_bits": 5, "symmetric": True, "relu_neg_slope": 0.0}
+            return {"name": self.name, "trainable": False, **own, "per_channel": False, "po2_rounding": False}
+
+    class quantized_relu:  # noqa: N801  (as QKeras calls it)
+        pass
+
+    for kind, home in ((QAdaptiveActivation, "qkeras.qlayers"), (quantized_relu, "qkeras.quantizers")):
+        kind.__module__, kind.__qualname__ = home, kind.__name__
+    given = keras.Input((3,))
+    model = keras.Model(given, QAdaptiveActivation(name="act")(given))
+    x = (np.arange(-150, 150).reshape(-1, 3) / 64).astype(np.float32)
+    found = nn2hls.convert(nn2hls.load(model)).predict(x)
+    assert np.array_equal(found, model.predict(x, verbose=0))
+    assert found.max() == 1.25

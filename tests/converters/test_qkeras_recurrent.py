@@ -9,7 +9,7 @@ import pytest
 
 import nn2hls
 from nn2hls.arith.fixed import Rounding
-from nn2hls.errors import UnsupportedError
+from nn2hls.errors import ModelError, UnsupportedError
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node, Origin
 from nn2hls.ops import Scale
@@ -56,3 +56,18 @@ def test_what_follows_the_steps_is_kept_exactly():
     design = nn2hls.convert(Graph((*graph, last), ("line",)))
     with np.load(FOLDER / "answers.npz") as file:
         assert np.array_equal(design.predict(file["gru|x"]), file["gru|y"].astype(np.float64) * 0.6875)
+
+
+@pytest.mark.parametrize("name", ["simple", "lstm", "gru"])
+def test_biases_of_another_shape_are_refused(name, tmp_path):
+    path, found = tmp_path / "model.h5", []
+    shutil.copyfile(FOLDER / f"{name}.h5", path)
+    with h5py.File(path, "r+") as file:
+        file["model_weights"].visit(found.append)
+        places = [place for place in found if place.endswith("bias:0")]
+        for place in places:
+            twice = np.tile(file["model_weights"][place][()], 2)
+            del file["model_weights"][place]
+            file["model_weights"][place] = twice
+    with pytest.raises(ModelError, match=r"Its bias has shape \(.*\) and must have "):
+        nn2hls.load(path)

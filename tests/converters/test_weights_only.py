@@ -76,10 +76,6 @@ def test_tables_of_rows(config, tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (
-            {"kind": "Int8", "activation_quantizer": "default"},
-            r"\('int8'\), and its activations by the largest value of each ev",
-        ),
         ({"kind": "Int4", "block_size": 2}, r"its weights have scales for 3 blocks; Int4QuantizationConfig\(block_size=-1\)"),
     ],
 )

@@ -5,8 +5,9 @@ from functools import partial
 import numpy as np
 
 from nn2hls import ops
+from nn2hls.arith.fixed import Rounding
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const, Places
+from nn2hls.graph.const import Const, Marks, Places
 from nn2hls.graph.graph import Graph
 from tests.kit.networks import draw_type
 
@@ -82,18 +83,20 @@ def _pointwise(net):
         lambda: ops.Unary(list(ops.Simple)[rng.integers(4)]),
         lambda: ops.Threshold(a, (0.0, b)[rng.integers(2)]),
         lambda: ops.Quantize(draw_type(rng, 18)),
-        lambda: _steps(net),
+        lambda: _steps(net, shape),
         lambda: ops.Scale(net.constants(channel), net.constants(channel)),
         lambda: ops.Scale(net.constants(channel), net.constants(channel)),
     ][rng.integers(12)]
     net._add(made(), [x])
 
 
-def _steps(net):
-    """Levels in any order between thresholds, some of them equal."""
+def _steps(net, shape):
+    """Levels in any order between thresholds, some of them equal, in a row for all or rows that channels choose among."""
     rng = net.rng
-    at = np.sort(np.round(rng.normal(size=int(rng.integers(0, 6))) * 2.0 ** rng.integers(-2, 4), int(rng.integers(0, 4))))
-    return ops.Steps(tuple(at.tolist()), tuple(net.constants((len(at) + 1,)).array.tolist()))
+    rows, count = int(rng.integers(1, 4)), int(rng.integers(0, 6))
+    at = np.round(rng.normal(size=(rows, count)) * 2.0 ** rng.integers(-2, 4), int(rng.integers(0, 4)))
+    which = Places(rng.integers(0, rows, shape[-1:] if rows > 1 else ()))
+    return ops.Steps(Marks(np.sort(at, axis=1)), net.constants((rows, count + 1)), which)
 
 
 def _merge(net):
@@ -199,6 +202,12 @@ def _divide(net):
     net._add(ops.Divide(), [a, net.any(partial(_broadcasts, net.shape(a)))])
 
 
+def _portion(net):
+    a = net.any()
+    count, rounding = int(net.rng.integers(1, 300)), (Rounding.RND_CONV, Rounding.RND_ZERO)[net.rng.integers(2)]
+    net._add(ops.Portion(count, rounding), [a, net.any(partial(_broadcasts, net.shape(a)))])
+
+
 def _norm(net):
     rng = net.rng
     x = net.any(lambda s: len(s) > 0)
@@ -263,6 +272,7 @@ MAKERS = {
     _reduce: 1.5,
     _matmul: 1,
     _divide: 0.6,
+    _portion: 0.5,
     _norm: 0.6,
     _choose: 0.8,
     _embedding: 0.4,

@@ -19,6 +19,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -57,6 +58,11 @@ class Run:
     faults: list = dataclasses.field(default_factory=list)
     refusals: Counter = dataclasses.field(default_factory=Counter)
     waiting: dict = dataclasses.field(default_factory=dict)
+
+    def __add__(self, other: "Run") -> "Run":
+        """Both, of one seed and with nothing waiting."""
+        counts, refusals = self.counts + other.counts, self.refusals + other.refusals
+        return Run(self.seed, self.batch, counts, self.faults + other.faults, refusals)
 
     def one(self, index: int) -> None:
         """Convert and emulate a case; compile when enough have come."""
@@ -121,15 +127,29 @@ class Run:
             self.flush(kind)
 
 
-def run(seed: int, *, networks: int | None = None, seconds: float | None = None, first: int = 0, batch: int = BATCH) -> Run:
-    """So many networks, or as many as fit into the time."""
+def run(
+    seed: int, *, networks: int | None = None, seconds: float | None = None, first: int = 0, step: int = 1, batch: int = BATCH
+) -> Run:
+    """So many networks, or as many as fit into the time: numbers ``first``, ``first + step`` and so on of the seed."""
     found, start = Run(seed, batch), time.monotonic()
     index = first
-    while (networks is None or index < first + networks) and (seconds is None or time.monotonic() - start < seconds):
+    while (networks is None or index < first + networks * step) and (seconds is None or time.monotonic() - start < seconds):
         found.one(index)
-        index += 1
+        index += step
     found.finish()
     return found
+
+
+def run_side_by_side(seed: int, jobs: int, *, networks: int | None, seconds: float | None) -> Run:
+    """:func:`run` in so many processes, each with its share of the networks."""
+    if jobs == 1:
+        return run(seed, networks=networks, seconds=seconds)
+    shares = [None if networks is None else len(range(job, networks, jobs)) for job in range(jobs)]
+    with ProcessPoolExecutor(jobs) as pool:
+        parts = [
+            pool.submit(run, seed, networks=share, seconds=seconds, first=job, step=jobs) for job, share in enumerate(shares)
+        ]
+        return sum((part.result() for part in parts), Run(seed))
 
 
 def main(arguments: list[str]) -> int:
@@ -138,6 +158,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, help="how long; without it, and without --networks: 60")
     parser.add_argument("--seed", type=int, default=0, help="of the whole run")
     parser.add_argument("--networks", type=int, help="how many at most")
+    parser.add_argument("--jobs", type=int, default=1, help="processes side by side (1); it changes no network")
     parser.add_argument("--only", metavar="SEED:INDEX", help="repeat one case and show its network")
     chosen = parser.parse_args(arguments)
     start, before = time.monotonic(), sum(os.times()[:4])
@@ -147,7 +168,7 @@ def main(arguments: list[str]) -> int:
         found = run(seed, networks=1, first=index)
     else:
         seconds = 60.0 if chosen.seconds is None and chosen.networks is None else chosen.seconds
-        found = run(chosen.seed, networks=chosen.networks, seconds=seconds)
+        found = run_side_by_side(chosen.seed, chosen.jobs, networks=chosen.networks, seconds=seconds)
     took, used = time.monotonic() - start, sum(os.times()[:4]) - before
     for what, count in found.refusals.most_common(10):
         print(f"refused {count:5} times: {what[:110]}")

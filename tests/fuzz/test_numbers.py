@@ -60,6 +60,14 @@ def test_the_same_seed_draws_the_same_network():
     assert first == again != other
 
 
+def test_processes_side_by_side_share_the_networks(monkeypatch):
+    monkeypatch.setattr(numbers, "compiled", lambda cases, kind: None)
+    alone = numbers.run(seed=2028, networks=7)
+    both = numbers.run_side_by_side(2028, 2, networks=7, seconds=None)
+    assert both.counts == alone.counts
+    assert both.refusals == alone.refusals
+
+
 @pytest.mark.parametrize("what", ["emulator", "shrink", "bound", "crash"])
 def test_a_fault_is_found(monkeypatch, what):
     """A wrong sum, a channel too few, a bound too small, an exception that no user should see."""

@@ -22,6 +22,7 @@ from nn2hls.ops import (
     Move,
     Norm,
     Normalised,
+    Portion,
     QuantizeEach,
     Reduce,
     Reduction,
@@ -160,6 +161,18 @@ def quotients(rng, width):
         yield Case(Divide(), [random_type(rng, width) for _ in shapes], shapes, random_type(rng, width), NOISE)
 
 
+def portions(rng, width):
+    """Of values that the whole holds and of others, of wholes that may be none."""
+    for count, signed, rounding in (
+        (127, True, Rounding.RND_CONV),
+        (7, False, Rounding.RND_ZERO),
+        (8, False, Rounding.RND_CONV),
+    ):
+        a, b = random_type(rng, width), random_type(rng, width)
+        b = FixedType(b.width, b.integer, signed)
+        yield Case(Portion(count, rounding), [a, b], [(2, 3), (2, 1)], random_type(rng, width))
+
+
 def norms(rng, width):
     for center in (True, False):
         op = Norm((1,), 1e-3, Const(rng.normal(size=3)), Const(rng.normal(size=(2, 1))), center)
@@ -198,6 +211,7 @@ EVERY = (
     reductions,
     products,
     quotients,
+    portions,
     norms,
     choices,
     gathers,

@@ -3,10 +3,12 @@
 import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
-from nn2hls.graph.const import Const
+from nn2hls.graph.const import Const, Marks, Places
 from nn2hls.ops import Clip, HardSigmoid, HardSwish, LeakyRelu, Quantize, Relu, Simple, Steps, Threshold, Unary
 from tests.slow import activation as slow
 
+ROWS = Marks(np.array([[-0.6, 0.7], [-1.1, -1.1], [0.0, 0.0]]))
+LEVELS = Const(np.array([[-1, 0.3, 1], [0.5, -0.25, 2], [3, 3, -2]]))
 OPS = {
     "relu": (Relu(), slow.relu),
     "relu6": (Clip(0.0, 6.0), slow.clip),
@@ -28,11 +30,12 @@ OPS = {
     "quantize": (Quantize(FixedType(4, 1, True, Rounding.RND_CONV, Overflow.SAT_SYM)), slow.quantize),
     "quantize_up": (Quantize(FixedType(6, 0, False, Rounding.RND_INF, Overflow.SAT)), slow.quantize),
     "quantize_wrap": (Quantize(FixedType(5, 2, True, Rounding.TRN_ZERO, Overflow.WRAP)), slow.quantize),
-    "binary": (Steps((0.0,), (-1.0, 1.0)), slow.steps),
-    "ternary": (Steps((-0.33, 0.33), (-1.0, 0.0, 1.0)), slow.steps),
-    "steps": (Steps((-1.5, -0.3, -0.3, 0.7, 2.1), (0.3, -0.5, 8.0, 0.25, 1.0, -2.0)), slow.steps),
-    "leaky": (LeakyRelu(Const(np.array(0.3))), None),
-    "prelu": (LeakyRelu(Const(np.array([[0.25, -1.5, 3.0]]))), None),
+    "binary": (Steps.of((0.0,), (-1.0, 1.0)), slow.steps),
+    "ternary": (Steps.of((-0.33, 0.33), (-1.0, 0.0, 1.0)), slow.steps),
+    "steps": (Steps.of((-1.5, -0.3, -0.3, 0.7, 2.1), (0.3, -0.5, 8.0, 0.25, 1.0, -2.0)), slow.steps),
+    "steps_each": (Steps(ROWS, LEVELS, Places(np.array([1, 0, 2]))), slow.steps),
+    "leaky": (LeakyRelu(Const(np.array(0.3))), slow.leaky_relu),
+    "prelu": (LeakyRelu(Const(np.array([[0.25, -1.5, 3.0]]))), slow.leaky_relu),
 }
 SHAPES = [
     [(2, 3), (2, 3)],

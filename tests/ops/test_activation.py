@@ -12,26 +12,24 @@ from nn2hls.graph.op import Hints
 from nn2hls.hardware.schedule import Kind
 from nn2hls.ops import Relu, Threshold
 from tests.kit.op_cases import OPS
-from tests.kit.witness import Case, compiled_equals_emulated, each, random_type, types
-from tests.slow import activation as slow
+from tests.kit.witness import Case, compiled_equals_emulated, random_type, types
 
 CONSTANT = {"threshold_far"}  # no operand is above its theta
 PARAM = st.none() | types((2, 12), (-2, 6))
 
 
 def slow_of(name):
+    """The function of an element, from its value and the constants that it has."""
     function = OPS[name][1]
-    if function is not None:
-        return each(function)
 
-    def leaky(op, operands):
+    def whole(op, operands):
         (x,) = operands
-        slopes = np.broadcast_to(op.slope.array, x.shape)
+        own = [np.broadcast_to(getattr(op, constant).array, x.shape).ravel().tolist() for constant in op.per_channel]
         flat = np.empty(x.size, dtype=object)
-        flat[:] = [slow.leaky_relu(op, v, s) for v, s in zip(x.ravel(), slopes.ravel(), strict=True)]
+        flat[:] = [function(op, v, *constants) for v, *constants in zip(x.ravel(), *own, strict=True)]
         return flat.reshape(x.shape)
 
-    return leaky
+    return whole
 
 
 def hints(param):

@@ -3,15 +3,13 @@
 from fractions import Fraction
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.ranges import Range
-from nn2hls.errors import ModelError
 from nn2hls.graph.op import Hints
-from nn2hls.ops import Quantize, Steps
+from nn2hls.ops import Quantize
 from tests.kit.witness import types
 from tests.slow.fixed import cast_slow
 
@@ -33,20 +31,3 @@ def test_a_type_of_the_model_is_no_type_to_resolve():
     op = Quantize(kind)
     assert op.resolve([Range.of_type(FixedType(8, 4))], Hints()) is op
     assert op.types() == {}
-
-
-@pytest.mark.parametrize(
-    "op",
-    [Steps((1.0, 0.0), (0.0, 1.0, 2.0)), Steps((0.0,), (1.0,)), Steps((np.nan,), (0.0, 1.0)), Steps((0.0,), (0.0, np.inf))],
-    ids=["descend", "too few", "nan", "infinite"],
-)
-def test_levels_that_are_none_are_refused(op):
-    with pytest.raises(ModelError, match=r"^where: Its thresholds must be finite and ascend, and there must be one level more"):
-        op.infer([(3,)], "where")
-
-
-def test_a_threshold_finer_than_the_operand_is_compared_as_it_is():
-    op, x = Steps((np.nextafter(0.5, 1), 0.75), (0.0, 1.0, 2.0)), Range.of_type(FixedType(3, 1))
-    op = op.resolve([x.broadcast((1,))], Hints())
-    found = op.kernel([x.broadcast((1,))])([np.arange(-4, 4, dtype=np.float32)[:, None]], None)
-    assert found.ravel().tolist() == [0, 0, 0, 0, 0, 0, 0, 2], "0.5 is not reached, 0.75 is"

@@ -46,6 +46,26 @@ def test_however_wide_they_are(case, kind, seed):
     check(case, kind, seed)
 
 
+# Elements (width, integer bits, sign): the constant zero beside one with fine steps; steps above all values.
+NOTHING, COARSE = [(0, -2, 0), (0, 3, 1), (6, 1, 1)], [(1, 9, 1), (3, 12, 0), (6, 1, 1)]
+
+
+@pytest.mark.parametrize("overflow", Overflow)
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("elements", [NOTHING, COARSE], ids=["nothing", "coarse"])
+def test_operands_that_take_all_bits_of_the_floats(elements, rounding, overflow):
+    """Where half a bit is lost first."""
+    op = QuantizeEach(*map(Const, np.transpose(elements)), rounding, overflow)
+    for width in (20, 22, 23, 24, 26, 50, 52):
+        x = Range.of_type(FixedType(width, 2)).broadcast((3,))
+        top = 1 << width - 1
+        values = np.array([-top, -top + 1, -3, -1, 0, 1, 2, top // 2, top - 1])
+        found = op.kernel([x])([np.tile(values[:, None], 3).astype(carrier(x.bound))], None)
+        want = [slow(op, np.array([Fraction(int(v), 1 << width - 2)] * 3, dtype=object)) for v in values]
+        scale = Fraction(2) ** -op.exact([x]).fraction
+        assert [[int(v) * scale for v in row] for row in found] == want, width
+
+
 def check(case, kind, seed):
     op, shape = case
     rng = np.random.default_rng(seed)
@@ -75,6 +95,15 @@ def test_the_reference_rounds_as_the_cast(case, quarters):
     x = x.reshape(len(quarters), *shape)
     want = [slow(op, np.array([Fraction(v) for v in row.ravel()], dtype=object).reshape(shape)) for row in x]
     assert op.evaluate_float(x).reshape(len(x), -1).tolist() == [[float(v) for v in row] for row in want]
+
+
+def test_what_has_no_bits_is_an_array_of_its_own():
+    """A ReLU behind it, which overwrites what it reads."""
+    op = QuantizeEach(*(Const(np.array(v)) for v in ([0, 0], [1, 2], [0, 1])), Rounding.RND, Overflow.SAT)
+    x = Range.of_type(FixedType(6, 3, True)).broadcast((2,))
+    found = op.kernel([x])([np.arange(-4.0, 4).reshape(4, 2)], None)
+    assert found.flags.writeable
+    assert not np.asarray(found).any()
 
 
 def test_long_and_short_rows_are_alike():
@@ -134,3 +163,14 @@ def test_bit_operations_are_products_of_the_bits_that_factors_have():
     assert MatMul().bit_operations([x, Range(x.lo.T, x.hi.T, x.fraction, x.zeros.T)]) == 9 * sum(entering**2)
     scale = Scale(Const(np.array([3, 0, 1, 6, 5])), Const(np.array([0, 1, 0, 7, 2])))
     assert scale.bit_operations([x]) == 3 * (2 * entering[0] + 2 * entering[3] + 3 * entering[4] + 5)
+
+
+@pytest.mark.parametrize("rounding", [Rounding.RND, Rounding.RND_ZERO])
+@pytest.mark.parametrize("width", [0, 3, 40])
+def test_a_result_whose_elements_are_alike_may_be_overwritten(rounding, width):
+    """As the ReLU behind it does."""
+    op = QuantizeEach(Const(np.array([width, 0])), Const(np.array([1, 0])), Const(np.array([1, 0])), rounding, Overflow.SAT)
+    x = Range.of_type(FixedType(8, 4)).broadcast((2,))
+    found = op.kernel([x])([np.zeros((3, 2), np.float32)], None)
+    found += 1
+    assert found.tolist() == [[1, 1]] * 3

@@ -15,7 +15,7 @@ from nn2hls.design.trace import Trace
 from nn2hls.errors import GraphError, OverflowWarning
 from nn2hls.graph.analysis import demanded
 from nn2hls.graph.builder import Builder
-from nn2hls.graph.const import Const
+from nn2hls.graph.const import Const, Places
 from nn2hls.graph.graph import Graph, Spread
 from nn2hls.graph.verify import verify
 from nn2hls.ops import (
@@ -29,7 +29,10 @@ from nn2hls.ops import (
     LeakyRelu,
     MatMul,
     Merge,
+    Move,
     Op,
+    Reduce,
+    Reduction,
     Relu,
     Reshape,
     Scale,
@@ -408,3 +411,15 @@ def test_a_value_that_is_both_operands_keeps_all_that_one_of_them_reads():
     design = convert(b.build([y]), {"Model": {"Precision": "ap_fixed<16,10>"}})
     data = np.random.default_rng(0).integers(-4, 5, size=(5, 3, 3)).astype(float)
     assert np.array_equal(design.predict(data), design.predict_float(data))
+
+
+def test_a_sum_along_channels_that_is_constant_and_that_nobody_reads():
+    """It is no channel of its operand, whose elements have marks of their own."""
+    b = Builder()
+    b.add("x", Input((4,)))
+    b.add("rows", Move(Places(np.array([[0, 1], [-1, -1], [2, 3]])), ((4,),)), ["x"])
+    present = Places(np.array([[True, True], [True, True], [True, False]]))
+    b.add("sum", Reduce(Reduction.SUM, (1,), present=present), ["rows"])
+    b.add("out", Dense(Const(np.array([[1.0], [0.0], [2.0]])), Const(np.zeros(1))), ["sum"])
+    design = convert(b.build(["out"]), hls_config({"Precision": "ap_fixed<8,6>"}))
+    assert design.predict(np.array([[1.0, 2.0, 4.0, 9.0]])).tolist() == [[11.0]]

@@ -56,6 +56,6 @@ def lookup(op, x, which):
     return value(op.table.array[which][cast_slow(x, op.kind) - op.kind.min_mantissa], op.table_t)
 
 
-def steps(op, x):
-    reached = [t for t in op.thresholds if x >= Fraction(t)]
-    return nearest_even(op.levels[len(reached)], op.level_t)
+def steps(op, x, which):
+    reached = [t for t in op.thresholds.array[which].tolist() if x >= Fraction(t)]
+    return value(op.levels.array[which][len(reached)], op.level_t)

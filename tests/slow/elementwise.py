@@ -38,6 +38,19 @@ def elementwise(op, xs, shape):
     return out.reshape(shape)
 
 
+def portion(op, xs, shape):
+    a, b = (broadcast(x, shape).ravel() for x in xs)
+    out = np.empty(len(a), dtype=object)
+    for k in range(len(out)):
+        q = Fraction(0) if b[k] <= 0 else Fraction(op.count) * a[k] / b[k]
+        size = min(abs(q), Fraction(op.count))
+        whole = size.numerator // size.denominator
+        left = size - whole
+        up = left > Fraction(1, 2) or (left == Fraction(1, 2) and whole % 2 == 1 and op.rounding.name == "RND_CONV")
+        out[k] = Fraction(whole + up) * (-1 if q < 0 else 1)
+    return out.reshape(shape)
+
+
 def scale(op, x):
     out = np.empty(x.shape, dtype=object)
     factors, offsets = broadcast(op.scale.array, x.shape), broadcast(op.bias.array, x.shape)

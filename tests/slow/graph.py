@@ -22,7 +22,7 @@ _SIMPLE = {
     ops.Quantize: lambda op, x, n: activation.quantize(op, x),
     ops.QuantizeEach: lambda op, x, n: activation.quantize_each(op, x, *own(op, n)),
     ops.Lookup: lambda op, x, n: activation.lookup(op, x, *own(op, n)),
-    ops.Steps: lambda op, x, n: activation.steps(op, x),
+    ops.Steps: lambda op, x, n: activation.steps(op, x, *own(op, n)),
     ops.Table: lambda op, x, n: _table(op, x),
 }
 _WHOLE = {
@@ -32,6 +32,7 @@ _WHOLE = {
     ops.Move: lambda op, xs, shape: moves.move(op, xs),
     ops.Reduce: lambda op, xs, shape: reduce.reduced(op, xs, shape),
     ops.MatMul: lambda op, xs, shape: matmul.matmul(xs, shape),
+    ops.Portion: lambda op, xs, shape: elementwise.portion(op, xs, shape),
     ops.Divide: lambda op, xs, shape: relative.divide(op, xs, shape),
     ops.Norm: lambda op, xs, shape: relative.normalise(op, xs, shape),
     ops.TopK: lambda op, xs, shape: order.top(op, xs[0], shape),

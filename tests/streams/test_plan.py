@@ -9,7 +9,7 @@ from nn2hls.errors import LimitError
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.graph import Graph
-from nn2hls.ops import Input, Relu
+from nn2hls.ops import Input, Move, Relu
 from nn2hls.streams.chunks import allowed, at_least, chunk
 from nn2hls.streams.plan import plan
 from tests.kit import networks_in_streams, networks_of_layers
@@ -101,3 +101,14 @@ def test_a_window_over_an_input_is_a_chain_of_delays(channels):
     assert [p.front.address for p in network.processes] == [None]
     (name,) = network.inputs
     assert (network.streams[name].tokens, network.streams[name].size) == (36, channels)
+
+
+def test_a_rearrangement_into_a_symmetric_type_is_cast():
+    """The lowest mantissa of the operand's type is none of it, though both have the same bits."""
+    builder = Builder()
+    builder.add("x", Input((2, 3)))
+    builder.add("turned", Move.of(lambda a: a.transpose(1, 0), (2, 3)), ["x"])
+    types = {"x": "ap_fixed<4,4>", "turned": "ap_fixed<4,4,AP_TRN,AP_SAT_SYM>"}
+    config = {"HLSConfig": {"LayerName": {name: {"Precision": {"result": kind}} for name, kind in types.items()}}}
+    design = nn2hls.convert(builder.build(["turned"]), config)
+    checked(design.graph, [np.array([[[-8, -7, 7], [0, -8, 1]]])])
