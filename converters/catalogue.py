@@ -105,7 +105,7 @@ ROWS: tuple[Row, ...] = (
         "",
         "",
         "",
-        "com.microsoft.QLinear{Add,Mul,Concat,AveragePool,GlobalAveragePool,LeakyRelu,Sigmoid}",
+        "com.microsoft.QLinear{Add,Mul,Concat,AveragePool,GlobalAveragePool,LeakyRelu,Sigmoid,Softmax}",
     ),
     Row("Convolution with a kernel at each position", ROUNDED, "LocallyConnected{1,2}D", "", "", "", STRATEGIES),
     Row("Largest of a window", EXACT, "{MaxPooling,MaxPool}{1,2,3}D", "MaxPool", "max_pool{1,2,3}d{,_with_indices}", "MaxPool"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nn2hls.converters.onnx.file import ELEMENT_LIMIT, FileNode
-from nn2hls.converters.onnx.quantised_values import VALUES
+from nn2hls.converters.onnx.quantised_values import VALUES, check_words
 
 Attrs = Mapping[str, Any]
 Evaluate = Callable[..., Any]
@@ -274,6 +274,8 @@ def fold(node: FileNode, operands: Sequence[np.ndarray | None]) -> np.ndarray:
         if size > max([ELEMENT_LIMIT, *(x.size for x in given)]):
             raise ValueError(f"a constant of {size} values is refused: at most {ELEMENT_LIMIT}")
         with np.errstate(all="ignore"):
+            if node.op in VALUES:
+                check_words(node.op, node.attrs, len(operands))
             value = np.asarray(_FOLD[node.op](node.attrs, *operands))
     except (IndexError, TypeError, KeyError, OverflowError, ZeroDivisionError) as error:
         raise ValueError(f"it cannot be evaluated ({error})") from None

@@ -10,10 +10,11 @@ from nn2hls.converters.lower import activations, arith, integers, linear, poolin
 from nn2hls.converters.lower.value import Operand, Refusal, Tensor
 from nn2hls.converters.onnx import quantised_values as values
 from nn2hls.converters.onnx.context import At, Handler, Value
-from nn2hls.converters.onnx.quantisers import centred, requantised, weights, whole_numbers, zero_point
+from nn2hls.converters.onnx.quantisers import centred, factor_of, requantised, weights, whole_numbers, zero_point
 from nn2hls.converters.onnx.windows import sizes, window_of
 from nn2hls.ops import Reduction
 
+_ALONG_ONE = 13  # the version of Softmax from which on its axis is the only one
 _SCALE_AND_ZERO = 2  # operands behind a value that say what it stands for
 
 
@@ -49,12 +50,21 @@ def gemm(at: At) -> Value:
     if at.attr("transA", 0):
         raise Refusal("transA would transpose the batch axis; export the layer without it")
     turned, alpha = bool(at.attr("transB", 0)), float(at.attr("alpha", 1.0))
-    factor = alpha * values.checked_scale(at.scalar(1, "scale")) * values.checked_scale(at.array(4, "scale"))
+    factor = alpha * factor_of(at, 1, 4)
     weight = weights(at, 3, 5, 0 if turned else -1)
     bias = at.per_event(6, 2) if at.has(6) else None
     exact = quantised.Exact(at.step("product"))
     product = linear.dense(exact, centred(at, 0, 2), weight.T if turned else weight, bias)
     return requantised(at, product, factor, 7, 0) if at.has(7) else arith.scale(at, product, factor)
+
+
+def _softmax(at: At, x: Tensor) -> Tensor:
+    """Along one axis; before version 13 of Softmax, which ``opset`` says, along all from there on, which must be the last."""
+    old = int(at.attr("opset", at.opset)) < _ALONG_ONE
+    axis = int(at.attr("axis", 1 if old else -1))
+    if old and axis % x.rank != x.rank - 1:
+        raise Refusal("its axis is not the last; before opset 13 all axes from there on are one, which is not offered")
+    return activations.softmax(at.step("value"), x, x.axis(axis))
 
 
 def _last(at: At) -> bool:
@@ -75,6 +85,8 @@ def _pool(at: At, x: Tensor) -> Tensor:
 def concat(at: At) -> Value:
     """Scale and zero point of the result come first, then each operand with its own."""
     places = range(2, len(at.node.inputs), 1 + _SCALE_AND_ZERO)
+    if not places:
+        raise Refusal("it joins no operands")
     parts = [_value(at, k, f"part{n}") for n, k in enumerate(places)]
     if not all(isinstance(x, Tensor) for x in parts):
         raise Refusal("one of its operands is a constant")
@@ -92,5 +104,6 @@ _OPERATORS: dict[str, Handler] = {
     "QLinearLeakyRelu": _one(lambda at, x: activations.leaky_relu(at.step("value"), x, float(at.attr("alpha", 0.01)))),
     "QLinearMul": _two(arith.multiply),
     "QLinearSigmoid": _one(lambda at, x: activations.function(at.step("value"), x, "sigmoid")),
+    "QLinearSoftmax": _one(_softmax),
 }
 MICROSOFT: dict[str, Handler] = {f"{values.MICROSOFT}.{name}": handler for name, handler in _OPERATORS.items()}

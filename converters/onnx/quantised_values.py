@@ -29,6 +29,42 @@ def ends(bits: int, *, signed: bool, narrow: bool) -> tuple[int, int]:
     return 0, (1 << bits) - 1 - narrow
 
 
+# What qonnx and ONNX say beside the operands of a quantiser, and how many of these there are.
+_WORDS: Mapping[str, tuple[frozenset[str], int]] = {
+    "Quant": (frozenset(("signed", "narrow", "rounding_mode")), 4),
+    "IntQuant": (frozenset(("signed", "narrow", "rounding_mode")), 4),
+    "BipolarQuant": (frozenset(), 2),
+    "DequantizeLinear": (frozenset(("axis", "block_size")), 3),
+    "QuantizeLinear": (frozenset(("axis", "block_size", "output_dtype", "saturate")), 3),
+}
+
+
+def check_words(op: str, attrs: Attrs, operands: int) -> None:
+    """Refuse a quantiser with an attribute or an operand that is not understood.
+
+    Raises:
+        ValueError: It has one.
+    """
+    words, most = _WORDS.get(op.rpartition(".")[2], (frozenset(attrs), operands))
+    for word in attrs:
+        if word not in words:
+            raise ValueError(f"its attribute '{word}' is not understood; export the model without it")
+    if operands > most:
+        raise ValueError(f"it has {operands} operands, of which the first {most} are understood")
+
+
+def flag(attrs: Attrs, name: str, default: int) -> bool:
+    """An attribute that is 0 or 1.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    value = attrs.get(name, default)
+    if value not in (0, 1):
+        raise ValueError(f"its attribute '{name}' is {str(value)[:20]!r}, and must be 0 or 1")
+    return bool(value)
+
+
 def whole_bits(value: Any) -> int:
     """A width.
 
@@ -80,7 +116,7 @@ _ROUND: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _quant(a: Attrs, x: Any, scale: Any, zero: Any, width: Any) -> Any:
-    bits, signed, narrow = whole_bits(width), bool(a.get("signed", 1)), bool(a.get("narrow", 0))
+    bits, signed, narrow = whole_bits(width), flag(a, "signed", 1), flag(a, "narrow", 0)
     low, high = ends(bits, signed=signed, narrow=narrow)
     mode = str(a.get("rounding_mode", "ROUND")).upper()
     if mode not in _ROUND:
@@ -110,6 +146,8 @@ def along(array: Any, axis: int, rank: int) -> Any:
         return array.reshape(())
     if array.ndim != 1:
         raise ValueError("scales for blocks are not offered; one number, or one for each channel")
+    if not -rank <= axis < rank:
+        raise ValueError(f"its axis {axis} is not one of {rank}")
     return array.reshape([-1 if k == axis % rank else 1 for k in range(rank)])
 
 
@@ -124,6 +162,8 @@ def kind_of(a: Attrs, zero: Any) -> np.dtype[Any]:
 
 
 def _quantize_linear(a: Attrs, x: Any, scale: Any, zero: Any = None) -> Any:
+    if a.get("block_size", 0):
+        raise ValueError("scales for blocks are not offered; one number, or one for each channel")
     kind = kind_of(a, zero)
     low, high = integer_ends(kind)
     s = along(checked_scale(scale), a.get("axis", 1), x.ndim)
@@ -145,6 +185,7 @@ def integer_ends(kind: np.dtype[Any]) -> tuple[int, int]:
 def _dequantize_linear(a: Attrs, x: Any, scale: Any, zero: Any = None) -> Any:
     if a.get("block_size", 0):
         raise ValueError("scales for blocks are not offered; one number, or one for each channel")
+    integer_ends(x.dtype)  # refuses values that are none
     s = along(checked_scale(scale), a.get("axis", 1), x.ndim)
     z = 0 if zero is None else along(zero, a.get("axis", 1), x.ndim).astype(np.int64)
     return np.asarray((x.astype(np.int64) - z) * s, dtype=np.asarray(scale).dtype)

@@ -6,7 +6,7 @@ import numpy as np
 
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
 from nn2hls.arith.ranges import holding_type
-from nn2hls.converters.lower import activations, arith, integers, linear, quantised, window
+from nn2hls.converters.lower import activations, arith, einsum, integers, linear, quantised, window
 from nn2hls.converters.lower.value import Refusal, Site, Tensor
 from nn2hls.converters.onnx import quantised_values as values
 from nn2hls.converters.onnx.context import At, Handler, Value
@@ -32,8 +32,13 @@ def _one(array: np.ndarray) -> np.ndarray:
 
 def _numbers(at: At, k: int, what: str, x: Tensor) -> np.ndarray:
     """Operand k, one number or one for each channel, without a batch axis."""
-    del what
     array = np.asarray(at.per_event(k, x.rank), np.float64)
+    try:
+        fits = np.broadcast_shapes(array.shape, x.shape) == x.shape or array.size == 1
+    except ValueError:
+        fits = False
+    if not fits:
+        raise Refusal(f"its {what} of shape {array.shape} does not fit a tensor of {x.shape}")
     return _one(array)
 
 
@@ -46,10 +51,11 @@ def _mode(at: At) -> Rounding:
 
 def quant(at: At) -> Value:
     """(clip(round(x / scale + zero)) - zero) * scale: a cast where the scale is a power of two."""
+    values.check_words(at.node.op, {}, len(at.node.inputs))
     x = at.tensor()
     scale, zero = values.checked_scale(_numbers(at, 1, "scale", x)), _numbers(at, 2, "zero point", x)
     bits = values.whole_bits(at.array(3, "bit width"))
-    signed, narrow = bool(at.attr("signed", 1)), bool(at.attr("narrow", 0))
+    signed, narrow = values.flag(at.node.attrs, "signed", 1), values.flag(at.node.attrs, "narrow", 0)
     low, high = values.ends(bits, signed=signed, narrow=narrow)
     values.checked_zero(zero, low, high)
     mode = _mode(at)
@@ -98,7 +104,7 @@ def trunc(at: At) -> Value:
         raise Refusal("its rounding_mode is not offered for values")
     step = float(values.checked_scale(at.scalar(4, "scale"))) if newer else float(scale) * 2.0 ** (before - after)
     power = quantised.exponent(step)
-    signed, narrow = bool(at.attr("signed", 1)), bool(at.attr("narrow", 0))
+    signed, narrow = values.flag(at.node.attrs, "signed", 1), values.flag(at.node.attrs, "narrow", 0)
     on_grid = quantised.integer_type(64, float(scale), signed=True)
     x = quantised.quantize(at.step("whole"), x, on_grid)
     if newer:
@@ -183,13 +189,14 @@ def dequantize_linear(at: At) -> Value:
     return integers.dequantized(at, x, scale, zero)
 
 
-def centred(at: At, k: int, zero: int) -> Tensor:
-    """Whole numbers of a tensor without their zero point."""
+def centred(at: At, k: int, zero: int, word: str = "") -> Tensor:
+    """Whole numbers of a tensor without their zero point; ``word`` goes before the name of the step."""
     x = at.tensor(k)
     shift = at.array(zero, "zero point") if at.has(zero) else np.zeros(1)
     if shift.size != 1:
-        raise Refusal("zero points for each row of its first operand are not offered")
-    return x if not shift.any() else arith.scale(at.step("centred"), x, 1.0, -shift.reshape(()))
+        raise Refusal("zero points for each row of a computed operand are not offered; one number is")
+    step = at.step(f"{word}_centred" if word else "centred")
+    return x if not shift.any() else arith.scale(step, x, 1.0, -shift.reshape(()))
 
 
 def weights(at: At, k: int, zero: int, axis: int) -> np.ndarray:
@@ -220,16 +227,32 @@ def zero_point(at: At, k: int, kind: np.dtype | None = None) -> np.ndarray:
     return zero
 
 
+def _product(at: At, site: Site, first: int, zeros: tuple[int, int]) -> Tensor:
+    """Operand 0 times operand ``first``, a tensor or a matrix of weights, both without their zero points."""
+    if not at.is_known(first):
+        return einsum.matmul_tensors(site, centred(at, 0, zeros[0]), centred(at, first, zeros[1], "second"))
+    return linear.matmul(quantised.Exact(site), centred(at, 0, zeros[0]), weights(at, first, zeros[1], -1))
+
+
 def matmul_integer(at: At) -> Value:
     """Products of whole numbers."""
-    return linear.matmul(quantised.Exact(at), centred(at, 0, 2), weights(at, 1, 3, -1))
+    return _product(at, at, 1, (2, 3))
+
+
+def factor_of(at: At, x: int, weight: int) -> np.ndarray:
+    """The scale of operand 0 times those of its weights, of all or of each channel."""
+    found: np.ndarray = values.checked_scale(at.scalar(x, "scale")) * values.checked_scale(at.array(weight, "scale"))
+    if found.ndim > 1:
+        raise Refusal("scales for blocks are not offered; one number, or one for each channel")
+    return found
 
 
 def qlinear_matmul(at: At) -> Value:
     """MatMulInteger, then the whole numbers of the result."""
-    factor = values.checked_scale(at.array(1, "scale")) * values.checked_scale(at.array(4, "scale"))
-    product = linear.matmul(quantised.Exact(at.step("product")), centred(at, 0, 2), weights(at, 3, 5, -1))
-    return requantised(at, product, factor, 6, 0)
+    factor = factor_of(at, 1, 4)
+    if factor.size > 1 and not at.is_known(3):
+        raise Refusal("scales for each channel of a computed tensor are not offered; one number is")
+    return requantised(at, _product(at, at.step("product"), 3, (2, 5)), factor, 6, 0)
 
 
 def convolved(at: At, site: Site, x: Tensor, weight: np.ndarray, bias: np.ndarray | None) -> Tensor:
@@ -247,7 +270,7 @@ def conv_integer(at: At) -> Value:
 
 def qlinear_conv(at: At) -> Value:
     """ConvInteger with a whole bias, then the whole numbers of the result."""
-    factor = values.checked_scale(at.array(1, "scale")) * values.checked_scale(at.array(4, "scale"))
+    factor = factor_of(at, 1, 4)
     x, weight = centred(at, 0, 2), weights(at, 3, 5, 0)
     product = convolved(at, at.step("product"), x, weight, at.optional(8, "bias"))
     return requantised(at, product, factor, 6, weight.ndim - 2)

@@ -50,6 +50,8 @@ def not_offered_node(node: FileNode, labels: bool) -> str:
         return _LEFT
     if domain == MICROSOFT and name in _AT_RUN_TIME:
         return not_offered("ONNX", "DynamicQuantizeLinear", _OTHERWISE)
+    if domain == MICROSOFT and name.startswith("QLinear"):
+        return "this operator of onnxruntime is not offered; quantise with quant_format=QuantFormat.QDQ"
     if domain not in ("", ML):
         return f"operators of the domain '{domain}' are not offered; export the model without them"
     if labels and name == "ArgMax":

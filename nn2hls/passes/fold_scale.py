@@ -56,13 +56,19 @@ def _merge(graph: Graph, done: dict[str, Node], gone: dict[str, str], node: Node
 
 
 def _centred(node: Node, done: dict[str, Node]) -> bool:
-    """Whether a layer only adds numbers to what the model cast, perhaps with an end of its range behind the cast."""
-    if node.op.affine is None or (node.op.affine[0] != 1).any() or not node.op.affine[1].any():
+    """Whether a layer only adds numbers to what the model cast, perhaps with a shift, an end or a move behind the cast."""
+    if not _adds(node) or node.op.affine is None or not node.op.affine[1].any():
         return False
     before = done[node.inputs[0]]
-    while before.op.casts_to is None and before.op.pointwise and before.op.affine is None and len(before.inputs) == 1:
+    while before.op.casts_to is None and before.inputs and (_adds(before) or before.op.pointwise or before.op.homogeneous):
+        if before.op.affine is not None and not _adds(before):
+            return False
         before = done[before.inputs[0]]
     return before.op.casts_to is not None
+
+
+def _adds(node: Node) -> bool:
+    return node.op.affine is not None and bool((node.op.affine[0] == 1).all())
 
 
 def _is_shift(factor: np.ndarray) -> bool:

@@ -222,19 +222,20 @@ def _resolve(
     for text in op.warnings(bounds, hints):
         context.warn(f"{node.name}: {text}")
     exact = op.exact(xs)
-    whole = kept and name not in model.sizes.floats and (faithful or op.affine is not None)
+    free = kept and name not in model.sizes.floats and (faithful or op.affine is not None)
+    whole = _whole_result(exact, exact_room(settings)) if free and not given else None
+    if whole and whole.type.fraction < exact.fraction and whole.type.step > noise * math.sqrt(6):
+        free, whole = False, None  # it spends its bits on an interval that is far from what values are
     if known:
         why = known.why
-    elif whole and not given:
-        why = _whole_result(exact, exact_room(settings))
     else:
-        why = _given_or_derived(node, exact, signal, noise * math.sqrt(6), settings, context)
-    lost = why.type.step / 2 if whole and not given and why.type.fraction < exact.fraction else 0.0
+        why = whole or _given_or_derived(node, exact, signal, noise * math.sqrt(6), settings, context)
+    lost = why.type.step / 2 if whole and why.type.fraction < exact.fraction else 0.0
     if lost or (kept and not faithful):
         context.notes += filter(None, [error_note(node, op, xs, lost)])
     context.notes += [f"{node.name}: {text}" for text in filter(None, [model.sizes.notes.get(name)])]
     cast = node.op.casts_to is not None or name in model.sizes.measured
-    if cast or ((whole or (whatever and faithful)) and holds(why.type, exact)):
+    if cast or ((free or (whatever and faithful)) and holds(why.type, exact)):
         model.exact.add(name)
     typed = dataclasses.replace(node, op=op, type=why.type)
     return typed, exact.cast(why.type).broadcast(node.shape), (why, *inner_types(node.op, op, settings))

@@ -129,6 +129,14 @@ def test_normalisation_with_channels_last():
         (lambda: node("MultiThreshold", [np.zeros((4, 2), np.float32)], out_scale=np.inf), "its out_scale inf and out_bias 0"),
         (lambda: node("MultiThreshold", [np.zeros((4, 2), np.float32)], out_bias=np.nan), "its out_scale 1 and out_bias nan"),
         (lambda: node("MultiThreshold", [np.full((4, 2), np.nan, np.float32)]), "holds NaN"),
+        (lambda: quant(signed="no"), "its attribute 'signed' is 'no', and must be 0 or 1"),
+        (lambda: quant(narrow=7), "its attribute 'narrow' is '7', and must be 0 or 1"),
+        (lambda: node("Quant", [np.float32(v) for v in (1, 0, 4, 4)]), "it has 5 operands, of which the first 4"),
+        (lambda: quant(scale=np.ones(3, np.float32)), r"its scale of shape \(3,\) does not fit a tensor of \(4,\)"),
+        (lambda: quant(zero=np.zeros((0,), np.float32)), r"its zero point of shape \(0,\) does not fit"),
+        (lambda: node("BipolarQuant", [np.ones(3, np.float32)]), r"its scale of shape \(3,\) does not fit"),
+        (lambda: node("QLinearConcat", [np.float32(1)], domain="com.microsoft"), "it joins no operands"),
+        (lambda: node("QLinearWhere", [np.float32(1)], domain="com.microsoft"), "quant_format=QuantFormat.QDQ"),
         (lambda: node("QuantizeLinear", [np.float32(np.nan), np.int8(0)], domain=""), "NaN"),
         (lambda: node("QuantizeLinear", [np.float32(np.inf), np.int8(0)], domain=""), "Inf"),
         (lambda: node("QuantizeLinear", [np.float32(-0.5), np.uint8(0)], domain=""), "its scale -0.5 must be"),
@@ -213,6 +221,38 @@ def behind(first, op, values, domain=DOMAIN):
     return model
 
 
+def weighted(op, values, domain=DOMAIN, **attributes):
+    """A model that multiplies by what a quantiser makes of constants."""
+    model = node(op, values[1:], domain=domain, **attributes)
+    first = model.graph.node[0]
+    first.input[0], first.output[0] = "w", "wq"
+    model.graph.initializer.append(onnx.numpy_helper.from_array(values[0], "w"))
+    model.graph.node.append(onnx.helper.make_node("MatMul", ["x", "wq"], ["y"], name="product"))
+    return model
+
+
+WEIGHTS = np.linspace(-2, 2, 16, dtype=np.float32).reshape(4, 4)
+OF_QUANT = [WEIGHTS, *(np.float32(v) for v in (0.25, 0, 4))]
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (lambda: weighted("Quant", OF_QUANT, clipped=1), "its attribute 'clipped' is not understood"),
+        (lambda: weighted("Quant", OF_QUANT, signed="no"), "its attribute 'signed' is 'no', and must be 0 or 1"),
+        (lambda: weighted("Quant", [*OF_QUANT, np.float32(1)]), "it has 5 operands, of which the first 4"),
+        (lambda: weighted("BipolarQuant", OF_QUANT[:2], narrow=1), "its attribute 'narrow' is not understood"),
+        (lambda: weighted("DequantizeLinear", [WEIGHTS, np.float32(1)], ""), "its values are float32, which is not offered"),
+        (lambda: weighted("DequantizeLinear", [WEIGHTS.astype(np.int8), np.ones(4, np.float32)], "", axis=7), "its axis 7 is"),
+    ],
+)
+def test_bad_quantisers_of_weights_are_refused_by_name(model, reason):
+    assert len(converted(weighted("Quant", OF_QUANT)).graph.outputs) == 1
+    with pytest.raises(UnsupportedError, match=reason) as caught:
+        nn2hls.load(model())
+    assert "\n  first (" in str(caught.value)
+
+
 @pytest.mark.parametrize("scale", [0.3, [0.3, 0.17, 1.9, 0.0123]], ids=["tensor", "channels"])
 def test_a_zero_point_is_zero_whatever_the_scale(scale):
     """(q - zero) * scale is exactly zero there, and its sign is that of zero; no rounding of the factor may change it."""
@@ -250,6 +290,13 @@ def test_the_ends_of_trunc(signed, narrow):
     low, high = (-2 + narrow, 1) if signed else (0, 3 - narrow)
     x = np.arange(-24, 24).reshape(-1, 4) / 8
     assert np.array_equal(converted(model).predict(x), np.clip(np.floor(x / 0.5), low, high) * 0.5)
+
+
+@pytest.mark.parametrize(("bits", "signed"), [(54, 0), (60, 0), (64, 0), (64, 1)])
+def test_more_bits_than_there_is_room_for_do_not_cost_those_that_values_have(bits, signed):
+    x = np.array([[0.34, 0.82, 0.33, -1.3]])
+    design = nn2hls.convert(nn2hls.load(quant(0.5, 0.0, float(bits), signed=signed, narrow=1)))
+    assert np.array_equal(design.predict(x), [[0.5, 1.0, 0.5, -1.5 if signed else 0.0]])
 
 
 def test_operators_of_several_domains_in_one_file():

@@ -105,6 +105,67 @@ def test_the_alpha_of_a_gemm_is_a_factor_of_its_bias_too(alpha, turned, cast):
     assert np.array_equal(converted(data).predict(x), want)
 
 
+def by_hand(nodes, constants, shape, kind):
+    """The bytes of a model of whole numbers; x is quantised first, by the scale 1 / 8 and the zero point 7."""
+    helper = onnx.helper
+    given = {"xs": np.float32(0.125), "xz": np.uint8(7), **constants}
+    first = helper.make_node("QuantizeLinear", ["x", "xs", "xz"], ["q"], name="q")
+    graph = helper.make_graph(
+        [first, *(helper.make_node(op, i.split(), [o], name=o, domain=d, **a) for op, i, o, d, a in nodes)],
+        "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", *shape])],
+        [helper.make_tensor_value_info("y", kind, None)],
+        [onnx.numpy_helper.from_array(np.asarray(a), n) for n, a in given.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+
+
+@pytest.mark.parametrize("integer", [True, False])
+def test_products_of_two_computed_tensors(integer):
+    """MatMulInteger as it is, or QLinearMatMul with a scale and a zero point of the result."""
+    turn = ("Transpose", "q", "t", "", {"perm": [0, 2, 1]})
+    operands = "q t xz xz" if integer else "q xs xz t xs xz ys yz"
+    op = "MatMulInteger" if integer else "QLinearMatMul"
+    constants = {} if integer else {"ys": np.float32(0.5), "yz": np.uint8(100)}
+    kind = onnx.TensorProto.INT32 if integer else onnx.TensorProto.UINT8
+    data = by_hand([turn, (op, operands, "y", "", {})], constants, (3, 2), kind)
+    x = np.round(np.random.default_rng(1).normal(size=(60, 3, 2)) * 64) / 64
+    whole = np.clip(np.rint(x * 8) + 7, 0, 255) - 7
+    sums = whole @ whole.transpose(0, 2, 1)
+    want = sums if integer else np.clip(np.rint(sums / 32) + 100, 0, 255)
+    design = converted(data)
+    assert len(np.unique(want)) > 20
+    assert np.array_equal(design.predict(x), want)
+
+
+def test_a_zero_point_is_zero_behind_layers_that_move_whole_numbers():
+    """The answer where x is zero is zero, and not what rounding leaves of a scale and of its product with the zero point."""
+    nodes = [("Transpose", "q", "t", "", {"perm": [0, 2, 1]}), ("MaxPool", "t", "m", "", {"kernel_shape": [2]})]
+    nodes.append(("DequantizeLinear", "m ys xz", "y", "", {}))
+    data = by_hand(nodes, {"ys": np.float32(0.017745)}, (3, 2), onnx.TensorProto.FLOAT)
+    assert not converted(data).predict(np.zeros((1, 3, 2))).any()
+
+
+def test_scales_for_each_row_of_a_computed_operand_are_refused():
+    constants = {"as": np.ones(2, np.float32), "w": np.eye(2, dtype=np.int8), "ws": np.float32(1), "wz": np.int8(0)}
+    constants |= {"ys": np.float32(0.5), "yz": np.uint8(100)}
+    data = by_hand([("QLinearMatMul", "q as xz w ws wz ys yz", "y", "", {})], constants, (2,), onnx.TensorProto.UINT8)
+    with pytest.raises(UnsupportedError, match=r"y \(QLinearMatMul\): its scale 'as' is no single number"):
+        nn2hls.load(data)
+
+
+def test_softmax_of_whole_numbers():
+    constants = {"ys": np.float32(1 / 256), "yz": np.uint8(0)}
+    node = ("QLinearSoftmax", "q xs xz ys yz", "y", "com.microsoft", {"axis": -1, "opset": 17})
+    data = by_hand([node], constants, (5,), onnx.TensorProto.UINT8)
+    x = np.round(np.random.default_rng(1).normal(size=(60, 5)) * 64) / 64
+    value = (np.clip(np.rint(x * 8) + 7, 0, 255) - 7) / 8
+    want = np.rint(np.clip(np.exp(value) / np.exp(value).sum(axis=-1, keepdims=True) * 256, 0, 255))
+    assert np.array_equal(converted(data).predict_float(x), want)
+    assert np.abs(converted(data).predict(x) - want).max() <= 1
+
+
 def held_to_one_event(model, x, want):
     """In float nearly all answers are onnxruntime's to each event alone; emulated they are as near as their types."""
     with pytest.warns(UserWarning, match="one scale for all events of a batch"):
