@@ -233,7 +233,7 @@ _bit_length = np.frompyfunc(lambda v: int(v).bit_length(), 1, 1)
 
 def enclosed(mantissas: np.ndarray) -> np.ndarray:
     """How many bits lie between the highest and the lowest one that is set, both counted; 0 for zero."""
-    lowest = np.maximum(mantissas & -mantissas, 1)
+    lowest = np.maximum(np.asarray(mantissas & -mantissas, mantissas.dtype), 1)  # of a scalar NumPy makes a Python integer
     return np.asarray(_bit_length(np.abs(mantissas) // lowest)).astype(np.int64)
 
 

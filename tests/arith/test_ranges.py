@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn2hls.arith.ranges import Range, compact, ints
+from nn2hls.arith.ranges import Range, compact, enclosed, ints
 from tests.kit.witness import types
 
 EDGE = (1 << 63) - 1
@@ -68,4 +68,11 @@ def test_lists_of_large_integers_stay_what_they_are(make, values):
 @pytest.mark.parametrize(("ends", "bits"), [((-9, 3), 4), ((0, 2**80), 81), ((-(2**70), 1), 70)])
 def test_bits_of_magnitudes_of_any_width_and_shape(shape, ends, bits):
     found = Range(*(ints(np.full(shape, end, dtype=object)) for end in ends), 0).bits
+    assert (found.shape, set(found.reshape(-1).tolist())) == (shape, {bits})
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 2)])
+@pytest.mark.parametrize(("value", "bits"), [(-24, 2), (5 << 80, 3), (-(1 << 63), 1), (0, 0)])
+def test_bits_between_the_highest_and_the_lowest_of_any_width_and_shape(shape, value, bits):
+    found = enclosed(ints(np.full(shape, value, dtype=object)))
     assert (found.shape, set(found.reshape(-1).tolist())) == (shape, {bits})
