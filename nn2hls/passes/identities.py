@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node
 from nn2hls.graph.leaves import Constant
@@ -44,6 +46,8 @@ def fold_constants(graph: Graph, context: Context) -> Graph:
         operands = [done[i] for i in node.inputs]
         if operands and all(isinstance(o.op, Constant) for o in operands):
             values = [o.op.value.array[None] for o in operands if isinstance(o.op, Constant)]
-            node = dataclasses.replace(node, op=Constant(Const(node.op.evaluate_float(*values)[0])), inputs=())
+            with np.errstate(all="ignore"):  # a value that is no number is refused by its name
+                value = node.op.evaluate_float(*values)[0]
+            node = dataclasses.replace(node, op=Constant(Const(value)), inputs=())
         done[node.name] = node
     return Graph(tuple(done.values()), graph.outputs)

@@ -1,18 +1,20 @@
 """Passes: values are preserved, graphs are what they should be, types follow the rules."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from nn2hls.arith.fixed import FixedType, Overflow
 from nn2hls.design.design import convert
 from nn2hls.emulate.emulator import Emulator
-from nn2hls.errors import GraphError
+from nn2hls.errors import GraphError, ModelError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph, Node, Origin
 from nn2hls.graph.reference import run_float
 from nn2hls.graph.verify import verify
-from nn2hls.ops import Dense, Elementwise, Input, Merge, Relu, Reshape, Scale
+from nn2hls.ops import Constant, Dense, Divide, Elementwise, Input, Merge, Relu, Reshape, Scale
 from nn2hls.passes import PIPELINE
 from tests.kit.networks import hls_config, mlp
 
@@ -210,3 +212,17 @@ def test_the_text_of_a_graph():
     design = convert(b.build([fc]), hls_config({"Precision": "ap_fixed<16,6>"}))
     op = design.graph["fc"].op
     assert design.graph.text(names=False) == GOLDEN.format(t="ap_fixed<16,6>", w=op.weight.digest, b=op.bias.digest)
+
+
+def test_constants_that_are_no_numbers_are_refused_without_a_word_of_numpy():
+    b = Builder()
+    b.add("x", Input((2,)))
+    for name, values in (("some", [1.0, -1.0]), ("none", [0.0, 0.0])):
+        b.add(name, Constant(Const(np.array(values))))
+    b.add("ratio", Divide(), ["some", "none"])
+    b.add("sum", Dense(Const(np.ones((2, 1))), Const(np.zeros(1))), ["ratio"])
+    b.add("out", Elementwise(Merge.ADD), ["x", "sum"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ModelError, match="ratio: Its value is inf, and has to be a finite number"):
+            convert(b.build(["out"]))
