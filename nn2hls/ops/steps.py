@@ -94,7 +94,7 @@ class Steps(Op):
         ends: Ends = {}
         arrays = np.broadcast_arrays(self.which.array, x.least, x.most)
         alike = [not any(a.strides[axis] for a in arrays) for axis in range(arrays[0].ndim)]  # of a million equal elements one
-        cores = [a[tuple(slice(0, 1) if equal else slice(None) for equal in alike)] for a in arrays]
+        cores = [a[(..., *(slice(0, 1) if equal else slice(None) for equal in alike))] for a in arrays]
         found = [_ends(ends, reached, levels, key) for key in zip(*(a.reshape(-1).tolist() for a in cores), strict=True)]
         lo, hi = (ints([pair[k] for pair in found]).reshape(cores[0].shape) for k in range(2))
         return Range(lo, hi, self.level_t.fraction).broadcast(arrays[0].shape)

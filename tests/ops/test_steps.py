@@ -65,3 +65,9 @@ def test_a_threshold_finer_than_the_operand_is_compared_as_it_is():
     op = op.resolve([x.broadcast((1,))], Hints())
     found = op.kernel([x.broadcast((1,))])([np.arange(-4, 4, dtype=np.float32)[:, None]], None)
     assert found.ravel().tolist() == [0, 0, 0, 0, 0, 0, 0, 2], "0.5 is not reached, 0.75 is"
+
+
+def test_a_scalar_beyond_64_bits():
+    op, x = Steps.of((0.5,), (-1.0, 1.0)), Range.of_type(FixedType(80, 80))
+    op = op.resolve([x], Hints())
+    assert (x.shape, op.exact([x]).low, op.exact([x]).high) == ((), -1, 1)
