@@ -43,15 +43,20 @@ def has_quantisers(model: Any) -> bool:
 
 def mark_compressed(model: Any, specs: Any) -> None:
     """Write into the specs of a saved config which attention of PQuantML has its final weights, which its own config omits."""
+    for layer, spec in _beside(model, specs):
+        if type(layer).__module__.startswith("pquant.") and hasattr(layer, "out_proj"):
+            spec["config"]["final_compression_done"] = bool(layer.out_proj.final_compression_done)
+
+
+def _beside(model: Any, specs: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The layers of a model, and those of models in it, each with its own spec of a config."""
     layers = {layer.name: layer for layer in model.layers}
     for spec in specs if isinstance(specs, list) else ():
         layer = layers.get(spec["config"].get("name"))
-        if layer is None:
-            continue
-        if _is_model(layer):
-            mark_compressed(layer, spec["config"].get("layers"))
-        elif type(layer).__module__.startswith("pquant.") and hasattr(layer, "out_proj"):
-            spec["config"]["final_compression_done"] = bool(layer.out_proj.final_compression_done)
+        if layer is not None:
+            yield layer, spec
+            if _is_model(layer):
+                yield from _beside(layer, spec["config"].get("layers"))
 
 
 def read(model: Any) -> Live:
@@ -88,14 +93,9 @@ def _is_own(thing: Any) -> bool:
 
 def _mark(model: Any, specs: Any) -> None:
     """Write into the specs of a config which layers and activations are not Keras' own, whatever they are called."""
-    layers = {layer.name: layer for layer in model.layers}
-    for spec in specs if isinstance(specs, list) else ():
-        layer = layers.get(spec["config"].get("name"))
-        if layer is None:
-            continue
+    for layer, spec in _beside(model, specs):
         if _is_model(layer):
             _check_call(layer, layer.name)
-            _mark(layer, spec["config"].get("layers"))
         elif not _is_own(type(layer)) and not foreign(spec):
             spec.update(module=None, registered_name=_place(type(layer)))
         if getattr(layer, "relu_upper_bound", None) is not None:  # which the config of a QAdaptiveActivation leaves out

@@ -12,10 +12,10 @@ import numpy as np
 from nn2hls.arith.functions import Function
 from nn2hls.arith.ranges import INT64_EXACT, Range, ints
 from nn2hls.arith.wide import product
-from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.net import Net
+from nn2hls.ops.broadcast import aligned, common_shape
 from nn2hls.ops.exact import SQRT12, hull, operand_rms
 from nn2hls.ops.inverse import TRIED
 from nn2hls.ops.inverse_size import Sizes
@@ -40,13 +40,10 @@ class Divide(Op):
     per_channel: ClassVar[tuple[str, ...]] = ()  # all channels share the tables
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
-        try:
-            return np.broadcast_shapes(*shapes)
-        except ValueError:
-            raise ModelError(f"Shapes {shapes[0]} and {shapes[1]} do not broadcast.", where=where) from None
+        return common_shape(shapes, where)
 
     def evaluate_float(self, *xs: Any) -> Any:
-        a, b = _aligned(xs)
+        a, b = aligned(xs)
         with np.errstate(divide="ignore", invalid="ignore"):
             return a / b
 
@@ -87,7 +84,7 @@ class Divide(Op):
         narrow = max(self._inverse.ends(1, 1)[1], b.bound << up, a.bound) <= INT64_EXACT
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
-            p, q = (x.astype(np.int64) if narrow else ints(x) for x in _aligned(ops))
+            p, q = (x.astype(np.int64) if narrow else ints(x) for x in aligned(ops))
             factor = self._inverse.factors(np.abs(q) << up)
             return product(p, np.where(q < 0, -factor, factor), bound)
 
@@ -117,11 +114,5 @@ class _Measured(Divide):
     """0 where b is 0: a pole would outweigh all other values."""
 
     def evaluate_float(self, *xs: Any) -> Any:
-        a, b = _aligned(xs)
+        a, b = aligned(xs)
         return np.where(b == 0, 0.0, a / np.where(b == 0, 1.0, b))
-
-
-def _aligned(xs: Sequence[Any]) -> list[Any]:
-    """Arrays with a batch axis, of equal rank: missing axes are put behind the batch axis."""
-    rank = max(x.ndim for x in xs)
-    return [x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs]

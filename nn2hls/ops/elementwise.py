@@ -17,6 +17,7 @@ from nn2hls.errors import ModelError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.net import Net
+from nn2hls.ops.broadcast import aligned, common_shape
 from nn2hls.ops.exact import given_or_derived, hull, operand_rms, scaled
 
 
@@ -60,10 +61,7 @@ class Elementwise(Op):
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if self.merge is Merge.SUB and len(shapes) != 2:
             raise ModelError(f"Subtraction takes two operands, not {len(shapes)}.", where=where)
-        try:
-            return np.broadcast_shapes(*shapes)
-        except ValueError:
-            raise ModelError(f"Shapes {', '.join(map(str, shapes))} do not broadcast.", where=where) from None
+        return common_shape(shapes, where)
 
     def identity(self, shapes: Sequence[Shape]) -> bool:
         return len(shapes) == 1 and self.merge is not Merge.SUB
@@ -77,7 +75,7 @@ class Elementwise(Op):
         return self.merge is Merge.MUL
 
     def evaluate_float(self, *xs: Any) -> Any:
-        total = reduce(_BINARY[self.merge], _aligned_axes(xs))
+        total = reduce(_BINARY[self.merge], aligned(xs))
         return total / len(xs) if self.merge is Merge.AVERAGE else total
 
     def resolve(self, xs: Sequence[Range], hints: Hints) -> Elementwise:
@@ -132,7 +130,7 @@ class Elementwise(Op):
         bound, (factor, _) = self._bound(xs), self._factor(len(xs))
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
-            ready = [scaled(lift(x, bound), up) for x, up in zip(_aligned_axes(ops), ups, strict=True)]
+            ready = [scaled(lift(x, bound), up) for x, up in zip(aligned(ops), ups, strict=True)]
             total = reduce(_BINARY[self.merge], ready)
             return total if factor == 1 else total * factor
 
@@ -152,9 +150,3 @@ class Elementwise(Op):
             return net.tree(partial(_JOINED[self.merge], net), ready), fraction
         total = net.total([(a, False) for a in ready])
         return net.scale(total, self._factor(len(xs))[0]), fraction
-
-
-def _aligned_axes(xs: Sequence[Any]) -> list[Any]:
-    """Arrays with a batch axis, of equal rank: missing axes are put behind the batch axis."""
-    rank = max(x.ndim for x in xs)
-    return [x if x.ndim == rank else x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs]

@@ -15,6 +15,7 @@ from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware import casts
 from nn2hls.hardware.net import Net
+from nn2hls.ops.broadcast import fits
 from nn2hls.ops.exact import given_or_derived
 from nn2hls.ops.quantize import ModelType, quantised
 
@@ -53,11 +54,7 @@ class Lookup(Op):
             raise ModelError(f"A table of shape {words.shape} has no entry for each value of {self.kind}.", where=where)
         if not which.size or which.min() < 0 or which.max() >= len(words):
             raise ModelError(f"Elements choose among {len(words)} tables another one.", where=where)
-        try:
-            fits = np.broadcast_shapes(shapes[0], which.shape) == shapes[0]
-        except ValueError:
-            fits = False
-        if not fits:
+        if not fits(which.shape, shapes[0]):
             raise ModelError(f"Choices of shape {which.shape} do not fit a tensor of {shapes[0]}.", where=where)
         return shapes[0]
 

@@ -21,6 +21,7 @@ from nn2hls.graph.op import Hints, Kernel, Op, same_along
 from nn2hls.hardware.casts import cast
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part
+from nn2hls.ops.broadcast import fits
 from nn2hls.ops.exact import given_or_derived
 from nn2hls.ops.inverse_size import MAX_BITS, Sizes
 from nn2hls.ops.places import places
@@ -64,11 +65,7 @@ class Norm(Op):
         if self.epsilon < 0:
             raise ModelError(f"Its epsilon is {self.epsilon}, and has to be zero or more.", where=where)
         for const in (self.scale, self.bias):
-            try:
-                fits = np.broadcast_shapes(shape, const.shape) == shape
-            except ValueError:
-                fits = False
-            if not fits:
+            if not fits(const.shape, shape):
                 raise ModelError(f"Constants of shape {const.shape} do not fit a tensor of {shape}.", where=where)
         return shape
 

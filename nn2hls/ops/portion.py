@@ -14,6 +14,7 @@ from nn2hls.errors import ModelError
 from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware.net import Net
+from nn2hls.ops.broadcast import aligned, common_shape
 
 MOST = 1 << 16  # steps of a whole
 
@@ -40,13 +41,10 @@ class Portion(Op):
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         if not 1 <= self.count <= MOST or self.rounding not in (Rounding.RND_CONV, Rounding.RND_ZERO):
             raise ModelError(f"A whole of {self.count} steps, rounded by {self.rounding.value}, is not offered.", where=where)
-        try:
-            return np.broadcast_shapes(*shapes)
-        except ValueError:
-            raise ModelError(f"Shapes {shapes[0]} and {shapes[1]} do not broadcast.", where=where) from None
+        return common_shape(shapes, where)
 
     def evaluate_float(self, *xs: Any) -> Any:
-        a, b = _aligned(xs)
+        a, b = aligned(xs)
         none = b <= 0
         size = np.minimum(np.abs(a) * self.count / np.where(none, 1.0, b), self.count)
         down = np.floor(size)
@@ -71,7 +69,7 @@ class Portion(Op):
         narrow = bound <= INT64_EXACT
 
         def run(ops: Sequence[Any], watch: Any) -> Any:
-            a, b = ((x.astype(np.int64) if narrow else ints(x)) << up for x, up in zip(_aligned(ops), ups, strict=True))
+            a, b = ((x.astype(np.int64) if narrow else ints(x)) << up for x, up in zip(aligned(ops), ups, strict=True))
             whole = np.maximum(b, 0)
             part, whole = np.minimum(np.abs(a), whole) * self.count, np.maximum(whole, 1)
             q = part // whole
@@ -104,9 +102,3 @@ class Portion(Op):
         q = net.select(net.less(whole, net.const(1)), net.const(0), q, 0, self.count)
         q = net.select(net.less(a, net.const(0)), net.negate(q), q)
         return net.narrowed(q, exact.low, exact.high), 0
-
-
-def _aligned(xs: Sequence[Any]) -> list[Any]:
-    """Arrays with a batch axis, of equal rank: missing axes are put behind the batch axis."""
-    rank = max(x.ndim for x in xs)
-    return [x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in xs]

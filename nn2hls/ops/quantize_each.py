@@ -17,6 +17,7 @@ from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware import casts
 from nn2hls.hardware.net import Net
+from nn2hls.ops.broadcast import fits
 from nn2hls.ops.quantize import quantised
 from nn2hls.text import plural
 
@@ -54,11 +55,7 @@ class QuantizeEach(Op):
         return Grid(self.width.array, self.integer.array, self.signed.array, self.rounding, self.overflow)
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
-        try:
-            fits = np.broadcast_shapes(shapes[0], self.grid.shape) == shapes[0]
-        except ValueError:
-            fits = False
-        if not fits:
+        if not fits(self.grid.shape, shapes[0]):
             raise ModelError(f"Types of shape {self.grid.shape} do not fit a tensor of {shapes[0]}.", where=where)
         return shapes[0]
 

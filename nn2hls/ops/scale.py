@@ -15,6 +15,7 @@ from nn2hls.errors import ModelError
 from nn2hls.graph.const import Const, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.net import Net
+from nn2hls.ops.broadcast import fits
 from nn2hls.ops.exact import given_or_derived, hull, operand_rms
 
 _INVERSE = 2.0**-51  # a number times its inverse, rounded to float64, is that near to one
@@ -38,11 +39,7 @@ class Scale(Op):
 
     def shape(self, shapes: Sequence[Shape], where: str) -> Shape:
         for const in (self.scale, self.bias):
-            try:
-                fits = np.broadcast_shapes(shapes[0], const.shape) == shapes[0]
-            except ValueError:
-                fits = False
-            if not fits:
+            if not fits(const.shape, shapes[0]):
                 raise ModelError(f"Constants of shape {const.shape} do not fit a tensor of {shapes[0]}.", where=where)
         return shapes[0]
 

@@ -17,6 +17,7 @@ from nn2hls.graph.const import Const, Marks, Places, Shape
 from nn2hls.graph.op import Hints, Kernel, Op
 from nn2hls.hardware.net import Net
 from nn2hls.hardware.parts import Part
+from nn2hls.ops.broadcast import fits
 from nn2hls.ops.exact import given_or_derived
 
 Mark = tuple[Fraction, bool]  # a threshold, and whether only what is above it reaches it
@@ -61,11 +62,7 @@ class Steps(Op):
             raise ModelError("Its thresholds must be finite and ascend, and there must be one level more.", where=where)
         if not which.size or which.min() < 0 or which.max() >= len(at):
             raise ModelError(f"Elements choose among {len(at)} rows of thresholds another one.", where=where)
-        try:
-            fits = np.broadcast_shapes(shapes[0], which.shape) == shapes[0]
-        except ValueError:
-            fits = False
-        if not fits:
+        if not fits(which.shape, shapes[0]):
             raise ModelError(f"Rows for a shape {which.shape} do not fit a tensor of {shapes[0]}.", where=where)
         return shapes[0]
 
