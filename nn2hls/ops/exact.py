@@ -20,7 +20,8 @@ def scaled(x: Any, up: int) -> Any:
     """``x * 2**up``; ``x`` itself when ``up`` is zero."""
     if not up:
         return x
-    return x << up if x.dtype.kind in "iO" else x * x.dtype.type(2.0**up)
+    # floats hold results below 2**53: what goes further up is zero, and 2.0**up might be no float
+    return x << up if x.dtype.kind in "iO" else x * x.dtype.type(2.0 ** min(up, 64))
 
 
 def hull(candidates: Sequence[Any], fraction: int) -> Range:

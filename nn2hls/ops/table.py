@@ -216,7 +216,7 @@ class Table(Op):
         _, slope, up = self._sum(x)
         down = x.fraction - address_t.fraction
         # the operand, rounded to the address, and the sum with the linear part must be exact
-        bound = max(self.exact([x]).bound, x.bound * max(1, slope), x.bound + (1 << max(down, 0)))
+        bound = max(self.exact([x]).bound, max(1, x.bound) * max(1, slope), x.bound + (1 << max(down, 0)))
 
         def compute(values: Any) -> Any:
             wide = lift(values, bound)

@@ -158,21 +158,22 @@ def check_floats(case: Case) -> None:
 
 def _same_floats(what, found, mantissas, kind, computed=True) -> None:
     want = np.array([_as_float(Fraction(int(m)) / Fraction(2) ** kind.fraction) for m in mantissas.ravel()])
-    wrong = (np.ravel(found) != want) & np.broadcast_to(computed, mantissas.shape).ravel()
+    wrong = (np.ravel(found) != want) & (np.broadcast_to(computed, mantissas.shape).ravel() | (np.ravel(found) != 0))
     if wrong.any():
         raise Fault(f"{what}: {np.ravel(found).tolist()}, fractions {want.tolist()}")
 
 
 def _computed(case: Case, name: str, ranges, needed, built):
-    """Which elements of a layer are computed, or known without: what nothing reads is shown as zero.
+    """Which elements of a layer must be shown; what nothing reads may be zero, except in channels of constants alone.
 
     ``needed`` of the network and ``built`` of what was left of it say what is read: a layer may read only constants of another.
     """
     node, known = case.design.graph[name], ranges[name].lo == ranges[name].hi
+    constant = known.all(axis=tuple(range(known.ndim - 1)))
     if isinstance(node.op, Constant):
-        return known | isinstance(case.resolved[name].op, Constant)
+        return constant | needed[name] & (known | isinstance(case.resolved[name].op, Constant))
     read = built[name] if node.spread is None else node.spread.expand(built[name][None], False)[0]
-    return known | needed[name] & read
+    return constant | needed[name] & (known | read)
 
 
 def _as_float(value: Fraction) -> float:

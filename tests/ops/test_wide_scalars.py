@@ -5,11 +5,13 @@ import pytest
 
 from nn2hls import ops
 from nn2hls.arith.fixed import FixedType, Overflow, Rounding
+from nn2hls.arith.ranges import Range, ints
 from nn2hls.design.design import convert
 from nn2hls.emulate.emulator import Emulator
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
+from nn2hls.graph.op import Hints
 from tests.kit.networks import hls_config
 from tests.kit.witness import Case
 from tests.slow.graph import graph_slow
@@ -68,3 +70,20 @@ def test_an_affine_step_behind_a_scalar_folds():
     design = convert(graph)
     assert not [n for n in design.graph if n.name == "second"]
     assert design.predict(np.array([[1.0, 2.0, 3.0, 4.0]])).tolist() == [[[17.0]]]
+
+
+FAR = [Range(ints(np.zeros(2, dtype=np.int64)), ints(np.zeros(2, dtype=np.int64)), -fraction) for fraction in (40, 233, 500)]
+NEAR = Range(ints(np.full(2, 5)), ints(np.full(2, 5)), 4)
+
+
+@pytest.mark.parametrize("zero", FAR, ids=lambda x: f"steps of 2**{-x.fraction}")
+@pytest.mark.parametrize(("op", "others"), [*((o, 0) for o in SCALARS.values()), *((o, 1) for o in PAIRS.values())])
+def test_operands_that_are_zero_in_steps_beyond_all_numbers(op, others, zero):
+    """A type of one bit that weighs 2**233, say, of which only zero is left: factors of it are beyond float32 and int64."""
+    for xs in ([zero, NEAR], [NEAR, zero]) if others else ([zero],):
+        resolved = op.resolve(xs, Hints())
+        range_ = resolved.exact(xs)
+        with np.errstate(all="raise"):
+            got = resolved.kernel(xs)([x.lo[None].astype(np.float32) for x in xs], lambda *_: None)
+        assert ((range_.lo <= ints(got)[0]) & (ints(got)[0] <= range_.hi)).all()
+        assert isinstance(op, ops.Divide | ops.Embedding) or (range_.lo == range_.hi).all()
