@@ -99,7 +99,8 @@ def missed(function: Function, alpha: float, x: Range, address_t: FixedType, tab
 
 def above(noise: float, hints: Hints) -> float:
     """By how many dB a root mean square error is above what is asked for, or what the result's own rounding makes."""
-    return 20 * math.log10(max(noise, 2.0**-1000) / max(hints.noise, hints.result.step / SQRT12 if hints.result else 0.0))
+    asked = max(hints.noise, hints.result.step / SQRT12 if hints.result else 0.0)
+    return 20 * (math.log10(max(noise, 2.0**-1000)) - math.log10(asked))
 
 
 @dataclass

@@ -108,7 +108,10 @@ class _Planner:
         streams = self._streams()
         processes = tuple(self._process(d, streams) for d in self.drafts.values())
         inputs = {n.name: self.entering.get(n.name, np.arange(math.prod(n.shape))) for n in self.graph.inputs}
-        return Network(processes, streams, inputs, outputs, tuple(self.orders))
+        leaving = tuple(
+            order[inputs[name]] if name in inputs else order for name, order in zip(outputs, self.orders, strict=True)
+        )
+        return Network(processes, streams, inputs, outputs, leaving)
 
     # ---- nodes -----------------------------------------------------------------------------------------------------------
 

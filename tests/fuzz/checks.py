@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from nn2hls.arith.functions_float import TINY
 from nn2hls.arith.ranges import ints
 from nn2hls.design.design import Design, convert
 from nn2hls.design.trace import Trace
@@ -194,10 +195,10 @@ def _listed(answers):
 # ---- printed bounds ------------------------------------------------------------------------------------------------------
 
 _BOUND = re.compile(r"^(.+): within (\S+) of the function")
-_DEFINED = {  # elsewhere the function has no value
-    Function.LOG: lambda x: x > 0,
-    Function.RSQRT: lambda x: x > 0,
-    Function.RECIPROCAL: lambda x: x != 0,
+_DEFINED = {  # elsewhere the function has no value, or floats stay away from its pole
+    Function.LOG: lambda x: x >= TINY,
+    Function.RSQRT: lambda x: x >= TINY,
+    Function.RECIPROCAL: lambda x: np.abs(x) >= TINY,
 }
 
 

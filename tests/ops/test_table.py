@@ -22,6 +22,7 @@ from nn2hls.hardware.schedule import Kind
 from nn2hls.ops import Clip, HardSigmoid, Input, LeakyRelu, Table
 from nn2hls.ops.inverse_size import CORES
 from nn2hls.ops.table_bound import unsaturated
+from nn2hls.ops.table_size import above
 from tests.kit.witness import Case, compiled_equals_emulated, each, random_type, types
 from tests.slow import table as slow
 from tests.slow.inverse import normalised
@@ -310,3 +311,12 @@ def test_schedule_counts_a_dual_ported_table_for_two_lookups():
     assert (memory.words, memory.copies) == (1024, 32)
     # The address: rounded, and clamped at both ends.
     assert {o.kind for o in schedule.operators} == {Kind.ADD, Kind.COMPARE, Kind.SELECT, Kind.ROM}
+
+
+def test_no_noise_misses_nothing_in_results_of_any_step():
+    """The least noise over a step of 2**78 is no float64."""
+    hints = [Hints(result=FixedType(9, integer)) for integer in (87, 9, -200)]
+    found = [above(0.0, h) for h in hints]
+    assert found == sorted(found)
+    assert found[-1] < -4000
+    assert above(2.0**10, hints[1]) == pytest.approx(20 * np.log10(2.0**10 * 12**0.5))

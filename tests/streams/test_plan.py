@@ -112,3 +112,21 @@ def test_a_rearrangement_into_a_symmetric_type_is_cast():
     config = {"HLSConfig": {"LayerName": {name: {"Precision": {"result": kind}} for name, kind in types.items()}}}
     design = nn2hls.convert(builder.build(["turned"]), config)
     checked(design.graph, [np.array([[[-8, -7, 7], [0, -8, 1]]])])
+
+
+def test_an_input_that_is_an_output_leaves_in_the_order_in_which_it_enters():
+    """A picture with channels first enters channels last, where a convolution reads it."""
+
+    class Both(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(2, 1, 3)
+
+        def forward(self, x):
+            return self.conv(x), x
+
+    design = nn2hls.convert(Both().eval(), example=torch.randn(1, 2, 4, 5))
+    kind = design.graph.inputs[0].result_type
+    x = np.random.default_rng(0).integers(kind.min_mantissa, kind.max_mantissa, (3, 2, 4, 5))
+    network = checked(design.graph, [x])
+    assert network.leaving[1].tolist() == network.inputs["x"].tolist() != list(range(40))
