@@ -255,7 +255,8 @@ def round_constant(values: np.ndarray, kind: FixedType) -> np.ndarray:
         int64, or object when the type is wider than 62 bits.
     """
     target = kind.with_modes(Rounding.RND_CONV, Overflow.SAT)
-    scaled = np.ldexp(np.asarray(values, dtype=np.float64), kind.fraction)
+    with np.errstate(over="ignore"):  # what leaves float64 is beyond the type by far
+        scaled = np.ldexp(np.asarray(values, dtype=np.float64), kind.fraction)
     if kind.width <= 53:
         return np.clip(np.rint(scaled), target.min_mantissa, target.max_mantissa).astype(np.int64)
     exact = [min(max(_half_even(float(v), kind.fraction), target.min_mantissa), target.max_mantissa) for v in np.ravel(values)]

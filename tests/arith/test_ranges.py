@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn2hls.arith.ranges import Range, compact, enclosed, ints
+from nn2hls.arith.fixed import FixedType
+from nn2hls.arith.ranges import Range, compact, enclosed, ints, round_constant
 from tests.kit.witness import types
 
 EDGE = (1 << 63) - 1
@@ -76,3 +77,9 @@ def test_bits_of_magnitudes_of_any_width_and_shape(shape, ends, bits):
 def test_bits_between_the_highest_and_the_lowest_of_any_width_and_shape(shape, value, bits):
     found = enclosed(ints(np.full(shape, value, dtype=object)))
     assert (found.shape, set(found.reshape(-1).tolist())) == (shape, {bits})
+
+
+@pytest.mark.parametrize("kind", [FixedType(20, -1000), FixedType(64, -900), FixedType(9, 3, False)], ids=str)
+def test_constants_beyond_a_type_and_beyond_float64_saturate_without_a_word(kind):
+    with np.errstate(all="raise"):
+        assert round_constant(np.array([1e300, -1e300]), kind).tolist() == [kind.max_mantissa, kind.min_mantissa]
