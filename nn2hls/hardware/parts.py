@@ -70,7 +70,7 @@ def elements(xs: Sequence[Range], shape: Sequence[int], constants: Sequence[np.n
     values = [np.broadcast_to(c, shape).reshape(-1) for c in constants]
     operands = [np.broadcast_to(n, shape).reshape(-1) for n in _operands(xs)]
     columns = [column for x in rows for column in _signs(x.least, x.most)] + values
-    for numbers in _alike(columns, math.prod(shape)):
+    for numbers in equal_groups(columns, math.prod(shape)):
         bounds = tuple(x.flat(numbers[:, None]).joined() for x in rows)
         chosen = tuple(v[numbers[:1]].tolist()[0] for v in values)
         yield chosen, bounds, tuple(o[numbers][:, None] for o in operands), numbers[:, None]
@@ -82,8 +82,8 @@ def _signs(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(constant, 4, np.where(lo < 0, 1, 0) + np.where(hi > 0, 2, 0)), np.where(constant, lo, 0)
 
 
-def _alike(columns: Sequence[np.ndarray], size: int) -> list[np.ndarray]:
-    """The numbers of elements that have the same values in all columns, in order; those of the first element first."""
+def equal_groups(columns: Sequence[np.ndarray], size: int) -> list[np.ndarray]:
+    """The numbers of the ``size`` elements that have the same values in all columns, in order; those of the first one first."""
     group = np.zeros(size, dtype=np.int64)
     for column in columns:
         distinct, rank = np.unique(column, return_inverse=True)

@@ -281,7 +281,7 @@ class Dense(Op):
         start = ints(cast_to(ints(bias), f, accum)) << (grid - accum.fraction)
         rows = [(i, np.flatnonzero(weight[i]), ints(weight[i][weight[i] != 0])) for i in range(weight.shape[0])]
         largest = max(accum.max_mantissa, -accum.min_mantissa) << (grid - accum.fraction)
-        largest += x.bound * max(1, int(np.abs(ints(weight)).max(initial=0))) << (grid - f)
+        largest += max(1, x.bound) * max(1, int(np.abs(ints(weight)).max(initial=0))) << (grid - f)
         kind = np.dtype(np.int64 if largest <= INT64_EXACT else object)
 
         def run(ops: Sequence[Any], watch: Watch) -> Any:

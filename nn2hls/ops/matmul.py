@@ -15,7 +15,7 @@ from nn2hls.graph.const import Shape
 from nn2hls.graph.op import Kernel, Op
 from nn2hls.hardware.casts import cast
 from nn2hls.hardware.net import Net
-from nn2hls.hardware.parts import Part
+from nn2hls.hardware.parts import Part, equal_groups
 from nn2hls.ops.places import places
 
 
@@ -99,16 +99,19 @@ class MatMul(Op):
     # ---- hardware --------------------------------------------------------------------------------------------------------
 
     def parts(self, xs: Sequence[Range], shape: Shape) -> Iterable[Part]:
-        """A lane for each element of the result."""
+        """A lane for each element of the result; those with the same column, or row, of a constant matrix are alike."""
         a, b = xs
         lead = shape[:-2]
         left, right = places(a.shape, b.shape)
         rows = np.broadcast_to(left[..., :, None, :], (*lead, *shape[-2:], a.shape[-1]))
         columns = np.broadcast_to(np.swapaxes(right, -1, -2)[..., None, :, :], rows.shape)
         reads = tuple(n.reshape(-1, a.shape[-1]) for n in (rows, columns))
-        bounds = tuple(x.flat(np.unique(r - first, axis=0)) for x, r, first in zip(xs, reads, (0, a.size), strict=True))
-        hulls = tuple(x.joined() for x in bounds)
-        yield Part(_Dot(), hulls, reads, places(shape)[0].reshape(-1, 1))
+        own = (reads[0], reads[1] - a.size)
+        writes = places(shape)[0].reshape(-1, 1)
+        constants = [c for x, r in zip(xs, own, strict=True) if (x.least == x.most).all() for c in x.lo.reshape(-1)[r].T]
+        for lanes in equal_groups(constants, len(writes)):
+            bounds = tuple(x.flat(np.unique(r[lanes], axis=0)).joined() for x, r in zip(xs, own, strict=True))
+            yield Part(_Dot(), bounds, tuple(r[lanes] for r in reads), writes[lanes])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,9 @@ import nn2hls
 from nn2hls.errors import LimitError
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.graph.builder import Builder
+from nn2hls.graph.const import Const
 from nn2hls.graph.graph import Graph
-from nn2hls.ops import Input, Move, Relu
+from nn2hls.ops import Concatenate, Constant, Divide, Elementwise, Input, MatMul, Merge, Move, Portion, Relu
 from nn2hls.streams.chunks import allowed, at_least, chunk
 from nn2hls.streams.plan import plan
 from tests.kit import networks_in_streams, networks_of_layers
@@ -130,3 +131,25 @@ def test_an_input_that_is_an_output_leaves_in_the_order_in_which_it_enters():
     x = np.random.default_rng(0).integers(kind.min_mantissa, kind.max_mantissa, (3, 2, 4, 5))
     network = checked(design.graph, [x])
     assert network.leaving[1].tolist() == network.inputs["x"].tolist() != list(range(40))
+
+
+PAIRS = {"matmul": MatMul(), "divide": Divide(), "portion": Portion(7), "concatenate": Concatenate(0)}
+PAIRS |= {merge.value: Elementwise(merge) for merge in Merge}
+
+
+@pytest.mark.parametrize("kind", ["ap_fixed<8,5>", "ap_fixed<80,10>"])
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("op", PAIRS.values(), ids=PAIRS)
+def test_an_operand_of_constants_alone_is_no_stream(op, first, kind):
+    """Its values are in the core, in every lane those that the lane reads."""
+    builder = Builder()
+    names = [
+        builder.add("x", Input((3, 3))),
+        builder.add("c", Constant(Const(np.arange(1.0, 10.0).reshape(3, 3)))),
+    ]
+    builder.add("y", op, names[:: -1 if first else 1])
+    types = {"x": "ap_fixed<6,4>", "c": kind}
+    config = {"HLSConfig": {"LayerName": {name: {"Precision": {"result": kind}} for name, kind in types.items()}}}
+    design = nn2hls.convert(builder.build(["y"]), config)
+    assert [n.name for n in design.graph] == ["x", "c", "y"]
+    checked(design.graph, [np.random.default_rng(0).integers(-32, 32, (3, 3, 3))])
