@@ -224,7 +224,8 @@ class Dense(Op):
             return self._narrow_kernel(x)
         weight, bias, _ = self.aligned(x)
         bound = max(self.exact_bound(x), x.bound)
-        kind = carrier(bound) if bound <= FLOAT64_EXACT else None
+        reach = max(bound, _largest(weight))
+        kind = carrier(reach) if reach <= FLOAT64_EXACT else None
         if kind is None:
             from nn2hls.arith.wide import matmul_exact
 
@@ -246,10 +247,10 @@ class Dense(Op):
         shift = self.fraction(x) - result.fraction
         if result.rounding not in _HALVES or not 0 < shift <= 64 or self.narrowed([x]):
             return None
-        kind = carrier(self.exact_bound(x) + (1 << shift))
+        weight, bias, _ = self.aligned(x)
+        kind = carrier(max(self.exact_bound(x), _largest(weight)) + (1 << shift))
         if kind is None or kind.kind != "f":
             return None
-        weight, bias, _ = self.aligned(x)
         step = kind.type(2.0**-shift)
         w, b = weight.astype(kind) * step, bias.astype(kind) * step + kind.type(_HALVES[result.rounding])
         b = np.tile(b, max(1, _ROW // max(len(b), 1)))
@@ -281,7 +282,7 @@ class Dense(Op):
         start = ints(cast_to(ints(bias), f, accum)) << (grid - accum.fraction)
         rows = [(i, np.flatnonzero(weight[i]), ints(weight[i][weight[i] != 0])) for i in range(weight.shape[0])]
         largest = max(accum.max_mantissa, -accum.min_mantissa) << (grid - accum.fraction)
-        largest += max(1, x.bound) * max(1, int(np.abs(ints(weight)).max(initial=0))) << (grid - f)
+        largest += max(1, x.bound) * max(1, _largest(weight)) << (grid - f)
         kind = np.dtype(np.int64 if largest <= INT64_EXACT else object)
 
         def run(ops: Sequence[Any], watch: Watch) -> Any:
@@ -402,3 +403,8 @@ def _shift_left(values: np.ndarray, up: int) -> np.ndarray:
         return values
     top = int(np.abs(values).max(initial=0))
     return values << up if values.dtype != object and (top << up) < 1 << 62 else ints(values) << up
+
+
+def _largest(weight: np.ndarray) -> int:
+    """The largest magnitude: above that of all sums where its input is always zero, and still a number of the kernel."""
+    return int(np.abs(ints(weight)).max(initial=0))
