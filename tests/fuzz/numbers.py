@@ -48,6 +48,12 @@ def limited(seconds: float):
         signal.signal(signal.SIGVTALRM, before)
 
 
+def _told(error: Exception) -> str:
+    """An exception that is a traceback for the user, and where it comes from."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} (line {at.lineno} of {at.filename.rsplit('/', 1)[-1]})"
+
+
 @dataclasses.dataclass
 class Run:
     """What was done, and what was found."""
@@ -97,8 +103,7 @@ class Run:
             self.counts["refused"] += 1
             self.refusals[re.sub(r"[\d.]+", "#", f"{type(error).__name__}: {error.what}")] += 1
         except Exception as error:  # every other exception is a traceback for the user
-            at = traceback.extract_tb(error.__traceback__)[-1]
-            self._note(index, f"{type(error).__name__}: {error} (line {at.lineno} of {at.filename.rsplit('/', 1)[-1]})")
+            self._note(index, _told(error))
         return None
 
     def _note(self, index: int, what: str) -> None:
@@ -113,9 +118,12 @@ class Run:
         try:
             compiled(cases, kind)
             self.counts["compiled"] += len(cases)
-        except (Fault, Nn2hlsError) as fault:
-            if len(cases) == 1:
+        except Exception as fault:
+            if not isinstance(fault, Fault | Nn2hlsError):
+                self._note(cases[0].index, f"{_told(fault)}, of the {len(cases)} {kind} networks from this one on together")
+            elif len(cases) == 1:
                 self._note(cases[0].index, str(fault))
+            if len(cases) == 1:
                 return
             for part in (cases[: len(cases) // 2], cases[len(cases) // 2 :]):
                 self.waiting[kind] = part

@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import nn2hls
 from nn2hls import ops
 from nn2hls.emulate.emulator import Emulator
+from nn2hls.graph.analysis import graph_ranges
 from nn2hls.ops import Dense, Table
+from nn2hls.ops.roll import rolled
 from tests.fuzz import checks, numbers
 from tests.fuzz.drawing import draw
 from tests.kit import streamed
+from tests.kit.networks import side_by_side
 from tests.kit.paths import ROOT
+from tests.kit.recurrent import network
 
 
 @pytest.mark.long
@@ -110,6 +115,31 @@ def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
     (case, what), *_ = numbers.run(seed=2028, networks=6, batch=1).faults
     assert case.startswith("2028:")
     assert "C++" in what
+
+
+def test_what_ends_a_compilation_is_noted_and_ends_no_run(monkeypatch):
+    """Of networks that fail together alone, too."""
+
+    def fails(cases, kind):
+        if len(cases) > 1:
+            raise ValueError("No shape.")
+
+    monkeypatch.setattr(numbers, "compiled", fails)
+    found = numbers.run(seed=2028, networks=6, batch=100)
+    assert found.counts["networks"] == 6
+    assert all("ValueError: No shape." in what and "together" in what for _, what in found.faults)
+    assert {case for case, _ in found.faults}
+
+
+def test_steps_in_turns_of_networks_side_by_side_stay_apart():
+    """Their layers have one name, and other sizes."""
+    config = {"Model": {"TimeStepLoopParallelism": "Off"}}
+    designs = [nn2hls.convert(network("rnn", 0, (3, 2), units), config) for units in (1, 2)]
+    graph = side_by_side([d.graph for d in designs])
+    whole, _ = rolled(graph, graph_ranges(graph))
+    found = [n.op.body.outputs for n in whole if n.op.repeats is not None]
+    assert len(found) == 2
+    assert not set(found[0]) & set(found[1])
 
 
 def test_hypothesis_draws_new_examples_only_when_it_is_asked_to():

@@ -51,7 +51,9 @@ def side_by_side(graphs) -> Graph:
         for n in graph:
             name = rename[n.name]
             inputs = tuple(rename[i] for i in n.inputs)
-            nodes.append(dataclasses.replace(n, name=name, inputs=inputs, origin=Origin(name, n.origin.kind)))
+            turn = n.turn and dataclasses.replace(n.turn, layer=f"g{k}_{n.turn.layer}")
+            own = {"tied": n.tied and f"g{k}_{n.tied}", "turn": turn, "origin": Origin(name, n.origin.kind)}
+            nodes.append(dataclasses.replace(n, name=name, inputs=inputs, **own))
         outputs += [rename[o] for o in graph.outputs]
     return Graph(tuple(nodes), tuple(outputs))
 
