@@ -14,6 +14,7 @@ from tests.kit.stream_networks import window_net
 SIZES = (8, 20, 36, 64, 128)  # bits of the widest types of a network
 STREAMED = 0.25  # the share of networks that run as streams, too
 WINDOWS = 0.04  # the share of networks of windows over positions
+CORNERS = 0.2  # the share of small networks with types far from one and constants of few values
 
 
 @dataclass
@@ -46,9 +47,10 @@ class Drawn:
 def draw(rng) -> Drawn:
     """One case."""
     size = int(rng.choice(SIZES, p=(0.15, 0.35, 0.2, 0.15, 0.15)))
-    graph = window_net(rng, 4) if rng.random() < WINDOWS else Network(rng).graph()
+    corners = bool(rng.random() < CORNERS)
+    graph = window_net(rng, 4) if rng.random() < WINDOWS else Network(rng, corners).graph()
     reuse = rng.random() < 0.3
-    layers = {n.name: _settings(rng, graph, n, size, reuse) for n in graph}
+    layers = {n.name: _settings(rng, graph, n, size, reuse, corners) for n in graph}
     model = {}
     if rng.random() < 0.3:
         model["Precision"] = str(draw_type(rng, size))
@@ -84,13 +86,13 @@ _WORDS = {
 }
 
 
-def _settings(rng, graph, node, size, reuse):
+def _settings(rng, graph, node, size, reuse, corners):
     """The settings of one layer: often a result type, at times types of what is inside."""
     op = node.op
     port = isinstance(op, ops.Input) or node.name in graph.outputs
     types = {}
     if rng.random() < (0.9 if port else 0.5):
-        types["result"] = str(_wide(rng, min(size, 63) if port and rng.random() < 0.9 else size))
+        types["result"] = str(_any(rng, min(size, 63) if port and rng.random() < 0.9 else size, corners))
     words = _WORDS.get(type(op), ())
     if isinstance(op, ops.Reduce) and op.kind is not ops.Reduction.MEAN:
         words = ()
@@ -98,17 +100,30 @@ def _settings(rng, graph, node, size, reuse):
         words = ("factor",)
     for word in words:
         if rng.random() < 0.3:
-            types[word] = str(draw_type(rng, 14) if "table" in word else _wide(rng, size))
+            types[word] = str(draw_type(rng, 14) if "table" in word else _any(rng, size, corners))
     settings = {}
     if isinstance(op, ops.Dense):
         if rng.random() < 0.2:
-            types["accum"] = str(_wide(rng, min(2 * size, 128)))
+            types["accum"] = str(_any(rng, min(2 * size, 128), corners))
         elif reuse and rng.random() < 0.7:
             settings["ReuseFactor"] = int(rng.integers(2, 20))
             settings["Strategy"] = str(rng.choice(["Latency", "Resource"]))
     if isinstance(op, ops.Table | ops.Softmax) and rng.random() < 0.4:
         settings["TableSize"] = int(2 ** rng.integers(3, 11))
     return settings | ({"Precision": types} if types else {})
+
+
+def _any(rng, most, corners) -> FixedType:
+    """Any type; among corners a third far from one, or of up to three bits."""
+    kind = _wide(rng, most)
+    if not corners or rng.random() > 0.35:
+        return kind
+    width, integer = (
+        (kind.width, int(rng.integers(-260, 260))),
+        (kind.width, int(rng.integers(-70, 70))),
+        (int(rng.integers(1, 4)), int(rng.integers(-3, 4))),
+    )[rng.integers(3)]
+    return FixedType(width, integer, kind.signed, kind.rounding, kind.overflow)
 
 
 def _wide(rng, most) -> FixedType:

@@ -1,5 +1,6 @@
 """Random networks: a graph that grows op by op, every op of the closed set among them."""
 
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -15,36 +16,51 @@ MOST_ELEMENTS = 12  # of one value, and of a softmax row
 MOST_STEPS = 3  # of a recurrence
 
 
-class Network:
-    """A graph that grows from its inputs, each new value from any of those that are there."""
+class NothingFitsError(Exception):
+    """No value that is there has a shape that the op takes."""
 
-    def __init__(self, rng) -> None:
-        self.rng, self.builder, self.values = rng, Builder(), []
+
+class Network:
+    """A graph that grows from its inputs, each new value from any of those that are there.
+
+    With ``corners`` it is small, all ops are nearly alike in number, inputs have any number of axes, also none, and
+    constants are at times all zero, all alike, powers of two or far from one.
+    """
+
+    def __init__(self, rng, corners=False) -> None:
+        self.rng, self.corners, self.builder, self.values = rng, corners, Builder(), []
 
     def graph(self) -> Graph:
         rng = self.rng
         for _ in range(1 + (rng.random() < 0.25)):
             self._add(ops.Input(self._shape()))
-        kinds, weights = list(MAKERS), np.array(list(MAKERS.values()), dtype=float)
-        for _ in range(int(rng.integers(2, 12))):
+        kinds, weights = list(MAKERS), np.array(list(MAKERS.values())) ** (0.5 if self.corners else 1.0)
+        for _ in range(int(rng.integers(1, 6) if self.corners else rng.integers(2, 12))):
             maker = kinds[rng.choice(len(kinds), p=weights / weights.sum())]
-            maker(self)
+            with suppress(NothingFitsError):
+                maker(self)
         computed = self.values[-1:] + [v for v in self.values if rng.random() < 0.15]
         return self.builder.build(list(dict.fromkeys(computed)))
 
     def _shape(self):
         rng = self.rng
         n = int(rng.integers(1, 7))
+        if self.corners:
+            return ((), (1,), (n,), (1, n), (2, n), (1, 1), (2, 1, min(n, 4)))[rng.integers(7)]
         return (int(rng.integers(1, 3)), n) if rng.random() < 0.2 else (n,)
 
     def _add(self, op, inputs=()):
         self.values.append(self.builder.add(f"v{len(self.values)}", op, inputs))
 
     def any(self, fits=lambda shape: True):
-        """One of the values, the newest most likely; None when none fits."""
+        """One of the values, the newest most likely.
+
+        Raises:
+            NothingFitsError: None of them fits.
+        """
         found = [v for v in self.values if fits(self.builder.shape(v))]
         if not found:
-            return None
+            raise NothingFitsError
         return found[-1] if self.rng.random() < 0.5 else found[self.rng.integers(len(found))]
 
     def shape(self, name):
@@ -56,7 +72,17 @@ class Network:
         values = rng.normal(size=shape) * 2.0 ** rng.integers(-4, 4)
         if rng.random() < 0.3:
             values = np.round(values * 4) / 4
+        if self.corners and rng.random() < 0.4:
+            values = _CORNERS[rng.integers(len(_CORNERS))](rng, values)
         return Const(values * (rng.random(shape) < rng.choice([0.0, 0.4, 1.0], p=(0.03, 0.47, 0.5))))
+
+
+_CORNERS = (
+    lambda rng, values: np.zeros_like(values),
+    lambda rng, values: np.full_like(values, rng.choice([1.0, -1.0, 0.5, 2.0, 0.3])),
+    lambda rng, values: values * 2.0 ** rng.choice([-60, 60]),
+    lambda rng, values: np.copysign(2.0 ** rng.integers(-6, 6, values.shape), values),
+)
 
 
 def _dense(net):
@@ -192,9 +218,8 @@ def _reduce(net):
 
 def _matmul(net):
     a = net.any(lambda s: len(s) == 2)
-    b = a and net.any(lambda s: len(s) == 2 and s[0] == net.shape(a)[1] and s[1] * net.shape(a)[0] <= MOST_ELEMENTS)
-    if b:
-        net._add(ops.MatMul(), [a, b])
+    b = net.any(lambda s: len(s) == 2 and s[0] == net.shape(a)[1] and s[1] * net.shape(a)[0] <= MOST_ELEMENTS)
+    net._add(ops.MatMul(), [a, b])
 
 
 def _divide(net):
@@ -237,14 +262,13 @@ def _scan(net):
     """A recurrence of a few steps over the rows of a value, from a state of zeros or a value of its shape."""
     rng = net.rng
     x = net.any(lambda s: len(s) == 2 and s[0] <= MOST_STEPS)
-    if x is None:
-        return
     length, n_in = net.shape(x)
     units = int(rng.integers(1, 1 + MOST_ELEMENTS // length // 2))
-    known = net.any(lambda s: s == (units,))
-    if known is None or rng.random() < 0.5:
+    if rng.random() < 0.5 or not any(net.shape(v) == (units,) for v in net.values):
         net._add(ops.Constant(Const(np.zeros(units))))
         known = net.values[-1]
+    else:
+        known = net.any(lambda s: s == (units,))
     body = Builder()
     inputs = [body.add("element", ops.Input((n_in,))), body.add("state", ops.Input((units,)))]
     terms = [
