@@ -100,11 +100,11 @@ def missing_integer(low: float, high: float, kind: FixedType) -> int:
 
 
 def narrowed(node: Node, values: np.ndarray) -> np.ndarray:
-    """Values (events, *shape of the user's layer) in the shape of a node that computes fewer channels of it."""
+    """Values (events, *shape of the user's layer) in the shape of a node that computes fewer channels; zero in idle ones."""
     if node.spread is None:
         return values
-    first = [int(np.argmax(node.spread.source == k)) for k in range(node.shape[-1])]
-    return np.asarray(values[..., first])
+    holds = node.spread.source == np.arange(node.shape[-1])[:, None]
+    return np.where(holds.any(axis=1), values[..., holds.argmax(axis=1)], 0)
 
 
 def examine(layer: Layer) -> Finding:

@@ -249,10 +249,12 @@ def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range
         op = op if op is node.op or node.op.narrowed([before[name] for name in node.inputs]) else op.widened(xs)
     elif len(place.chosen) < _size(node):
         op = op.take(place.chosen)
-    if place.whole or not node.shape:
+    # What nobody reads may stay, to keep the shape, but for inputs without the values of the layer.
+    shown = place.source if isinstance(op, Input) else np.where(place.wanted, place.source, -1)
+    if not node.shape or np.array_equal(shown, np.arange(len(shown))):
         return dataclasses.replace(node, op=op)
     shape = (*node.shape[:-1], len(place.chosen))
-    return dataclasses.replace(node, op=op, shape=shape, spread=Spread(place.source, _constants(node, before)))
+    return dataclasses.replace(node, op=op, shape=shape, spread=Spread(shown, _constants(node, before)))
 
 
 def _rewired(node: Node, weights: np.ndarray, x: _Place, y: _Place, context: Context) -> Op:

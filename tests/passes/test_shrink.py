@@ -423,3 +423,17 @@ def test_a_sum_along_channels_that_is_constant_and_that_nobody_reads():
     b.add("out", Dense(Const(np.array([[1.0], [0.0], [2.0]])), Const(np.zeros(1))), ["sum"])
     design = convert(b.build(["out"]), hls_config({"Precision": "ap_fixed<8,6>"}))
     assert design.predict(np.array([[1.0, 2.0, 4.0, 9.0]])).tolist() == [[11.0]]
+
+
+def test_what_stays_beside_an_idle_neuron_shows_no_part_of_a_sum():
+    """An output keeps a sum whole of which one element is read: of the others an operand is not computed any more."""
+    b = Builder()
+    x = b.add("x", Input((2,)))
+    whole = b.add("whole", Relu(), [x])
+    fc = b.add("fc", Dense(Const(np.array([[1.0, 0.5], [0.25, 2.0]])), Const(np.zeros(2))), [x])
+    total = b.add("total", Elementwise(Merge.ADD), [whole, fc])
+    b.add("y", Dense(Const(np.array([[1.0], [0.0]])), Const(np.zeros(1))), [total])
+    design = convert(b.build(["y", "whole"]))
+    trace = design.trace(np.array([[1.0, 1.0]]))
+    assert (trace["fc"].tolist(), trace["total"].tolist()) == ([[1.25, 0.0]], [[2.25, 0.0]])
+    assert trace["x"].tolist() == [[1.0, 1.0]]
