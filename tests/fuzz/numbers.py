@@ -7,7 +7,8 @@ Each case is drawn from (seed, index) alone, so that ``--only SEED:INDEX`` repea
   is built, for floats and for mantissas;
 * the bounds that are printed for tables hold against the float function;
 * of a quarter of them the processes that streams would be made of give the same mantissas;
-* the C++ of many networks, compiled together, gives the same mantissas: as one function, and of that quarter as processes.
+* the C++ of many networks, compiled together, gives the same mantissas: as one function, and of that quarter as processes;
+* of a twentieth our own Verilog gives them in Icarus, where that is installed, after the clocks that are told.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from nn2hls.errors import ConversionWarning, GraphError, Nn2hlsError, OverflowWarning
+from tests.fuzz import rtl
 from tests.fuzz.checks import Fault, check, check_streams, compiled, emits, prepare
 from tests.fuzz.drawing import draw
 
@@ -80,12 +82,20 @@ class Run:
         if not self._guarded(index, lambda: (check(case), True)):
             return
         self.counts["streamed"] += case.positions is not None
+        if rtl.chosen(self.seed, index):
+            self._guarded(index, lambda: self._simulate(index))
         for kind in case.projects if self._guarded(index, lambda: (check_streams(case), True)) else case.projects[:1]:
             if self._guarded(index, lambda kind=kind: emits(case, kind)):
                 group = self.waiting.setdefault(kind, [])
                 group.append(case)
                 if len(group) >= self.batch:
                     self.flush(kind)
+
+    def _simulate(self, index: int) -> None:
+        what = rtl.difference(self.seed, index)
+        self.counts["simulated"] += 1
+        if what:
+            raise Fault(what)
 
     def _guarded(self, index: int, act):
         """What ``act`` returns; None where the case is refused, or a fault was noted."""
@@ -180,7 +190,9 @@ def main(arguments: list[str]) -> int:
     took, used = time.monotonic() - start, sum(os.times()[:4]) - before
     for what, count in found.refusals.most_common(10):
         print(f"refused {count:5} times: {what[:110]}")
+    if not rtl.installed():
+        print("Icarus is not installed: no Verilog was simulated.")
     done = found.counts
-    counted = ", ".join(f"{done[what]} {what}" for what in ("refused", "converted", "streamed", "compiled"))
+    counted = ", ".join(f"{done[what]} {what}" for what in ("refused", "converted", "streamed", "simulated", "compiled"))
     print(f"{done['networks']} networks in {took:.0f} s, {used:.0f} s of CPU: {counted}; {len(found.faults)} faults")
     return bool(found.faults)

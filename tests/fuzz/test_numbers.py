@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 
@@ -15,12 +16,13 @@ from nn2hls.emulate.emulator import Emulator
 from nn2hls.graph.analysis import graph_ranges
 from nn2hls.ops import Dense, Table
 from nn2hls.ops.roll import rolled
-from tests.fuzz import checks, numbers
+from tests.fuzz import checks, numbers, rtl
 from tests.fuzz.drawing import draw
 from tests.kit import streamed
 from tests.kit.networks import side_by_side
 from tests.kit.paths import ROOT
 from tests.kit.recurrent import network
+from tests.kit.tools import require_tool
 
 
 @pytest.mark.long
@@ -115,6 +117,26 @@ def test_a_difference_of_the_cpp_names_the_case(monkeypatch):
     (case, what), *_ = numbers.run(seed=2028, networks=6, batch=1).faults
     assert case.startswith("2028:")
     assert "C++" in what
+
+
+def test_a_difference_of_the_verilog_names_the_case(monkeypatch):
+    require_tool("iverilog", shutil.which("iverilog"))
+    simulate_rtl = rtl.simulate_rtl
+
+    def wrong(folder, *more):
+        answers = folder / "rtl" / "answers.hex"
+        first, *rest = answers.read_text().splitlines()
+        answers.write_text("\n".join([f"{int(first, 16) ^ 1:x}", *rest]))
+        return simulate_rtl(folder, *more)
+
+    monkeypatch.setattr(rtl, "SHARE", 1.0)
+    monkeypatch.setattr(numbers, "compiled", lambda cases, kind: None)
+    assert (found := numbers.run(seed=2028, networks=4)).faults == []
+    assert found.counts["simulated"] == 4
+    monkeypatch.setattr(rtl, "simulate_rtl", wrong)
+    (case, what), *_ = numbers.run(seed=2028, networks=4).faults
+    assert case.startswith("2028:")
+    assert "1 of 20 events differ" in what
 
 
 def test_what_ends_a_compilation_is_noted_and_ends_no_run(monkeypatch):
