@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from nn2hls.arith.fixed import FixedType
 from nn2hls.arith.ranges import width_of
 from nn2hls.errors import LimitError
 from nn2hls.hardware.loop import Hardware
@@ -24,13 +25,13 @@ def widest(hardware: Hardware) -> int:
     return max([*(c.width + (not c.signed) for c in cells), *sums], default=0)
 
 
-def check_width(hardware: Hardware) -> None:
-    """Refuse a layer whose integers are wider than Bambu's.
+def check_width(hardware: Hardware, result: FixedType) -> None:
+    """Refuse a layer whose integers, those of its ``result`` type among them, are wider than Bambu's.
 
     Raises:
         LimitError: Some integer is wider than MAX_WIDTH bits.
     """
-    needed = widest(hardware)
+    needed = max(widest(hardware), result.width + (not result.signed))
     if needed > MAX_WIDTH:
         raise LimitError(
             f"It computes with integers of {needed} bits, and Bambu takes at most {MAX_WIDTH}.",

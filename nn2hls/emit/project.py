@@ -218,7 +218,7 @@ class _Emitter:
             operands, hardware = rewired(self.graph, self.wires, self.build, node.name)
             self.hardware[node.name] = hardware
             if self.options.backend == "Bambu":
-                check_width(hardware)
+                check_width(hardware, node.result_type)
             shared = any(loop.ii for loop in hardware.loops)
             style = Style(adders=self.tool.own_adders)
             code = self._steps_code(node, hardware, style) if shared else straight_code(hardware, style)

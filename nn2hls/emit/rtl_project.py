@@ -129,7 +129,7 @@ def _packed(arrays: Sequence[np.ndarray], kinds: Sequence[FixedType]) -> str:
     for event in range(len(arrays[0])):
         word = low = 0
         for array, kind in zip(arrays, kinds, strict=True):
-            for mantissa in array[event].reshape(-1).tolist():
+            for mantissa in array[event, ...].reshape(-1).tolist():
                 word |= (int(mantissa) & ((1 << kind.width) - 1)) << low
                 low += kind.width
         rows.append(f"{word:x}")

@@ -149,3 +149,10 @@ def test_a_wide_layer_is_refused_by_name():
         design.build("bambu")
     with pytest.raises(LimitError, match="fc1"):
         design.verify()
+
+
+def test_a_result_type_that_is_wide_alone_is_refused_by_name():
+    """What is computed is narrow; the array that holds it is not."""
+    design = bambu(mlp(np.random.default_rng(0), (3, 4, 2)), {"fc0": {"Precision": {"result": "ap_fixed<70,66>"}}})
+    with pytest.raises(LimitError, match="fc0: It computes with integers of 70 bits, and Bambu"):
+        design.verify()

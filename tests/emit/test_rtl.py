@@ -12,7 +12,7 @@ from nn2hls.design.design import convert
 from nn2hls.errors import ConfigError, LimitError
 from nn2hls.graph.builder import Builder
 from nn2hls.graph.const import Const
-from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge
+from nn2hls.ops import Constant, Dense, Elementwise, Input, Merge, Scale
 from tests.kit.core_cases import EVERY, every_mode
 from tests.kit.networks import mlp, two_in_two_out
 from tests.kit.rtl import registers_in, rtl_project, simulate
@@ -170,3 +170,12 @@ def test_types_of_ports(tmp_path):
     layers = {n: {"Precision": str(k)} for n, k in kinds.items()} | {"y": {"Precision": "ap_fixed<63,22,AP_RND,AP_SAT>"}}
     project, _ = verilog(b.build(["y", "x"]), layers=layers)._rtl
     assert simulate(project, tmp_path, 100).check.differ == 0
+
+
+def test_an_answer_that_is_a_scalar_beyond_64_bits(tmp_path):
+    builder = Builder()
+    builder.add("x", Input(()))
+    builder.add("y", Scale(Const(np.array(1.75)), Const(np.array(0.5))), ["x"])
+    design = verilog(builder.build(["y"]), layers={"y": {"Precision": {"result": "ap_fixed<90,30>"}}})
+    found = simulate(design._rtl[0], tmp_path, 20)
+    assert (found.check.events, found.check.differ, found.first) == (20, 0, "")
