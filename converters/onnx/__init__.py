@@ -14,7 +14,7 @@ from nn2hls.converters.onnx.attention import ATTENTION
 from nn2hls.converters.onnx.channels_last import CHANNELS_LAST
 from nn2hls.converters.onnx.choice import CHOICE
 from nn2hls.converters.onnx.context import At, Context, Handler, Known, Value
-from nn2hls.converters.onnx.file import FileNode, parse_model, read_model
+from nn2hls.converters.onnx.file import FileNode, check_names, parse_model, read_model
 from nn2hls.converters.onnx.fold import fold, foldable, spent, split
 from nn2hls.converters.onnx.graph import FileGraph, read_graph
 from nn2hls.converters.onnx.microsoft import MICROSOFT
@@ -79,6 +79,7 @@ def load_live(model: ModelProto | bytes) -> Graph:
 
 
 def _convert(model: ModelProto, folder: Path | None, where: str) -> Graph:
+    check_names(model, where)
     graph = read_graph(model, folder, where)
     known, problems, total, own = dict(graph.constants), dict[str, str](), 0, dict[str, np.ndarray]()
     for node in graph.nodes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +86,31 @@ def parse_model(data: bytes, where: str) -> ModelProto:
     except DecodeError:
         raise ModelError("It is damaged or no ONNX model.", where=where, fix="Export or copy it again.") from None
     return model
+
+
+def check_names(model: ModelProto, where: str) -> None:
+    """Refuse strings that are no UTF-8, which protobuf gives as bytes.
+
+    Raises:
+        ModelError: There is one.
+    """
+    if (name := next(_undecoded(model), None)) is not None:
+        raise ModelError(f"A name in it is no text: {shortened(name)}.", where=where, fix="Export or copy it again.")
+
+
+def _undecoded(message: Any) -> Iterator[bytes]:
+    for known in message.DESCRIPTOR.fields:
+        if known.type not in (known.TYPE_STRING, known.TYPE_MESSAGE):  # not the weights
+            continue
+        value = getattr(message, known.name)
+        single = isinstance(value, str | bytes) or hasattr(value, "DESCRIPTOR")
+        if single and not message.HasField(known.name):
+            continue
+        for item in (value,) if single else value:
+            if isinstance(item, bytes):
+                yield item
+            elif not isinstance(item, str):
+                yield from _undecoded(item)
 
 
 def attribute_float(value: float) -> float:
@@ -184,7 +209,7 @@ class Tensors:
         if self.folder is None:
             raise ModelError("It has external data, but the model is not a file.", where=where, fix="Pass the file's path.")
         root = self.folder.resolve()
-        if not location or not isinstance(location, str) or "\0" in location:  # protobuf gives bytes for what is no UTF-8
+        if not location or "\0" in location:
             raise ModelError("Its external data names no file.", where=where)
         try:
             path = (root / location).resolve()

@@ -310,6 +310,24 @@ def test_corrupt_files(tmp_path, data):
         frontend.load_file(path)
 
 
+@pytest.mark.parametrize("name", ["Relu", "first", "hidden", "kept", "weight", "axis"])
+def test_names_that_are_no_text(tmp_path, name):
+    """Of operators, nodes, values, constants, attributes and what the graph declares alone: protobuf gives bytes for them."""
+    made = model(
+        [
+            N("Gemm", ["x", "weight"], ["hidden"], name="first"),
+            N("Relu", ["hidden"], ["kept"]),
+            N("Softmax", ["kept"], ["y"], axis=1),
+        ],
+        {"x": ["N", 3]},
+        {"weight": draw(3, 2)},
+    )
+    path, word = tmp_path / "m.onnx", name.encode()
+    path.write_bytes(made.SerializeToString().replace(word, b"\xff" + word[1:]))
+    with pytest.raises(ModelError, match="A name in it is no text"):
+        frontend.load_file(path)
+
+
 def test_every_truncation_is_an_error_or_a_graph(tmp_path):
     data = model(
         [N("Gemm", ["x", "w"], ["h"]), N("Relu", ["h"], ["y"])], {"x": ["N", 3]}, {"w": draw(3, 2)}
