@@ -249,7 +249,7 @@ def _shrunk(node: Node, places: Mapping[str, _Place], before: Mapping[str, Range
         op = op if op is node.op or node.op.narrowed([before[name] for name in node.inputs]) else op.widened(xs)
     elif len(place.chosen) < _size(node):
         op = op.take(place.chosen)
-    # What nobody reads may stay, to keep the shape, but for inputs without the values of the layer.
+    # What nobody reads may stay to keep the shape, and then lacks the layer's values; an input always has its own.
     shown = place.source if isinstance(op, Input) else np.where(place.wanted, place.source, -1)
     if not node.shape or np.array_equal(shown, np.arange(len(shown))):
         return dataclasses.replace(node, op=op)
